@@ -1,0 +1,53 @@
+-- The queries of the quarantine. All are relative to the ledger's schema, which the connection has as its search_path.
+
+-- name: put_many
+-- Rows not kept yet; one that is kept, open or resolved, stays as it is. NOT EXISTS spares the ids that ON CONFLICT
+-- alone would use up, ON CONFLICT settles two importers at the same moment.
+INSERT INTO quarantine
+    (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at)
+SELECT DISTINCT ON (given.source, given.row_sha256)
+    given.source, given.row_sha256, given.file, given.row, given.field, given.reason, given.raw::jsonb,
+    given.mapping, given.mapping_sha256, given.actor, %(recorded_at)s
+FROM unnest(
+    %(source)s::text[], %(row_sha256)s::bytea[], %(file)s::text[], %(row)s::bigint[], %(field)s::text[],
+    %(reason)s::text[], %(raw)s::text[], %(mapping)s::text[], %(mapping_sha256)s::bytea[], %(actor)s::text[]
+) WITH ORDINALITY AS given
+    (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, ordinality)
+WHERE NOT EXISTS (
+    SELECT FROM quarantine q WHERE q.source = given.source AND q.row_sha256 = given.row_sha256
+)
+ORDER BY given.source, given.row_sha256, given.ordinality
+ON CONFLICT (source, row_sha256) DO NOTHING
+
+-- name: list
+SELECT id, source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at,
+       resolved_at, resolution
+FROM quarantine
+WHERE id > %(after)s AND (NOT %(open_only)s OR resolved_at IS NULL)
+ORDER BY id
+LIMIT %(limit)s
+
+-- name: select
+-- Open rows by id.
+SELECT id, source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at,
+       resolved_at, resolution
+FROM quarantine
+WHERE id = ANY (%(ids)s::bigint[]) AND resolved_at IS NULL
+ORDER BY id
+
+-- name: count_open
+SELECT count(*) FROM quarantine WHERE resolved_at IS NULL
+
+-- name: resolve
+UPDATE quarantine q
+SET resolved_at = %(resolved_at)s, resolution = given.resolution
+FROM unnest(%(ids)s::bigint[], %(resolutions)s::text[]) AS given (id, resolution)
+WHERE q.id = given.id AND q.resolved_at IS NULL
+
+-- name: reason_renew
+-- A row tried again and refused again says why by the mapping of today.
+UPDATE quarantine q
+SET field = given.field, reason = given.reason, mapping_sha256 = given.mapping_sha256
+FROM unnest(%(ids)s::bigint[], %(fields)s::text[], %(reasons)s::text[], %(mapping_sha256)s::bytea[])
+    AS given (id, field, reason, mapping_sha256)
+WHERE q.id = given.id AND q.resolved_at IS NULL

@@ -1,0 +1,51 @@
+"""Reading documents (YAML or JSON) without floats: a number with a decimal point stays the text that was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from ledger.domain.errors import DocumentInvalid, Problem
+
+BYTES_MAX = 2_000_000
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only: decimals and dates stay text, keys stand once, nothing is aliased."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag.split(":")[-1] not in ("float", "timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def yaml_parse(text: str, name: str) -> Any:
+    """Plain data from YAML (or JSON, which is YAML). Raises DocumentInvalid with line and column."""
+    if len(text) > BYTES_MAX:
+        raise DocumentInvalid([Problem(name, f"is larger than {BYTES_MAX} characters")])
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+        raise DocumentInvalid([Problem(where, error.problem or "is not YAML")]) from None
+    except yaml.YAMLError as error:
+        raise DocumentInvalid([Problem(name, f"is not YAML: {error}".splitlines()[0])]) from None
+    except RecursionError:
+        raise DocumentInvalid([Problem(name, "lies too deep in itself")]) from None

@@ -1,0 +1,175 @@
+"""Points, money, dates and ids: integers inside, words outside.
+
+Points are integers of 1/100 point, money integers of fen (1/100 CNY), shares basis points, dates days since
+1970-01-01, months counted from 1970-01. No float is accepted anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+INTEGER_MAX: Final = 2**63 - 1
+DAY_EPOCH: Final = date(1970, 1, 1).toordinal()
+DAY_FIRST: Final = 0
+DAY_LAST: Final = date(2149, 12, 31).toordinal() - DAY_EPOCH
+_NUMBER: Final = re.compile(r"[+-]?\d{1,24}(\.\d{1,24})?\Z")
+
+
+def scaled_parse(raw: object, places: int) -> int:
+    """A decimal number as an integer of 10^-places, exactly.
+
+    Takes int, Decimal or text such as "461100766.85". Raises ValueError with the reason for a float, a boolean,
+    anything that is no plain number, too many decimals, or what does not fit 64 bits.
+    """
+    if isinstance(raw, bool) or not isinstance(raw, (int, str, Decimal)):
+        raise ValueError("is not a number written as an integer or as decimal text")
+    if isinstance(raw, int):
+        if abs(raw) > INTEGER_MAX:
+            raise ValueError("does not fit 64 bits")
+        scaled = raw * 10**places
+    else:
+        text = str(raw).strip() if isinstance(raw, str) else format(raw, "f")
+        if not _NUMBER.match(text):
+            raise ValueError("is not a plain decimal number")
+        whole, _, fraction = text.partition(".")
+        fraction = fraction.rstrip("0")
+        if len(fraction) > places:
+            raise ValueError(f"has more than {places} decimals")
+        sign = -1 if whole.startswith("-") else 1
+        scaled = sign * (int(whole.lstrip("+-")) * 10**places + int(fraction.ljust(places, "0") or "0"))
+    if abs(scaled) > INTEGER_MAX:
+        raise ValueError("does not fit 64 bits")
+    return scaled
+
+
+def scaled_text(value: int, places: int) -> str:
+    """The decimal text of an integer of 10^-places: `scaled_text(-150, 2) == "-1.50"`."""
+    if places == 0:
+        return str(value)
+    sign = "-" if value < 0 else ""
+    whole, part = divmod(abs(value), 10**places)
+    return f"{sign}{whole}.{part:0{places}d}"
+
+
+def points_parse(raw: object) -> int:
+    """Points as an integer of 1/100 point. Raises ValueError."""
+    return scaled_parse(raw, 2)
+
+
+def points_text(points: int) -> str:
+    """Points with two decimals."""
+    return scaled_text(points, 2)
+
+
+def money_text(fen: int) -> str:
+    """CNY with two decimals."""
+    return scaled_text(fen, 2)
+
+
+def day_of(value: date) -> int:
+    """Days since 1970-01-01."""
+    return value.toordinal() - DAY_EPOCH
+
+
+def date_of(day: int) -> date:
+    """The date of a day number."""
+    return date.fromordinal(day + DAY_EPOCH)
+
+
+def day_parse(raw: object) -> int:
+    """The day number of a date or ISO text (YYYY-MM-DD). Raises ValueError with the reason."""
+    if isinstance(raw, date):
+        parsed = raw if type(raw) is date else date(raw.year, raw.month, raw.day)
+    elif isinstance(raw, str):
+        try:
+            parsed = date.fromisoformat(raw[:10]) if len(raw) == 10 else None
+        except ValueError:
+            parsed = None
+        if parsed is None:
+            raise ValueError("is not a date written as YYYY-MM-DD")
+    else:
+        raise ValueError("is not a date written as YYYY-MM-DD")
+    day = day_of(parsed)
+    if not DAY_FIRST <= day <= DAY_LAST:
+        raise ValueError("lies outside 1970 to 2149")
+    return day
+
+
+def day_text(day: int) -> str:
+    """YYYY-MM-DD of a day number."""
+    return date_of(day).isoformat()
+
+
+def month_of(day: int) -> int:
+    """Months counted from 1970-01 (which is 0)."""
+    value = date_of(day)
+    return (value.year - 1970) * 12 + value.month - 1
+
+
+def month_text(month: int) -> str:
+    """YYYY-MM of a month number."""
+    return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def month_first_day(month: int) -> int:
+    """The first day of a month."""
+    return day_of(date(1970 + month // 12, month % 12 + 1, 1))
+
+
+def month_last_day(month: int) -> int:
+    """The last day of a month."""
+    return month_first_day(month + 1) - 1
+
+
+def percent_parse(raw: object) -> int:
+    """A percentage as basis points: "120" is 12000. Raises ValueError."""
+    return scaled_parse(raw, 2)
+
+
+def customer_id(number: int) -> str:
+    """The id of the n-th customer, from 1: "C-000001"."""
+    return f"C-{number:06d}"
+
+
+def customer_number(customer: str) -> int:
+    """The number in a customer's id; 0 where the text is no such id."""
+    if customer.startswith("C-") and customer[2:].isascii() and customer[2:].isdigit() and len(customer) < 20:
+        return int(customer[2:])
+    return 0
+
+
+def text_checked(raw: object, length_max: int) -> str:
+    """Text as it may be stored: a str, not empty, without NUL or lone surrogates, within the length.
+
+    Raises ValueError with the reason.
+    """
+    if not isinstance(raw, str):
+        raise ValueError("is not text")
+    text = raw.strip()
+    if not text:
+        raise ValueError("is empty")
+    if len(text) > length_max:
+        raise ValueError(f"is longer than {length_max} characters")
+    if "\x00" in text:
+        raise ValueError("contains a NUL character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("contains half of a surrogate pair") from None
+    return text
+
+
+def decimal_exact(raw: object) -> Decimal:
+    """A Decimal from int or text, never from a float. Raises ValueError."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, str, Decimal)):
+        raise ValueError("is not a number")
+    try:
+        value = Decimal(raw)
+    except InvalidOperation:
+        raise ValueError("is not a number") from None
+    if not value.is_finite():
+        raise ValueError("is not a finite number")
+    return value

@@ -1,0 +1,118 @@
+"""Arrays for Postgres in its binary form, each with one fixed type.
+
+psycopg's own lists take their type from what is in them, so that an empty one, or one of larger numbers,
+would be another statement to prepare, hence a second round trip. With these an append is always the same
+statement.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, DataError
+from psycopg.adapt import Dumper
+from psycopg.postgres import types
+from psycopg.pq import Format
+
+_LENGTH = struct.Struct("!i")
+# Dimensions, whether NULLs occur, type of the elements; then, of the one dimension, the size and the first
+# index.
+_HEAD = struct.Struct("!iiI")
+_DIMENSION = struct.Struct("!ii")
+
+
+class TextArray(list[str]):
+    """text[]"""
+
+
+class BigintArray(list[int]):
+    """bigint[]"""
+
+
+class IntegerArray(list[int]):
+    """integer[]"""
+
+
+class ByteaArray(list[bytes]):
+    """bytea[]"""
+
+
+class UuidArray(list[UUID]):
+    """uuid[]"""
+
+
+def arrays_register(connection: Connection[Any]) -> None:
+    """Lets a connection send the arrays of this module."""
+    for array, dumper in (
+        (TextArray, _TextArrayDumper),
+        (BigintArray, _BigintArrayDumper),
+        (IntegerArray, _IntegerArrayDumper),
+        (ByteaArray, _ByteaArrayDumper),
+        (UuidArray, _UuidArrayDumper),
+    ):
+        connection.adapters.register_dumper(array, dumper)
+
+
+def _head(count: int, element_oid: int) -> bytes:
+    if count == 0:
+        return _HEAD.pack(0, 0, element_oid)
+    return _HEAD.pack(1, 0, element_oid) + _DIMENSION.pack(count, 1)
+
+
+def _of_bytes(values: list[bytes], element_oid: int) -> bytes:
+    pack = _LENGTH.pack
+    parts = [_head(len(values), element_oid)]
+    for value in values:
+        parts.append(pack(len(value)))
+        parts.append(value)
+    return b"".join(parts)
+
+
+def _of_integers(values: list[int], element: struct.Struct, element_oid: int) -> bytes:
+    pack, size = element.pack, element.size - _LENGTH.size
+    try:
+        return _head(len(values), element_oid) + b"".join([pack(size, value) for value in values])
+    except struct.error as error:
+        raise DataError(f"an integer does not fit into {size} bytes: {error}") from error
+
+
+class _ByteaArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = types["bytea"].array_oid
+
+    def dump(self, obj: ByteaArray) -> bytes:
+        return _of_bytes(obj, types["bytea"].oid)
+
+
+class _TextArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = types["text"].array_oid
+
+    def dump(self, obj: TextArray) -> bytes:
+        return _of_bytes([value.encode() for value in obj], types["text"].oid)
+
+
+class _UuidArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = types["uuid"].array_oid
+
+    def dump(self, obj: UuidArray) -> bytes:
+        return _of_bytes([value.bytes for value in obj], types["uuid"].oid)
+
+
+class _BigintArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = types["int8"].array_oid
+
+    def dump(self, obj: BigintArray) -> bytes:
+        return _of_integers(obj, struct.Struct("!iq"), types["int8"].oid)
+
+
+class _IntegerArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = types["int4"].array_oid
+
+    def dump(self, obj: IntegerArray) -> bytes:
+        return _of_integers(obj, struct.Struct("!ii"), types["int4"].oid)

@@ -1,0 +1,67 @@
+"""Connections to one ledger: the library's datastore on any Postgres URL, in the application's role."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventsourcing.postgres import ConnectionPool, PostgresDatastore
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+
+from ledger.log.arrays import arrays_register
+from ledger.log.migrate import schema_name_check
+from ledger.log.queries import queries_load
+
+_QUERIES = queries_load("ledger.log", "queries.sql")
+
+# An append holds the head's lock, so a transaction that goes to sleep stops every writer: the server ends it.
+_IDLE_IN_TRANSACTION_MS = 60_000
+
+
+class LogDatastore(PostgresDatastore):
+    """A pool of connections whose search path is the ledger's schema and whose role is `plumbline_app`.
+
+    The library takes a database apart into name, host, port, user and password; this takes any libpq URL, so
+    that sockets, TLS settings and service files work. Raises ValueError when `schema` is no possible schema
+    of a ledger.
+    """
+
+    def __init__(self, database_url: str, schema: str, *, pool_size: int = 4) -> None:
+        schema_name_check(schema)
+        super().__init__("", "", "", "", "", schema=schema, originator_id_type="text")
+        self.database_url = database_url
+        self.pool = ConnectionPool(
+            database_url,
+            connection_class=Connection[DictRow],
+            kwargs={"row_factory": dict_row, "client_encoding": "utf8"},  # that of our binary text
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            configure=_configure_with(schema),
+            check=_connection_check,
+            timeout=30.0,
+        )
+
+    def register_type_adapters(self) -> None:
+        """Nothing to register: the library's composite types are not used here, plain arrays are."""
+
+
+def _configure_with(schema: str) -> Any:
+    # A function of its own rather than a method, so that the pool holds no reference to the datastore.
+    def configure(connection: Connection[DictRow]) -> None:
+        connection.autocommit = True
+        arrays_register(connection)
+        connection.execute(
+            _QUERIES["session_configure"],
+            {"schema": schema, "idle_in_transaction_ms": str(_IDLE_IN_TRANSACTION_MS)},
+        )
+
+    return configure
+
+
+def _connection_check(connection: Connection[DictRow]) -> None:
+    # A server that went away has closed the socket: looking at what has arrived tells, without asking the
+    # server. So a restart costs no failed append, and a healthy connection no round trip. Twice, because the
+    # first look may find the server's parting words, and only the next the end.
+    for _ in range(2):
+        connection.pgconn.consume_input()

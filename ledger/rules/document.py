@@ -1,0 +1,446 @@
+"""Rule documents: typed data that a form can edit and nothing executes.
+
+Points are written as decimal text or integers ("50", "-30", "12.50"), shares as percentages. `schema()` publishes
+the JSON Schema. What a document means is said here and only here; `compile.py` turns it into tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Annotated, Any, Literal, TypeAlias
+
+import orjson
+from pydantic import BeforeValidator, Discriminator, Field, ValidationError, model_validator
+from pydantic import Tag as Mark
+
+from ledger.domain.errors import DocumentInvalid, Problem
+from ledger.domain.fact_types import Identifier, Strict, Words
+from ledger.domain.values import day_parse, percent_parse, points_parse
+
+TRAITS = ("industry", "region", "customer_type", "scale")
+"""What rules weigh of a customer, in the order of the columns."""
+
+Window = Literal["day", "month", "quarter", "year", "lifetime"]
+Scalar: TypeAlias = int | str | bool
+
+
+def _points_checked(raw: Any) -> Any:
+    points_parse(raw)
+    return raw
+
+
+def _percent_checked(raw: Any) -> Any:
+    if percent_parse(raw) < 0:
+        raise ValueError("is below zero")
+    return raw
+
+
+def _day_checked(raw: Any) -> Any:
+    day_parse(raw)
+    return str(raw)
+
+
+PointsText = Annotated[int | str, BeforeValidator(_points_checked)]
+PercentText = Annotated[int | str, BeforeValidator(_percent_checked)]
+DayText = Annotated[str, BeforeValidator(_day_checked)]
+
+
+class Comparison(Strict):
+    """What a value is held against; exactly one."""
+
+    equals: Scalar | None = None
+    not_equals: Scalar | None = None
+    at_least: int | str | None = None
+    above: int | str | None = None
+    at_most: int | str | None = None
+    below: int | str | None = None
+    one_of: Annotated[list[Scalar], Field(min_length=1, max_length=500)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Comparison:
+        if sum(getattr(self, name) is not None for name in Comparison.model_fields) != 1:
+            raise ValueError(f"give exactly one of {', '.join(Comparison.model_fields)}")
+        return self
+
+    @property
+    def operator(self) -> str:
+        """The one that is given."""
+        return next(n for n in Comparison.model_fields if getattr(self, n) is not None)
+
+    @property
+    def operand(self) -> Any:
+        """What it is given."""
+        return getattr(self, self.operator)
+
+
+class AttributeIs(Comparison):
+    """A comparison on an attribute of the fact. One that the fact doesn't carry fails it."""
+
+    attribute: Identifier
+
+
+class TraitIs(Comparison):
+    """A comparison on the recipient's industry, region, customer type or scale, as at the fact's position."""
+
+    customer: Literal["industry", "region", "customer_type", "scale"]
+
+
+class TierIs(Strict):
+    """The recipient's tier before the fact, by its place in the ladder: at least, at most, or exactly this one."""
+
+    tier: Literal["at_least", "at_most", "equals"]
+    level: Identifier
+
+
+class BalanceIs(Comparison):
+    """A comparison on the recipient's balance before the fact, in points."""
+
+    balance: Literal[True]
+
+
+class EarnedIs(Comparison):
+    """A comparison on the points earned in the tier's window (or a lifetime), before the fact."""
+
+    earned: Literal["window", "lifetime"]
+
+
+class TagIs(Strict):
+    """The recipient bears a tag, before the fact."""
+
+    tag: Identifier
+
+
+class GradeIs(Strict):
+    """The recipient's credit grade is one of these, before the fact."""
+
+    grade: Annotated[list[Identifier], Field(min_length=1)]
+
+
+class MeasureIs(Comparison):
+    """A comparison on a measure: how many facts it counted (or their sum) in the window of the date."""
+
+    measure: Identifier
+    of: Literal["times", "sum"] = "times"
+
+
+class All(Strict):
+    """Every one of these holds."""
+
+    all: Annotated[list[Condition], Field(min_length=1, max_length=50)]
+
+
+class Any_(Strict):
+    """At least one of these holds."""
+
+    any: Annotated[list[Condition], Field(min_length=1, max_length=50)]
+
+
+class Not(Strict):
+    """This does not hold."""
+
+    not_: Annotated[Condition, Field(alias="not")]
+
+
+def _kind_of(data: Any) -> str | None:
+    """Which condition this is: the first key that names one."""
+    for key in _KINDS:
+        if (key in data) if isinstance(data, dict) else hasattr(data, "not_" if key == "not" else key):
+            return key
+    return None
+
+
+_KINDS = ("all", "any", "not", "attribute", "customer", "tier", "balance", "earned", "tag", "grade", "measure")
+
+Leaf: TypeAlias = AttributeIs | TraitIs | TierIs | BalanceIs | EarnedIs | TagIs | GradeIs | MeasureIs
+Condition: TypeAlias = Annotated[
+    Annotated[All, Mark("all")]
+    | Annotated[Any_, Mark("any")]
+    | Annotated[Not, Mark("not")]
+    | Annotated[AttributeIs, Mark("attribute")]
+    | Annotated[TraitIs, Mark("customer")]
+    | Annotated[TierIs, Mark("tier")]
+    | Annotated[BalanceIs, Mark("balance")]
+    | Annotated[EarnedIs, Mark("earned")]
+    | Annotated[TagIs, Mark("tag")]
+    | Annotated[GradeIs, Mark("grade")]
+    | Annotated[MeasureIs, Mark("measure")],
+    Discriminator(
+        _kind_of,
+        custom_error_type="condition_unknown",
+        custom_error_message="is no condition; begin it with one of " + ", ".join(_KINDS),
+    ),
+]
+
+
+class PerUnit(Strict):
+    """Points for every full unit of an attribute (units are counted towards zero)."""
+
+    attribute: Identifier
+    unit: int | str
+    points: PointsText
+
+
+class Band(Strict):
+    """From this value of the attribute on (inclusive), these points."""
+
+    from_: Annotated[int | str, Field(alias="from")]
+    points: PointsText
+
+
+class Bands(Strict):
+    """Points by the band in which an attribute lies; below the first band nothing."""
+
+    attribute: Identifier
+    steps: Annotated[list[Band], Field(min_length=1, max_length=50)]
+
+
+class Break(Strict):
+    """A fact that ends a streak."""
+
+    fact: Identifier
+    when: Condition | None = None
+
+
+class Streak(Strict):
+    """Points by how many in a row: the first, the second …; the last step repeats. Ended by other facts."""
+
+    steps: Annotated[list[PointsText], Field(min_length=1, max_length=50)]
+    broken_by: list[Break] = Field(default_factory=list)
+
+
+class Award(Strict):
+    """How many points; exactly one way."""
+
+    points: PointsText | None = None
+    per_unit: PerUnit | None = None
+    bands: Bands | None = None
+    streak: Streak | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Award:
+        if sum(getattr(self, n) is not None for n in Award.model_fields) != 1:
+            raise ValueError("give exactly one of points, per_unit, bands, streak")
+        return self
+
+
+class Weight(Strict):
+    """A share of the points for some recipients; the first entry that holds counts, none means 100 %."""
+
+    when: Condition
+    percent: PercentText
+
+
+class Nth(Strict):
+    """Only the n-th fact of a window that meets the conditions (or every n-th)."""
+
+    n: Annotated[int, Field(ge=2, le=10000)]
+    window: Window
+    every: bool = False
+
+
+class Limit(Strict):
+    """At most so many times or points in a window; what would pass it is cut."""
+
+    window: Window
+    times: Annotated[int, Field(ge=1)] | None = None
+    points: PointsText | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Limit:
+        if self.times is None and self.points is None:
+            raise ValueError("give times, points or both")
+        if self.points is not None and points_parse(self.points) <= 0:
+            raise ValueError("points must be above zero")
+        return self
+
+
+class Rule(Strict):
+    """An earning rule (or a penalty): for which fact, under which conditions, how many points, to whom."""
+
+    id: Identifier
+    title: Words
+    note: Words | None = None
+    fact: Identifier
+    recipient: Literal["customer", "referrer"] = "customer"
+    when: Condition | None = None
+    award: Award
+    weights: Annotated[list[Weight], Field(max_length=200)] = Field(default_factory=list)
+    tier_factor: bool = False
+    factors_on_penalties: bool = False
+    nth: Nth | None = None
+    limits: Annotated[list[Limit], Field(max_length=5)] = Field(default_factory=list)
+    expiry_months: Annotated[int, Field(ge=1, le=240)] | Literal["never"] | None = None
+    effective_from: DayText | None = None
+    effective_to: DayText | None = None
+
+    @model_validator(mode="after")
+    def _windows(self) -> Rule:
+        if len({limit.window for limit in self.limits}) != len(self.limits):
+            raise ValueError("give one limit for each window")
+        return self
+
+
+class Measure(Strict):
+    """A count (and a sum of one attribute) of facts in a window, for tags, grades and conditions."""
+
+    id: Identifier
+    fact: Identifier
+    when: Condition | None = None
+    window: Window
+    sum: Identifier | None = None
+
+
+class Cap(Strict):
+    """At most so many points an account in a window, over several rules (all of them if none is named)."""
+
+    id: Identifier
+    title: Words
+    window: Window
+    points: PointsText
+    rules: list[Identifier] | None = None
+
+
+class Level(Strict):
+    """A tier: from how many counted points, and the factor of rules that ask for it."""
+
+    id: Identifier
+    title: Words
+    points: PointsText
+    factor_percent: PercentText = 100
+
+
+class Ladder(Strict):
+    """The tiers, lowest first. What counts is points earned, in full, in the window; spending doesn't.
+
+    One rises at once, and falls only at the review when a window ends, by at most `fall_levels_max` levels.
+    """
+
+    window: Window
+    fall_levels_max: Annotated[int, Field(ge=0, le=50)] = 1
+    levels: Annotated[list[Level], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Ladder:
+        points = [points_parse(level.points) for level in self.levels]
+        if points[0] != 0 or any(a >= b for a, b in zip(points, points[1:], strict=False)):
+            raise ValueError("levels begin at 0 points and rise")
+        return self
+
+
+class Tag(Strict):
+    """A tag an account bears while its conditions hold. They look at tier, balance, earned, grade and measures."""
+
+    id: Identifier
+    title: Words
+    when: Condition
+
+
+class Grade(Strict):
+    """A credit grade: from which share of good outcomes on."""
+
+    id: Identifier
+    title: Words
+    at_least_percent: PercentText
+
+
+class Credit(Strict):
+    """The credit grade: the share of one measure in another, best grade first."""
+
+    good: Identifier
+    all: Identifier
+    grades: Annotated[list[Grade], Field(min_length=1, max_length=20)]
+
+
+class RuleSet(Strict):
+    """A whole rule set. Awards are rounded towards zero, once, before limits; that is fixed for every rule set."""
+
+    id: Identifier
+    title: Words
+    expiry_months: Annotated[int, Field(ge=1, le=240)] | Literal["never"] = "never"
+    rules: Annotated[list[Rule], Field(max_length=500)]
+    measures: Annotated[list[Measure], Field(max_length=60)] = Field(default_factory=list)
+    caps: Annotated[list[Cap], Field(max_length=20)] = Field(default_factory=list)
+    tiers: Ladder | None = None
+    tags: Annotated[list[Tag], Field(max_length=60)] = Field(default_factory=list)
+    credit: Credit | None = None
+
+    @model_validator(mode="after")
+    def _references(self) -> RuleSet:
+        for kind, things in (("rules", self.rules), ("measures", self.measures), ("caps", self.caps), ("tags", self.tags)):
+            ids = [thing.id for thing in things]
+            for name in ids:
+                if ids.count(name) > 1:
+                    raise ValueError(f"{kind}: the id {name} stands twice")
+        rules, measures = {r.id for r in self.rules}, {m.id for m in self.measures}
+        for cap in self.caps:
+            for name in cap.rules or ():
+                if name not in rules:
+                    raise ValueError(f"cap {cap.id} names no rule {name}")
+        if self.credit and not {self.credit.good, self.credit.all} <= measures:
+            raise ValueError("credit names a measure that isn't declared")
+        return self
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The document's canonical bytes: sorted keys, defaults left out."""
+        return canonical_bytes(self.document)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The document as plain data."""
+        return self.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+
+    @cached_property
+    def sha256(self) -> str:
+        """What pins a run to this document."""
+        return hashlib.sha256(self.canonical).hexdigest()
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of this id."""
+        return next((r for r in self.rules if r.id == rule_id), None)
+
+
+def canonical_bytes(document: Any) -> bytes:
+    """Plain data as canonical JSON."""
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
+    """Every comparison of a condition."""
+    if condition is None:
+        return
+    if isinstance(condition, All):
+        for part in condition.all:
+            yield from leaves_of(part)
+    elif isinstance(condition, Any_):
+        for part in condition.any:
+            yield from leaves_of(part)
+    elif isinstance(condition, Not):
+        yield from leaves_of(condition.not_)
+    else:
+        yield condition
+
+
+def rule_set_parse(document: object) -> RuleSet:
+    """A rule set from plain data. Raises DocumentInvalid, which names every problem and its place."""
+    try:
+        return RuleSet.model_validate(document)
+    except ValidationError as error:
+        problems: dict[str, Problem] = {}
+        for e in error.errors(include_url=False, include_input=False):
+            place = ".".join(str(p) for p in e["loc"] if p not in ("int", "str", "bool")) or "document"
+            problems.setdefault(place, Problem(place, e["msg"].removeprefix("Value error, ")))
+        raise DocumentInvalid(list(problems.values())) from None
+    except RecursionError:
+        raise DocumentInvalid([Problem("document", "conditions lie too deep in each other")]) from None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a rule set."""
+    return RuleSet.model_json_schema(by_alias=True)
+
+
+for _model in (All, Any_, Not, Weight, Break, Streak, Award, Rule, Measure, Tag, RuleSet):
+    _model.model_rebuild()

@@ -1,0 +1,367 @@
+"""The engine: one function for live and replay. A request is a batch of one fact with the account's record; a replay
+is a batch of ten million with empty records. Both go through `run`.
+
+The law the tests hold it to: `run(a ++ b, s) == run(b, state after run(a, s))` for every split in order of position,
+where the state is the records and the awards that can still be corrected (`prior`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ledger.domain.errors import Refused
+from ledger.domain.values import day_text, month_of
+from ledger.rules import layout as at
+from ledger.rules.compile import Program, ring_size
+from ledger.rules.kernel.fold import fold as fold_compiled
+
+Ints = NDArray[np.int64]
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One row for each account a fact touches. `attributes` is [column, row], `traits` [trait, row].
+
+    `positions` are those of the facts; `refers` is 0, or for OP_REVERSE the position of the version taken back, and
+    then type, role, day and attributes are that version's.
+    """
+
+    positions: Array
+    accounts: Array
+    operations: Array
+    fact_types: Array
+    roles: Array
+    days: Array
+    refers: Array
+    attributes: Array
+    traits: Array
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def take(self, order: Array) -> Rows:
+        """These rows in another order."""
+        return Rows(
+            self.positions[order], self.accounts[order], self.operations[order], self.fact_types[order],
+            self.roles[order], self.days[order], self.refers[order],
+            np.ascontiguousarray(self.attributes[:, order]), np.ascontiguousarray(self.traits[:, order]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows grouped by account, each account's in order of position. Accounts ascend; some may have no row."""
+
+    rows: Rows
+    accounts: Ints
+    firsts: Ints
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Awards of facts decided in earlier batches, for corrections, sorted by (account, position)."""
+
+    awards: Ints
+    moves: Ints
+
+    @staticmethod
+    def none() -> Prior:
+        """No earlier awards."""
+        return Prior(np.zeros((0, at.PRIOR_FIELDS), np.int64), np.zeros((0, at.MOVE_FIELDS), np.int64))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a batch: outputs (see `layout`), their details if asked for, and the lots penalties drew on.
+
+    `owners[i]` is the index in `batch.accounts` of output i.
+    """
+
+    outs: Ints
+    details: Ints
+    moves: Ints
+    owners: Ints
+
+
+def rows_of(
+    tuples: Sequence[tuple[int, int, int, int, int, int, int, Sequence[int], Sequence[int]]], columns: int
+) -> Rows:
+    """Rows from (position, account, operation, fact type, role, day, refers, attributes, traits) tuples."""
+    n = len(tuples)
+    attributes = np.full((columns, n), at.NULL, np.int64)
+    traits = np.full((4, n), -1, np.int32)
+    for i, row in enumerate(tuples):
+        values = row[7]
+        for c in range(len(values)):
+            attributes[c, i] = values[c]
+        for c in range(4):
+            traits[c, i] = row[8][c]
+    head = np.array([row[:7] for row in tuples], np.int64).reshape(n, 7)
+    return Rows(
+        head[:, 0].copy(), head[:, 1].copy(), head[:, 2].astype(np.int8), head[:, 3].astype(np.int16),
+        head[:, 4].astype(np.int8), head[:, 5].astype(np.int32), head[:, 6].copy(), attributes, traits,
+    )  # fmt: skip
+
+
+def batch_of(rows: Rows, accounts: Ints | None = None, *, is_sorted: bool = False) -> Batch:
+    """Group rows by account. `accounts` (ascending) adds accounts that have no row, for closings to reach them."""
+    if not is_sorted:
+        order = np.lexsort((-rows.operations, rows.positions, rows.accounts))
+        rows = rows.take(order)
+    starts = np.flatnonzero(np.diff(rows.accounts, prepend=-1)) if len(rows) else np.zeros(0, np.int64)
+    present = rows.accounts[starts].astype(np.int64)
+    if accounts is None:
+        return Batch(rows, present, np.append(starts, len(rows)).astype(np.int64))
+    every = np.union1d(accounts, present).astype(np.int64)
+    firsts = np.searchsorted(rows.accounts, every).astype(np.int64)
+    return Batch(rows, every, np.append(firsts, len(rows)).astype(np.int64))
+
+
+def records_new(program: Program, count: int, closed_month: int = at.NONE) -> Ints:
+    """Empty records for accounts that begin after a month was closed (NONE: no month is)."""
+    records = np.zeros((count, program.record_size), np.int64)
+    records[:, at.REC_LOT_MONTH_MIN] = at.NONE
+    records[:, at.REC_CLOSED_MONTH] = closed_month
+    records[:, at.REC_GRADE] = at.NONE
+    for offset, ring, _ in program.tables.slots:
+        records[:, offset : offset + ring * at.COUNTER_FIELDS : at.COUNTER_FIELDS] = at.NONE
+    return records
+
+
+def span_months(rows: Rows, closings: Ints, closed_month: int, month_of_day: Array, month_min: int) -> int:
+    """How many months are open at once while these rows are folded.
+
+    `month_min` is the earliest month booked while none was closed (a large number where that never was). Raises
+    Refused where more are open than the ledger keeps counters for.
+    """
+    if not len(rows):
+        return 1
+    months = month_of_day[rows.days].astype(np.int64)
+    closed = np.full(len(rows), closed_month, np.int64)
+    if len(closings):
+        passed = np.searchsorted(closings[:, 0], rows.positions)
+        closed = np.where(passed > 0, np.maximum(closings[np.maximum(passed - 1, 0), 2], closed_month), closed)
+    first_open = np.where(closed == at.NONE, min(month_min, int(months.min())), closed + 1)
+    return max(1, int((months - first_open).max()) + 1)
+
+
+def run(
+    program: Program,
+    batch: Batch,
+    records: Ints,
+    closings: Ints,
+    *,
+    prior: Prior | None = None,
+    detail: bool = True,
+    fold: Callable[..., int] = fold_compiled,
+) -> Outcome:
+    """Fold a batch. `records[i]` is the record of `batch.accounts[i]` and is changed in place.
+
+    `closings` are month ends as (position, day) rows in order of position. Raises Refused where no rule set was in
+    force for a fact or a month end.
+    """
+    tables = program.tables
+    rows = batch.rows
+    prior = prior or Prior.none()
+    days = rows.days.astype(np.int64)
+    positions = rows.positions
+    reversing = rows.operations == at.OP_REVERSE
+    if reversing.any():
+        positions = np.where(reversing, rows.refers, positions)
+    rule_sets = program.rule_sets_of(positions, days)
+    _in_force(rule_sets, days)
+    ends = closings_of(program, closings)
+
+    index = (rule_sets * tables.sizes[at.SIZE_TYPES] + rows.fact_types) * at.ROLES + rows.roles
+    awards_by_index, penalties_by_index = _rooms(program)
+    sums = np.zeros((2, len(rows) + 1), np.int64)
+    np.cumsum(awards_by_index[index], out=sums[0, 1:])
+    np.cumsum(penalties_by_index[index], out=sums[1, 1:])
+    firsts = batch.firsts
+    counts = np.diff(firsts)
+    awards = sums[0, firsts[1:]] - sums[0, firsts[:-1]]
+    penalties = sums[1, firsts[1:]] - sums[1, firsts[:-1]]
+    ring = int(tables.sizes[at.SIZE_LOTS_RING])
+    room = np.empty((len(batch.accounts), 2), np.int64)
+    room[:, 0] = awards + 3 * counts + 4 * len(ends) + (ring if len(ends) else 0)
+    room[:, 1] = np.where(penalties > 0, 3 * penalties + awards + ring + 1, 0)
+    largest = room.max(axis=0) if len(room) else np.zeros(2, np.int64)
+    out_size = int(largest[0] + min(room[:, 0].sum(), len(rows) + len(rows) // 2 + len(batch.accounts) + 64))
+    move_size = int(largest[1] + min(room[:, 1].sum(), len(rows) // 8 + 64))
+
+    outs = np.empty((out_size, at.OUT_FIELDS), np.int64)
+    details = np.zeros((out_size if detail else 0, at.DETAIL_FIELDS), np.int64)
+    moves = np.empty((move_size, at.MOVE_FIELDS), np.int64)
+    filled = np.zeros(2, np.int64)
+    ends_at = np.zeros(len(batch.accounts) + 1, np.int64)
+    done = 0
+    while True:
+        done = fold(
+            tables, batch.accounts, firsts, done, records, rows.positions, rows.operations, rule_sets,
+            rows.fact_types, rows.roles, rows.days, rows.refers, rows.attributes, rows.traits, ends,
+            outs, details, moves, room, prior.awards, prior.moves, filled, ends_at,
+        )  # fmt: skip
+        if done == len(batch.accounts):
+            break
+        outs = np.concatenate([outs, np.empty((len(outs) + int(largest[0]), at.OUT_FIELDS), np.int64)])
+        if detail:
+            details = np.concatenate([details, np.zeros((len(outs) - len(details), at.DETAIL_FIELDS), np.int64)])
+        moves = np.concatenate([moves, np.empty((len(moves) + int(largest[1]), at.MOVE_FIELDS), np.int64)])
+    n, moves_n = int(filled[0]), int(filled[1])
+    owners = np.repeat(np.arange(len(batch.accounts)), np.diff(ends_at))
+    return Outcome(outs[:n], details[: n if detail else 0], moves[:moves_n], owners)
+
+
+def closings_of(program: Program, closings: Ints) -> Ints:
+    """Month ends with their month and the rule set in force on that day: (position, day, month, rule set)."""
+    ends = np.zeros((len(closings), 4), np.int64)
+    if len(closings):
+        ends[:, :2] = closings[:, :2]
+        ends[:, 2] = program.tables.month_of_day[closings[:, 1]]
+        ends[:, 3] = program.rule_sets_of(closings[:, 0], closings[:, 1])
+        _in_force(ends[:, 3], ends[:, 1])
+    return ends
+
+
+def _in_force(rule_sets: Array, days: Array) -> None:
+    if len(rule_sets) and rule_sets.min() < 0:
+        day = int(days[int(np.argmin(rule_sets))])
+        raise Refused(
+            "RULESET_NONE_IN_FORCE", f"no rule set is in force on {day_text(day)}; activate one from that date or before"
+        )
+
+
+def _rooms(program: Program) -> tuple[Ints, Ints]:
+    """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at most."""
+    tables = program.tables
+    is_award = tables.rules[:, at.RULE_ACTION] == at.ACTION_AWARD
+    counts = np.zeros((2, len(is_award) + 1), np.int64)
+    np.cumsum(is_award, out=counts[0, 1:])
+    np.cumsum(is_award & _can_deduct(program), out=counts[1, 1:])
+    first = tables.rule_first
+    return counts[0, first[1:]] - counts[0, first[:-1]], counts[1, first[1:]] - counts[1, first[:-1]]
+
+
+def _can_deduct(program: Program) -> Array:
+    tables = program.tables
+    can = np.zeros(len(tables.rules), bool)
+    for i, row in enumerate(tables.rules):
+        if row[at.RULE_ACTION] != at.ACTION_AWARD:
+            continue
+        if row[at.RULE_AWARD] == at.AWARD_STREAK:
+            can[i] = tables.steps[row[at.RULE_STEPS_FIRST] : row[at.RULE_STEPS_LAST]].min() < 0
+        elif row[at.RULE_AWARD] == at.AWARD_BANDED:
+            can[i] = tables.bands[row[at.RULE_BANDS_FIRST] : row[at.RULE_BANDS_LAST], 1].min() < 0
+        else:
+            can[i] = row[at.RULE_AWARD] == at.AWARD_PER_UNIT or row[at.RULE_POINTS] < 0
+    return can
+
+
+def records_migrate(old: Program, new: Program, records: Ints) -> Ints:
+    """Records under another program: counters whose rule and window are still there keep their counts, the others
+    are dropped, new ones begin at zero. Tiers, tags and grades keep their names."""
+    moved = records_new(new, len(records))
+    moved[:, : at.REC_FIXED] = records[:, : at.REC_FIXED]
+    moved[:, at.REC_TIER] = _renumber(old.tiers, new.tiers, records[:, at.REC_TIER], 0)
+    moved[:, at.REC_GRADE] = _renumber(old.grades, new.grades, records[:, at.REC_GRADE], at.NONE)
+    tags = np.zeros(len(records), np.int64)
+    for number, name in enumerate(old.tags):
+        if name in new.tags:
+            tags |= ((records[:, at.REC_TAGS] >> number) & 1) << new.tags.index(name)
+    moved[:, at.REC_TAGS] = tags
+    lots_old, ring_old = (int(v) for v in old.tables.sizes[:2])
+    lots_new, ring_new = (int(v) for v in new.tables.sizes[:2])
+    low = records[:, at.REC_LOT_MONTH_MIN]
+    which = np.flatnonzero(low != at.NONE)
+    for step in range(ring_old):
+        months = low[which] + step
+        points = records[which, lots_old + months % ring_old]
+        held = points != 0
+        moved[which[held], lots_new + months[held] % ring_new] = points[held]
+    for name, offset in new.streak_keys.items():
+        if name in old.streak_keys:
+            moved[:, offset] = records[:, old.streak_keys[name]]
+    old_slots = {key: old.tables.slots[i] for i, key in enumerate(old.slot_keys)}
+    for key, (offset, ring, _) in zip(new.slot_keys, new.tables.slots, strict=True):
+        if key not in old_slots:
+            continue
+        offset_old, ring_old, _ = old_slots[key]
+        for i in range(int(ring_old)):
+            source = int(offset_old) + i * at.COUNTER_FIELDS
+            keys = records[:, source]
+            where = int(offset) + (keys % ring) * at.COUNTER_FIELDS
+            every = np.arange(len(records))
+            newer = (keys != at.NONE) & (keys > moved[every, where])
+            for f in range(at.COUNTER_FIELDS):
+                moved[every[newer], where[newer] + f] = records[newer, source + f]
+    return moved
+
+
+def _renumber(old: tuple[str, ...], new: tuple[str, ...], numbers: Array, missing: int) -> Array:
+    table = np.array([new.index(n) if n in new else missing for n in old] + [missing], np.int64)
+    return table[numbers]
+
+
+def state_of(program: Program, record: Ints) -> dict[str, Any]:
+    """One account's record in words and integers, without what only depends on how large its rings are."""
+    closed = int(record[at.REC_CLOSED_MONTH])
+    lots_offset, ring = int(program.tables.sizes[at.SIZE_LOTS_OFFSET]), int(program.tables.sizes[at.SIZE_LOTS_RING])
+    low = int(record[at.REC_LOT_MONTH_MIN])
+    lots: dict[int, int] = {}
+    for month in range(low, low + ring) if low != at.NONE else ():
+        points = int(record[lots_offset + month % ring])
+        if points:
+            lots[month] = points
+    if record[at.REC_LOT_NEVER]:
+        lots[at.MONTH_NEVER] = int(record[at.REC_LOT_NEVER])
+    counters: dict[str, tuple[int, int]] = {}
+    for key, (offset, size, window) in zip(program.slot_keys, program.tables.slots, strict=True):
+        for i in range(int(size)):
+            window_number, times, points = (int(v) for v in record[offset + 3 * i : offset + 3 * i + 3])
+            if window_number != at.NONE and (times or points) and _open(int(window), window_number, closed, program):
+                counters[f"{'/'.join(key)}#{window_number}"] = (times, points)
+    streaks = {n: int(record[o]) for n, o in program.streak_keys.items() if record[o]}
+    tags = sorted(t for i, t in enumerate(program.tags) if record[at.REC_TAGS] >> i & 1)
+    grade = int(record[at.REC_GRADE])
+    return {
+        "tier": program.tiers[int(record[at.REC_TIER])] if program.tiers and record[at.REC_ACTIVE] else None,
+        "balance": int(record[at.REC_BALANCE]),
+        "debt": int(record[at.REC_DEBT]),
+        "lots": lots,
+        "earned": int(record[at.REC_EARNED]),
+        "added": int(record[at.REC_ADDED]),
+        "taken": int(record[at.REC_TAKEN]),
+        "tags": tags,
+        "grade": None if grade == at.NONE else program.grades[grade],
+        "streaks": streaks,
+        "counters": counters,
+    }
+
+
+def _open(window: int, key: int, closed_month: int, program: Program) -> bool:
+    if window == at.WINDOW_MONTH:
+        return key > closed_month
+    if window == at.WINDOW_QUARTER:
+        return key * 3 + 2 > closed_month
+    if window == at.WINDOW_YEAR:
+        return key * 12 + 11 > closed_month
+    if window == at.WINDOW_DAY:
+        return closed_month < 0 or key > int(program.tables.day_of_month_end[closed_month])
+    return True
+
+
+def is_month_end(day: int) -> bool:
+    """Whether a day is the last of its month."""
+    return month_of(day) != month_of(day + 1)
+
+
+__all__ = [
+    "Batch", "Outcome", "Prior", "Rows", "batch_of", "closings_of", "is_month_end", "records_migrate",
+    "records_new", "ring_size", "rows_of", "run", "span_months", "state_of",
+]  # fmt: skip

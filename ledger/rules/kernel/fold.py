@@ -1,0 +1,129 @@
+"""The kernel: one plain sequential fold over one account's rows. Points are decided here and nowhere else.
+
+It runs compiled for a live request (a batch of few rows and the account's state) and for a replay (ten million
+rows and no state) alike, and uncompiled as its own oracle. Its order of work on a row is fixed for ever, since
+replay must reproduce what was recorded:
+
+1. month ends closed before the row: expiry of lots, then tier review, tags, grade;
+2. comparisons on the fact, the customer, and the state *before* the row;
+3. the rules of the fact's type in the order of their document;
+4. promotion, then tags and grade, once all rules have spoken.
+"""
+
+from __future__ import annotations
+
+from ledger.rules._jit import jit
+from ledger.rules.kernel.correction import (
+    correct,
+)
+from ledger.rules.kernel.decision import (
+    row_decide,
+)
+from ledger.rules.kernel.standing import (
+    month_close,
+    promote,
+    standing_review,
+)
+from ledger.rules.layout import (
+    Ints,
+    LEVEL_TIER,
+    OP_REVERSE,
+    REC_ACTIVE,
+    REC_CLOSED_MONTH,
+    REC_TIER,
+    SET_LEVELS_FIRST,
+    SET_LEVELS_LAST,
+    Tables,
+)
+
+
+@jit
+def fold(
+    t: Tables,
+    accounts: Ints,
+    firsts: Ints,
+    account_from: int,
+    records: Ints,
+    positions: Ints,
+    operations: Ints,
+    rule_sets: Ints,
+    fact_types: Ints,
+    roles: Ints,
+    days: Ints,
+    refers: Ints,
+    attributes: Ints,
+    traits: Ints,
+    closings: Ints,
+    outs: Ints,
+    details: Ints,
+    moves: Ints,
+    room: Ints,
+    prior: Ints,
+    prior_moves: Ints,
+    filled: Ints,
+    ends_at: Ints,
+) -> int:
+    """Fold the rows of accounts, one after the other, beginning at `account_from`.
+
+    Rows of account i (`accounts[i]`, its record `records[i]`) are `firsts[i]` to `firsts[i + 1]`, in order of
+    position. `closings` are month ends: (position, day, month, rule set). `filled` holds how many outputs and
+    moves stand, `ends_at[i + 1]` where the outputs of account i end; `room[i]` says how many it can need at most. Returns the account at which the output
+    arrays would not have sufficed (call again with larger ones), or the number of accounts when all is done.
+    """
+    n = filled[0]
+    moves_n = filled[1]
+    for a in range(account_from, accounts.shape[0]):
+        if n + room[a, 0] > outs.shape[0] or moves_n + room[a, 1] > moves.shape[0]:
+            filled[0] = n
+            filled[1] = moves_n
+            return a
+        record = records[a]
+        closing = 0
+        while closing < closings.shape[0] and closings[closing, 2] <= record[REC_CLOSED_MONTH]:
+            closing += 1
+        n_first = n
+        moves_first = moves_n
+        first = firsts[a]
+        last = firsts[a + 1]
+        for row in range(first, last):
+            while closing < closings.shape[0] and closings[closing, 0] < positions[row]:
+                if record[REC_ACTIVE] != 0:
+                    n = month_close(
+                        t, closings[closing, 3], record, -1 - closing, closings[closing, 1],
+                        closings[closing, 2], outs, details, n,
+                    )  # fmt: skip
+                else:
+                    record[REC_CLOSED_MONTH] = closings[closing, 2]
+                closing += 1
+            rule_set = rule_sets[row]
+            day = days[row]
+            if record[REC_ACTIVE] == 0:
+                record[REC_ACTIVE] = 1
+                if t.sets[rule_set, SET_LEVELS_FIRST] != t.sets[rule_set, SET_LEVELS_LAST]:
+                    record[REC_TIER] = t.levels[t.sets[rule_set, SET_LEVELS_FIRST], LEVEL_TIER]
+            reversing = operations[row] == OP_REVERSE
+            if reversing:
+                n = correct(
+                    t, record, accounts[a], row, first, positions, operations, rule_sets, days, refers,
+                    outs, details, n, n_first, moves, moves_first, moves_n, prior, prior_moves,
+                )  # fmt: skip
+            n, moves_n = row_decide(
+                t, record, row, rule_set, fact_types[row], roles[row], day, attributes, traits,
+                outs, details, n, moves, moves_n, reversing,
+            )  # fmt: skip
+            month = t.month_of_day[day]
+            n = promote(t, rule_set, record, row, day, month, outs, details, n)
+            n = standing_review(t, rule_set, record, row, day, month, outs, details, n)
+        while closing < closings.shape[0]:
+            if record[REC_ACTIVE] != 0:
+                n = month_close(
+                    t, closings[closing, 3], record, -1 - closing, closings[closing, 1],
+                    closings[closing, 2], outs, details, n,
+                )  # fmt: skip
+            else:
+                record[REC_CLOSED_MONTH] = closings[closing, 2]
+            closing += 1
+        ends_at[a + 1] = n
+    filled[0] = n
+    filled[1] = moves_n
+    return accounts.shape[0]

@@ -1,0 +1,24 @@
+"""Compile the kernel once, so that no command waits for it: `python -m ledger.rules.warm`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ledger.domain.fact_types import fact_type_parse
+from ledger.rules.compile import Activation, program_compile
+from ledger.rules.conditions import Vocabulary
+from ledger.rules.document import rule_set_parse
+from ledger.rules.engine import batch_of, records_new, rows_of, run
+
+
+def warm() -> None:
+    """Run an empty rule set over one row; Numba keeps the compiled kernel on disk."""
+    rules = rule_set_parse({"id": "empty", "title": {"zh": "空", "en": "Empty"}, "rules": []})
+    login = fact_type_parse({"id": "login", "title": {"zh": "登录", "en": "Login"}})
+    program = program_compile([Activation("RS-0000", rules, 0, 0)], [login], Vocabulary())
+    batch = batch_of(rows_of([(1, 1, 0, 0, 0, 0, 0, [], [-1, -1, -1, -1])], 1))
+    run(program, batch, records_new(program, 1), np.zeros((0, 2), np.int64))
+
+
+if __name__ == "__main__":
+    warm()

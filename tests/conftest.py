@@ -1,0 +1,51 @@
+"""What every test may ask for: one home with real servers for the whole run, and a schema name of its own."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service import embedded
+from service.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A PLUMBLINE_HOME that all tests of this run share; what runs in it is stopped at the end."""
+    # Not pytest's own tmp_path: its paths are long for a Unix socket and closed to the database's account.
+    parent = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+    folder = parent / "home"
+    try:
+        yield folder
+    finally:
+        embedded.servers_down(Settings(home=folder))
+        shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="session")
+def settings(home: Path) -> Settings:
+    """Settings with the shared home and the embedded servers, whatever the environment says."""
+    return Settings(home=home)
+
+
+@pytest.fixture(scope="session")
+def database_url(settings: Settings) -> str:
+    """The URL of a running embedded PostgreSQL."""
+    return embedded.database_url(settings)
+
+
+@pytest.fixture(scope="session")
+def nats_url(settings: Settings) -> str:
+    """The URL of a running embedded NATS server with JetStream."""
+    return embedded.nats_url(settings)
+
+
+@pytest.fixture
+def schema_name() -> str:
+    """A schema name that no other test uses; the schema itself is not made."""
+    return f"t_{secrets.token_hex(4)}"
