@@ -1,4 +1,7 @@
-"""One cell into one value, as its column declares: exact numbers, dates by format, declared choices; nothing guessed."""
+"""One cell into one value, as its column declares.
+
+Exact numbers, dates by format, declared choices; nothing guessed.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ from typing import Final
 
 from connectors.files.mapping import ChoiceColumn, Column, DateColumn, NumberColumn, Suspicion, TextColumn
 from connectors.files.messages import Language, text
-from connectors.files.reading import Cell, header_normal
+from connectors.files.rows import Cell, header_normal
 
 _PLAIN: Final = re.compile(r"[+-]?[0-9]{1,24}(?:\.[0-9]{1,24})?\Z")
 _GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3}){1,7}(?:\.[0-9]{1,24})?\Z")
 
 
 class RowRefused(Exception):
-    """A row that becomes no command: the header of the column concerned ("" for the whole row) and the reason."""
+    """A row that becomes no command.
+
+    The header of the column concerned ("" for the whole row) and the reason.
+    """
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -29,7 +35,10 @@ class RowRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A column of the mapping in a file: its index (-1 where the file lacks it) and the header it has there."""
+    """A column of the mapping in a file.
+
+    Its index (-1 where the file lacks it) and the header it has there.
+    """
 
     name: str
     column: Column
@@ -47,11 +56,13 @@ def number_read(raw: str, column: NumberColumn, language: Language = "en") -> De
     if column.thousands and _GROUPED.match(raw):
         raw = raw.replace(column.thousands, "")
     if not _PLAIN.match(raw):
-        raise ValueError(text("number", language))
+        raise ValueError(text("number" if column.places else "integer", language))
     _, _, fraction = raw.partition(".")
     if len(fraction.rstrip("0")) > column.places:
         raise ValueError(
-            text("integer", language) if column.places == 0 else text("decimals", language, places=column.places)
+            text("integer", language)
+            if column.places == 0
+            else text("decimals", language, places=column.places)
         )
     # In integers: a product of two Decimals is rounded to the digits of the context.
     sign, digits, exponent = Decimal(raw).as_tuple()
@@ -93,7 +104,8 @@ class CellReader:
         return self._patterns[pattern]
 
     def read(self, place: Place, cell: Cell) -> str | bool | None:
-        """The value: text, plain decimal text, ISO date, declared value; None where the cell is empty and may be.
+        """The value: text, plain decimal text, ISO date, declared value; None where the cell is empty and
+        may be.
 
         Raises RowRefused with the reason.
         """
@@ -150,7 +162,10 @@ class CellReader:
         return shown
 
     def _suspect(self, place: Place, raw: str | None, value: Decimal | date | None) -> None:
-        """Raises RowRefused where a suspicion holds. How a date is written is no matter where the cell is a date."""
+        """Raises RowRefused where a suspicion holds.
+
+        How a date is written is no matter where the cell is a date.
+        """
         for suspicion in place.column.suspicious:
             if self._holds(suspicion, raw, value):
                 reason = suspicion.reason

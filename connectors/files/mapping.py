@@ -1,7 +1,8 @@
 """The mapping document: how the columns of one kind of file become facts or customers of the ledger.
 
-It is typed data, so a form can edit it and nothing in it executes: columns are found by their header, cells are read by
-declared formats, every attribute says where it comes from, and whatever is out of the ordinary is refused with a reason.
+It is typed data, so a form can edit it and nothing in it executes: columns are found by their header, cells
+are read by declared formats, every attribute says where it comes from, and whatever is out of the ordinary
+is refused with a reason.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ Header = Annotated[str, Field(min_length=1, max_length=200)]
 class Suspicion(Strict):
     """One thing that makes a row suspicious, so that it is refused: exactly one condition, and the reason.
 
-    `below` and `above` compare numbers (after `multiply`), `before` and `after` dates (none of the four includes its
-    limit); `matches` and `differs` hold a regular expression against the whole trimmed text of the cell.
+    `below` and `above` compare numbers (after `multiply`), `before` and `after` dates (none of the four
+    includes its limit); `matches` and `differs` hold a regular expression against the whole trimmed text of
+    the cell.
     """
 
     reason: Words
@@ -79,7 +81,8 @@ _CONDITIONS = ("below", "above", "before", "after", "matches", "differs")
 
 
 class _Column(Strict):
-    """A column of the file. `headers` are the names it goes by; the file must have one of them, unless `absent`.
+    """A column of the file. `headers` are the names it goes by; the file must have one of them, unless
+    `absent`.
 
     An empty cell is refused unless `empty`.
     """
@@ -110,8 +113,8 @@ class TextColumn(_Column):
 class NumberColumn(_Column):
     """A plain decimal number, with at most `places` decimals in the file.
 
-    `thousands` allows a mark between groups of three digits. The value is multiplied by `multiply` (10000 where the
-    file counts in 万元), exactly; `min` and `max` (inclusive) are held against the product.
+    `thousands` allows a mark between groups of three digits. The value is multiplied by `multiply` (10000
+    where the file counts in 万元), exactly; `min` and `max` (inclusive) are held against the product.
     """
 
     type: Literal["number"]
@@ -130,7 +133,8 @@ class NumberColumn(_Column):
 class DateColumn(_Column):
     """A date in one of the formats (as `strptime` spells them); a time of day is read and left out.
 
-    A format without a day (`%Y年%m月`) means the first of the month. Date cells of a workbook are taken as they are.
+    A format without a day (`%Y年%m月`) means the first of the month. Date cells of a workbook are taken as
+    they are.
     """
 
     type: Literal["date"]
@@ -162,9 +166,9 @@ Column = Annotated[TextColumn | NumberColumn | DateColumn | ChoiceColumn, Field(
 class Fill(Strict):
     """Where a value comes from: a constant, a column, or several columns joined.
 
-    From a column's text, `capture` takes the one group of a regular expression (searched for; `what` names it in the
-    refusal of a row that lacks it), and `table` exchanges it for a declared value. `cut` shortens text to the length
-    its attribute may have, which is otherwise a refusal.
+    From a column's text, `capture` takes the one group of a regular expression (searched for; `what` names
+    it in the refusal of a row that lacks it), and `table` exchanges it for a declared value. `cut` shortens
+    text to the length its attribute may have, which is otherwise a refusal.
     """
 
     constant: str | int | bool | None = None
@@ -213,10 +217,11 @@ class CustomerPart(Strict):
 
 
 class FactPart(Strict):
-    """Which fact a row records. Without `external_id` a row is known by its mapped content and its number among equals.
+    """Which fact a row records. Without `external_id` a row is known by its mapped content and its number
+    among equals.
 
-    With `attributes_by_header`, columns that are named like attributes of the fact type fill them; a filled cell in
-    a column that is neither declared nor an attribute of the row's type refuses the row.
+    With `attributes_by_header`, columns that are named like attributes of the fact type fill them; a filled
+    cell in a column that is neither declared nor an attribute of the row's type refuses the row.
     """
 
     type: Fill
@@ -244,7 +249,9 @@ class FileMapping(Strict):
     title: Words
     source: Identifier
     sheet: str | None = None
-    encodings: Annotated[list[Encoding], Field(min_length=1)] = Field(default_factory=lambda: list(_ENCODINGS))
+    encodings: Annotated[list[Encoding], Field(min_length=1)] = Field(
+        default_factory=lambda: list(_ENCODINGS)
+    )
     columns: Annotated[dict[Identifier, Column], Field(min_length=1)]
     headings: list[Header] = Field(default_factory=list)
     order: list[Order] = Field(default_factory=list)
@@ -302,10 +309,16 @@ class FileMapping(Strict):
                 if column is None or column.type != "date":
                     raise ValueError(f"order: {name} is no date column of this mapping")
         if self.fact is None and self.customer.registration is None:
-            raise ValueError("without a fact the mapping needs customer.registration, else its rows say nothing")
+            raise ValueError(
+                "without a fact the mapping needs customer.registration, else its rows say nothing"
+            )
         if self.fact is not None:
             occurred = self.fact.occurred.column
-            if occurred is None or self.columns[occurred].type != "date" or self.fact.occurred.capture is not None:
+            if (
+                occurred is None
+                or self.columns[occurred].type != "date"
+                or self.fact.occurred.capture is not None
+            ):
                 raise ValueError("fact.occurred: must be a date column")
         return self
 

@@ -14,7 +14,7 @@ import orjson
 from connectors.files.cells import CellReader, Place, RowRefused, reference_normal
 from connectors.files.mapping import FileMapping, Fill
 from connectors.files.messages import Language, text
-from connectors.files.reading import RawRow, header_normal
+from connectors.files.rows import RawRow, header_normal
 from ledger.domain.commands import Command, CustomerReference, RecordFact, RegisterCustomer
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import FactType
@@ -30,8 +30,8 @@ Values: TypeAlias = Mapping[str, str | bool | None]
 class MappedRow:
     """A row's command, and its date for sorting (ISO; "" for a registration, which comes before all facts).
 
-    `identity` is set where the source gives no id: the hash of the mapped content. The external id is then the
-    identity with the row's number among equals, which only the run knows.
+    `identity` is set where the source gives no id: the hash of the mapped content. The external id is then
+    the identity with the row's number among equals, which only the run knows.
     """
 
     command: Command
@@ -45,9 +45,11 @@ def customer_text(source: str, reference: str) -> str:
 
 
 class RowMapper:
-    """A mapping applied to the rows of one file (of these headers). Safe to use again for every row, not by threads.
+    """A mapping applied to the rows of one file (of these headers). Safe to use again for every row, not by
+    threads.
 
-    Raises DocumentInvalid where the mapping does not fit the fact type it fills (unknown or unfilled attributes).
+    Raises DocumentInvalid where the mapping does not fit the fact type it fills (unknown or unfilled
+    attributes).
     """
 
     def __init__(
@@ -61,7 +63,10 @@ class RowMapper:
         self.headers = tuple(headers)
         self.language: Language = language
         self.problems: list[tuple[str, str]] = []
-        """Columns the file lacks or has twice, as (header, reason): where there are any, every row is refused."""
+        """Columns the file lacks or has twice, as (header, reason).
+
+        Where there are any, every row is refused.
+        """
         self._fact_type_of = fact_type_of
         self._fact_types: dict[str, FactType | None] = {}
         headings = {header_normal(h) for c in mapping.columns.values() for h in c.headers}
@@ -97,10 +102,10 @@ class RowMapper:
         return self._fact(raw, values, source, reference, registration)
 
     def field_of(self, attribute: str) -> str:
-        """The header behind an attribute (or `customer`, `occurred`, `external_id`), for refusals by the ledger."""
+        """The header behind an attribute (or `customer`, `occurred`, `external_id`), for refusals by the
+        ledger.
+        """
         return self._fields.get(attribute, attribute)
-
-    # -- the file's columns ---------------------------------------------------------------------------------------
 
     def _places_find(self) -> dict[str, Place]:
         normal = [header_normal(header) for header in self.headers]
@@ -168,8 +173,6 @@ class RowMapper:
             self._fact_types[fact_type_id] = self._fact_type_of(fact_type_id)
         return self._fact_types[fact_type_id]
 
-    # -- values ---------------------------------------------------------------------------------------------------
-
     def _fill(self, fill: Fill, values: Values) -> str | int | bool | None:
         """The value of a fill; None where its cell is empty."""
         if fill.constant is not None:
@@ -221,8 +224,6 @@ class RowMapper:
             if value is not None:
                 traits[trait] = str(value)
         return RegisterCustomer(source, reference, name, traits)
-
-    # -- facts ----------------------------------------------------------------------------------------------------
 
     def _fact(
         self,

@@ -51,7 +51,8 @@ def mapping_load(name_or_path: str | Path) -> FileMapping:
     path = Path(name_or_path).absolute()
     if not path.is_file():
         raise MappingNotFound(
-            f"There is no mapping {name!r}: choose one of {', '.join(mapping_names())}, or give the path of a YAML file."
+            f"There is no mapping {name!r}: choose one of {', '.join(mapping_names())},"
+            " or give the path of a YAML file."
         )
     try:
         text = path.read_text(encoding="utf-8-sig")

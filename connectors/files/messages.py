@@ -8,13 +8,16 @@ Language: TypeAlias = Literal["zh", "en"]
 
 _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "above": ("是 {value}，高于上限 {limit}", "is {value}, above the highest value allowed, {limit}"),
-    "ambiguous": ("表头出现不止一次，无法确定用哪一列；请删除多余的列", "stands twice in the header; remove one of the columns"),
+    "ambiguous": (
+        "表头出现不止一次，无法确定用哪一列；请删除多余的列",
+        "stands twice in the header; remove one of the columns",
+    ),
     "below": ("是 {value}，低于下限 {limit}", "is {value}, below the lowest value allowed, {limit}"),
     "boolean": ("不是 true 或 false", "is neither true nor false"),
     "capture": ("中找不到 {what}", "does not contain the {what}"),
     "cells_many": (
         "本行有 {count} 个单元格，而表头有 {expected} 个：可能有未加引号的分隔符",
-        "the row has {count} cells where the header has {expected}: perhaps a delimiter without quotation marks",
+        "the row has {count} cells where the header has {expected}: perhaps a cell needs quotation marks",
     ),
     "cells_few": (
         "本行有 {count} 个单元格，而表头有 {expected} 个：本行可能被截断",
@@ -37,16 +40,22 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "holds the heading “{value}” where a value must be: the row is shifted or repeats the header",
     ),
     "integer": ("不是整数", "is not a whole number"),
+    "leftover": (
+        "本行在文件中无法正常读取；改正单元格后请清空 {key}",
+        "the row could not be read as it stood in the file; once its cells are right, clear {key}",
+    ),
     "long": ("超过 {length} 个字符", "is longer than {length} characters"),
-    "no_attribute": ("不是 {fact_type} 的属性，却有内容", "is no attribute of {fact_type}, but the cell is filled"),
+    "no_attribute": (
+        "不是 {fact_type} 的属性，却有内容",
+        "is no attribute of {fact_type}, but the cell is filled",
+    ),
     "nul": ("含有 NUL 字符：文件可能已损坏", "contains a NUL character: the file may be damaged"),
     "number": ("不是普通的数字", "is not a plain number"),
-    "order": ("{reason}", "{reason}"),
     "quotes": (
         "第 {line} 行附近的引号不成对（{detail}）",
         "the quotation marks near line {line} do not match ({detail})",
     ),
-    "surrogate": ("含有损坏的字符", "contains a broken character"),
+    "broken": ("含有损坏的字符", "contains a broken character"),
 }
 
 

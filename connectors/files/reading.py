@@ -1,7 +1,8 @@
 """Files as raw rows: encoding and delimiter found out, CSV and XLSX, nothing interpreted yet.
 
-Row numbers are those a spreadsheet program shows: the file's first record is row 1, a cell of many lines is still one
-row, blank rows count but are not handed out. CSV is streamed, so memory does not grow with the file.
+Row numbers are those a spreadsheet program shows: the file's first record is row 1, a cell of many lines is
+still one row, blank rows count but are not handed out. CSV is streamed, so memory does not grow with the
+file.
 """
 
 from __future__ import annotations
@@ -10,26 +11,26 @@ import codecs
 import csv
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from connectors.files.mapping import Encoding, FileMapping
 from connectors.files.messages import Language, text
+from connectors.files.rows import SHEET_ERROR, Cell, Fault, RawRow, characters_check, header_normal
 from ledger.domain.errors import PlumblineError
 
-Cell: TypeAlias = str | date | None
-"""Text, a workbook's date (or date and time) cell, or nothing."""
-
 _DELIMITERS = (",", ";", "\t", "|")
+_BLANK = "".join(_DELIMITERS) + ' "\r\n'
 _CHUNK_BYTES = 1 << 20
 _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,31 +39,26 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
 )
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# What openpyxl lets through when a workbook is damaged; malformed XML is a SyntaxError.
+_WORKBOOK_ERRORS = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    SyntaxError,
+)
 _GZIP_MAGIC = b"\x1f\x8b"
-_SHEET_ERROR = "#ERROR:"
 
 
 class FileRefused(PlumblineError):
     """A file of which not even the rows can be told apart; the text says what to do with it."""
 
     code = "FILE_REFUSED"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a row before any of its cells is read: the header concerned ("" for all) and the reason."""
-
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RawRow:
-    """A row as it stands in the file. With a `fault` its cells can't be trusted, but are kept for people to see."""
-
-    row: int
-    cells: tuple[Cell, ...]
-    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +72,28 @@ class RawFile:
     form: str
 
 
-def header_normal(header: str) -> str:
-    """A header as headers are compared: NFKC, single spaces, no case. `中标价（元）` equals `中标价(元)`."""
-    return " ".join(unicodedata.normalize("NFKC", header).split()).casefold()
-
-
 def encoding_find(path: Path, encodings: Sequence[Encoding]) -> str:
-    """The encoding of a text file: told by its BOM, else the first of `encodings` in which all of it is valid.
+    """The encoding of a text file: told by its BOM, else the first of `encodings` in which all of it is
+    valid.
 
-    A superset of many encodings such as GB18030 finds a reading for bytes that mean something else; characters that
-    no text has (private use, unassigned) tell that, and the encoding is not taken. Raises FileRefused.
+    A superset of many encodings such as GB18030 finds a reading for bytes that mean something else;
+    characters that no text has (private use, unassigned) tell that, and the encoding is not taken. Raises
+    FileRefused.
     """
     with path.open("rb") as file:
         start = file.read(4)
     for bom, name in _BOMS:
         if start.startswith(bom):
-            _decodes(path, name, FileRefused(f"{path.name} says it is {name}, but is damaged; export it again."))
+            _decodes(
+                path, name, FileRefused(f"{path.name} says it is {name}, but is damaged; export it again.")
+            )
             return name
     for encoding in encodings:
         if _decodes(path, encoding, None):
             return encoding
     raise FileRefused(
-        f"{path.name} is not text in {' or '.join(encodings)}. Open it in the program it comes from and save it as"
-        ' "CSV UTF-8", or name its encoding under `encodings` in the mapping.'
+        f"{path.name} is not text in {' or '.join(encodings)}. Open it in the program it comes from"
+        ' and save it as "CSV UTF-8", or name its encoding under `encodings` in the mapping.'
     )
 
 
@@ -119,7 +114,8 @@ def _decodes(path: Path, encoding: str, refusal: FileRefused | None) -> bool:
 
 @contextmanager
 def file_open(path: Path, mapping: FileMapping, language: Language = "en") -> Generator[RawFile]:
-    """Open a CSV or XLSX file (told by its content, not its name) and find its header: the first row not empty.
+    """Open a CSV or XLSX file (told by its content, not its name) and find its header: the first row not
+    empty.
 
     Raises FileRefused with advice where the file can't be read at all or holds no row.
     """
@@ -129,7 +125,9 @@ def file_open(path: Path, mapping: FileMapping, language: Language = "en") -> Ge
     except OSError as error:
         raise FileRefused(f"{path} cannot be read: {error.strerror}. Check the path.") from None
     if start.startswith(_OLE_MAGIC):
-        raise FileRefused(f"{path.name} is an old or a protected Excel workbook; save it as .xlsx without a password.")
+        raise FileRefused(
+            f"{path.name} is an old or a protected Excel workbook; save it as .xlsx without a password."
+        )
     if start.startswith(_GZIP_MAGIC):
         raise FileRefused(f"{path.name} is compressed; unpack it first.")
     if start.startswith(_ZIP_MAGIC):
@@ -154,15 +152,26 @@ def _delimiter_find(path: Path, encoding: str, mapping: FileMapping) -> str:
     """The delimiter under which the header has most of the mapping's columns, or else most cells."""
     wanted = {header_normal(header) for column in mapping.columns.values() for header in column.headers}
     with path.open(encoding=encoding, newline="") as file:
-        lines = [line for line in islice(file, 200)]
+        # Blank rows above the header (",,,") say nothing: under another delimiter they would look like text.
+        lines = list(islice(dropwhile(lambda line: not line.strip(_BLANK), file), 200))
     best = (-1, -1)
     chosen = _DELIMITERS[0]
     for delimiter in _DELIMITERS:
-        header: list[str] = next((r for r in csv.reader(lines, delimiter=delimiter) if any(c.strip() for c in r)), [])
+        header = _header_under(lines, delimiter)
         score = (len(wanted & {header_normal(cell) for cell in header}), len(header))
         if score > best:
             best, chosen = score, delimiter
     return chosen
+
+
+def _header_under(lines: list[str], delimiter: str) -> list[str]:
+    try:
+        for record in csv.reader(lines, delimiter=delimiter):
+            if any(cell.strip() for cell in record):
+                return record
+    except csv.Error:
+        pass  # No header under this delimiter; if under none, reading says what is wrong.
+    return []
 
 
 def _text_rows(file: Iterable[str], delimiter: str, language: Language) -> Iterator[RawRow]:
@@ -184,28 +193,34 @@ def _text_rows(file: Iterable[str], delimiter: str, language: Language) -> Itera
 
 @contextmanager
 def _workbook_open(path: Path, mapping: FileMapping, language: Language) -> Generator[RawFile]:
-    try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as error:
-        raise FileRefused(
-            f"{path.name} is not a whole Excel workbook ({type(error).__name__}); open it in Excel and save it as"
-            " .xlsx again."
-        ) from None
-    try:
-        sheet = _sheet_choose(workbook, path, mapping)
-        yield _file_of(path, _sheet_rows(sheet), f"XLSX, sheet {sheet.title}", language, padded=True)
-    finally:
-        workbook.close()
+    # As an open file, because openpyxl goes by the name where it is given one.
+    with path.open("rb") as file:
+        try:
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except _WORKBOOK_ERRORS as error:
+            raise FileRefused(
+                f"{path.name} is not a whole Excel workbook ({type(error).__name__});"
+                " open it in Excel and save it as .xlsx again."
+            ) from None
+        try:
+            sheet = _sheet_choose(workbook, path, mapping)
+            yield _file_of(path, _sheet_rows(sheet), f"XLSX, sheet {sheet.title}", language, padded=True)
+        finally:
+            workbook.close()
 
 
 def _sheet_choose(workbook: Any, path: Path, mapping: FileMapping) -> Any:
     """The sheet that the mapping names, or the one that has its columns; the first where none has."""
-    sheets: list[Any] = [s for s in workbook.worksheets if s.sheet_state == "visible"] or list(workbook.worksheets)
+    sheets: list[Any] = [s for s in workbook.worksheets if s.sheet_state == "visible"] or list(
+        workbook.worksheets
+    )
     names = ", ".join(sheet.title for sheet in sheets)
     if mapping.sheet is not None:
         named = [sheet for sheet in workbook.worksheets if sheet.title == mapping.sheet]
         if not named:
-            raise FileRefused(f"{path.name} has no sheet {mapping.sheet!r}, which the mapping asks for; it has {names}.")
+            raise FileRefused(
+                f"{path.name} has no sheet {mapping.sheet!r}, which the mapping asks for; it has {names}."
+            )
         return named[0]
     if not sheets:
         raise FileRefused(f"{path.name} has no sheet with cells.")
@@ -229,17 +244,26 @@ def _sheet_choose(workbook: Any, path: Path, mapping: FileMapping) -> Any:
 def _sheet_rows(sheet: Any) -> Iterator[RawRow]:
     # What a workbook says of its own size is often wrong, and cuts rows off: it is not believed.
     sheet.reset_dimensions()
-    for row, cells in enumerate(sheet.iter_rows(), start=1):
-        yield RawRow(row, tuple(_cell_read(cell) for cell in cells))
+    try:
+        for row, cells in enumerate(sheet.iter_rows(), start=1):
+            yield RawRow(row, tuple(_cell_read(cell) for cell in cells))
+    except _WORKBOOK_ERRORS as error:
+        raise FileRefused(
+            f"The sheet {sheet.title} is damaged ({type(error).__name__});"
+            " open it in Excel and save it as .xlsx again."
+        ) from None
 
 
 def _cell_read(cell: Any) -> Cell:
-    """A workbook's cell as text, or its date. Formulas give the value stored with them, floats their shortest text."""
+    """A workbook's cell as text, or its date.
+
+    Formulas give the value stored with them, floats their shortest text.
+    """
     value: object = cell.value
     if value is None:
         return None
     if cell.data_type == "e":
-        return f"{_SHEET_ERROR}{value}"
+        return f"{SHEET_ERROR}{value}"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
@@ -254,7 +278,9 @@ def _cell_read(cell: Any) -> Cell:
 def _file_of(path: Path, rows: Iterator[RawRow], form: str, language: Language, *, padded: bool) -> RawFile:
     for first in rows:
         if first.fault is not None:
-            raise FileRefused(f"{path.name}: the header cannot be read: {first.fault.reason}. Mend it and try again.")
+            raise FileRefused(
+                f"{path.name}: the header cannot be read: {first.fault.reason}. Mend it and try again."
+            )
         if any(cell is not None for cell in first.cells):
             break
     else:
@@ -267,7 +293,10 @@ def _file_of(path: Path, rows: Iterator[RawRow], form: str, language: Language, 
 
 
 def _headers_named(cells: list[str]) -> tuple[str, ...]:
-    """Headers that differ, so that a row can be kept by header: one without a name or a second of a name is numbered."""
+    """Headers that differ, so that a row can be kept by header.
+
+    One without a name or a second of a name is numbered.
+    """
     headers: list[str] = []
     for number, cell in enumerate(cells, start=1):
         header = cell or f"#{number}"
@@ -278,7 +307,9 @@ def _headers_named(cells: list[str]) -> tuple[str, ...]:
 def _rows_checked(
     rows: Iterator[RawRow], headers: tuple[str, ...], language: Language, *, padded: bool
 ) -> Iterator[RawRow]:
-    """The rows that are not blank, each with as many cells as the header has, or with the fault that it hasn't."""
+    """The rows that are not blank, each with as many cells as the header has, or with the fault that it
+    hasn't.
+    """
     width = len(headers)
     for raw in rows:
         if raw.fault is not None:
@@ -294,20 +325,8 @@ def _rows_checked(
             else:
                 cells = cells[:width]
         elif count < width:
-            if not padded:
+            if padded:
+                cells = cells + (None,) * (width - count)
+            else:
                 fault = Fault("", text("cells_few", language, count=count, expected=width))
-            cells = cells + (None,) * (width - count)
-        yield RawRow(raw.row, cells, fault or _characters_check(cells, headers, language))
-
-
-def _characters_check(cells: tuple[Cell, ...], headers: tuple[str, ...], language: Language) -> Fault | None:
-    for header, cell in zip(headers, cells, strict=False):
-        if not isinstance(cell, str):
-            continue
-        if cell.startswith(_SHEET_ERROR):
-            return Fault(header, text("error_cell", language, value=cell.removeprefix(_SHEET_ERROR)))
-        if "\x00" in cell:
-            return Fault(header, text("nul", language))
-        if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):
-            return Fault(header, text("surrogate", language))
-    return None
+        yield RawRow(raw.row, cells, fault or characters_check(cells, headers, language))

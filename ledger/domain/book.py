@@ -1,7 +1,8 @@
-"""The book: what the log says so far about everything but points, as a pure fold over events in order of position.
+"""The book: what the log says so far about everything but points, as a pure fold over events in order of
+position.
 
-Who the customers are and how sources call them, what fact types and rule sets exist and which were activated, which
-days are closed. The writer decides on it, the columns save it, replay reads it.
+Who the customers are and how sources call them, what fact types and rule sets exist and which were activated,
+which days are closed. The writer decides on it, the columns save it, replay reads it.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Book:
     customers: list[Customer] = field(default_factory=list[Customer])
     """The n-th customer stands at n - 1."""
     references: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    once: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict[tuple[str, int], tuple[str, str]])
+    once: dict[tuple[str, int], tuple[str, str]] = field(
+        default_factory=dict[tuple[str, int], tuple[str, str]]
+    )
     """Customers named by a fact type that may name each once, and the (source, external id) that does."""
     versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
     """The last version of each stream that is no customer's."""

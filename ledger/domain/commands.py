@@ -1,4 +1,5 @@
-"""Commands: what people and programs ask of the ledger. Each is carried out whole or refused with a reason."""
+"""Commands: what people and programs ask of the ledger. Each is carried out whole or refused with a
+reason."""
 
 from __future__ import annotations
 
@@ -25,16 +26,17 @@ class RegisterCustomer:
     source: str
     reference: str
     name: str
-    traits: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeCustomer:
-    """Change the name or traits of a customer; from then on rules weigh the new ones. An empty trait clears it."""
+    """Change the name or traits of a customer; from then on rules weigh the new ones. An empty trait clears
+    it."""
 
     customer: str
     name: str | None = None
-    traits: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ class WithdrawConsent:
 class RecordFact:
     """Record what happened outside.
 
-    `customer` is a customer's id, or a `CustomerReference`. With `registration`, a customer unknown under that
-    reference is registered first. `occurred` is ISO date or date-time text. `attributes` are raw values: decimal
-    text or integers, ISO dates, declared values, booleans, customer ids. The same (source, external id) with the
-    same content is a duplicate; with other content a correction; `revert` allows going back to an earlier content.
+    `customer` is a customer's id, or a `CustomerReference`. With `registration`, a customer unknown under
+    that reference is registered first. `occurred` is ISO date or date-time text. `attributes` are raw values:
+    decimal text or integers, ISO dates, declared values, booleans, customer ids. The same (source, external
+    id) with the same content is a duplicate; with other content a correction; `revert` allows going back to
+    an earlier content.
     """
 
     source: str
@@ -89,7 +92,8 @@ class ProposeRuleSet:
 
 @dataclass(frozen=True, slots=True)
 class ApproveRuleSet:
-    """Approve a proposed rule set; another person than the proposer does. May name the what-if run it rests on."""
+    """Approve a proposed rule set; another person than the proposer does. May name the what-if run it rests
+    on."""
 
     rule_set: str
     run: str | None = None
@@ -141,7 +145,8 @@ class Request:
 class Answer:
     """What came of a command. `status` is "accepted", "duplicate", "corrected" or "refused".
 
-    A refusal has a code, a reason and the field concerned; all others the position of the log that contains them.
+    A refusal has a code, a reason and the field concerned; all others the position of the log that contains
+    them.
     """
 
     status: str

@@ -1,10 +1,13 @@
-"""Reading documents (YAML or JSON) without floats: a number with a decimal point stays the text that was written."""
+"""Reading documents (YAML or JSON) without floats: a number with a decimal point stays the text that was
+written."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from ledger.domain.errors import DocumentInvalid, Problem
 
@@ -17,15 +20,21 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConstructorError(
+                    None, None, "a key must be plain text", key.start_mark
+                )
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                raise ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
+        event: Any = self.peek_event()  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(event, yaml.AliasEvent):
+            raise ComposerError(None, None, "aliases are not allowed", event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -40,12 +49,14 @@ def yaml_parse(text: str, name: str) -> Any:
     if len(text) > BYTES_MAX:
         raise DocumentInvalid([Problem(name, f"is larger than {BYTES_MAX} characters")])
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+        return yaml.load(text, _Loader)  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
         raise DocumentInvalid([Problem(where, error.problem or "is not YAML")]) from None
     except yaml.YAMLError as error:
         raise DocumentInvalid([Problem(name, f"is not YAML: {error}".splitlines()[0])]) from None
+    except ValueError as error:
+        raise DocumentInvalid([Problem(name, f"holds a value that can't be read: {error}")]) from None
     except RecursionError:
         raise DocumentInvalid([Problem(name, "lies too deep in itself")]) from None

@@ -1,9 +1,10 @@
 """Events: what is written in the log, under names that never change.
 
-An event's name in the log is its class name, registered here and independent of the module's path. Each class is
-an *input* (what happened, or was ordered) or a *decision* (what the ledger did about it); replay reads inputs only.
-Every event says who (`actor`), why (`cause`: the position of the input that led to it, 0 for an input itself; rule,
-rule set and reason where there are any), when it happened (`occurred_at`) and when it was recorded (`recorded_at`).
+An event's name in the log is its class name, registered here and independent of the module's path. Each class
+is an *input* (what happened, or was ordered) or a *decision* (what the ledger did about it); replay reads
+inputs only. Every event says who (`actor`), why (`cause`: the position of the input that led to it, 0 for an
+input itself; rule, rule set and reason where there are any), when it happened (`occurred_at`) and when it was
+recorded (`recorded_at`).
 
 To change a class: raise `class_version` and add a static `upcast_vN_vM(state)` that mends older states.
 """
@@ -93,7 +94,8 @@ class RuleSetApproved(Input):
 @registered
 @dataclass(kw_only=True)
 class RuleSetActivated(Input):
-    """From here on, facts booked from `effective_from` on are decided by this rule set. Decides nothing again."""
+    """From here on, facts booked from `effective_from` on are decided by this rule set. Decides nothing
+    again."""
 
     rule_set: str
     effective_from: str
@@ -141,8 +143,8 @@ class FactRecorded(Input):
     """Something happened outside. In the stream of the customer it is about.
 
     `attributes` are integers (scaled numbers, day numbers, codes, customer numbers) and text. `booked_on` is
-    `occurred_on`, or the first open day where that month is closed. `version` is 1, or higher for a correction,
-    whose `corrects` is the position of the version before.
+    `occurred_on`, or the first open day where that month is closed. `version` is 1, or higher for a
+    correction, whose `corrects` is the position of the version before.
     """
 
     fact_type: str
@@ -175,6 +177,7 @@ class PointsGranted(Event):
     booked_on: str
     expires_on: str | None
     debt_paid: int
+    cut_by: str | None
     arithmetic: dict[str, int]
 
 
@@ -190,13 +193,18 @@ class PointsDeducted(Event):
     booked_on: str
     debt: int
     lots: list[list[int | None]]
+    cut_by: str | None
     arithmetic: dict[str, int]
 
 
 @registered
 @dataclass(kw_only=True)
 class PointsReversed(Event):
-    """An award of a fact's earlier version is taken back; `reverses` is the position of that award."""
+    """An award of a fact's earlier version is taken back; `reverses` is the position of that version.
+
+    `lots`: [expiry month or null, points], points negative where taken, positive where returned; `debt` is by
+    how much debt grew (or, negative, shrank).
+    """
 
     rule: str
     rule_set: str
@@ -204,6 +212,8 @@ class PointsReversed(Event):
     balance: int
     booked_on: str
     reverses: int
+    debt: int
+    lots: list[list[int | None]]
 
 
 @registered

@@ -1,7 +1,8 @@
-"""Fact types: declared data that says what may happen outside and what it carries. A firm adds its own as a document.
+"""Fact types: declared data that says what may happen outside and what it carries. A firm adds its own as a
+document.
 
-An attribute becomes one integer: numbers are scaled by their places, dates are day numbers, enumerated values and
-booleans are codes, a customer is its number. Text is kept but weighs nothing.
+An attribute becomes one integer: numbers are scaled by their places, dates are day numbers, enumerated values
+and booleans are codes, a customer is its number. Text is kept but weighs nothing.
 """
 
 from __future__ import annotations
@@ -195,12 +196,14 @@ class FactType(Strict):
                 values[name] = _parse(attribute, value, customer_find)
             except ValueError as error:
                 problems.append(Problem(name, str(error)))
-        for name, rule in self.derived.items():
+        for rule in self.derived.values():
             first, last = values.get(rule.days_from), values.get(rule.days_to)
             if isinstance(first, int) and isinstance(last, int):
                 days = max(0, last - first)
                 if days > rule.max:
-                    problems.append(Problem(rule.days_to, f"is more than {rule.max} days after {rule.days_from}"))
+                    problems.append(
+                        Problem(rule.days_to, f"is more than {rule.max} days after {rule.days_from}")
+                    )
         return values, problems
 
     def integers(self, values: Mapping[str, Value], null: int) -> list[int]:
@@ -249,9 +252,9 @@ def _parse(attribute: Attribute, raw: object, customer_find: Callable[[str], int
     if attribute.type == "date":
         return day_parse(raw)
     if attribute.type == "enum":
-        if raw not in attribute.values:
+        if not isinstance(raw, str) or raw not in attribute.values:
             raise ValueError(f"is none of {', '.join(attribute.values)}")
-        return list(attribute.values).index(str(raw))
+        return list(attribute.values).index(raw)
     if attribute.type == "boolean":
         if not isinstance(raw, bool):
             raise ValueError("is neither true nor false")

@@ -21,8 +21,8 @@ _NUMBER: Final = re.compile(r"[+-]?\d{1,24}(\.\d{1,24})?\Z")
 def scaled_parse(raw: object, places: int) -> int:
     """A decimal number as an integer of 10^-places, exactly.
 
-    Takes int, Decimal or text such as "461100766.85". Raises ValueError with the reason for a float, a boolean,
-    anything that is no plain number, too many decimals, or what does not fit 64 bits.
+    Takes int, Decimal or text such as "461100766.85". Raises ValueError with the reason for a float, a
+    boolean, anything that is no plain number, too many decimals, or what does not fit 64 bits.
     """
     if isinstance(raw, bool) or not isinstance(raw, (int, str, Decimal)):
         raise ValueError("is not a number written as an integer or as decimal text")
@@ -85,7 +85,7 @@ def day_parse(raw: object) -> int:
         parsed = raw if type(raw) is date else date(raw.year, raw.month, raw.day)
     elif isinstance(raw, str):
         try:
-            parsed = date.fromisoformat(raw[:10]) if len(raw) == 10 else None
+            parsed = date.fromisoformat(raw) if len(raw) == 10 and raw[7] == "-" else None
         except ValueError:
             parsed = None
         if parsed is None:

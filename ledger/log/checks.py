@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from eventsourcing.persistence import StoredEvent
 
@@ -20,12 +21,13 @@ def texts_check(field: str, values: Sequence[str]) -> None:
     try:
         joined = "".join(values)
         if "\0" not in joined:
-            joined.isascii() or joined.encode()
+            if not joined.isascii():
+                joined.encode()  # fails on a surrogate
             return
     except (TypeError, UnicodeEncodeError):
         pass  # The loop below finds out which value it was, and says so.
     for place, value in enumerate(values, start=1):
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"{field} {place} is {type(value).__name__}, not text; give it as str.")
         if "\0" in value:
             raise ValueError(f"{field} {place} contains a NUL character ({value!r}); remove it.")
@@ -36,19 +38,20 @@ def texts_check(field: str, values: Sequence[str]) -> None:
 
 
 def events_check(events: Sequence[StoredEvent]) -> None:
-    """Raises ValueError for ids or topics that Postgres cannot hold, and for more state than one statement may carry."""
-    texts_check("originator_id", [event.originator_id for event in events])  # pyright: ignore[reportArgumentType]
+    """Raises ValueError for text Postgres cannot hold, and for more state than one statement may carry."""
+    ids = [cast(str, event.originator_id) for event in events]  # UUIDs are refused by the check
+    texts_check("originator_id", ids)
     texts_check("topic", [event.topic for event in events])
     size_bytes = sum(len(event.state) for event in events)
     if size_bytes > _STATEMENT_SIZE_MAX_BYTES:
         raise ValueError(
-            f"The events hold {size_bytes:,} bytes of state, more than {_STATEMENT_SIZE_MAX_BYTES:,} in one statement;"
-            " append them with append_chunks."
+            f"The events hold {size_bytes:,} bytes of state, more than {_STATEMENT_SIZE_MAX_BYTES:,} in one"
+            " statement; append them with append_chunks."
         )
 
 
 def entries_check(answers: Sequence[AnswerEntry], facts: Sequence[FactEntry]) -> None:
-    """Raises ValueError for clients or keys that Postgres cannot hold, and for digests that are no SHA-256."""
+    """Raises ValueError for text that Postgres cannot hold, and for digests that are no SHA-256."""
     texts_check("answer client", [answer.client for answer in answers])
     texts_check("answer key", [answer.key for answer in answers])
     for answer in answers:
@@ -64,12 +67,12 @@ def entries_check(answers: Sequence[AnswerEntry], facts: Sequence[FactEntry]) ->
 def positions_check(
     answers: Sequence[AnswerEntry], facts: Sequence[FactEntry], position_before: int, position_last: int
 ) -> None:
-    """Raises ValueError for a fact not recorded by an event of this append, or an answer from beyond its end."""
+    """Raises ValueError for a fact no event of this append records, or an answer from beyond its end."""
     for fact in facts:
         if not position_before < fact.position <= position_last:
             raise ValueError(
-                f"Fact {fact.key} names position {fact.position}, but the events of this append have the positions"
-                f" {position_before + 1} to {position_last}; name that of the event which records it."
+                f"Fact {fact.key} names position {fact.position}, but the events of this append"
+                f" have the positions {position_before + 1} to {position_last}; name that of its event."
             )
     for answer in answers:
         if not 0 <= answer.position <= position_last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -35,8 +36,8 @@ class LeaseHeld(Exception):  # noqa: N818 - it is an answer, and reads as one
         who = "another process" if holder is None else holder
         when = "" if since is None else f" since {since.isoformat(timespec='seconds')}"
         super().__init__(
-            f"The ledger in schema {schema} has a writer already: {who}{when}. Send your commands to it, or stop it and"
-            " try again; its lease lapses by itself when its process ends."
+            f"The ledger in schema {schema} has a writer already: {who}{when}. Send your commands to it, or"
+            " stop it and try again; its lease lapses by itself when its process ends."
         )
 
 
@@ -97,10 +98,9 @@ class Lease:
         """Lets go; the next may write. Does nothing when the lease is gone already."""
         # Unlock first: closing alone frees the lock only when the server gets round to it.
         if not self._connection.closed:
-            try:
+            # A lost connection is no error here: the lease is lost with it, as was asked for.
+            with suppress(psycopg.OperationalError):
                 self._connection.execute(_QUERIES["lease_release"], {"schema": self.schema})
-            except psycopg.OperationalError:
-                pass  # The connection was lost, and the lease with it: that is what was asked for.
         self._connection.close()
 
     def __enter__(self) -> Self:

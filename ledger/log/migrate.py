@@ -73,15 +73,15 @@ def schema_name_check(schema: str) -> None:
     """
     if _SCHEMA_NAME.match(schema) is None or schema.startswith("pg_"):
         raise ValueError(
-            f"{schema!r} cannot be the schema of a ledger; use a lower-case letter followed by at most 62 lower-case"
-            " letters, digits or underscores, not beginning with pg_."
+            f"{schema!r} cannot be the schema of a ledger; use a lower-case letter followed by at most 62"
+            " lower-case letters, digits or underscores, not beginning with pg_."
         )
 
 
 def ledger_schema_create(
     database_url: str, schema: str, *, migrations: Sequence[Migration] | None = None
 ) -> list[int]:
-    """Creates the schema where it is missing and brings it up to date; returns the numbers of the steps applied now.
+    """Creates the schema where missing and brings it up to date; returns the numbers of the steps applied.
 
     Safe to call by several processes at once, and again. `migrations` are this program's own unless given.
     Raises ValueError for an impossible name, MigrationError when the record and the files do not agree.
@@ -131,10 +131,12 @@ def _recorded_count(connection: psycopg.Connection[Any], schema: str, steps: Seq
                 f"{label} is recorded, but this program has no such file: it is older than the schema."
                 " Install the version that wrote it, or a newer one."
             )
-        if steps[place - 1].name != name or steps[place - 1].digest != bytes(digest):
+        step = steps[place - 1]
+        if step.name != name or step.digest != bytes(digest):
             raise MigrationError(
-                f"{label} was applied from a file that reads otherwise now ({number:04d}_{steps[place - 1].name}.sql,"
-                f" SHA-256 {steps[place - 1].digest.hex()[:12]}… instead of {bytes(digest).hex()[:12]}…)."
+                f"{label} was applied from a file that reads otherwise now"
+                f" ({number:04d}_{step.name}.sql, SHA-256 {step.digest.hex()[:12]}… instead of"
+                f" {bytes(digest).hex()[:12]}…)."
                 " Put the released file back and write the change as a new migration."
             )
     return len(recorded)

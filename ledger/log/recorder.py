@@ -111,7 +111,7 @@ class LogRecorder(PostgresApplicationRecorder):
         )  # the end is known only after the last
         slices = _slices(chunks, statement_size_events, statement_size_bytes)
         with self.datastore.get_connection() as connection, connection.transaction():
-            events_first = next(slices, [])
+            events_first: Sequence[StoredEvent] = next(slices, ())
             events_check(events_first)
             outcome = _append(connection, events_first, position_expected, answers, facts)
             if not isinstance(outcome, Appended):
@@ -122,7 +122,8 @@ class LogRecorder(PostgresApplicationRecorder):
                 further = _append(connection, events, position_last, (), ())
                 if not isinstance(further, Appended):
                     raise InternalError(
-                        f"The head moved from {position_last} within a transaction that holds its lock: {further}."
+                        f"The head moved from {position_last} within a transaction that holds its lock:"
+                        f" {further}."
                         " Something else than log_append writes to this schema; find it before going on."
                     )
                 position_last = further.position_last
@@ -202,9 +203,11 @@ class LogRecorder(PostgresApplicationRecorder):
         self.close()
 
     def _select(self, query: str, params: Sequence[Any]) -> list[TupleRow]:
-        with self.datastore.get_connection() as connection:
-            with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-                return cursor.execute(_QUERIES[query], params, prepare=True).fetchall()
+        with (
+            self.datastore.get_connection() as connection,
+            connection.cursor(binary=True, row_factory=tuple_row) as cursor,
+        ):
+            return cursor.execute(_QUERIES[query], params, prepare=True).fetchall()
 
 
 class LogSubscription(PostgresSubscription):
@@ -231,7 +234,7 @@ class LogSubscription(PostgresSubscription):
 
 
 def recorder_open(database_url: str, schema: str, *, pool_size: int = 4) -> LogRecorder:
-    """Opens the log in `schema`; close it after use. A subscription needs a connection of the pool of its own.
+    """Opens the log in `schema`; close it after use. A subscription takes a connection of the pool.
 
     Raises ProgrammingError when the schema holds no ledger, OperationalError when the database cannot be
     reached, ValueError when the name cannot be that of a ledger's schema.

@@ -24,8 +24,8 @@ _R = TypeVar("_R")
 def _cache_folder() -> str:
     """Where compiled code is kept: a folder named after all of the kernel's sources.
 
-    Numba looks only at the file of the outermost function to see whether its cache is stale; a change in another
-    file of the kernel would go unnoticed and an old kernel would decide points.
+    Numba looks only at the file of the outermost function to see whether its cache is stale; a change in
+    another file of the kernel would go unnoticed and an old kernel would decide points.
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
@@ -42,12 +42,13 @@ def _cache_folder() -> str:
     return str(base / f"kernel-{digest.hexdigest()[:16]}")
 
 
-_config: Any = numba.config  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage, reportUnknownMemberType]
 _config.CACHE_DIR = _cache_folder()
 
 
 def jit(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile with Numba (no Python objects, no global lock, cached on disk), or leave as it is for the oracle."""
+    """Compile with Numba (no Python objects, no global lock, cached on disk), or leave as it is for the
+    oracle."""
     if not COMPILED:
         return function
     decorate: Any = numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUnknownMemberType]

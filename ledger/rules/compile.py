@@ -1,14 +1,14 @@
 """From rule sets to tables: everything that can be decided about a rule before any fact is seen.
 
-A program holds all rule sets ever activated, so that a rule that keeps its id and window keeps its counters when
-the next rule set takes over: slots are shared by key. What would not fit the tables, or could pass 2^63 under the
-bounds of its attributes, is refused here with its place in the document.
+A program holds all rule sets ever activated, so that a rule that keeps its id and window keeps its counters
+when the next rule set takes over: slots are shared by key. What would not fit the tables, or could pass 2^63
+under the bounds of its attributes, is refused here with its place in the document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -38,76 +38,9 @@ from ledger.rules.conditions import (
     terms_of,
 )
 from ledger.rules.document import Condition, Leaf, Rule, RuleSet, leaves_of
+from ledger.rules.program import SPAN_MONTHS_MAX, WINDOWS, Activation, Program, SlotKey, ring_size
 
-WINDOWS = {"day": 0, "month": 1, "quarter": 2, "year": 3, "lifetime": 4}
-SPAN_MONTHS_MAX = 120
-"""How many months may be open at once; beyond it the ledger asks to close some first."""
-
-SlotKey = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class Activation:
-    """A rule set, from which booked date on it decides, and the position of its activation."""
-
-    rule_set: str
-    rules: RuleSet
-    day_from: int
-    position: int
-
-
-def ring_size(window: int, span_months: int) -> int:
-    """How many windows of a kind can be open while so many months are."""
-    if window == at.WINDOW_DAY:
-        return 31 * span_months + 1
-    if window == at.WINDOW_MONTH:
-        return span_months + 1
-    if window == at.WINDOW_QUARTER:
-        return (span_months + 1) // 3 + 2
-    if window == at.WINDOW_YEAR:
-        return (span_months + 10) // 12 + 2
-    return 1
-
-
-@dataclass(frozen=True)
-class Program:
-    """Compiled rule sets with the names behind their numbers."""
-
-    activations: tuple[Activation, ...]
-    fact_types: tuple[FactType, ...]
-    span_months: int
-    tables: at.Tables
-    rule_ids: tuple[tuple[int, str], ...]
-    """For each row of `rules`: the activation and the id of the rule (or measure, or streak)."""
-    limit_keys: tuple[SlotKey, ...]
-    slot_keys: tuple[SlotKey, ...]
-    streak_keys: Mapping[str, int]
-    tiers: tuple[str, ...]
-    tags: tuple[str, ...]
-    grades: tuple[str, ...]
-
-    @property
-    def record_size(self) -> int:
-        """Integers in one account's record."""
-        return int(self.tables.sizes[at.SIZE_RECORD])
-
-    def rule(self, row: int) -> tuple[Activation, Rule]:
-        """The rule behind a row of `rules`, with its rule set."""
-        activation, rule_id = self.rule_ids[row]
-        found = self.activations[activation].rules.rule(rule_id)
-        assert found is not None, f"row {row} is no award"
-        return self.activations[activation], found
-
-    def rule_sets_of(self, positions: NDArray[np.int64], days: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which activation decides each fact: recorded before it, with the latest from-date not after its booked
-        date; among equal dates the last activated. -1 where none does."""
-        chosen = np.full(len(positions), -1, np.int64)
-        for index in sorted(
-            range(len(self.activations)), key=lambda i: (self.activations[i].day_from, self.activations[i].position)
-        ):
-            activation = self.activations[index]
-            chosen[(positions > activation.position) & (days >= activation.day_from)] = index
-        return chosen
+__all__ = ["SPAN_MONTHS_MAX", "Activation", "Program", "program_compile", "ring_size"]
 
 
 def program_compile(
@@ -126,7 +59,11 @@ BitOf: TypeAlias = Callable[[Leaf, str], int]
 
 class _Compiler:
     def __init__(
-        self, activations: Sequence[Activation], fact_types: Sequence[FactType], vocabulary: Vocabulary, span: int
+        self,
+        activations: Sequence[Activation],
+        fact_types: Sequence[FactType],
+        vocabulary: Vocabulary,
+        span: int,
     ) -> None:
         self.activations = tuple(activations)
         self.fact_types = tuple(fact_types)
@@ -196,8 +133,9 @@ class _Compiler:
             sizes=np.array([lots_offset, lots_ring, offset, len(self.fact_types)], np.int64),
         )
         return Program(
-            self.activations, self.fact_types, self.span, tables, tuple(self.rule_ids), tuple(self.limit_keys),
-            tuple(self.slot_keys), streaks, tuple(self.tiers.ids), tuple(self.tags.ids), tuple(self.grades.ids),
+            self.activations, self.fact_types, self.span, tables, tuple(self.rule_ids),
+            tuple(self.limit_keys), tuple(self.slot_keys), streaks,
+            tuple(self.tiers.ids), tuple(self.tags.ids), tuple(self.grades.ids),
         )  # fmt: skip
 
     def rule_set(self, number: int, rules: RuleSet) -> None:
@@ -211,7 +149,11 @@ class _Compiler:
             for level in rules.tiers.levels:
                 level_ids.append(level.id)
                 self.levels.append(
-                    (self.tiers.number(level.id), points_parse(level.points), percent_parse(level.factor_percent))
+                    (
+                        self.tiers.number(level.id),
+                        points_parse(level.points),
+                        percent_parse(level.factor_percent),
+                    )
                 )
         row[at.SET_LEVELS_LAST] = len(self.levels)
         measures: dict[str, tuple[int, int]] = {}
@@ -219,7 +161,9 @@ class _Compiler:
             places = 0
             if measure.sum is not None:
                 try:
-                    places = places_of(self.fact_type(measure.fact, f"measures.{measure.id}.fact"), measure.sum)
+                    places = places_of(
+                        self.fact_type(measure.fact, f"measures.{measure.id}.fact"), measure.sum
+                    )
                 except ValueError as error:
                     raise place_error(f"measures.{measure.id}.sum", str(error)) from None
             measures[measure.id] = (self.slot("measure", measure.id, measure.window), places)
@@ -234,6 +178,10 @@ class _Compiler:
             self.grade_rows.append((self.grades.number(grade.id), percent_parse(grade.at_least_percent)))
         row[at.SET_GRADES_LAST] = len(self.grade_rows)
 
+        declared = frozenset(
+            {f"tag {tag.id}" for tag in rules.tags}
+            | {f"grade {grade.id}" for grade in (rules.credit.grades if rules.credit else ())}
+        )
         changing = LeafTable(at.BITS_STATIC, at.BITS_ALL, "rule set")
 
         def dynamic_bit(leaf: Leaf, place: str) -> int:
@@ -241,7 +189,7 @@ class _Compiler:
                 leaf,
                 lambda: self.leaf_compiler.dynamic(
                     leaf, place, levels=level_ids, tier_slot=row[at.SET_TIER_SLOT], tags=self.tags,
-                    grades=self.grades, measures=measures,
+                    grades=self.grades, declared=declared, measures=measures,
                 ),
             )  # fmt: skip
 
@@ -314,7 +262,9 @@ class _Compiler:
         row[at.RULE_TERMS_FIRST], row[at.RULE_TERMS_LAST] = self.terms_add(
             terms_of(condition, lambda leaf: bit_of(leaf, place), place)
         )
-        row[at.RULE_ATTRIBUTE] = row[at.RULE_STREAK] = row[at.RULE_SLOT] = row[at.RULE_EXPIRY_MONTHS] = at.NONE
+        row[at.RULE_ATTRIBUTE] = row[at.RULE_STREAK] = row[at.RULE_SLOT] = row[at.RULE_EXPIRY_MONTHS] = (
+            at.NONE
+        )
         return row
 
     def row_add(self, number: int, name: str, row: list[int]) -> None:
@@ -383,17 +333,21 @@ class _Compiler:
         for limit in rule.limits:
             points = at.NONE if limit.points is None else points_parse(limit.points)
             self.limit("limit", rule.id, limit.window, limit.times or at.NONE, points)
+        row[at.RULE_CAPS_FIRST] = len(self.limits)
         for cap in rules.caps:
             if base_max[1] and (cap.rules is None or rule.id in cap.rules):
                 self.limit("cap", cap.id, cap.window, at.NONE, points_parse(cap.points))
         row[at.RULE_LIMITS_LAST] = len(self.limits)
         weight_max = max([bp for _, _, bp in entries], default=10000)
-        factor_max = max([percent_parse(lv.factor_percent) for lv in rules.tiers.levels], default=10000) if (
-            rules.tiers and rule.tier_factor
-        ) else 10000
+        factor_max = (
+            max([percent_parse(lv.factor_percent) for lv in rules.tiers.levels], default=10000)
+            if (rules.tiers and rule.tier_factor)
+            else 10000
+        )
         if base_max[0] * max(weight_max, 10000) * max(factor_max, 10000) > INTEGER_MAX:
             raise place_error(
-                f"{place}.award", "could pass 2^63 under the bounds of its attribute; lower the bound or the points"
+                f"{place}.award",
+                "could pass 2^63 under the bounds of its attribute; lower the bound or the points",
             )
         self.row_add(number, rule.id, row)
 
@@ -402,7 +356,8 @@ class _Compiler:
         self.limit_keys.append((kind, name, window))
 
     def award_fields(self, row: list[int], rule: Rule, fact_type: FactType) -> tuple[int, bool]:
-        """Fill the award's own fields; gives the largest magnitude it can come to, and whether it can grant."""
+        """Fill the award's own fields; gives the largest magnitude it can come to, and whether it can
+        grant."""
         award = rule.award
         if award.points is not None:
             row[at.RULE_AWARD], row[at.RULE_POINTS] = at.AWARD_FIXED, points_parse(award.points)
@@ -420,7 +375,10 @@ class _Compiler:
             unit = scaled_parse(per.unit, places_of(fact_type, per.attribute))
             if unit <= 0:
                 raise ValueError("the unit must be above zero")
-            row[at.RULE_AWARD], row[at.RULE_ATTRIBUTE] = at.AWARD_PER_UNIT, column_of(fact_type, per.attribute)
+            row[at.RULE_AWARD], row[at.RULE_ATTRIBUTE] = (
+                at.AWARD_PER_UNIT,
+                column_of(fact_type, per.attribute),
+            )
             row[at.RULE_UNIT], row[at.RULE_POINTS] = unit, points_parse(per.points)
             low, high = fact_type.bounds_of(per.attribute)
             return max(abs(low), abs(high)) // unit * abs(row[at.RULE_POINTS]), True
@@ -428,7 +386,7 @@ class _Compiler:
         bands = award.bands
         places = places_of(fact_type, bands.attribute)
         edges = [(scaled_parse(b.from_, places), points_parse(b.points)) for b in bands.steps]
-        if any(a[0] >= b[0] for a, b in zip(edges, edges[1:], strict=False)):
+        if any(a[0] >= b[0] for a, b in pairwise(edges)):
             raise ValueError("bands must rise")
         row[at.RULE_AWARD], row[at.RULE_ATTRIBUTE] = at.AWARD_BANDED, column_of(fact_type, bands.attribute)
         row[at.RULE_BANDS_FIRST] = len(self.bands)
@@ -445,4 +403,4 @@ def _table(rows: Sequence[Sequence[int]], columns: int) -> NDArray[np.int64]:
 
 _MONTHS = month_of(DAY_LAST) + 1
 _DAY_OF_MONTH_END = np.array([month_last_day(m) for m in range(_MONTHS - 1)] + [DAY_LAST], np.int64)
-_MONTH_OF_DAY = np.searchsorted(_DAY_OF_MONTH_END, np.arange(DAY_LAST + 1)).astype(np.int32)
+_MONTH_OF_DAY = np.searchsorted(_DAY_OF_MONTH_END, np.arange(DAY_LAST + 1)).astype(np.int64)

@@ -1,4 +1,5 @@
-"""Conditions as bits: every comparison gets a bit, every condition becomes terms (bits that must, bits that must not)."""
+"""Conditions as bits: every comparison gets a bit, every condition becomes terms (bits that must, bits that
+must not)."""
 
 from __future__ import annotations
 
@@ -88,7 +89,9 @@ class LeafTable:
         if key not in self.bits:
             bit = self.bit_first + len(self.bits)
             if bit >= self.bit_last:
-                raise place_error(self.place, f"has more than {self.bit_last - self.bit_first} different comparisons")
+                raise place_error(
+                    self.place, f"has more than {self.bit_last - self.bit_first} different comparisons"
+                )
             self.bits[key] = bit
             fields = row()
             fields[at.LEAF_BIT] = bit
@@ -97,7 +100,8 @@ class LeafTable:
 
 
 def terms_of(condition: Condition | None, bit_of: Callable[[Leaf], int], place: str) -> list[Term]:
-    """A condition in disjunctive form. No condition is one empty term. Raises DocumentInvalid past 256 terms."""
+    """A condition in disjunctive form. No condition is one empty term. Raises DocumentInvalid past 256
+    terms."""
 
     def build(node: Condition, positive: bool) -> list[Term]:
         if isinstance(node, Not):
@@ -126,13 +130,16 @@ def terms_of(condition: Condition | None, bit_of: Callable[[Leaf], int], place: 
 
 
 class LeafCompiler:
-    """Turns comparisons into rows of the table of leaves, checking them against fact types and the rule set."""
+    """Turns comparisons into rows of the table of leaves, checking them against fact types and the rule
+    set."""
 
     def __init__(self, members: list[int], vocabulary: Vocabulary) -> None:
         self.members = members
         self.vocabulary = vocabulary
 
-    def _row(self, source: int, column: int, comparison: Comparison, code: Callable[[object], int]) -> list[int]:
+    def _row(
+        self, source: int, column: int, comparison: Comparison, code: Callable[[object], int]
+    ) -> list[int]:
         row = [0] * at.LEAF_FIELDS
         row[at.LEAF_SOURCE], row[at.LEAF_COLUMN] = source, column
         row[at.LEAF_OPERATOR] = OPERATORS[comparison.operator]
@@ -159,7 +166,10 @@ class LeafCompiler:
             assert isinstance(leaf, AttributeIs)
             column = column_of(fact_type, leaf.attribute)
             return self._row(
-                at.SOURCE_FACT, column, leaf, lambda raw: attribute_code(fact_type, leaf.attribute, raw, leaf.operator)
+                at.SOURCE_FACT,
+                column,
+                leaf,
+                lambda raw: attribute_code(fact_type, leaf.attribute, raw, leaf.operator),
             )
         except ValueError as error:
             raise place_error(place, str(error)) from None
@@ -178,9 +188,14 @@ class LeafCompiler:
         tier_slot: int,
         tags: Names,
         grades: Names,
+        declared: frozenset[str],
         measures: dict[str, tuple[int, int]],
     ) -> list[int]:
-        """A comparison on what the fold changes. `measures`: id → (slot, places of its sum). Raises DocumentInvalid."""
+        """A comparison on what the fold changes. Raises DocumentInvalid.
+
+        `tags` and `grades` number those of all rule sets, `declared` names this one's ("tag x", "grade a").
+        `measures`: id → (slot, places of its sum).
+        """
         try:
             if isinstance(leaf, TierIs):
                 if leaf.level not in levels:
@@ -195,13 +210,13 @@ class LeafCompiler:
                     raise ValueError("earned in the window needs a ladder")
                 return self._row(at.SOURCE_EARNED, column, leaf, points_parse)
             if isinstance(leaf, TagIs):
-                if leaf.tag not in tags.ids:
+                if f"tag {leaf.tag}" not in declared:
                     raise ValueError(f"no tag {leaf.tag} is declared")
                 return [at.SOURCE_TAG, tags.number(leaf.tag), at.OPERATOR_EQ, 1, 0, 0]
             if isinstance(leaf, GradeIs):
                 row = [at.SOURCE_GRADE, 0, at.OPERATOR_IN, 0, 0, 0]
                 for name in leaf.grade:
-                    if name not in grades.ids:
+                    if f"grade {name}" not in declared:
                         raise ValueError(f"no credit grade {name} is declared")
                 self._members(row, [grades.number(name) for name in leaf.grade])
                 return row

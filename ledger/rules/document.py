@@ -1,29 +1,50 @@
 """Rule documents: typed data that a form can edit and nothing executes.
 
-Points are written as decimal text or integers ("50", "-30", "12.50"), shares as percentages. `schema()` publishes
-the JSON Schema. What a document means is said here and only here; `compile.py` turns it into tables.
+Points are written as decimal text or integers ("50", "-30", "12.50"), shares as percentages. `schema()`
+publishes the JSON Schema. What a document means is said here and only here; `compile.py` turns it into
+tables.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, Discriminator, Field, ValidationError, model_validator
-from pydantic import Tag as Mark
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import Identifier, Strict, Words
 from ledger.domain.values import day_parse, percent_parse, points_parse
+from ledger.rules.comparisons import (
+    TRAITS,
+    All,
+    Any_,
+    AttributeIs,
+    BalanceIs,
+    Comparison,
+    Condition,
+    EarnedIs,
+    GradeIs,
+    Leaf,
+    MeasureIs,
+    Not,
+    TagIs,
+    TierIs,
+    TraitIs,
+    leaves_of,
+)
 
-TRAITS = ("industry", "region", "customer_type", "scale")
-"""What rules weigh of a customer, in the order of the columns."""
+__all__ = [
+    "TRAITS", "All", "Any_", "AttributeIs", "Award", "BalanceIs", "Band", "Bands", "Break", "Cap",
+    "Comparison", "Condition", "Credit", "EarnedIs", "Grade", "GradeIs", "Ladder", "Leaf", "Level",
+    "Limit", "Measure", "MeasureIs", "Not", "Nth", "PerUnit", "Rule", "RuleSet", "Streak", "Tag", "TagIs",
+    "TierIs", "TraitIs", "Weight", "canonical_bytes", "leaves_of", "rule_set_parse", "schema",
+]  # fmt: skip
 
 Window = Literal["day", "month", "quarter", "year", "lifetime"]
-Scalar: TypeAlias = int | str | bool
 
 
 def _points_checked(raw: Any) -> Any:
@@ -45,133 +66,6 @@ def _day_checked(raw: Any) -> Any:
 PointsText = Annotated[int | str, BeforeValidator(_points_checked)]
 PercentText = Annotated[int | str, BeforeValidator(_percent_checked)]
 DayText = Annotated[str, BeforeValidator(_day_checked)]
-
-
-class Comparison(Strict):
-    """What a value is held against; exactly one."""
-
-    equals: Scalar | None = None
-    not_equals: Scalar | None = None
-    at_least: int | str | None = None
-    above: int | str | None = None
-    at_most: int | str | None = None
-    below: int | str | None = None
-    one_of: Annotated[list[Scalar], Field(min_length=1, max_length=500)] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Comparison:
-        if sum(getattr(self, name) is not None for name in Comparison.model_fields) != 1:
-            raise ValueError(f"give exactly one of {', '.join(Comparison.model_fields)}")
-        return self
-
-    @property
-    def operator(self) -> str:
-        """The one that is given."""
-        return next(n for n in Comparison.model_fields if getattr(self, n) is not None)
-
-    @property
-    def operand(self) -> Any:
-        """What it is given."""
-        return getattr(self, self.operator)
-
-
-class AttributeIs(Comparison):
-    """A comparison on an attribute of the fact. One that the fact doesn't carry fails it."""
-
-    attribute: Identifier
-
-
-class TraitIs(Comparison):
-    """A comparison on the recipient's industry, region, customer type or scale, as at the fact's position."""
-
-    customer: Literal["industry", "region", "customer_type", "scale"]
-
-
-class TierIs(Strict):
-    """The recipient's tier before the fact, by its place in the ladder: at least, at most, or exactly this one."""
-
-    tier: Literal["at_least", "at_most", "equals"]
-    level: Identifier
-
-
-class BalanceIs(Comparison):
-    """A comparison on the recipient's balance before the fact, in points."""
-
-    balance: Literal[True]
-
-
-class EarnedIs(Comparison):
-    """A comparison on the points earned in the tier's window (or a lifetime), before the fact."""
-
-    earned: Literal["window", "lifetime"]
-
-
-class TagIs(Strict):
-    """The recipient bears a tag, before the fact."""
-
-    tag: Identifier
-
-
-class GradeIs(Strict):
-    """The recipient's credit grade is one of these, before the fact."""
-
-    grade: Annotated[list[Identifier], Field(min_length=1)]
-
-
-class MeasureIs(Comparison):
-    """A comparison on a measure: how many facts it counted (or their sum) in the window of the date."""
-
-    measure: Identifier
-    of: Literal["times", "sum"] = "times"
-
-
-class All(Strict):
-    """Every one of these holds."""
-
-    all: Annotated[list[Condition], Field(min_length=1, max_length=50)]
-
-
-class Any_(Strict):
-    """At least one of these holds."""
-
-    any: Annotated[list[Condition], Field(min_length=1, max_length=50)]
-
-
-class Not(Strict):
-    """This does not hold."""
-
-    not_: Annotated[Condition, Field(alias="not")]
-
-
-def _kind_of(data: Any) -> str | None:
-    """Which condition this is: the first key that names one."""
-    for key in _KINDS:
-        if (key in data) if isinstance(data, dict) else hasattr(data, "not_" if key == "not" else key):
-            return key
-    return None
-
-
-_KINDS = ("all", "any", "not", "attribute", "customer", "tier", "balance", "earned", "tag", "grade", "measure")
-
-Leaf: TypeAlias = AttributeIs | TraitIs | TierIs | BalanceIs | EarnedIs | TagIs | GradeIs | MeasureIs
-Condition: TypeAlias = Annotated[
-    Annotated[All, Mark("all")]
-    | Annotated[Any_, Mark("any")]
-    | Annotated[Not, Mark("not")]
-    | Annotated[AttributeIs, Mark("attribute")]
-    | Annotated[TraitIs, Mark("customer")]
-    | Annotated[TierIs, Mark("tier")]
-    | Annotated[BalanceIs, Mark("balance")]
-    | Annotated[EarnedIs, Mark("earned")]
-    | Annotated[TagIs, Mark("tag")]
-    | Annotated[GradeIs, Mark("grade")]
-    | Annotated[MeasureIs, Mark("measure")],
-    Discriminator(
-        _kind_of,
-        custom_error_type="condition_unknown",
-        custom_error_message="is no condition; begin it with one of " + ", ".join(_KINDS),
-    ),
-]
 
 
 class PerUnit(Strict):
@@ -279,6 +173,8 @@ class Rule(Strict):
     def _windows(self) -> Rule:
         if len({limit.window for limit in self.limits}) != len(self.limits):
             raise ValueError("give one limit for each window")
+        if self.effective_from and self.effective_to and self.effective_to < self.effective_from:
+            raise ValueError("effective_to lies before effective_from")
         return self
 
 
@@ -317,20 +213,23 @@ class Ladder(Strict):
     One rises at once, and falls only at the review when a window ends, by at most `fall_levels_max` levels.
     """
 
-    window: Window
+    window: Literal["month", "quarter", "year", "lifetime"]
     fall_levels_max: Annotated[int, Field(ge=0, le=50)] = 1
     levels: Annotated[list[Level], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
     def _ascending(self) -> Ladder:
         points = [points_parse(level.points) for level in self.levels]
-        if points[0] != 0 or any(a >= b for a, b in zip(points, points[1:], strict=False)):
+        if points[0] != 0 or any(a >= b for a, b in pairwise(points)):
             raise ValueError("levels begin at 0 points and rise")
+        if len({level.id for level in self.levels}) != len(self.levels):
+            raise ValueError("two levels bear the same id")
         return self
 
 
 class Tag(Strict):
-    """A tag an account bears while its conditions hold. They look at tier, balance, earned, grade and measures."""
+    """A tag an account bears while its conditions hold. They look at tier, balance, earned, grade and
+    measures."""
 
     id: Identifier
     title: Words
@@ -352,9 +251,19 @@ class Credit(Strict):
     all: Identifier
     grades: Annotated[list[Grade], Field(min_length=1, max_length=20)]
 
+    @model_validator(mode="after")
+    def _descending(self) -> Credit:
+        shares = [percent_parse(grade.at_least_percent) for grade in self.grades]
+        if any(a <= b for a, b in pairwise(shares)):
+            raise ValueError("grades begin with the best and fall")
+        if len({grade.id for grade in self.grades}) != len(self.grades):
+            raise ValueError("two grades bear the same id")
+        return self
+
 
 class RuleSet(Strict):
-    """A whole rule set. Awards are rounded towards zero, once, before limits; that is fixed for every rule set."""
+    """A whole rule set. Awards are rounded towards zero, once, before limits; that is fixed for every rule
+    set."""
 
     id: Identifier
     title: Words
@@ -368,7 +277,8 @@ class RuleSet(Strict):
 
     @model_validator(mode="after")
     def _references(self) -> RuleSet:
-        for kind, things in (("rules", self.rules), ("measures", self.measures), ("caps", self.caps), ("tags", self.tags)):
+        kinds = (("rules", self.rules), ("measures", self.measures), ("caps", self.caps), ("tags", self.tags))
+        for kind, things in kinds:
             ids = [thing.id for thing in things]
             for name in ids:
                 if ids.count(name) > 1:
@@ -407,22 +317,6 @@ def canonical_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
-    """Every comparison of a condition."""
-    if condition is None:
-        return
-    if isinstance(condition, All):
-        for part in condition.all:
-            yield from leaves_of(part)
-    elif isinstance(condition, Any_):
-        for part in condition.any:
-            yield from leaves_of(part)
-    elif isinstance(condition, Not):
-        yield from leaves_of(condition.not_)
-    else:
-        yield condition
-
-
 def rule_set_parse(document: object) -> RuleSet:
     """A rule set from plain data. Raises DocumentInvalid, which names every problem and its place."""
     try:
@@ -442,5 +336,5 @@ def schema() -> dict[str, Any]:
     return RuleSet.model_json_schema(by_alias=True)
 
 
-for _model in (All, Any_, Not, Weight, Break, Streak, Award, Rule, Measure, Tag, RuleSet):
+for _model in (Weight, Break, Streak, Award, Rule, Measure, Tag, RuleSet):
     _model.model_rebuild()

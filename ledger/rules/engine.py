@@ -1,8 +1,8 @@
-"""The engine: one function for live and replay. A request is a batch of one fact with the account's record; a replay
-is a batch of ten million with empty records. Both go through `run`.
+"""The engine: one function for live and replay. A request is a batch of one fact with the account's record; a
+replay is a batch of ten million with empty records. Both go through `run`.
 
-The law the tests hold it to: `run(a ++ b, s) == run(b, state after run(a, s))` for every split in order of position,
-where the state is the records and the awards that can still be corrected (`prior`).
+The law the tests hold it to: `run(a ++ b, s) == run(b, state after run(a, s))` for every split in order of
+position, where the state is the records and the awards that can still be corrected (`prior`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Array = NDArray[Any]
 class Rows:
     """One row for each account a fact touches. `attributes` is [column, row], `traits` [trait, row].
 
-    `positions` are those of the facts; `refers` is 0, or for OP_REVERSE the position of the version taken back, and
-    then type, role, day and attributes are that version's.
+    `positions` are those of the facts; `refers` is 0, or for OP_REVERSE the position of the version taken
+    back, and then type, role, day, attributes and traits are that version's.
     """
 
     positions: Array
@@ -78,7 +78,8 @@ class Prior:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a batch: outputs (see `layout`), their details if asked for, and the lots penalties drew on.
+    """What came of a batch: outputs (see `layout`), their details if asked for, and the lots penalties drew
+    on.
 
     `owners[i]` is the index in `batch.accounts` of output i.
     """
@@ -110,9 +111,10 @@ def rows_of(
 
 
 def batch_of(rows: Rows, accounts: Ints | None = None, *, is_sorted: bool = False) -> Batch:
-    """Group rows by account. `accounts` (ascending) adds accounts that have no row, for closings to reach them."""
+    """Group rows by account. `accounts` (ascending) adds accounts that have no row, for closings to reach
+    them."""
     if not is_sorted:
-        order = np.lexsort((-rows.operations, rows.positions, rows.accounts))
+        order = np.lexsort((rows.roles, -rows.operations, rows.positions, rows.accounts))
         rows = rows.take(order)
     starts = np.flatnonzero(np.diff(rows.accounts, prepend=-1)) if len(rows) else np.zeros(0, np.int64)
     present = rows.accounts[starts].astype(np.int64)
@@ -137,8 +139,8 @@ def records_new(program: Program, count: int, closed_month: int = at.NONE) -> In
 def span_months(rows: Rows, closings: Ints, closed_month: int, month_of_day: Array, month_min: int) -> int:
     """How many months are open at once while these rows are folded.
 
-    `month_min` is the earliest month booked while none was closed (a large number where that never was). Raises
-    Refused where more are open than the ledger keeps counters for.
+    `month_min` is the earliest month booked while none was closed (a large number where that never was).
+    Raises Refused where more are open than the ledger keeps counters for.
     """
     if not len(rows):
         return 1
@@ -146,7 +148,9 @@ def span_months(rows: Rows, closings: Ints, closed_month: int, month_of_day: Arr
     closed = np.full(len(rows), closed_month, np.int64)
     if len(closings):
         passed = np.searchsorted(closings[:, 0], rows.positions)
-        closed = np.where(passed > 0, np.maximum(closings[np.maximum(passed - 1, 0), 2], closed_month), closed)
+        closed = np.where(
+            passed > 0, np.maximum(closings[np.maximum(passed - 1, 0), 2], closed_month), closed
+        )
     first_open = np.where(closed == at.NONE, min(month_min, int(months.min())), closed + 1)
     return max(1, int((months - first_open).max()) + 1)
 
@@ -163,8 +167,8 @@ def run(
 ) -> Outcome:
     """Fold a batch. `records[i]` is the record of `batch.accounts[i]` and is changed in place.
 
-    `closings` are month ends as (position, day) rows in order of position. Raises Refused where no rule set was in
-    force for a fact or a month end.
+    `closings` are month ends as (position, day) rows in order of position. Raises Refused where no rule set
+    was in force for a fact or a month end.
     """
     tables = program.tables
     rows = batch.rows
@@ -177,6 +181,9 @@ def run(
     rule_sets = program.rule_sets_of(positions, days)
     _in_force(rule_sets, days)
     ends = closings_of(program, closings)
+    reviews = rule_sets
+    if reversing.any():
+        reviews = np.where(reversing, _reviews_of(program, batch, records, ends), rule_sets)
 
     index = (rule_sets * tables.sizes[at.SIZE_TYPES] + rows.fact_types) * at.ROLES + rows.roles
     awards_by_index, penalties_by_index = _rooms(program)
@@ -189,8 +196,23 @@ def run(
     penalties = sums[1, firsts[1:]] - sums[1, firsts[:-1]]
     ring = int(tables.sizes[at.SIZE_LOTS_RING])
     room = np.empty((len(batch.accounts), 2), np.int64)
-    room[:, 0] = awards + 3 * counts + 4 * len(ends) + (ring if len(ends) else 0)
-    room[:, 1] = np.where(penalties > 0, 3 * penalties + awards + ring + 1, 0)
+    # A month end comes to a tier, tags and a grade, and to an expiry for each month it passes and the one
+    # before.
+    months = int(ends[-1, 2] - ends[0, 2]) + ring if len(ends) else 0
+    room[:, 0] = awards + 3 * counts + 4 * len(ends) + months
+    # A taking draws on four places (its own lot, part of another, never, debt) beside the lots it empties.
+    # Each of those was filled: before, by a grant, or by giving a penalty back, which touches each of its
+    # places twice.
+    undone = np.zeros((2, len(rows) + 1), np.int64)
+    np.cumsum(awards_by_index[index] * reversing, out=undone[0, 1:])
+    np.cumsum(penalties_by_index[index] * reversing, out=undone[1, 1:])
+    takings = penalties + undone[0, firsts[1:]] - undone[0, firsts[:-1]]
+    given_back = undone[1, firsts[1:]] - undone[1, firsts[:-1]]
+    places = ring + 2
+    if len(prior.awards):
+        of_prior = prior.awards[:, at.PRIOR_MOVES_LAST] - prior.awards[:, at.PRIOR_MOVES_FIRST]
+        places = max(places, int(of_prior.max()))
+    room[:, 1] = np.where(takings > 0, 4 * takings + awards + ring + 1 + 3 * places * given_back, 0)
     largest = room.max(axis=0) if len(room) else np.zeros(2, np.int64)
     out_size = int(largest[0] + min(room[:, 0].sum(), len(rows) + len(rows) // 2 + len(batch.accounts) + 64))
     move_size = int(largest[1] + min(room[:, 1].sum(), len(rows) // 8 + 64))
@@ -203,15 +225,18 @@ def run(
     done = 0
     while True:
         done = fold(
-            tables, batch.accounts, firsts, done, records, rows.positions, rows.operations, rule_sets,
-            rows.fact_types, rows.roles, rows.days, rows.refers, rows.attributes, rows.traits, ends,
+            tables, batch.accounts, firsts, done, records, rows.positions, rows.operations,
+            rule_sets, reviews, rows.fact_types,
+            rows.roles, rows.days, rows.refers, rows.attributes, rows.traits, ends,
             outs, details, moves, room, prior.awards, prior.moves, filled, ends_at,
         )  # fmt: skip
         if done == len(batch.accounts):
             break
         outs = np.concatenate([outs, np.empty((len(outs) + int(largest[0]), at.OUT_FIELDS), np.int64)])
         if detail:
-            details = np.concatenate([details, np.zeros((len(outs) - len(details), at.DETAIL_FIELDS), np.int64)])
+            details = np.concatenate(
+                [details, np.zeros((len(outs) - len(details), at.DETAIL_FIELDS), np.int64)]
+            )
         moves = np.concatenate([moves, np.empty((len(moves) + int(largest[1]), at.MOVE_FIELDS), np.int64)])
     n, moves_n = int(filled[0]), int(filled[1])
     owners = np.repeat(np.arange(len(batch.accounts)), np.diff(ends_at))
@@ -229,16 +254,31 @@ def closings_of(program: Program, closings: Ints) -> Ints:
     return ends
 
 
+def _reviews_of(program: Program, batch: Batch, records: Ints, ends: Ints) -> Ints:
+    """For each row the rule set in force at its own position, on its day or the first that is open by
+    then."""
+    rows = batch.rows
+    days = rows.days.astype(np.int64)
+    closed = np.repeat(records[:, at.REC_CLOSED_MONTH], np.diff(batch.firsts))
+    if len(ends):
+        passed = np.searchsorted(ends[:, 0], rows.positions)
+        closed = np.where(passed > 0, np.maximum(ends[np.maximum(passed - 1, 0), 2], closed), closed)
+    first_open = np.where(closed >= 0, program.tables.day_of_month_end[np.maximum(closed, 0)] + 1, 0)
+    return program.rule_sets_of(rows.positions, np.maximum(days, first_open))
+
+
 def _in_force(rule_sets: Array, days: Array) -> None:
     if len(rule_sets) and rule_sets.min() < 0:
         day = int(days[int(np.argmin(rule_sets))])
         raise Refused(
-            "RULESET_NONE_IN_FORCE", f"no rule set is in force on {day_text(day)}; activate one from that date or before"
+            "RULESET_NONE_IN_FORCE",
+            f"no rule set is in force on {day_text(day)}; activate one from that date or before",
         )
 
 
 def _rooms(program: Program) -> tuple[Ints, Ints]:
-    """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at most."""
+    """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at
+    most."""
     tables = program.tables
     is_award = tables.rules[:, at.RULE_ACTION] == at.ACTION_AWARD
     counts = np.zeros((2, len(is_award) + 1), np.int64)
@@ -264,8 +304,8 @@ def _can_deduct(program: Program) -> Array:
 
 
 def records_migrate(old: Program, new: Program, records: Ints) -> Ints:
-    """Records under another program: counters whose rule and window are still there keep their counts, the others
-    are dropped, new ones begin at zero. Tiers, tags and grades keep their names."""
+    """Records under another program: counters whose rule and window are still there keep their counts, the
+    others are dropped, new ones begin at zero. Tiers, tags and grades keep their names."""
     moved = records_new(new, len(records))
     moved[:, : at.REC_FIXED] = records[:, : at.REC_FIXED]
     moved[:, at.REC_TIER] = _renumber(old.tiers, new.tiers, records[:, at.REC_TIER], 0)
@@ -311,7 +351,10 @@ def _renumber(old: tuple[str, ...], new: tuple[str, ...], numbers: Array, missin
 def state_of(program: Program, record: Ints) -> dict[str, Any]:
     """One account's record in words and integers, without what only depends on how large its rings are."""
     closed = int(record[at.REC_CLOSED_MONTH])
-    lots_offset, ring = int(program.tables.sizes[at.SIZE_LOTS_OFFSET]), int(program.tables.sizes[at.SIZE_LOTS_RING])
+    lots_offset, ring = (
+        int(program.tables.sizes[at.SIZE_LOTS_OFFSET]),
+        int(program.tables.sizes[at.SIZE_LOTS_RING]),
+    )
     low = int(record[at.REC_LOT_MONTH_MIN])
     lots: dict[int, int] = {}
     for month in range(low, low + ring) if low != at.NONE else ():
@@ -324,7 +367,11 @@ def state_of(program: Program, record: Ints) -> dict[str, Any]:
     for key, (offset, size, window) in zip(program.slot_keys, program.tables.slots, strict=True):
         for i in range(int(size)):
             window_number, times, points = (int(v) for v in record[offset + 3 * i : offset + 3 * i + 3])
-            if window_number != at.NONE and (times or points) and _open(int(window), window_number, closed, program):
+            if (
+                window_number != at.NONE
+                and (times or points)
+                and _open(int(window), window_number, closed, program)
+            ):
                 counters[f"{'/'.join(key)}#{window_number}"] = (times, points)
     streaks = {n: int(record[o]) for n, o in program.streak_keys.items() if record[o]}
     tags = sorted(t for i, t in enumerate(program.tags) if record[at.REC_TAGS] >> i & 1)

@@ -31,8 +31,9 @@ class RowExpander:
     ) -> list[Row]:
         """The rows of a fact recorded at a position for a customer.
 
-        `fact` is the state of its FactRecorded event. For a correction, `previous` is the customer and the state of
-        the version it corrects: each account that one touched gets a row that takes its awards back, first.
+        `fact` is the state of its FactRecorded event. For a correction, `previous` is the customer and the
+        state of the version it corrects: each account that one touched gets a row that takes its awards back,
+        first.
         """
         rows: list[Row] = []
         if previous is not None:
@@ -46,12 +47,32 @@ class RowExpander:
         day = day_parse(fact["booked_on"])
         attributes = fact_type.integers(fact["attributes"], at.NULL)
         rows: list[Row] = [
-            (position, customer, operation, number, at.ROLE_CUSTOMER, day, refers, attributes, self._traits(customer))
+            (
+                position,
+                customer,
+                operation,
+                number,
+                at.ROLE_CUSTOMER,
+                day,
+                refers,
+                attributes,
+                self._traits(customer),
+            )
         ]
         referrer = fact["attributes"].get(fact_type.referrer) if fact_type.referrer else None
         if referrer is not None:
             rows.append(
-                (position, referrer, operation, number, at.ROLE_REFERRER, day, refers, attributes, self._traits(referrer))
+                (
+                    position,
+                    referrer,
+                    operation,
+                    number,
+                    at.ROLE_REFERRER,
+                    day,
+                    refers,
+                    attributes,
+                    self._traits(referrer),
+                )
             )
         return rows
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 NULL: Final = -(2**63)
-"""An attribute that the fact doesn't carry. Every condition on it is false, every award from it is nothing."""
+"""An attribute that the fact doesn't carry. Every condition on it is false, every award from it is
+nothing."""
 
 NONE: Final = -1
 """No slot, no streak, no expiry, no ladder."""
@@ -31,7 +32,8 @@ ROLE_CUSTOMER: Final = 0
 ROLE_REFERRER: Final = 1
 ROLES: Final = 2
 
-# Windows: the key of a date in each is the day, month, quarter or year counted from 1970; lifetime is always 0.
+# Windows: the key of a date in each is the day, month, quarter or year counted from 1970; lifetime is always
+# 0.
 WINDOW_DAY: Final = 0
 WINDOW_MONTH: Final = 1
 WINDOW_QUARTER: Final = 2
@@ -86,7 +88,9 @@ RULE_TIER_FACTOR: Final = 22
 RULE_PENALTY_FACTORS: Final = 23
 RULE_SLOT: Final = 24
 RULE_CONDITIONAL: Final = 25
-RULE_FIELDS: Final = 26
+RULE_CAPS_FIRST: Final = 26
+"""Where in `limits` the caps over several rules begin: they bound what is granted, never a penalty."""
+RULE_FIELDS: Final = 27
 
 ACTION_AWARD: Final = 0
 ACTION_BREAK: Final = 1
@@ -201,7 +205,8 @@ MOVE_DEBT: Final = -2
 MONTH_NEVER: Final = -1
 """The expiry month of points that never expire."""
 
-# Columns of `prior`: awards of facts decided in an earlier batch, for corrections; sorted by account, position.
+# Columns of `prior`: awards of facts decided in an earlier batch, for corrections; sorted by account,
+# position.
 PRIOR_ACCOUNT: Final = 0
 PRIOR_POSITION: Final = 1
 PRIOR_RULE: Final = 2
@@ -213,7 +218,8 @@ PRIOR_FIELDS: Final = 7
 
 
 class Tables(NamedTuple):
-    """A compiled program: all rule sets ever activated, as arrays. Made by `compile.py`, read by the kernel."""
+    """A compiled program: all rule sets ever activated, as arrays. Made by `compile.py`, read by the
+    kernel."""
 
     rules: Ints
     rule_first: Ints

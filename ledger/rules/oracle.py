@@ -1,4 +1,5 @@
-"""The kernel uncompiled: the same files, loaded a second time as plain Python. Slow, and the test of the compiled."""
+"""The kernel uncompiled: the same files, loaded a second time as plain Python. Slow, and the test of the
+compiled."""
 
 from __future__ import annotations
 

@@ -131,6 +131,17 @@ def process_arguments(pid: int) -> list[str]:
         return []
 
 
+def process_ended(pid: int) -> bool:
+    """Whether process `pid` is gone, or a zombie that nobody has collected yet.
+
+    Its command line cannot tell: that is empty for a moment while a process is replaced by another program.
+    """
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def find_processes(is_ours: Callable[[list[str]], bool]) -> list[int]:
     """The pids of all processes whose command line `is_ours`."""
     return [pid for pid in psutil.pids() if is_ours(process_arguments(pid))]

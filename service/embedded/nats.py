@@ -32,6 +32,7 @@ from service.embedded.common import (
     launch_detached,
     log_tail,
     process_arguments,
+    process_ended,
     rotate_log,
     signal_process,
     silent,
@@ -348,11 +349,11 @@ def _start(home: Path, state: _State, progress: Progress) -> str:
     pid = launch_detached([str(_binary()), "--config", str(_configuration_file(home))], log)
 
     def settled() -> bool:
-        return not process_arguments(pid) or _our_greeting(home, state.port) is not None
+        return process_ended(pid) or _our_greeting(home, state.port) is not None
 
     wait_until(settled, _READY_WAIT_SECONDS)
-    if process_arguments(pid) and _our_greeting(home, state.port) is not None:
-        return ""
-    if _is_server_of(home, process_arguments(pid)):
+    if not process_ended(pid):
+        if _our_greeting(home, state.port) is not None:
+            return ""
         _stop(home, pid)
     return log_tail(log, log_start)

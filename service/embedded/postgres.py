@@ -31,6 +31,7 @@ from service.embedded.common import (
     launch_detached,
     log_tail,
     process_arguments,
+    process_ended,
     rotate_log,
     signal_process,
     silent,
@@ -208,8 +209,7 @@ def _wait_ready(data: Path, pid: int) -> _Postmaster | None:
         if postmaster is not None and postmaster.pid == pid and postmaster.ready:
             found.append(postmaster)
             return True
-        # Its command line is the shell's until it has replaced it.
-        return not process_arguments(pid)
+        return process_ended(pid)
 
     wait_until(settled, _READY_WAIT_SECONDS)
     return found[0] if found else None
@@ -319,7 +319,7 @@ def _start(home: Path, data: Path, account: pwd.struct_passwd | None, progress: 
     pid = launch_detached([str(BINARIES / "postgres"), "-D", str(data)], log, account)
     postmaster = _wait_ready(data, pid)
     if postmaster is None:
-        alive = bool(process_arguments(pid))
+        alive = not process_ended(pid)
         raise EmbeddedServerError(
             f"PostgreSQL {'is not ready yet' if alive else 'did not start'}. The end of its log ({log}):\n"
             f"{log_tail(log, log_start)}\n"

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import LiteralString
@@ -80,7 +81,7 @@ def owner(recorder: LogRecorder, database_url: str, schema_name: str) -> Iterato
         yield connection
 
 
-# --- append ----------------------------------------------------------------------------------------------------------
+# --- append -------------------------------------------------------------------
 
 
 def test_events_get_the_next_positions_and_read_back_as_they_were(recorder: LogRecorder) -> None:
@@ -270,7 +271,7 @@ def test_the_librarys_port_refuses_to_store_anything_but_events(recorder: LogRec
         recorder.insert_events(events_make(1), tracking=object())
 
 
-# --- large batches ---------------------------------------------------------------------------------------------------
+# --- large batches ------------------------------------------------------------
 
 
 def test_fifty_thousand_events_go_in_with_one_append(recorder: LogRecorder) -> None:
@@ -333,7 +334,7 @@ def test_an_error_in_a_late_chunk_takes_everything_back(recorder: LogRecorder) -
     assert (recorder.position_head(), recorder.select_range(0, 100)) == (0, [])
 
 
-# --- refusal ---------------------------------------------------------------------------------------------------------
+# --- refusal ------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -415,7 +416,7 @@ def test_a_role_with_no_business_here_can_neither_read_nor_append(
             owner.execute(sql.SQL("SELECT * FROM {}.event").format(sql.Identifier(recorder.datastore.schema)))
 
 
-# --- concurrency -----------------------------------------------------------------------------------------------------
+# --- concurrency --------------------------------------------------------------
 
 
 def test_eight_writers_with_rollbacks_leave_no_gap_and_a_tailing_reader_misses_nothing(
@@ -512,11 +513,11 @@ def test_a_subscription_wakes_for_its_own_ledger_and_leaves_no_listener_behind(
         assert cursor.execute("SELECT count(*) FROM pg_listening_channels()").fetchone() == {"count": 0}
 
 
-# --- cut connections -------------------------------------------------------------------------------------------------
+# --- cut connections ----------------------------------------------------------
 
 
 class CuttingProxy:
-    """Stands between client and server and, once armed, cuts the connection instead of passing the next reply on."""
+    """Stands between client and server; once armed, it cuts the connection instead of passing a reply on."""
 
     def __init__(self, database_url: str) -> None:
         parts = conninfo_to_dict(database_url)
@@ -565,10 +566,8 @@ class CuttingProxy:
         except OSError:
             pass  # the other direction was cut
         for end in (source, target):
-            try:
+            with suppress(OSError):  # it was cut already
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it was cut already
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -622,7 +621,7 @@ def test_a_retry_without_a_key_after_a_cut_finds_that_the_log_has_moved(
         assert cut.append(events, position_expected=1) == PositionMoved(2)
 
 
-def test_a_chunked_append_cut_after_commit_is_there_once(
+def test_a_chunked_append_cut_before_its_commit_leaves_nothing_and_can_be_repeated(
     recorder: LogRecorder, proxy: CuttingProxy, schema_name: str
 ) -> None:
     answer = answer_make("bulk", 20)
@@ -654,7 +653,7 @@ def test_connections_the_server_has_ended_cost_no_failed_append(
         )
 
 
-# --- opening ---------------------------------------------------------------------------------------------------------
+# --- opening ------------------------------------------------------------------
 
 
 def test_a_schema_without_a_ledger_cannot_be_opened(database_url: str, schema_name: str) -> None:
@@ -670,7 +669,7 @@ def test_an_impossible_schema_name_is_refused(database_url: str, name: str) -> N
             attempt(database_url, name)
 
 
-# --- lease -----------------------------------------------------------------------------------------------------------
+# --- lease --------------------------------------------------------------------
 
 
 def test_only_one_holds_the_lease_and_others_are_told_who(database_url: str, schema_name: str) -> None:

@@ -58,11 +58,15 @@ CATALOG: dict[str, LiteralString] = {
     "types": """
         SELECT typname, typtype::text, format_type(typbasetype, typtypmod), typnotnull, typacl::text,
                ARRAY(SELECT enumlabel FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)
-        FROM pg_type t WHERE typnamespace = %(schema)s::regnamespace AND typtype IN ('d', 'e', 'r') ORDER BY 1""",
-    "policies": "SELECT tablename, policyname, qual, with_check FROM pg_policies WHERE schemaname = %(schema)s",
+        FROM pg_type t WHERE typnamespace = %(schema)s::regnamespace
+          AND typtype IN ('d', 'e', 'r') ORDER BY 1""",
+    "policies": """
+        SELECT tablename, policyname, qual, with_check
+        FROM pg_policies WHERE schemaname = %(schema)s ORDER BY 1, 2""",
     "comments": """
         SELECT classoid::regclass::text, objsubid, description FROM pg_description d
-        JOIN pg_class c ON c.oid = d.objoid WHERE c.relnamespace = %(schema)s::regnamespace ORDER BY 1, 2, 3""",
+        JOIN pg_class c ON c.oid = d.objoid WHERE c.relnamespace = %(schema)s::regnamespace
+        ORDER BY 1, 2, 3""",
 }
 
 
@@ -184,7 +188,7 @@ def test_a_changed_migration_is_refused(
     database_url: str, schema_name: str, recorded: list[Migration], change: dict
 ) -> None:
     changed = [replace(recorded[0], **change), *recorded[1:]]
-    with pytest.raises(MigrationError, match="reads otherwise now .* Put the released file back"):
+    with pytest.raises(MigrationError, match=r"reads otherwise now .* Put the released file back"):
         ledger_schema_create(database_url, schema_name, migrations=changed)
 
 

@@ -82,7 +82,7 @@ def second_part(dotted: str) -> str:
 
 
 def ledger_violations(imports: dict[str, set[str]]) -> list[str]:
-    """What a floor of `ledger` imports and may not, be it by way of a module that stands beside the floors."""
+    """What a floor of `ledger` imports and may not, be it by way of a module beside the floors."""
     found: list[str] = []
     for floor, allowed in LEDGER_ALLOWED.items():
         seen: set[str] = set()

@@ -1,5 +1,8 @@
 """Taking back what an earlier version of a fact was awarded."""
 
+# An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
+# pyright: reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 from ledger.rules._jit import jit
@@ -7,6 +10,7 @@ from ledger.rules.kernel.record import (
     earned_add,
     give,
     lot_at,
+    move_write,
     out_write,
     take,
     window_key,
@@ -18,7 +22,6 @@ from ledger.rules.layout import (
     COUNTER_POINTS,
     COUNTER_TIMES,
     DETAIL_BALANCE,
-    Ints,
     KIND_GRANT,
     KIND_PENALTY,
     KIND_REVERSAL,
@@ -48,13 +51,17 @@ from ledger.rules.layout import (
     REC_LOT_MONTH_MIN,
     REC_LOT_NEVER,
     REC_TAKEN,
+    ROLES,
+    RULE_CAPS_FIRST,
     RULE_EXPIRY_MONTHS,
     RULE_LIMITS_FIRST,
     RULE_LIMITS_LAST,
     SIZE_LOTS_RING,
+    SIZE_TYPES,
     SLOT_OFFSET,
     SLOT_RING,
     SLOT_WINDOW,
+    Ints,
     Tables,
 )
 
@@ -62,7 +69,8 @@ from ledger.rules.layout import (
 @jit
 def counts_give_back(t: Tables, record: Ints, rule: int, points: int, day: int, month: int) -> None:
     """Give back what an award used of its limits, where the window of its fact is still open."""
-    for i in range(t.rules[rule, RULE_LIMITS_FIRST], t.rules[rule, RULE_LIMITS_LAST]):
+    last = t.rules[rule, RULE_LIMITS_LAST] if points > 0 else t.rules[rule, RULE_CAPS_FIRST]
+    for i in range(t.rules[rule, RULE_LIMITS_FIRST], last):
         slot = t.limits[i, LIMIT_SLOT]
         window = t.slots[slot, SLOT_WINDOW]
         key = window_key(window, day, month)
@@ -72,7 +80,6 @@ def counts_give_back(t: Tables, record: Ints, rule: int, points: int, day: int, 
         ):
             record[at + COUNTER_TIMES] -= 1
             record[at + COUNTER_POINTS] -= points if points > 0 else -points
-
 
 
 @jit
@@ -86,15 +93,19 @@ def award_reverse(
     moves: Ints,
     moves_first: int,
     moves_last: int,
+    written: Ints,
+    written_n: int,
     rule_set: int,
     day: int,
     month: int,
     outs: Ints,
     details: Ints,
     n: int,
-) -> int:
-    """Take back one old award: a grant from its lot, then the oldest to expire, then as debt; a penalty is returned
-    to the lots it came from. `day` and `month` are those the old fact was booked at."""
+) -> tuple[int, int]:
+    """Take back one old award: a grant from its lot, then the oldest to expire, then as debt; a penalty is
+    returned to the lots it came from. `day` and `month` are those the old fact was booked at. The lots drawn
+    on (positive) or given back to (negative) are `written`. Returns the new counts of outputs and of what is
+    written."""
     month_now = month
     if month_now <= record[REC_CLOSED_MONTH]:
         month_now = record[REC_CLOSED_MONTH] + 1
@@ -105,6 +116,8 @@ def award_reverse(
             record[REC_LOT_NEVER] -= part
             record[REC_BALANCE] -= part
             left -= part
+            if part > 0:
+                written_n = move_write(written, written_n, n, MONTH_NEVER, part)
         elif expiry_month > record[REC_CLOSED_MONTH] and record[REC_LOT_MONTH_MIN] != NONE:
             low = record[REC_LOT_MONTH_MIN]
             if low <= expiry_month < low + t.sizes[SIZE_LOTS_RING]:
@@ -113,8 +126,10 @@ def award_reverse(
                 record[at] -= part
                 record[REC_BALANCE] -= part
                 left -= part
+                if part > 0:
+                    written_n = move_write(written, written_n, n, expiry_month, part)
         if left > 0:
-            take(t, record, left, month_now, moves, -1, n)
+            _, written_n = take(t, record, left, month_now, written, written_n, n)
         record[REC_TAKEN] += points
         earned_add(t, rule_set, record, -points, day, month)
     else:
@@ -124,16 +139,19 @@ def award_reverse(
             expiry_now = month_now + t.rules[rule, RULE_EXPIRY_MONTHS]
         for i in range(moves_first, moves_last):
             part = moves[i, MOVE_POINTS]
-            if moves[i, MOVE_MONTH] == MOVE_DEBT:
-                # What later grants paid of this debt comes back as points that expire like new ones.
-                give(t, record, part, expiry_now)
-            else:
-                give(t, record, part, moves[i, MOVE_MONTH])
+            # What later grants paid of a debt comes back as points that expire like new ones.
+            expiry = expiry_now if moves[i, MOVE_MONTH] == MOVE_DEBT else moves[i, MOVE_MONTH]
+            if expiry != MONTH_NEVER and expiry < record[REC_CLOSED_MONTH]:
+                expiry = record[REC_CLOSED_MONTH]
+            paid = give(t, record, part, expiry)
+            if paid > 0:
+                written_n = move_write(written, written_n, n, MOVE_DEBT, -paid)
+            if part > paid:
+                written_n = move_write(written, written_n, n, expiry, paid - part)
     counts_give_back(t, record, rule, points, day, month)
     if details.shape[0] > 0:
         details[n, DETAIL_BALANCE] = record[REC_BALANCE]
-    return out_write(outs, n, row, KIND_REVERSAL, rule, -points, expiry_month)
-
+    return out_write(outs, n, row, KIND_REVERSAL, rule, -points, expiry_month), written_n
 
 
 @jit
@@ -146,6 +164,8 @@ def correct(
     positions: Ints,
     operations: Ints,
     rule_sets: Ints,
+    fact_types: Ints,
+    roles: Ints,
     days: Ints,
     refers: Ints,
     outs: Ints,
@@ -157,11 +177,17 @@ def correct(
     moves_n: int,
     prior: Ints,
     prior_moves: Ints,
-) -> int:
-    """Take back the awards of an earlier version of a fact: the run's own, or those brought from the log."""
+) -> tuple[int, int]:
+    """Take back the awards of an earlier version of a fact: the run's own, or those brought from the log.
+
+    Only those of rules for this row's role: a customer who referred itself has a row in either.
+    """
     day = days[row]
     month = t.month_of_day[day]
     rule_set = rule_sets[row]
+    index = (rule_set * t.sizes[SIZE_TYPES] + fact_types[row]) * ROLES + roles[row]
+    rule_first = t.rule_first[index]
+    rule_last = t.rule_first[index + 1]
     low = first
     high = row
     while low < high:
@@ -171,25 +197,29 @@ def correct(
         else:
             high = middle
     if low < row and positions[low] == refers[row]:
-        while low < row and positions[low] == refers[row] and operations[low] != OP_FACT:
+        while (
+            low < row
+            and positions[low] == refers[row]
+            and (operations[low] != OP_FACT or roles[low] != roles[row])
+        ):
             low += 1
         end = n
         o = n_first
         while o < end:
             kind = outs[o, OUT_KIND]
-            if outs[o, OUT_ROW] == low and (kind == KIND_GRANT or kind == KIND_PENALTY):
+            if outs[o, OUT_ROW] == low and kind in (KIND_GRANT, KIND_PENALTY):
                 m = moves_first
                 while m < moves_n and moves[m, MOVE_OUT] < o:
                     m += 1
                 m_last = m
                 while m_last < moves_n and moves[m_last, MOVE_OUT] == o:
                     m_last += 1
-                n = award_reverse(
+                n, moves_n = award_reverse(
                     t, record, row, outs[o, OUT_RULE], outs[o, OUT_POINTS], outs[o, OUT_EXPIRY_MONTH],
-                    moves, m, m_last, rule_set, day, month, outs, details, n,
+                    moves, m, m_last, moves, moves_n, rule_set, day, month, outs, details, n,
                 )  # fmt: skip
             o += 1
-        return n
+        return n, moves_n
     low = 0
     high = prior.shape[0]
     while low < high:
@@ -205,10 +235,12 @@ def correct(
         and prior[low, PRIOR_ACCOUNT] == account
         and prior[low, PRIOR_POSITION] == refers[row]
     ):
-        n = award_reverse(
-            t, record, row, prior[low, PRIOR_RULE], prior[low, PRIOR_POINTS], prior[low, PRIOR_EXPIRY_MONTH],
-            prior_moves, prior[low, PRIOR_MOVES_FIRST], prior[low, PRIOR_MOVES_LAST],
-            rule_set, day, month, outs, details, n,
-        )  # fmt: skip
+        if rule_first <= prior[low, PRIOR_RULE] < rule_last:
+            n, moves_n = award_reverse(
+                t, record, row, prior[low, PRIOR_RULE], prior[low, PRIOR_POINTS],
+                prior[low, PRIOR_EXPIRY_MONTH], prior_moves,
+                prior[low, PRIOR_MOVES_FIRST], prior[low, PRIOR_MOVES_LAST],
+                moves, moves_n, rule_set, day, month, outs, details, n,
+            )  # fmt: skip
         low += 1
-    return n
+    return n, moves_n

@@ -1,5 +1,8 @@
 """What the rules of a fact's type say about one row."""
 
+# An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
+# pyright: reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 from ledger.rules._jit import jit
@@ -36,7 +39,6 @@ from ledger.rules.layout import (
     DETAIL_UNCUT,
     DETAIL_UNITS,
     DETAIL_WEIGHT_BP,
-    Ints,
     KIND_GRANT,
     KIND_PENALTY,
     LEAF_BIT,
@@ -63,6 +65,7 @@ from ledger.rules.layout import (
     RULE_AWARD,
     RULE_BANDS_FIRST,
     RULE_BANDS_LAST,
+    RULE_CAPS_FIRST,
     RULE_CONDITIONAL,
     RULE_DAY_FROM,
     RULE_DAY_TO,
@@ -89,6 +92,7 @@ from ledger.rules.layout import (
     SIZE_TYPES,
     SLOT_WINDOW,
     SOURCE_FACT,
+    Ints,
     Tables,
 )
 
@@ -100,7 +104,6 @@ def weigh(t: Tables, rule: int, bits: int) -> int:
         if terms_hold(t.terms, t.weights[i, 0], t.weights[i, 1], bits):
             return t.weights[i, 2]
     return 10000
-
 
 
 @jit
@@ -121,7 +124,8 @@ def row_decide(
     moves_n: int,
     reversing: bool,
 ) -> tuple[int, int]:
-    """Let the rules of a fact's type speak, in order. `reversing` only takes back what the old fact measured."""
+    """Let the rules of a fact's type speak, in order. `reversing` only takes back what the old fact
+    measured."""
     month = t.month_of_day[day]
     index = (rule_set * t.sizes[SIZE_TYPES] + fact_type) * ROLES + role
     first = t.rule_first[index]
@@ -135,6 +139,8 @@ def row_decide(
             value = attributes[t.leaves[i, LEAF_COLUMN], row]
         else:
             value = traits[t.leaves[i, LEAF_COLUMN], row]
+            if value < 0:
+                value = NULL
         if compare(
             t.leaves[i, LEAF_OPERATOR], value, t.leaves[i, LEAF_VALUE], t.leaves[i, LEAF_SIZE], t.members
         ):
@@ -231,10 +237,14 @@ def row_decide(
                 magnitude = magnitude * weight_bp * factor_bp // 100000000
         uncut = magnitude
         cut_by = NONE
-        for i in range(t.rules[rule, RULE_LIMITS_FIRST], t.rules[rule, RULE_LIMITS_LAST]):
+        limits_last = t.rules[rule, RULE_LIMITS_LAST] if base > 0 else t.rules[rule, RULE_CAPS_FIRST]
+        for i in range(t.rules[rule, RULE_LIMITS_FIRST], limits_last):
             at = counter_of(record, t.slots, t.limits[i, LIMIT_SLOT], day, month)
             room = magnitude
-            if t.limits[i, LIMIT_TIMES_MAX] != NONE and record[at + COUNTER_TIMES] >= t.limits[i, LIMIT_TIMES_MAX]:
+            if (
+                t.limits[i, LIMIT_TIMES_MAX] != NONE
+                and record[at + COUNTER_TIMES] >= t.limits[i, LIMIT_TIMES_MAX]
+            ):
                 room = 0
             elif t.limits[i, LIMIT_POINTS_MAX] != NONE:
                 room = t.limits[i, LIMIT_POINTS_MAX] - record[at + COUNTER_POINTS]
@@ -245,7 +255,7 @@ def row_decide(
                 cut_by = i
         if magnitude == 0:
             continue
-        for i in range(t.rules[rule, RULE_LIMITS_FIRST], t.rules[rule, RULE_LIMITS_LAST]):
+        for i in range(t.rules[rule, RULE_LIMITS_FIRST], limits_last):
             at = counter_of(record, t.slots, t.limits[i, LIMIT_SLOT], day, month)
             record[at + COUNTER_TIMES] += 1
             record[at + COUNTER_POINTS] += magnitude

@@ -1,14 +1,19 @@
 """The kernel: one plain sequential fold over one account's rows. Points are decided here and nowhere else.
 
-It runs compiled for a live request (a batch of few rows and the account's state) and for a replay (ten million
-rows and no state) alike, and uncompiled as its own oracle. Its order of work on a row is fixed for ever, since
-replay must reproduce what was recorded:
+It runs compiled for a live request (a batch of few rows and the account's state) and for a replay (ten
+million rows and no state) alike, and uncompiled as its own oracle. Its order of work on a row is fixed for
+ever, since replay must reproduce what was recorded:
 
 1. month ends closed before the row: expiry of lots, then tier review, tags, grade;
 2. comparisons on the fact, the customer, and the state *before* the row;
 3. the rules of the fact's type in the order of their document;
 4. promotion, then tags and grade, once all rules have spoken.
+
+A row that takes an older version of a fact back promotes nobody, and is reviewed by the rule set of today.
 """
+
+# An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
+# pyright: reportArgumentType=false, reportReturnType=false
 
 from __future__ import annotations
 
@@ -25,7 +30,6 @@ from ledger.rules.kernel.standing import (
     standing_review,
 )
 from ledger.rules.layout import (
-    Ints,
     LEVEL_TIER,
     OP_REVERSE,
     REC_ACTIVE,
@@ -33,6 +37,7 @@ from ledger.rules.layout import (
     REC_TIER,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
+    Ints,
     Tables,
 )
 
@@ -47,6 +52,7 @@ def fold(
     positions: Ints,
     operations: Ints,
     rule_sets: Ints,
+    reviews: Ints,
     fact_types: Ints,
     roles: Ints,
     days: Ints,
@@ -66,9 +72,11 @@ def fold(
     """Fold the rows of accounts, one after the other, beginning at `account_from`.
 
     Rows of account i (`accounts[i]`, its record `records[i]`) are `firsts[i]` to `firsts[i + 1]`, in order of
-    position. `closings` are month ends: (position, day, month, rule set). `filled` holds how many outputs and
-    moves stand, `ends_at[i + 1]` where the outputs of account i end; `room[i]` says how many it can need at most. Returns the account at which the output
-    arrays would not have sufficed (call again with larger ones), or the number of accounts when all is done.
+    position. `rule_sets` decide them, `reviews` say where the account stands afterwards. `closings` are month
+    ends: (position, day, month, rule set). `filled` holds how many outputs and moves stand, `ends_at[i + 1]`
+    where the outputs of account i end; `room[i]` says how many it can need at most. Returns the account at
+    which the output arrays would not have sufficed (call again with larger ones), or the number of accounts
+    when all is done.
     """
     n = filled[0]
     moves_n = filled[1]
@@ -103,8 +111,9 @@ def fold(
                     record[REC_TIER] = t.levels[t.sets[rule_set, SET_LEVELS_FIRST], LEVEL_TIER]
             reversing = operations[row] == OP_REVERSE
             if reversing:
-                n = correct(
-                    t, record, accounts[a], row, first, positions, operations, rule_sets, days, refers,
+                n, moves_n = correct(
+                    t, record, accounts[a], row, first, positions, operations, rule_sets,
+                    fact_types, roles, days, refers,
                     outs, details, n, n_first, moves, moves_first, moves_n, prior, prior_moves,
                 )  # fmt: skip
             n, moves_n = row_decide(
@@ -112,8 +121,14 @@ def fold(
                 outs, details, n, moves, moves_n, reversing,
             )  # fmt: skip
             month = t.month_of_day[day]
-            n = promote(t, rule_set, record, row, day, month, outs, details, n)
-            n = standing_review(t, rule_set, record, row, day, month, outs, details, n)
+            if not reversing:
+                n = promote(t, rule_set, record, row, day, month, outs, details, n)
+            elif month <= record[REC_CLOSED_MONTH]:
+                # The old version's windows are over: the account stands where it stands on the first open
+                # day.
+                day = t.day_of_month_end[record[REC_CLOSED_MONTH]] + 1
+                month = record[REC_CLOSED_MONTH] + 1
+            n = standing_review(t, reviews[row], record, row, day, month, outs, details, n)
         while closing < closings.shape[0]:
             if record[REC_ACTIVE] != 0:
                 n = month_close(

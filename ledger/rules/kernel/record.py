@@ -1,4 +1,8 @@
-"""One account's record: counters of windows, lots by expiry month, debt. Every movement of points is one of these."""
+"""One account's record: counters of windows, lots by expiry month, debt. Every movement of points is one of
+these."""
+
+# An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
+# pyright: reportArgumentType=false, reportReturnType=false
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from ledger.rules.layout import (
     COUNTER_KEY,
     COUNTER_POINTS,
     COUNTER_TIMES,
-    Ints,
     MONTH_NEVER,
     MOVE_DEBT,
     MOVE_MONTH,
@@ -32,11 +35,12 @@ from ledger.rules.layout import (
     SLOT_OFFSET,
     SLOT_RING,
     SLOT_WINDOW,
-    Tables,
     WINDOW_DAY,
     WINDOW_MONTH,
     WINDOW_QUARTER,
     WINDOW_YEAR,
+    Ints,
+    Tables,
 )
 
 
@@ -54,7 +58,6 @@ def window_key(window: int, day: int, month: int) -> int:
     return 0
 
 
-
 @jit
 def window_open(window: int, key: int, closed_month: int, day_of_month_end: Ints) -> bool:
     """Whether a fact can still be booked in this window: its last month isn't closed."""
@@ -69,10 +72,10 @@ def window_open(window: int, key: int, closed_month: int, day_of_month_end: Ints
     return True
 
 
-
 @jit
 def counter_of(record: Ints, slots: Ints, slot: int, day: int, month: int) -> int:
-    """Where in the record the counter of this slot's window for this date lies; an older window's is cleared."""
+    """Where in the record the counter of this slot's window for this date lies; an older window's is
+    cleared."""
     key = window_key(slots[slot, SLOT_WINDOW], day, month)
     at = slots[slot, SLOT_OFFSET] + (key % slots[slot, SLOT_RING]) * COUNTER_FIELDS
     if record[at + COUNTER_KEY] != key:
@@ -80,7 +83,6 @@ def counter_of(record: Ints, slots: Ints, slot: int, day: int, month: int) -> in
         record[at + COUNTER_TIMES] = 0
         record[at + COUNTER_POINTS] = 0
     return at
-
 
 
 @jit
@@ -93,12 +95,10 @@ def counter_read(record: Ints, slots: Ints, slot: int, day: int, month: int, fie
     return record[at + field]
 
 
-
 @jit
 def lot_at(t: Tables, month: int) -> int:
     """Where in the record the lot that expires at the end of this month lies."""
     return t.sizes[SIZE_LOTS_OFFSET] + month % t.sizes[SIZE_LOTS_RING]
-
 
 
 @jit
@@ -116,6 +116,14 @@ def lot_add(t: Tables, record: Ints, month: int, points: int) -> None:
     record[lots + month % ring] += points
 
 
+@jit
+def move_write(moves: Ints, n: int, out: int, month: int, points: int) -> int:
+    """Write from which lot (or as debt) an output took points; negative: gave them. Returns the new count."""
+    moves[n, MOVE_OUT] = out
+    moves[n, MOVE_MONTH] = month
+    moves[n, MOVE_POINTS] = points
+    return n + 1
+
 
 @jit
 def take(
@@ -123,7 +131,7 @@ def take(
 ) -> tuple[int, int]:
     """Take points from lots, oldest to expire first (none that expired before `month_from`), then as debt.
 
-    Returns what became debt and the new count of moves; `moves_n` < 0 writes no moves.
+    Returns what became debt and the new count of moves.
     """
     left = points
     ring = t.sizes[SIZE_LOTS_RING]
@@ -139,11 +147,7 @@ def take(
                 part = have if have < left else left
                 record[at] -= part
                 left -= part
-                if moves_n >= 0:
-                    moves[moves_n, MOVE_OUT] = out
-                    moves[moves_n, MOVE_MONTH] = month
-                    moves[moves_n, MOVE_POINTS] = part
-                    moves_n += 1
+                moves_n = move_write(moves, moves_n, out, month, part)
             if emptied and record[at] == 0:
                 start = month + 1
             else:
@@ -154,26 +158,18 @@ def take(
         part = record[REC_LOT_NEVER] if record[REC_LOT_NEVER] < left else left
         record[REC_LOT_NEVER] -= part
         left -= part
-        if moves_n >= 0:
-            moves[moves_n, MOVE_OUT] = out
-            moves[moves_n, MOVE_MONTH] = MONTH_NEVER
-            moves[moves_n, MOVE_POINTS] = part
-            moves_n += 1
+        moves_n = move_write(moves, moves_n, out, MONTH_NEVER, part)
     if left > 0:
         record[REC_DEBT] += left
-        if moves_n >= 0:
-            moves[moves_n, MOVE_OUT] = out
-            moves[moves_n, MOVE_MONTH] = MOVE_DEBT
-            moves[moves_n, MOVE_POINTS] = left
-            moves_n += 1
+        moves_n = move_write(moves, moves_n, out, MOVE_DEBT, left)
     record[REC_BALANCE] -= points
     return left, moves_n
 
 
-
 @jit
 def give(t: Tables, record: Ints, points: int, expiry_month: int) -> int:
-    """Give points: debt is paid first, the rest forms (or joins) the lot of its expiry month. Returns the debt paid."""
+    """Give points: debt is paid first, the rest forms (or joins) the lot of its expiry month. Returns the
+    debt paid."""
     paid = 0
     if record[REC_DEBT] > 0:
         paid = record[REC_DEBT] if record[REC_DEBT] < points else points
@@ -182,7 +178,6 @@ def give(t: Tables, record: Ints, points: int, expiry_month: int) -> int:
         lot_add(t, record, expiry_month, points - paid)
     record[REC_BALANCE] += points
     return paid
-
 
 
 @jit
@@ -197,11 +192,8 @@ def earned_add(t: Tables, rule_set: int, record: Ints, points: int, day: int, mo
         record[counter_of(record, t.slots, slot, day, month) + COUNTER_POINTS] += points
 
 
-
 @jit
-def out_write(
-    outs: Ints, n: int, row: int, kind: int, rule: int, points: int, expiry_month: int
-) -> int:
+def out_write(outs: Ints, n: int, row: int, kind: int, rule: int, points: int, expiry_month: int) -> int:
     """Write one output; returns the new count."""
     outs[n, OUT_ROW] = row
     outs[n, OUT_KIND] = kind

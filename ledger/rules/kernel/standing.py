@@ -1,5 +1,8 @@
 """Where an account stands: tier, tags and grade, and what a month's end does to them and to the lots."""
 
+# An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
+# pyright: reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 from ledger.rules._jit import jit
@@ -18,7 +21,6 @@ from ledger.rules.layout import (
     DETAIL_BALANCE,
     DETAIL_BEFORE,
     DETAIL_COUNT,
-    Ints,
     KIND_EXPIRY,
     KIND_GRADE,
     KIND_TAGS,
@@ -50,10 +52,10 @@ from ledger.rules.layout import (
     SET_DYNAMIC_FIRST,
     SET_DYNAMIC_LAST,
     SET_FALL_MAX,
-    SET_GRADES_FIRST,
-    SET_GRADES_LAST,
     SET_GRADE_ALL,
     SET_GRADE_GOOD,
+    SET_GRADES_FIRST,
+    SET_GRADES_LAST,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
     SET_TAGS_FIRST,
@@ -69,10 +71,11 @@ from ledger.rules.layout import (
     SOURCE_MEASURE_TIMES,
     SOURCE_TAG,
     SOURCE_TIER,
-    Tables,
     WINDOW_MONTH,
     WINDOW_QUARTER,
     WINDOW_YEAR,
+    Ints,
+    Tables,
 )
 
 
@@ -96,20 +99,19 @@ def compare(operator: int, value: int, against: int, size: int, members: Ints) -
     return value != against
 
 
-
 @jit
 def terms_hold(terms: Ints, first: int, last: int, bits: int) -> bool:
     """Whether any of the terms (bits that must stand, bits that must not) holds."""
-    for t in range(first, last):
+    for t in range(first, last):  # noqa: SIM110  (a generator would cost)
         if bits & terms[t, 0] == terms[t, 0] and bits & terms[t, 1] == 0:
             return True
     return False
 
 
-
 @jit
 def level_of(t: Tables, rule_set: int, tier: int) -> int:
-    """The row in `levels` of a tier in this rule set's ladder; the lowest where the ladder doesn't know it."""
+    """The row in `levels` of a tier in this rule set's ladder; the lowest where the ladder doesn't know
+    it."""
     first = t.sets[rule_set, SET_LEVELS_FIRST]
     for level in range(first, t.sets[rule_set, SET_LEVELS_LAST]):
         if t.levels[level, LEVEL_TIER] == tier:
@@ -117,10 +119,10 @@ def level_of(t: Tables, rule_set: int, tier: int) -> int:
     return first
 
 
-
 @jit
 def grade_of(t: Tables, rule_set: int, record: Ints, day: int, month: int) -> int:
-    """The credit grade: the first whose share of good outcomes, in basis points, is reached; none with no outcome."""
+    """The credit grade: the first whose share of good outcomes, in basis points, is reached; none with no
+    outcome."""
     slot_all = t.sets[rule_set, SET_GRADE_ALL]
     if slot_all == NONE:
         return NONE
@@ -135,10 +137,10 @@ def grade_of(t: Tables, rule_set: int, record: Ints, day: int, month: int) -> in
     return NONE
 
 
-
 @jit
 def dynamic_bits(t: Tables, rule_set: int, record: Ints, day: int, month: int) -> int:
-    """The comparisons on what the fold itself changes: tier, balance, earned points, tags, grade, measures."""
+    """The comparisons on what the fold itself changes: tier, balance, earned points, tags, grade,
+    measures."""
     bits = 0
     for i in range(t.sets[rule_set, SET_DYNAMIC_FIRST], t.sets[rule_set, SET_DYNAMIC_LAST]):
         source = t.leaves[i, LEAF_SOURCE]
@@ -164,7 +166,6 @@ def dynamic_bits(t: Tables, rule_set: int, record: Ints, day: int, month: int) -
         ):
             bits |= 1 << t.leaves[i, LEAF_BIT]
     return bits
-
 
 
 @jit
@@ -199,7 +200,6 @@ def standing_review(
     return n
 
 
-
 @jit
 def tier_set(record: Ints, tier: int, row: int, outs: Ints, details: Ints, n: int, counted: int) -> int:
     """Move the account to a tier and say so."""
@@ -212,7 +212,6 @@ def tier_set(record: Ints, tier: int, row: int, outs: Ints, details: Ints, n: in
     return out_write(outs, n, row, KIND_TIER, NONE, 0, NONE)
 
 
-
 @jit
 def level_reached(t: Tables, rule_set: int, points: int) -> int:
     """The highest level whose threshold these points reach."""
@@ -223,12 +222,12 @@ def level_reached(t: Tables, rule_set: int, points: int) -> int:
     return reached
 
 
-
 @jit
 def month_close(
     t: Tables, rule_set: int, record: Ints, row: int, day: int, month: int, outs: Ints, details: Ints, n: int
 ) -> int:
-    """Close a month on its last day: lots expire, then the tier is reviewed where its window ends, then tags."""
+    """Close a month on its last day: lots expire, then the tier is reviewed where its window ends, then
+    tags."""
     if record[REC_LOT_MONTH_MIN] != NONE:
         ring = t.sizes[SIZE_LOTS_RING]
         low = record[REC_LOT_MONTH_MIN]
@@ -277,12 +276,12 @@ def month_close(
     return standing_review(t, rule_set, record, row, day, month, outs, details, n)
 
 
-
 @jit
 def promote(
     t: Tables, rule_set: int, record: Ints, row: int, day: int, month: int, outs: Ints, details: Ints, n: int
 ) -> int:
-    """Lift the account to the level its earned points of this date's window reach. Falling waits for the review."""
+    """Lift the account to the level its earned points of this date's window reach. Falling waits for the
+    review."""
     first = t.sets[rule_set, SET_LEVELS_FIRST]
     if first == t.sets[rule_set, SET_LEVELS_LAST]:
         return n

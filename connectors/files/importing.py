@@ -1,0 +1,300 @@
+"""The run: files in, commands to the ledger in order of business date, what is refused to the quarantine.
+
+Submitting the same file again changes nothing: facts are known by (source, external id), kept rows by their
+content. Memory does not grow with the rows: mapped rows are sorted in runs of 50,000 that wait in a
+temporary file. It grows with the refused rows (each is in the report) and, where the source gives no ids,
+by one small entry per distinct row.
+"""
+
+from __future__ import annotations
+
+import heapq
+import pickle
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+from typing import IO, Protocol, TypeAlias
+
+from connectors.files.cells import RowRefused
+from connectors.files.mapping import FileMapping
+from connectors.files.mapping_apply import MappedRow, RowMapper
+from connectors.files.messages import Language
+from connectors.files.reading import RawFile, file_open
+from connectors.files.rows import RawCells, row_keep
+from ledger.domain.commands import Answer, Command, RecordFact, Request
+from ledger.domain.fact_types import FactType
+
+BATCH_ROWS = 5_000
+SORT_ROWS = 50_000
+
+Submit: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
+"""The writer's bulk call: an answer for each request, in order."""
+
+FactTypeOf: TypeAlias = Callable[[str], FactType | None]
+Progress: TypeAlias = Callable[[str, int, int | None], None]
+"""Called with the stage ("reading" or "recording"), the rows done, and how many there are where that is
+known.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was refused.
+
+    Its number in the file as a spreadsheet shows it, the column's header, the reason.
+    """
+
+    row: int
+    field: str
+    reason: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """What the quarantine is given: a rejection with the row as it stood and the mapping that refused it."""
+
+    source: str
+    rejection: Rejection
+    raw: RawCells
+    mapping: str
+    mapping_sha256: bytes
+    actor: str
+
+
+class RefusedRows(Protocol):
+    """Where refused rows are kept."""
+
+    def put_many(self, rows: Sequence[RefusedRow], recorded_at: datetime) -> int:
+        """Keep the rows that are not kept yet; returns how many those were."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What came of an import. read = accepted + duplicates + corrected + the rejected rows below a header.
+
+    Where a file lacks columns, its header row is rejected too, beside every row under it. `position` is the
+    log's last position that an answer named, 0 where there was none. On a dry run, accepted are those that
+    would be sent.
+    """
+
+    read: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    corrected: int = 0
+    rejected: tuple[Rejection, ...] = ()
+    position: int = 0
+
+    def document(self) -> dict[str, object]:
+        """The report as plain data."""
+        return {
+            "read": self.read,
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "corrected": self.corrected,
+            "rejected": [
+                {"file": r.file, "row": r.row, "field": r.field, "reason": r.reason} for r in self.rejected
+            ],
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A mapped row on its way to the ledger; `key` is its place: business date, file, row."""
+
+    key: tuple[str, int, int]
+    command: Command
+    raw: RawCells
+
+
+@dataclass(slots=True)
+class _File:
+    opened: RawFile
+    mapping: FileMapping
+    mapper: RowMapper
+
+
+@dataclass(slots=True)
+class _Run:
+    actor: str
+    progress: Progress
+    refused_rows: RefusedRows | None
+    recorded_at: datetime
+    read: int = 0
+    position: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    rejected: list[tuple[int, Rejection]] = field(default_factory=list)
+    unkept: list[RefusedRow] = field(default_factory=list)
+
+    def reject(self, number: int, file: _File, row: int, refusal: RowRefused, raw: RawCells) -> None:
+        rejection = Rejection(row, refusal.field, refusal.reason, file.opened.name)
+        self.rejected.append((number, rejection))
+        mapping = file.mapping
+        self.unkept.append(
+            RefusedRow(mapping.source, rejection, raw, mapping.origin, mapping.digest, self.actor)
+        )
+        if len(self.unkept) >= BATCH_ROWS:
+            self.keep()
+
+    def keep(self) -> None:
+        if self.refused_rows is not None and self.unkept:
+            self.refused_rows.put_many(self.unkept, self.recorded_at)
+        self.unkept.clear()
+
+    def report(self) -> ImportReport:
+        self.rejected.sort(key=lambda item: (item[0], item[1].row))
+        return ImportReport(
+            read=self.read,
+            accepted=self.statuses["accepted"],
+            duplicates=self.statuses["duplicate"],
+            corrected=self.statuses["corrected"],
+            rejected=tuple(rejection for _, rejection in self.rejected),
+            position=self.position,
+        )
+
+
+def import_file(
+    submit: Submit,
+    mapping: FileMapping,
+    fact_type_of: FactTypeOf,
+    path: Path,
+    *,
+    actor: str,
+    recorded_at: datetime,
+    progress: Progress = lambda stage, done, total: None,
+    quarantine: RefusedRows | None = None,
+    dry_run: bool = False,
+    language: Language = "en",
+) -> ImportReport:
+    """Import one file; see `import_files`."""
+    return import_files(
+        submit,
+        [(mapping, path)],
+        fact_type_of,
+        actor=actor,
+        recorded_at=recorded_at,
+        progress=progress,
+        quarantine=quarantine,
+        dry_run=dry_run,
+        language=language,
+    )
+
+
+def import_files(
+    submit: Submit,
+    inputs: Sequence[tuple[FileMapping, Path]],
+    fact_type_of: FactTypeOf,
+    *,
+    actor: str,
+    recorded_at: datetime,
+    progress: Progress = lambda stage, done, total: None,
+    quarantine: RefusedRows | None = None,
+    dry_run: bool = False,
+    language: Language = "en",
+) -> ImportReport:
+    """Import files, each by its mapping, merged by business date, then order of the files, then row number.
+
+    Registrations have no date and come first. `recorded_at` (with time zone) is when refused rows are kept.
+    A dry run reads and maps but submits and keeps nothing. Raises FileRefused where a file can't be read
+    and DocumentInvalid where a mapping does not fit its fact type, both before anything was submitted.
+    """
+    run = _Run(actor, progress, None if dry_run else quarantine, recorded_at)
+    with ExitStack() as stack:
+        files: list[_File] = []
+        for mapping, path in inputs:
+            opened = stack.enter_context(file_open(path, mapping, language))
+            files.append(_File(opened, mapping, RowMapper(mapping, fact_type_of, opened.headers, language)))
+        spill = stack.enter_context(tempfile.TemporaryFile(prefix="plumbline-import-"))
+        rows = _sorted(_mapped(run, files), spill)
+        run.keep()
+        total = run.read - len(run.rejected) + sum(bool(f.mapper.problems) for f in files)
+        if dry_run:
+            run.statuses["accepted"] = total
+        else:
+            _submit_all(run, files, submit, rows, total)
+            run.keep()
+    return run.report()
+
+
+def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[_Waiting]:
+    """Every row that maps, in order of reading; the others are rejected."""
+    equals: Counter[tuple[str, str]] = Counter()
+    for number, file in enumerate(files):
+        opened = file.opened
+        for header, reason in file.mapper.problems[:1]:
+            # Of the file, not of a row that could be mended: reported, but not kept in the quarantine.
+            run.rejected.append((number, Rejection(opened.header_row, header, reason, opened.name)))
+        for raw in opened.rows:
+            run.read += 1
+            if run.read % 1000 == 0:
+                run.progress("reading", run.read, None)
+            kept = row_keep(raw, opened.headers, opened.name)
+            try:
+                mapped = file.mapper.map(raw)
+            except RowRefused as refusal:
+                run.reject(number, file, raw.row, refusal, kept)
+                continue
+            if mapped.identity:
+                equals[file.mapping.source, mapped.identity] += 1
+            ordinal = equals[file.mapping.source, mapped.identity] if mapped.identity else 0
+            yield _Waiting((mapped.occurred, number, raw.row), command_numbered(mapped, ordinal), kept)
+    run.progress("reading", run.read, run.read)
+
+
+def command_numbered(mapped: MappedRow, ordinal: int) -> Command:
+    """The command of a row, whose id is made of its content and its number among equals where the source
+    gives none.
+    """
+    command = mapped.command
+    if mapped.identity and isinstance(command, RecordFact):
+        return replace(command, external_id=f"{mapped.identity}-{ordinal}")
+    return command
+
+
+def _sorted(rows: Iterator[_Waiting], spill: IO[bytes]) -> Iterator[_Waiting]:
+    """The rows in order of their keys. All are read before the first is handed out."""
+    starts: list[tuple[int, int]] = []
+    while True:
+        part = sorted(islice(rows, SORT_ROWS), key=attrgetter("key"))
+        if len(part) < SORT_ROWS and not starts:
+            return iter(part)
+        if not part:
+            break
+        starts.append((spill.tell(), len(part)))
+        for row in part:
+            pickle.dump(row, spill, pickle.HIGHEST_PROTOCOL)
+    return heapq.merge(*(_spilled(spill, start, count) for start, count in starts), key=attrgetter("key"))
+
+
+def _spilled(spill: IO[bytes], start: int, count: int) -> Iterator[_Waiting]:
+    while count:
+        spill.seek(start)
+        block = [pickle.load(spill) for _ in range(min(count, 500))]  # written by this very run
+        start, count = spill.tell(), count - len(block)
+        yield from block
+
+
+def _submit_all(
+    run: _Run, files: Sequence[_File], submit: Submit, rows: Iterator[_Waiting], total: int
+) -> None:
+    done = 0
+    while batch := list(islice(rows, BATCH_ROWS)):
+        answers = submit([Request(waiting.command, run.actor) for waiting in batch])
+        for waiting, answer in zip(batch, answers, strict=True):
+            run.statuses[answer.status] += 1
+            run.position = max(run.position, answer.position)
+            if answer.status == "refused":
+                _, number, row = waiting.key
+                file = files[number]
+                refusal = RowRefused(file.mapper.field_of(answer.field), answer.reason)
+                run.reject(number, file, row, refusal, waiting.raw)
+        done += len(batch)
+        run.progress("recording", done, total)

@@ -1,0 +1,332 @@
+"""The quarantine.
+
+Refused rows, kept with the reason until they are mended, tried again or dismissed. None is lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.rows import class_row
+
+from connectors.files.cells import RowRefused
+from connectors.files.importing import (
+    BATCH_ROWS,
+    FactTypeOf,
+    RefusedRow,
+    Rejection,
+    Submit,
+    command_numbered,
+)
+from connectors.files.mapping import FileMapping
+from connectors.files.mapping_apply import RowMapper
+from connectors.files.mapping_loading import mapping_load
+from connectors.files.messages import Language
+from connectors.files.rows import RawCells, row_digest, row_restore, storable
+from ledger.domain.commands import Command, Request
+from ledger.domain.errors import PlumblineError
+from ledger.log.migrate import schema_name_check
+from ledger.log.queries import queries_load
+
+_QUERIES = queries_load("connectors.files", "quarantine.sql")
+_SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
+_IDLE_IN_TRANSACTION_MS = 60_000
+
+RawOverride = Mapping[str, str | None]
+"""Edited cells of one kept row, by header."""
+
+
+class QuarantineRowUnknown(PlumblineError):
+    """An id that is no open row of the quarantine."""
+
+    code = "QUARANTINE_ROW_UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A kept row.
+
+    `raw` holds its cells by header; `row` is its number in `file`; open while `resolved_at` is None.
+    """
+
+    id: int
+    source: str
+    row_sha256: bytes
+    file: str
+    row: int
+    field: str
+    reason: str
+    raw: RawCells
+    mapping: str
+    mapping_sha256: bytes
+    actor: str
+    recorded_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+
+    def document(self) -> dict[str, object]:
+        """The row as plain data."""
+        return {
+            "id": self.id,
+            "source": self.source,
+            "file": self.file,
+            "row": self.row,
+            "field": self.field,
+            "reason": self.reason,
+            "raw": self.raw,
+            "mapping": self.mapping,
+            "actor": self.actor,
+            "recorded_at": self.recorded_at.isoformat(),
+            "resolved_at": self.resolved_at.isoformat() if self.resolved_at else None,
+            "resolution": self.resolution,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    """What came of trying kept rows again; `rejected` are those that stay open, each with its id."""
+
+    retried: int
+    accepted: int
+    duplicates: int
+    corrected: int
+    rejected: tuple[tuple[int, Rejection], ...]
+    position: int
+
+    def document(self) -> dict[str, object]:
+        """The report as plain data."""
+        return {
+            "retried": self.retried,
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "corrected": self.corrected,
+            "rejected": [
+                {"id": number, "file": r.file, "row": r.row, "field": r.field, "reason": r.reason}
+                for number, r in self.rejected
+            ],
+            "position": self.position,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Retried:
+    kept: QuarantinedRow
+    mapper: RowMapper
+    command: Command
+    occurred: str
+    changed: str
+
+
+class Quarantine:
+    """The quarantine of one ledger. Opens a connection per call, in the application's role.
+
+    Raises ValueError when `schema` is no possible schema of a ledger.
+    """
+
+    def __init__(self, database_url: str, schema: str) -> None:
+        schema_name_check(schema)
+        self._database_url = database_url
+        self._schema = schema
+
+    def put_many(self, rows: Sequence[RefusedRow], recorded_at: datetime) -> int:
+        """Keep the rows that are not kept yet, by their source and content; returns how many those were.
+
+        A row that is kept already, resolved ones included, stays as it is.
+        """
+        parameters = {
+            "source": [row.source for row in rows],
+            "row_sha256": [row_digest(row.raw) for row in rows],
+            "file": [storable(row.rejection.file) for row in rows],
+            "row": [row.rejection.row for row in rows],
+            "field": [storable(row.rejection.field) for row in rows],
+            "reason": [storable(row.rejection.reason) for row in rows],
+            "raw": [orjson.dumps(row.raw).decode() for row in rows],
+            "mapping": [row.mapping for row in rows],
+            "mapping_sha256": [row.mapping_sha256 for row in rows],
+            "actor": [row.actor for row in rows],
+            "recorded_at": recorded_at,
+        }
+        with self._connected() as connection:
+            return connection.execute(_QUERIES["put_many"], parameters).rowcount
+
+    def list(self, *, open_only: bool = True, limit: int = 100, after: int = 0) -> list[QuarantinedRow]:
+        """Kept rows in order of their ids, from the first id above `after`."""
+        parameters = {"open_only": open_only, "limit": limit, "after": after}
+        with (
+            self._connected() as connection,
+            connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor,
+        ):
+            return cursor.execute(_QUERIES["list"], parameters).fetchall()
+
+    def count_open(self) -> int:
+        """How many rows are open."""
+        with self._connected() as connection:
+            row = connection.execute(_QUERIES["count_open"]).fetchone()
+        assert row is not None
+        return row[0]
+
+    def retry(
+        self,
+        submit: Submit,
+        fact_type_of: FactTypeOf,
+        *,
+        actor: str,
+        resolved_at: datetime,
+        ids: Sequence[int] | None = None,
+        raw_override: Mapping[int, RawOverride] | None = None,
+        mapping_of: Callable[[str], FileMapping] = mapping_load,
+        language: Language = "en",
+    ) -> RetryReport:
+        """Map open rows again by the mappings of today and submit them, in order of business date.
+
+        `ids` None means all. `raw_override` exchanges cells by header for this attempt; what was exchanged
+        is told in the resolution. Rows the ledger takes (or has already) are resolved; the others stay open
+        with the reason of today. A row whose source gives no id is submitted as the first of its equals.
+        Raises QuarantineRowUnknown, before anything is submitted, for an id that is not open.
+        """
+        override = raw_override or {}
+        kept = self._open_rows(ids, override)
+        mappers: dict[tuple[str, tuple[str, ...]], RowMapper] = {}
+        waiting: list[_Retried] = []
+        rejected: list[tuple[QuarantinedRow, RowRefused, bytes]] = []
+        for row in kept:
+            cells = {**row.raw, **override.get(row.id, {})}
+            headers, raw = row_restore(cells, row.row, language)
+            digest = row.mapping_sha256
+            try:
+                mapper = mappers.get((row.mapping, headers))
+                if mapper is None:
+                    mapper = RowMapper(mapping_of(row.mapping), fact_type_of, headers, language)
+                    mappers[row.mapping, headers] = mapper
+                digest = mapper.mapping.digest
+                mapped = mapper.map(raw)
+            except RowRefused as refusal:
+                rejected.append((row, refusal, digest))
+            except PlumblineError as error:
+                # The mapping is gone or no longer fits: that holds up its own rows only.
+                rejected.append((row, RowRefused("", str(error)), digest))
+            else:
+                changed = _changes_text(row.raw, override.get(row.id, {}))
+                command = command_numbered(mapped, 1)
+                waiting.append(_Retried(row, mapper, command, mapped.occurred, changed))
+        waiting.sort(key=lambda item: (item.occurred, item.kept.id))
+        statuses: Counter[str] = Counter()
+        position = 0
+        for start in range(0, len(waiting), BATCH_ROWS):
+            batch = waiting[start : start + BATCH_ROWS]
+            answers = submit([Request(item.command, actor) for item in batch])
+            resolved: list[tuple[int, str]] = []
+            for item, answer in zip(batch, answers, strict=True):
+                statuses[answer.status] += 1
+                position = max(position, answer.position)
+                if answer.status == "refused":
+                    refusal = RowRefused(item.mapper.field_of(answer.field), answer.reason)
+                    rejected.append((item.kept, refusal, item.mapper.mapping.digest))
+                else:
+                    resolved.append(
+                        (
+                            item.kept.id,
+                            f"{answer.status} at position {answer.position} by {actor}{item.changed}",
+                        )
+                    )
+            self._resolve(resolved, resolved_at)
+        self._reasons_renew(rejected)
+        return RetryReport(
+            retried=len(kept),
+            accepted=statuses["accepted"],
+            duplicates=statuses["duplicate"],
+            corrected=statuses["corrected"],
+            rejected=tuple(
+                (row.id, Rejection(row.row, refusal.field, refusal.reason, row.file))
+                for row, refusal, _ in sorted(rejected, key=lambda item: item[0].id)
+            ),
+            position=position,
+        )
+
+    def dismiss(self, ids: Sequence[int], *, reason: str, actor: str, resolved_at: datetime) -> None:
+        """Close rows that will never be submitted, with the reason.
+
+        Raises QuarantineRowUnknown, closing none.
+        """
+        if not reason.strip():
+            raise ValueError("dismissing rows needs a reason")
+        self._open_rows(ids, {})
+        self._resolve([(number, f"dismissed by {actor}: {reason.strip()}") for number in ids], resolved_at)
+
+    @contextmanager
+    def _connected(self) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+        with psycopg.connect(self._database_url, autocommit=True, client_encoding="utf8") as connection:
+            parameters = {"schema": self._schema, "idle_in_transaction_ms": str(_IDLE_IN_TRANSACTION_MS)}
+            connection.execute(_SESSION, parameters)
+            yield connection
+
+    def _open_rows(
+        self, ids: Sequence[int] | None, override: Mapping[int, RawOverride]
+    ) -> list[QuarantinedRow]:
+        """The open rows of these ids (None.
+
+        All). Raises QuarantineRowUnknown where one of them is not open.
+        """
+        if ids is None:
+            kept: list[QuarantinedRow] = []
+            while page := self.list(limit=BATCH_ROWS, after=kept[-1].id if kept else 0):
+                kept += page
+        else:
+            with (
+                self._connected() as connection,
+                connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor,
+            ):
+                kept = cursor.execute(_QUERIES["select"], {"ids": sorted(set(ids))}).fetchall()
+        found = {row.id for row in kept}
+        unknown = sorted((set(ids or ()) | set(override)) - found)
+        if unknown:
+            raise QuarantineRowUnknown(
+                f"No open row of the quarantine has the id {', '.join(map(str, unknown))};"
+                " list the open ones first."
+            )
+        return kept
+
+    def _resolve(self, resolved: Sequence[tuple[int, str]], resolved_at: datetime) -> None:
+        if not resolved:
+            return
+        with self._connected() as connection:
+            connection.execute(
+                _QUERIES["resolve"],
+                {
+                    "ids": [number for number, _ in resolved],
+                    "resolutions": [storable(resolution) for _, resolution in resolved],
+                    "resolved_at": resolved_at,
+                },
+            )
+
+    def _reasons_renew(self, rejected: Sequence[tuple[QuarantinedRow, RowRefused, bytes]]) -> None:
+        if not rejected:
+            return
+        with self._connected() as connection:
+            connection.execute(
+                _QUERIES["reason_renew"],
+                {
+                    "ids": [row.id for row, _, _ in rejected],
+                    "fields": [storable(refusal.field) for _, refusal, _ in rejected],
+                    "reasons": [storable(refusal.reason) for _, refusal, _ in rejected],
+                    "mapping_sha256": [digest for _, _, digest in rejected],
+                },
+            )
+
+
+def _changes_text(raw: RawCells, override: RawOverride) -> str:
+    """What was exchanged, for the resolution: `; 中标价(元): "0.90" became "900000.00"`."""
+    shown = (
+        f"{header}: {orjson.dumps(raw.get(header)).decode()} became {orjson.dumps(value).decode()}"
+        for header, value in override.items()
+        if raw.get(header) != value
+    )
+    text = ", ".join(shown)
+    return f"; {text}" if text else ""

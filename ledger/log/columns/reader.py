@@ -1,0 +1,134 @@
+"""Reads the columns: rows for the engine, the book, what was decided. Needs no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+
+from ledger.domain.book import Book
+from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
+from ledger.log.columns.chain import CHAIN_START
+from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
+from ledger.log.columns.snapshot import book_load
+from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, table_read
+from ledger.rules.conditions import Vocabulary
+from ledger.rules.engine import Ints, Rows
+from ledger.rules.expansion import columns_count
+
+
+class Columns:
+    """The columns of one ledger as of `position`. They stay so, however far the follower goes on meanwhile; after
+    about a minute, merging may take files away, and reading raises FileNotFoundError: open them again."""
+
+    def __init__(self, folder: Path, manifest: Manifest | None) -> None:
+        self.folder = folder
+        self.manifest = manifest or Manifest("", 0, CHAIN_START.hex(), [], [], {})
+        self._book: Book | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The columns in a folder; empty ones, at position 0, where there are none yet.
+
+        Raises ColumnsDamaged where files are missing or not of their size; see `verify` for their bytes.
+        """
+        return cls(folder, manifest_read(folder))
+
+    @property
+    def position(self) -> int:
+        """The last position they hold."""
+        return self.manifest.position
+
+    @property
+    def chain(self) -> bytes:
+        """The SHA-256 chain over the events up to `position`."""
+        return bytes.fromhex(self.manifest.chain)
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's name, as its first event says."""
+        return self.manifest.ledger
+
+    @property
+    def inputs_count(self) -> int:
+        """How many rows `rows()` gives."""
+        return sum(entry.rows for entry in self._files("inputs"))
+
+    def verify(self) -> None:
+        """Read every file and compare its SHA-256. Raises ColumnsDamaged."""
+        files_verify(self.folder, self.manifest)
+
+    def book(self) -> Book:
+        """The book as of `position`: a new one with each call, the caller may go on from it."""
+        if not self.position:
+            return Book()
+        accounts = table_read(self.folder, self._files("accounts"), ACCOUNT_COLUMNS)
+        references = table_read(self.folder, self._files("references"), REFERENCE_COLUMNS)
+        claims = table_read(self.folder, self._files("claims"), CLAIM_COLUMNS)
+        return book_load(self.manifest.book, accounts_merge(accounts), references, claims_merge(claims))
+
+    def vocabulary(self) -> Vocabulary:
+        """The codes of trait values as of `position`: a new one with each call."""
+        return Vocabulary({value: code for code, value in enumerate(self.manifest.vocabulary)})
+
+    def accounts(self, part: int = 0, parts: int = 1) -> Ints:
+        """The numbers of all customers in a part, with rows or without, ascending."""
+        low, high = self._range(part, parts)
+        count = self.manifest.book.get("customers", 0)
+        return np.arange(max(low, 1), min(high, count + 1), dtype=np.int64)
+
+    def rows(self, part: int = 0, parts: int = 1) -> Rows:
+        """The rows of one of `parts` shares of the accounts, sorted by (account, position, taking back first).
+
+        The shares are ranges of accounts with about as many rows each; together they hold every row once.
+        """
+        low, high = self._range(part, parts)
+        return inputs_read(self.folder, self._files("inputs"), self._attributes(), low, high)
+
+    def closings(self) -> Ints:
+        """The month ends that were closed: (position, day) rows in order of position."""
+        return np.array(self.manifest.book.get("closings", []), np.int64).reshape(-1, 2)
+
+    def decisions(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """What was decided, in order of position; `columns` picks some of `DECISION_COLUMNS`."""
+        return table_read(self.folder, self._files("decisions"), DECISION_COLUMNS, columns)
+
+    def _attributes(self) -> int:
+        if self._book is None and self.position:
+            nothing = [pl.DataFrame(schema=dict(c)) for c in (ACCOUNT_COLUMNS, REFERENCE_COLUMNS, CLAIM_COLUMNS)]
+            self._book = book_load(self.manifest.book, *nothing)
+        return columns_count(self._book) if self._book else 0
+
+    def _files(self, table: str) -> list[FileEntry]:
+        return [s.files[table] for s in self.manifest.segments if table in s.files]
+
+    def _range(self, part: int, parts: int) -> tuple[int, int]:
+        """The accounts of a part: from the first to before the second."""
+        if not 0 <= part < parts:
+            raise ValueError(f"there is no part {part} of {parts}: parts are counted from 0")
+        largest = max(self._files("inputs"), key=lambda e: e.rows, default=None)
+        cuts = [0]
+        for i in range(1, parts):
+            cut = cuts[-1]
+            for account, row in largest.bounds if largest else ():
+                if row >= i * largest.rows // parts:  # pyright: ignore[reportOptionalMemberAccess]
+                    cut = max(cut, account)
+                    break
+            else:
+                cut = ACCOUNT_MAX
+            cuts.append(cut)
+        cuts.append(ACCOUNT_MAX)
+        return cuts[part], cuts[part + 1]
+
+
+def accounts_merge(accounts: pl.DataFrame) -> pl.DataFrame:
+    """The last state of each customer, by number, of states in order of position."""
+    return accounts.unique("number", keep="last", maintain_order=True).sort("number")
+
+
+def claims_merge(claims: pl.DataFrame) -> pl.DataFrame:
+    """The last version of each claim, in order of position."""
+    return claims.unique(["source", "external_id"], keep="last", maintain_order=True).sort("position")

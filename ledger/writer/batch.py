@@ -1,0 +1,176 @@
+"""One batch of small commands: prepared on a draft, decided by the engine in one run, written out as events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.domain.commands import Answer, Request
+from ledger.domain.events import Event, PointsDeducted, PointsGranted, PointsReversed
+from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.log.codec import state_of
+from ledger.log.recorder import LogRecorder
+from ledger.log.types import AnswerEntry, FactEntry
+from ledger.rules.engine import Ints, Outcome, Rows, rows_of
+from ledger.rules.expansion import RowExpander, columns_count
+from ledger.writer.answers import answer_again, answer_entry, request_sha256
+from ledger.writer.decisions import DecisionWriter, Stamp
+from ledger.writer.facts import FactPreparer, Item
+from ledger.writer.state import NO_CLOSINGS, LedgerState
+
+
+@dataclass(slots=True)
+class Decided:
+    """What a batch comes to: what to append, what to answer, and the records to keep once it is appended."""
+
+    answers: list[Answer] = field(default_factory=list[Answer])
+    events: list[Event] = field(default_factory=list[Event])
+    facts: list[FactEntry] = field(default_factory=list[FactEntry])
+    entries: list[AnswerEntry] = field(default_factory=list[AnswerEntry])
+    accounts: Ints | None = None
+    records: Ints | None = None
+    month_max: int = -1
+
+    def commit(self, state: LedgerState) -> None:
+        """Keep the records. To be called once the events were appended and the book moved by them."""
+        state.records_grow(len(state.book.customers), state.book.closed_month)
+        state.month_max = max(state.month_max, self.month_max)
+        if self.accounts is not None and self.records is not None:
+            state.records[self.accounts - 1] = self.records
+
+
+class BatchDecider:
+    """Decides one batch. `known` and `stored` are the facts and answers found in the log so far."""
+
+    def __init__(
+        self,
+        state: LedgerState,
+        recorder: LogRecorder,
+        recorded: datetime,
+        known: Mapping[UUID, list[FactEntry]],
+        stored: Mapping[tuple[str, str], AnswerEntry],
+    ) -> None:
+        self.state = state
+        self.recorder = recorder
+        self.stored = stored
+        self.base = state.book.position
+        self.preparer = FactPreparer(
+            state.book,
+            recorded,
+            known,
+            self._fetch,
+            RowExpander(state.book, state.vocabulary).rows,
+            state.span_ensure,
+            self.base + 1,
+        )
+
+    def decide(self, requests: Sequence[Request]) -> Decided:
+        """Prepare every request, run the engine once, number the events. The book is as before when this returns."""
+        try:
+            items = self._items(requests)
+            rows = rows_of([row for item in items for row in item.rows], columns_count(self.state.book))
+            self.state.records_grow(len(self.state.book.customers), self.state.book.closed_month)
+            accounts, records, ordered, outcome = self.state.decide(
+                rows, NO_CLOSINGS, self.state.prior_of(rows, self.recorder)
+            )
+        finally:
+            self.preparer.rollback()
+        decided = self._write(items, accounts, ordered, outcome)
+        decided.accounts, decided.records = accounts, records
+        if len(rows):
+            decided.month_max = month_of(int(rows.days.max()))
+        return decided
+
+    def _items(self, requests: Sequence[Request]) -> list[Item]:
+        items: list[Item] = []
+        first: dict[tuple[str, str], tuple[bytes, Item]] = {}
+        for request in requests:
+            pair = (request.client, request.key)
+            if request.key and pair in self.stored:
+                items.append(Item(request, answer_again(request, self.stored[pair])))
+                continue
+            if request.key and pair in first:
+                # The same key twice in one batch: the second is answered like the first, once that has its answer.
+                sha256, original = first[pair]
+                same = sha256 == request_sha256(request)
+                repeated = Item(request, None)
+                repeated.answer = (
+                    Answer("repeated", id=str(items.index(original)), hit=True)
+                    if same
+                    else Answer(
+                        "refused", code="IDEMPOTENCY_CONFLICT",
+                        reason="this key was used for another request; take a new one", field="key",
+                    )
+                )  # fmt: skip
+                items.append(repeated)
+                continue
+            item = self.preparer.prepare(request)
+            if request.key:
+                first[pair] = (request_sha256(request), item)
+            items.append(item)
+        return items
+
+    def _write(self, items: list[Item], accounts: Ints, rows: Rows, outcome: Outcome) -> Decided:
+        decided = Decided()
+        outs_of: dict[int, list[int]] = {}
+        positions = rows.positions.tolist()
+        for i, row in enumerate(outcome.outs[:, 0].tolist()):
+            outs_of.setdefault(positions[row], []).append(i)
+        added: dict[str, int] = {}
+
+        def version_next(stream: str) -> int:
+            added[stream] = added.get(stream, self.state.book.version(stream)) + 1
+            return added[stream]
+
+        writer = DecisionWriter(self.state.program, accounts, rows, NO_CLOSINGS, outcome, version_next)
+        final: dict[int, int] = {}
+
+        def final_of(position: int) -> int:
+            return final.get(position, position)
+
+        rule_sets = self.state.program.activations
+        in_force = self.state.book.in_force
+        for item in items:
+            assert item.answer is not None
+            points = 0
+            cause = 0
+            for event in item.inputs:
+                event.originator_version = version_next(event.originator_id)
+                decided.events.append(event)
+                cause = self.base + len(decided.events)
+                if item.fact is not None and "version" in event.__dict__:
+                    final[item.provisional] = cause
+                    self._correction_final(event, final_of)
+                    key, version, content = item.fact
+                    decided.facts.append(FactEntry(key, version, content, cause))
+            if item.fact is not None:
+                fact: Any = item.inputs[-1]
+                stamp = Stamp(fact.occurred_at, fact.recorded_at, item.request.actor, cause)
+                now = in_force(day_parse(fact.booked_on)) or rule_sets[0].rule_set
+                for i in outs_of.get(item.provisional, ()):
+                    event = writer.event(i, stamp, now, final_of)
+                    if isinstance(event, (PointsGranted, PointsDeducted, PointsReversed)):
+                        points += event.points
+                    decided.events.append(event)
+            answer = item.answer
+            if item.inputs:
+                answer = replace(answer, position=self.base + len(decided.events), points=points)
+            elif answer.status == "duplicate":
+                answer = replace(answer, position=final_of(answer.position))
+            elif answer.status == "repeated":
+                answer = replace(decided.answers[int(answer.id)], hit=True)
+            decided.answers.append(answer)
+            if item.request.key and not answer.hit and answer.code != "IDEMPOTENCY_CONFLICT":
+                decided.entries.append(answer_entry(item.request, answer))
+        return decided
+
+    @staticmethod
+    def _correction_final(event: Any, final_of: Any) -> None:
+        event.corrects = final_of(event.corrects)
+
+    def _fetch(self, position: int) -> tuple[int, dict[str, Any]]:
+        [(_, stream, _, topic, data)] = self.recorder.select_range(position - 1, 1)
+        return customer_number(stream), state_of(topic, data)

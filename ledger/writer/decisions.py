@@ -1,0 +1,144 @@
+"""From what the engine put out to the events that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger.domain.events import (
+    Event,
+    GradeChanged,
+    PointsDeducted,
+    PointsExpired,
+    PointsGranted,
+    PointsReversed,
+    TagsChanged,
+    TierChanged,
+)
+from ledger.domain.values import customer_id, day_text, month_last_day
+from ledger.rules import layout as at
+from ledger.rules.compile import Program
+from ledger.rules.engine import Ints, Outcome, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What all events of one input share: times, who asked, and the input's position."""
+
+    occurred_at: str
+    recorded_at: str
+    actor: str
+    cause: int
+
+
+class DecisionWriter:
+    """Turns outputs of one outcome into events. `version_next` numbers the events of a customer's stream."""
+
+    def __init__(
+        self,
+        program: Program,
+        accounts: Ints,
+        rows: Rows,
+        closings: Ints,
+        outcome: Outcome,
+        version_next: Callable[[str], int],
+    ) -> None:
+        self.program = program
+        self.accounts = accounts.tolist()
+        self.days = rows.days.tolist()
+        self.refers = rows.refers.tolist()
+        self.closings = closings.tolist()
+        self.rule_sets = [a.rule_set for a in program.activations]
+        self.outs = outcome.outs.tolist()
+        self.details = outcome.details.tolist()
+        self.owners = outcome.owners.tolist()
+        self.version_next = version_next
+        self.moves: dict[int, list[list[int]]] = {}
+        for out, month, points in outcome.moves.tolist():
+            self.moves.setdefault(out, []).append([month, points])
+
+    def event(self, i: int, stamp: Stamp, rule_set_now: str, refers_to: Callable[[int], int]) -> Event:
+        """The event of output i. `rule_set_now` decided tier, tags and grade; `refers_to` gives the final position
+        of the version that a correction's row refers to."""
+        row, kind, rule, points, expiry_month = self.outs[i]
+        detail = self.details[i]
+        stream = customer_id(self.accounts[self.owners[i]])
+        common = {
+            "originator_id": stream,
+            "originator_version": self.version_next(stream),
+            "occurred_at": stamp.occurred_at,
+            "recorded_at": stamp.recorded_at,
+            "actor": stamp.actor,
+            "cause": stamp.cause,
+        }
+        balance = detail[at.DETAIL_BALANCE]
+        if kind in (at.KIND_GRANT, at.KIND_PENALTY):
+            activation, rule_id = self.program.rule_ids[rule]
+            arithmetic = {
+                "base": detail[at.DETAIL_BASE],
+                "units": detail[at.DETAIL_UNITS],
+                "weight_bp": detail[at.DETAIL_WEIGHT_BP],
+                "factor_bp": detail[at.DETAIL_FACTOR_BP],
+                "uncut": detail[at.DETAIL_UNCUT],
+                "count": detail[at.DETAIL_COUNT],
+                "source": detail[at.DETAIL_SOURCE],
+            }
+            limit = detail[at.DETAIL_LIMIT]
+            cut_by = None if limit == at.NONE else "/".join(self.program.limit_keys[limit])
+            booked_on = day_text(self.days[row])
+            if kind == at.KIND_GRANT:
+                expires_on = None if expiry_month == at.MONTH_NEVER else day_text(month_last_day(expiry_month))
+                return PointsGranted(
+                    **common, rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=balance,
+                    booked_on=booked_on, expires_on=expires_on, debt_paid=detail[at.DETAIL_DEBT], cut_by=cut_by,
+                    arithmetic=arithmetic,
+                )  # fmt: skip
+            lots, debt = self._lots(i)
+            return PointsDeducted(
+                **common, rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=balance,
+                booked_on=booked_on, debt=debt, lots=lots, cut_by=cut_by, arithmetic=arithmetic,
+            )  # fmt: skip
+        if kind == at.KIND_REVERSAL:
+            activation, rule_id = self.program.rule_ids[rule]
+            lots, debt = self._lots(i)
+            return PointsReversed(
+                **common, rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=balance,
+                booked_on=day_text(self.days[row]), reverses=refers_to(self.refers[row]), debt=debt,
+                lots=[[month, -(taken or 0)] for month, taken in lots],
+            )  # fmt: skip
+        if kind == at.KIND_EXPIRY:
+            return PointsExpired(
+                **common, points=points, balance=balance, expired_on=day_text(month_last_day(expiry_month))
+            )
+        before, after = detail[at.DETAIL_BEFORE], detail[at.DETAIL_AFTER]
+        if kind == at.KIND_TIER:
+            return TierChanged(
+                **common, tier_before=self.program.tiers[before], tier=self.program.tiers[after],
+                counted=detail[at.DETAIL_COUNT], rule_set=rule_set_now, balance=balance,
+            )  # fmt: skip
+        if kind == at.KIND_TAGS:
+            return TagsChanged(
+                **common,
+                added=[t for n, t in enumerate(self.program.tags) if (after & ~before) >> n & 1],
+                removed=[t for n, t in enumerate(self.program.tags) if (before & ~after) >> n & 1],
+                rule_set=rule_set_now,
+                balance=balance,
+            )
+        grades = self.program.grades
+        return GradeChanged(
+            **common,
+            grade_before=None if before == at.NONE else grades[before],
+            grade=None if after == at.NONE else grades[after],
+            rule_set=rule_set_now,
+            balance=balance,
+        )
+
+    def _lots(self, i: int) -> tuple[list[list[int | None]], int]:
+        lots: list[list[int | None]] = []
+        debt = 0
+        for month, points in self.moves.get(i, ()):
+            if month == at.MOVE_DEBT:
+                debt += points
+            else:
+                lots.append([None if month == at.MONTH_NEVER else month, points])
+        return lots, debt

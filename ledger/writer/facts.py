@@ -1,0 +1,371 @@
+"""Facts, registrations, changes and consents: checked and prepared many at a time, on a draft of the book.
+
+Nothing here is final: a draft is always taken back, and the book changes only by the events that were appended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from ledger.domain.book import TRAITS, Book, Customer
+from ledger.domain.commands import (
+    Answer,
+    ChangeCustomer,
+    CustomerReference,
+    GiveConsent,
+    RecordFact,
+    RegisterCustomer,
+    Request,
+    WithdrawConsent,
+)
+from ledger.domain.errors import Refused
+from ledger.domain.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerChanged,
+    CustomerRegistered,
+    Event,
+    FactRecorded,
+)
+from ledger.domain.values import customer_id, day_of, day_parse, day_text, text_checked
+from ledger.log.types import FactEntry
+from ledger.rules.expansion import Row
+
+REFERENCE_LENGTH_MAX = 200
+NAME_LENGTH_MAX = 200
+SMALL_COMMANDS = (RegisterCustomer, ChangeCustomer, GiveConsent, WithdrawConsent, RecordFact)
+
+
+@dataclass(slots=True)
+class Item:
+    """One request in a batch: its answer so far, the inputs it appends, and its rows for the engine.
+
+    `provisional` stands for the position of its fact until positions are given out; it orders the batch.
+    """
+
+    request: Request
+    answer: Answer | None = None
+    inputs: list[Event] = field(default_factory=list[Event])
+    rows: list[Row] = field(default_factory=list[Row])
+    provisional: int = 0
+    fact: tuple[UUID, int, bytes] | None = None
+    """Key, version and content hash of the fact version it records."""
+
+
+@dataclass(slots=True)
+class Version:
+    """A version of a fact in the log, or one recorded earlier in the same batch."""
+
+    version: int
+    content_sha256: bytes
+    position: int
+    customer: int = 0
+    state: Mapping[str, Any] | None = None
+
+
+def fact_key(source: str, external_id: str) -> UUID:
+    """The key of a fact: the first 16 bytes of SHA-256 over source, NUL, external id."""
+    return UUID(bytes=hashlib.sha256(f"{source}\0{external_id}".encode()).digest()[:16])
+
+
+def content_sha256(fact_type: str, customer: int, occurred_at: str, attributes: Mapping[str, Any]) -> bytes:
+    """What makes two versions of a fact the same: type, customer, time and attributes."""
+    return hashlib.sha256(
+        orjson.dumps([fact_type, customer, occurred_at, attributes], option=orjson.OPT_SORT_KEYS)
+    ).digest()
+
+
+class FactPreparer:
+    """Prepares one batch against a book. `known` are the versions of facts found in the log, by key;
+    `fetch` reads the customer and state of the fact recorded at a position."""
+
+    def __init__(
+        self,
+        book: Book,
+        recorded: datetime,
+        known: Mapping[UUID, list[FactEntry]],
+        fetch: Callable[[int], tuple[int, dict[str, Any]]],
+        expand: Callable[..., list[Row]],
+        in_range: Callable[[int, int], bool],
+        provisional_first: int,
+    ) -> None:
+        self.book = book
+        self.zone = ZoneInfo(book.timezone)
+        self.recorded = recorded
+        self.recorded_at = recorded.astimezone(self.zone).isoformat()
+        self.today = day_of(recorded.astimezone(self.zone).date())
+        self.fetch = fetch
+        self.expand = expand
+        self.in_range = in_range
+        self.provisional = provisional_first
+        self.versions: dict[UUID, list[Version]] = {
+            key: [Version(e.version, e.content_sha256, e.position) for e in entries] for key, entries in known.items()
+        }
+        self._added: dict[str, int] = {}
+        self._undo: list[Callable[[], object]] = []
+
+    def prepare(self, request: Request) -> Item:
+        """Check a request and prepare its inputs and rows; a refusal is its answer and leaves no trace."""
+        item = Item(request)
+        mark = len(self._undo)
+        try:
+            self._prepare(item)
+        except Refused as refusal:
+            self._take_back(mark)
+            item.inputs, item.rows, item.fact = [], [], None
+            item.answer = Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
+        return item
+
+    def rollback(self) -> None:
+        """Take the whole draft back."""
+        self._take_back(0)
+
+    def _take_back(self, mark: int) -> None:
+        while len(self._undo) > mark:
+            self._undo.pop()()
+
+    def _prepare(self, item: Item) -> None:
+        command = item.request.command
+        actor = item.request.actor
+        if isinstance(command, RegisterCustomer):
+            number, event = self._register(command, actor)
+            if event is None:
+                item.answer = Answer("duplicate", self.book.position, customer_id(number), customer_id(number))
+            else:
+                item.inputs.append(event)
+                item.answer = Answer("accepted", 0, customer_id(number), customer_id(number))
+        elif isinstance(command, RecordFact):
+            self._fact(item, command, actor)
+        elif isinstance(command, ChangeCustomer):
+            self._change(item, command, actor)
+        elif isinstance(command, (GiveConsent, WithdrawConsent)):
+            self._consent(item, command, actor)
+        else:
+            raise TypeError(f"{type(command).__name__} is not prepared here")
+
+    def _base(self, stream: str, actor: str, occurred_at: str | None = None) -> dict[str, Any]:
+        before = self._added.get(stream, self.book.version(stream))
+        self._added[stream] = version = before + 1
+        self._undo.append(lambda: self._added.__setitem__(stream, before))
+        return {
+            "originator_id": stream,
+            "originator_version": version,
+            "occurred_at": occurred_at or self.recorded_at,
+            "recorded_at": self.recorded_at,
+            "actor": actor,
+        }
+
+    def _customer(self, text: str) -> Customer:
+        number = self.book.customer_find(text) if isinstance(text, str) else 0  # pyright: ignore[reportUnnecessaryIsInstance]
+        customer = self.book.customer(number)
+        if customer is None:
+            raise Refused(
+                "CUSTOMER_UNKNOWN", "no customer has this id; register the customer first", "customer"
+            )
+        return customer
+
+    def _register(self, command: RegisterCustomer, actor: str) -> tuple[int, CustomerRegistered | None]:
+        source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
+        reference = _text(command.reference, REFERENCE_LENGTH_MAX, "reference")
+        known = self.book.references.get((source, reference))
+        if known is not None:
+            return known, None
+        name = _text(command.name, NAME_LENGTH_MAX, "name")
+        traits = _traits(command.traits, allow_empty=False)
+        number = len(self.book.customers) + 1
+        self.book.customers.append(
+            Customer(number, name, tuple(traits.get(t, "") for t in TRAITS), 0, 0)  # pyright: ignore[reportArgumentType]
+        )
+        self.book.references[(source, reference)] = number
+        self._undo.append(self.book.customers.pop)
+        self._undo.append(lambda: self.book.references.pop((source, reference)))
+        return number, CustomerRegistered(
+            **self._base(customer_id(number), actor), source=source, reference=reference, name=name, traits=traits
+        )
+
+    def _change(self, item: Item, command: ChangeCustomer, actor: str) -> None:
+        customer = self._customer(command.customer)
+        name = None if command.name is None else _text(command.name, NAME_LENGTH_MAX, "name")
+        traits = _traits(command.traits, allow_empty=True)
+        old = dict(zip(TRAITS, customer.traits, strict=True))
+        changed = {t: v for t, v in traits.items() if old[t] != v}
+        if name == customer.name:
+            name = None
+        if name is None and not changed:
+            item.answer = Answer("duplicate", self.book.position, command.customer)
+            return
+        before = (customer.name, customer.traits)
+
+        def undo() -> None:
+            customer.name, customer.traits = before
+
+        self._undo.append(undo)
+        customer.name = name or customer.name
+        customer.traits = tuple(changed.get(t, old[t]) for t in TRAITS)  # pyright: ignore[reportAttributeAccessIssue]
+        item.inputs.append(CustomerChanged(**self._base(command.customer, actor), name=name, traits=changed))
+        item.answer = Answer("accepted", 0, command.customer)
+
+    def _consent(self, item: Item, command: GiveConsent | WithdrawConsent, actor: str) -> None:
+        customer = self._customer(command.customer)
+        purpose = _text(command.purpose, 60, "purpose")
+        given = isinstance(command, GiveConsent)
+        if (purpose in customer.consents) == given:
+            item.answer = Answer("duplicate", self.book.position, command.customer)
+            return
+        before = customer.consents
+
+        def undo() -> None:
+            customer.consents = before
+
+        self._undo.append(undo)
+        customer.consents = before | {purpose} if given else before - {purpose}
+        base = self._base(command.customer, actor)
+        item.inputs.append(ConsentGiven(**base, purpose=purpose) if given else ConsentWithdrawn(**base, purpose=purpose))
+        item.answer = Answer("accepted", 0, command.customer)
+
+    def _fact(self, item: Item, command: RecordFact, actor: str) -> None:
+        source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
+        external_id = _text(command.external_id, REFERENCE_LENGTH_MAX, "external_id")
+        fact_type = self.book.fact_types.get(command.fact_type)
+        if fact_type is None:
+            raise Refused("FACT_TYPE_UNKNOWN", "no such fact type is declared", "fact_type")
+        occurred_at, occurred_day = self._occurred(command.occurred)
+        attributes, problems = fact_type.parse(command.attributes, self.book.customer_find)
+        if problems:
+            raise Refused(
+                "FACT_INVALID", "; ".join(f"{p.field} {p.reason}" for p in problems), problems[0].field
+            )
+        booked_day = self.book.booked_day(occurred_day)
+        if not self.in_range(booked_day, booked_day):
+            raise Refused(
+                "FACT_MONTHS_OPEN", "more months would be open at once than are kept; close earlier months first", "occurred"
+            )
+        number = self._fact_customer(command, item, actor)
+        for name, attribute in fact_type.attributes.items():
+            if attribute.type == "customer" and attributes.get(name) == number:
+                raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
+        key = fact_key(source, external_id)
+        content = content_sha256(fact_type.id, number, occurred_at, attributes)
+        versions = self.versions.setdefault(key, [])
+        if versions and versions[-1].content_sha256 == content:
+            item.answer = self._duplicate(versions[-1], number)
+            return
+        if not command.revert and any(v.content_sha256 == content for v in versions):
+            item.answer = self._duplicate(versions[-1], number)
+            return
+        self._once(fact_type.id, fact_type.once, attributes, (source, external_id))
+        previous = versions[-1] if versions else None
+        if previous is not None and previous.state is None:
+            previous.customer, previous.state = self.fetch(previous.position)
+        state: dict[str, Any] = {
+            "fact_type": fact_type.id,
+            "source": source,
+            "external_id": external_id,
+            "occurred_on": day_text(occurred_day),
+            "booked_on": day_text(booked_day),
+            "attributes": attributes,
+            "version": previous.version + 1 if previous else 1,
+            "corrects": previous.position if previous else 0,
+        }
+        event = FactRecorded(**self._base(customer_id(number), actor, occurred_at), **state)
+        item.provisional = self.provisional
+        self.provisional += 1
+        before = (previous.customer, previous.state) if previous and previous.state is not None else None
+        item.rows = self.expand(item.provisional, number, state, before)
+        item.inputs.append(event)
+        item.fact = (key, event.version, content)
+        versions.append(Version(event.version, content, item.provisional, number, state))
+        item.answer = Answer("corrected" if previous else "accepted", 0, customer_id(number), external_id)
+
+    def _duplicate(self, version: Version, number: int) -> Answer:
+        # A version of this very batch has no position yet: its item's answer will bear it.
+        return Answer("duplicate", version.position, customer_id(number))
+
+    def _fact_customer(self, command: RecordFact, item: Item, actor: str) -> int:
+        if isinstance(command.customer, CustomerReference):
+            reference = command.customer
+            number = self.book.references.get((reference.source, reference.reference))
+            if number is not None:
+                return number
+            if command.registration is None:
+                raise Refused(
+                    "CUSTOMER_UNKNOWN", "no customer is registered under this reference; register it first", "customer"
+                )
+            registration = replace(command.registration, source=reference.source, reference=reference.reference)
+            number, event = self._register(registration, actor)
+            if event is not None:
+                item.inputs.append(event)
+            return number
+        return self._customer(command.customer).number
+
+    def _once(self, fact_type: str, name: str | None, attributes: Mapping[str, Any], key: tuple[str, str]) -> None:
+        if name is None or attributes.get(name) is None:
+            return
+        claim = (fact_type, attributes[name])
+        held = self.book.once.get(claim)
+        if held is not None and held != key:
+            raise Refused("FACT_ONCE_ONLY", f"{name} was named by an earlier fact; once is all", name)
+        released = [c for c, k in self.book.once.items() if k == key and c != claim] if held is None else []
+        for old in released:
+            del self.book.once[old]
+        self.book.once[claim] = key
+
+        def undo() -> None:
+            if held is None:
+                del self.book.once[claim]
+            for old in released:
+                self.book.once[old] = key
+
+        self._undo.append(undo)
+
+    def _occurred(self, raw: object) -> tuple[str, int]:
+        """When a fact occurred: as it is recorded, and the day in the ledger's time zone."""
+        if isinstance(raw, str) and len(raw) > 10:
+            try:
+                moment = datetime.fromisoformat(raw)
+            except ValueError:
+                raise Refused("FACT_INVALID", "occurred is no ISO date or date-time", "occurred") from None
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=self.zone)
+            try:
+                local = moment.astimezone(self.zone)
+            except OverflowError:
+                raise Refused("FACT_INVALID", "occurred lies outside 1970 to 2149", "occurred") from None
+            text, value = local.isoformat(), local.date()
+        else:
+            text, value = raw if isinstance(raw, str) else "", raw
+        try:
+            day = day_parse(value if isinstance(value, date) else raw)
+        except ValueError as error:
+            raise Refused("FACT_INVALID", f"occurred {error}", "occurred") from None
+        if day > self.today + 1:
+            raise Refused("FACT_IN_FUTURE", "occurred lies in the future", "occurred")
+        return text, day
+
+
+def _text(raw: object, length_max: int, name: str) -> str:
+    try:
+        return text_checked(raw, length_max)
+    except ValueError as error:
+        raise Refused("TEXT_INVALID", f"{name} {error}", name) from None
+
+
+def _traits(raw: Mapping[str, str], *, allow_empty: bool) -> dict[str, str]:
+    traits: dict[str, str] = {}
+    for name, value in raw.items():
+        if name not in TRAITS:
+            raise Refused("TRAIT_UNKNOWN", f"rules weigh {', '.join(TRAITS)} only", "traits")
+        if value == "" or value is None:  # pyright: ignore[reportUnnecessaryComparison]
+            if allow_empty:
+                traits[name] = ""
+            continue
+        traits[name] = _text(value, 100, name)
+    return traits

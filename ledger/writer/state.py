@@ -1,0 +1,268 @@
+"""What the writer knows: the book, and every account's record under the rule sets activated so far.
+
+Rebuilt at start from the columns and the tail of the log, so there is nothing else to back up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ledger.domain.book import NOTHING_CLOSED, Book
+from ledger.domain.errors import PlumblineError
+from ledger.domain.values import customer_id, customer_number, month_of, points_text
+from ledger.log.codec import state_of
+from ledger.log.columns.builder import ColumnsBuilder
+from ledger.log.recorder import LogRecorder
+from ledger.rules import layout as at
+from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
+from ledger.rules.conditions import Vocabulary
+from ledger.rules.document import RuleSet, rule_set_parse
+from ledger.rules.engine import (
+    Ints,
+    Outcome,
+    Prior,
+    Rows,
+    batch_of,
+    records_migrate,
+    records_new,
+    run,
+    span_months,
+)
+
+if TYPE_CHECKING:
+    from ledger.log.columns.reader import Columns
+
+CATCH_UP_EVENTS = 20_000
+NO_CLOSINGS: Ints = np.zeros((0, 2), np.int64)
+
+
+class StateDiffers(PlumblineError):
+    """The columns or the recorded decisions don't agree with what the engine comes to; nothing may be written."""
+
+    code = "LEDGER_STATE_DIFFERS"
+
+
+class LedgerState:
+    """Book and records at `book.position`. `records[n - 1]` is the account of the n-th customer."""
+
+    def __init__(self, book: Book, vocabulary: Vocabulary) -> None:
+        self.book = book
+        self.vocabulary = vocabulary
+        self.span = 1
+        self.month_max = NOTHING_CLOSED
+        self.program = self._compile()
+        self.records: Ints = records_new(self.program, 0)
+        self._rule_rows: dict[tuple[str, str], int] = {}
+        self._index()
+
+    @staticmethod
+    def load(columns: Columns | None, recorder: LogRecorder) -> LedgerState:
+        """The state at the head of the log. Raises StateDiffers where columns and recorded decisions disagree."""
+        if columns is None:
+            state = LedgerState(Book(), Vocabulary())
+        else:
+            state = LedgerState(columns.book(), columns.vocabulary())
+            state._fold_columns(columns)
+            if columns.position > recorder.position_head():
+                raise StateDiffers(
+                    f"the columns stand at position {columns.position}, past the log's head; "
+                    "they belong to another log: run `plumbline rebuild columns`"
+                )
+        state.catch_up(recorder)
+        return state
+
+    def _fold_columns(self, columns: Columns) -> None:
+        rows = columns.rows()
+        closings = columns.closings()
+        months = self.program.tables.month_of_day
+        self.span = span_months(rows, closings_with_month(closings, months), NOTHING_CLOSED, months, 1 << 40)
+        if len(rows):
+            self.month_max = int(months[rows.days].max())
+        self.program = self._compile()
+        self._index()
+        count = len(self.book.customers)
+        records = records_new(self.program, count)
+        batch = batch_of(rows, np.arange(1, count + 1), is_sorted=True)
+        run(self.program, batch, records, closings, detail=False)
+        self.records = records
+        sums = columns.balances(count)
+        wrong = np.flatnonzero(sums != records[:, at.REC_BALANCE])
+        if len(wrong):
+            first = int(wrong[0])
+            raise StateDiffers(
+                f"{customer_id(first + 1)}: the rules come to {points_text(int(records[first, at.REC_BALANCE]))} points, "
+                f"the recorded decisions to {points_text(int(sums[first]))} ({len(wrong)} accounts differ); "
+                "run `plumbline replay --recorded` to see where"
+            )
+
+    def _compile(self) -> Program:
+        return program_compile(self._activations(), list(self.book.fact_types.values()), self.vocabulary, self.span)
+
+    def _activations(self) -> list[Activation]:
+        parsed: dict[str, RuleSet] = {}
+        found: list[Activation] = []
+        for entry in self.book.activations:
+            if entry.rule_set not in parsed:
+                parsed[entry.rule_set] = rule_set_parse(self.book.rule_sets[entry.rule_set].document)
+            found.append(Activation(entry.rule_set, parsed[entry.rule_set], entry.day_from, entry.position))
+        return found
+
+    def _index(self) -> None:
+        self._rule_rows = {}
+        for row, (activation, rule_id) in enumerate(self.program.rule_ids):
+            if self.program.tables.rules[row, at.RULE_ACTION] == at.ACTION_AWARD:
+                # A rule set activated twice stands twice; either row says the same.
+                self._rule_rows.setdefault((self.program.activations[activation].rule_set, rule_id), row)
+
+    def recompile(self) -> None:
+        """Take up new rule sets, fact types or a longer span of open months; the records move along."""
+        program = self._compile()
+        self.records = records_migrate(self.program, program, self.records)
+        self.program = program
+        self._index()
+
+    def span_ensure(self, day_min: int, day_max: int) -> bool:
+        """Make room for facts booked in these days. False where more months would be open than counters are kept."""
+        closed = self.book.closed_month
+        if closed != NOTHING_CLOSED:
+            month_first = closed + 1
+        else:
+            known = self.book.booked_day_min
+            month_first = month_of(day_min if known == NOTHING_CLOSED else min(known, day_min))
+        span = max(self.month_max, month_of(day_max)) - month_first + 1
+        if span > SPAN_MONTHS_MAX:
+            return False
+        if span > self.span:
+            self.span = span
+            self.recompile()
+        return True
+
+    def records_grow(self, count: int, closed_month: int) -> None:
+        """Have a record for each of so many customers; new ones begin after this month was closed."""
+        if count > len(self.records):
+            missing = records_new(self.program, count - len(self.records), closed_month)
+            self.records = np.concatenate([self.records, missing])
+
+    def catch_up(self, recorder: LogRecorder) -> None:
+        """Fold what others appended since: inputs are decided again by the engine, decisions only read."""
+        fetch = _fetcher(recorder)
+        while events := recorder.select_range(self.book.position, CATCH_UP_EVENTS):
+            closings_known = len(self.book.closings)
+            closed_before = self.book.closed_month
+            compiled_for = (len(self.book.activations), tuple(self.book.fact_types.items()))
+            # Rule sets and fact types take effect in the middle of the log: never fold across one.
+            cut = next(
+                (i for i, e in enumerate(events) if e[3] in ("RuleSetActivated", "FactTypeDeclared")), len(events)
+            )
+            part = events[:cut] if cut else events[:1]
+            segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, fetch)
+            if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
+                self.recompile()
+            rows = segment.inputs
+            closings = np.array(self.book.closings[closings_known:], np.int64).reshape(-1, 2)
+            self.records_grow(len(self.book.customers), closed_before)
+            if len(rows):
+                days = rows.days
+                self.month_max = max(self.month_max, month_of(int(days.max())))
+                self._span_for(rows, closings, closings_known)
+            every = np.arange(1, len(self.book.customers) + 1) if len(closings) else None
+            if len(rows) or len(closings):
+                batch = batch_of(rows, every)
+                records = self.records[batch.accounts - 1]
+                run(self.program, batch, records, closings, prior=self.prior_of(rows, recorder), detail=False)
+                self.records[batch.accounts - 1] = records
+
+    def _span_for(self, rows: Rows, closings: Ints, closings_known: int) -> None:
+        months = self.program.tables.month_of_day
+        before = self.book.closings[:closings_known]
+        closed = month_of(before[-1][1]) if before else NOTHING_CLOSED
+        month_min = month_of(self.book.booked_day_min) if self.book.booked_day_min != NOTHING_CLOSED else 1 << 40
+        span = span_months(rows, closings_with_month(closings, months), closed, months, month_min)
+        if closed == NOTHING_CLOSED:
+            span = max(span, self.month_max - min(month_min, self.month_max) + 1)
+        if span > self.span:
+            self.span = span
+            self.recompile()
+
+    def decide(self, rows: Rows, closings: Ints, prior: Prior) -> tuple[Ints, Ints, Rows, Outcome]:
+        """Run the engine over new rows (or a month end over all accounts) without changing the state.
+
+        Gives the accounts touched, their records afterwards, the rows in the engine's order, and what came of them.
+        """
+        every = np.arange(1, len(self.book.customers) + 1) if len(closings) else None
+        batch = batch_of(rows, every)
+        records = self.records[batch.accounts - 1]
+        outcome = run(self.program, batch, records, closings, prior=prior)
+        return batch.accounts, records, batch.rows, outcome
+
+    def prior_of(self, rows: Rows, recorder: LogRecorder) -> Prior:
+        """From the log: the awards of the fact versions that these rows take back (those outside the rows)."""
+        refers = set(rows.refers[rows.operations == at.OP_REVERSE].tolist()) - set(
+            rows.positions[rows.operations == at.OP_FACT].tolist()
+        )
+        awards: list[list[int]] = []
+        moves: list[list[int]] = []
+        for position in sorted(refers):
+            self._prior_read(int(position), recorder, awards, moves)
+        awards.sort(key=lambda a: (a[at.PRIOR_ACCOUNT], a[at.PRIOR_POSITION]))
+        return Prior(
+            np.array(awards, np.int64).reshape(-1, at.PRIOR_FIELDS),
+            np.array(moves, np.int64).reshape(-1, at.MOVE_FIELDS),
+        )
+
+    def _prior_read(
+        self, position: int, recorder: LogRecorder, awards: list[list[int]], moves: list[list[int]]
+    ) -> None:
+        after = position
+        while events := recorder.select_range(after, 100):
+            for at_position, stream, _, topic, data in events:
+                after = at_position
+                state = state_of(topic, data)
+                if state["cause"] != position:
+                    return
+                if topic not in ("PointsGranted", "PointsDeducted"):
+                    continue
+                row = [0] * at.PRIOR_FIELDS
+                row[at.PRIOR_ACCOUNT] = customer_number(stream)
+                row[at.PRIOR_POSITION] = position
+                row[at.PRIOR_RULE] = self._rule_rows[(state["rule_set"], state["rule"])]
+                row[at.PRIOR_POINTS] = state["points"]
+                row[at.PRIOR_EXPIRY_MONTH] = at.MONTH_NEVER
+                row[at.PRIOR_MOVES_FIRST] = row[at.PRIOR_MOVES_LAST] = len(moves)
+                if topic == "PointsGranted":
+                    if state["expires_on"] is not None:
+                        year, month = state["expires_on"][:7].split("-")
+                        row[at.PRIOR_EXPIRY_MONTH] = (int(year) - 1970) * 12 + int(month) - 1
+                else:
+                    for month, points in state["lots"]:
+                        moves.append([0, at.MONTH_NEVER if month is None else month, points])
+                    if state["debt"]:
+                        moves.append([0, at.MOVE_DEBT, state["debt"]])
+                    row[at.PRIOR_MOVES_LAST] = len(moves)
+                awards.append(row)
+
+
+def closings_with_month(closings: Ints, months: Any) -> Ints:
+    """Closings with the number of their month as a third column."""
+    return np.column_stack([closings, months[closings[:, 1]]]) if len(closings) else np.zeros((0, 3), np.int64)
+
+
+def _fetcher(recorder: LogRecorder) -> Callable[[int], tuple[int, dict[str, Any]]]:
+    def fetch(position: int) -> tuple[int, dict[str, Any]]:
+        [(_, stream, _, topic, data)] = recorder.select_range(position - 1, 1)
+        return customer_number(stream), state_of(topic, data)
+
+    return fetch
+
+
+def rows_empty(columns: int) -> Rows:
+    """No rows, in the engine's types."""
+    none: Sequence[int] = []
+    return Rows(
+        np.array(none, np.int64), np.array(none, np.int64), np.array(none, np.int8), np.array(none, np.int16),
+        np.array(none, np.int8), np.array(none, np.int32), np.array(none, np.int64),
+        np.zeros((columns, 0), np.int64), np.zeros((4, 0), np.int32),
+    )  # fmt: skip
