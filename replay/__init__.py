@@ -1,5 +1,5 @@
-"""What a rule change would do: a scenario, the run of it over the recorded facts, and the comparison.
+"""What other rules would have done: a scenario, its run over the facts, and the comparison with what is on record.
 
-The same engine that decides live facts runs here, over the columns the follower wrote, so that a what-if promises
-what an activation delivers. Imports `ledger` and nothing else of ours.
+`scenario.py` names what is asked, `run.py` runs it and proves it by a digest, `comparison.py` says who gains and
+loses and by which clause, `recorded.py` shows that the rules in force reproduce the record, `report.py` prints.
 """

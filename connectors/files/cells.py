@@ -79,6 +79,9 @@ def number_text(value: Decimal) -> str:
     return "0" if plain == "-0" else plain
 
 
+_normal = lru_cache(maxsize=65536)(header_normal)
+
+
 @lru_cache(maxsize=65536)
 def _date_parse(raw: str, formats: tuple[str, ...]) -> date | None:
     for form in formats:
@@ -94,6 +97,7 @@ class CellReader:
 
     def __init__(self, headings: frozenset[str], language: Language) -> None:
         self._headings = headings
+        self._length_max = 2 * max(map(len, headings), default=0)
         self._language: Language = language
         self._patterns: dict[str, re.Pattern[str]] = {}
 
@@ -115,21 +119,34 @@ class CellReader:
             return None
         column = place.column
         raw = cell if isinstance(cell, str) else str(cell)
-        if isinstance(column, ChoiceColumn) and raw in column.values:
-            self._suspect(place, raw, None)
-            return column.values[raw]
-        if header_normal(raw) in self._headings:
-            raise RowRefused(place.header, text("heading", self._language, value=raw[:60]))
         if isinstance(column, TextColumn):
+            self._heading_check(place, raw)
             if len(raw) > column.length_max:
                 raise RowRefused(place.header, text("long", self._language, length=column.length_max))
-            self._suspect(place, raw, None)
+            if column.suspicious:
+                self._suspect(place, raw, None)
             return raw
-        if isinstance(column, NumberColumn):
-            return self._number(place, column, raw)
-        if isinstance(column, DateColumn):
-            return self._date(place, column, cell)
-        raise RowRefused(place.header, text("choice", self._language, values=", ".join(column.values)))
+        try:
+            if isinstance(column, NumberColumn):
+                return self._number(place, column, raw)
+            if isinstance(column, DateColumn):
+                return self._date(place, column, cell)
+            return self._choice(place, column, raw)
+        except RowRefused:
+            # A heading among the rows tells more than that it is no number.
+            self._heading_check(place, raw)
+            raise
+
+    def _choice(self, place: Place, column: ChoiceColumn, raw: str) -> str | bool:
+        if raw not in column.values:
+            raise RowRefused(place.header, text("choice", self._language, values=", ".join(column.values)))
+        self._suspect(place, raw, None)
+        return column.values[raw]
+
+    def _heading_check(self, place: Place, raw: str) -> None:
+        # Text much longer than every heading is none, however it is written.
+        if len(raw) <= self._length_max and _normal(raw) in self._headings:
+            raise RowRefused(place.header, text("heading", self._language, value=raw))
 
     def _number(self, place: Place, column: NumberColumn, raw: str) -> str:
         try:

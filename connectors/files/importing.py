@@ -1,15 +1,13 @@
 """The run: files in, commands to the ledger in order of business date, what is refused to the quarantine.
 
 Submitting the same file again changes nothing: facts are known by (source, external id), kept rows by their
-content. Memory does not grow with the rows: mapped rows are sorted in runs of 50,000 that wait in a
+content. Memory does not grow with the rows: mapped rows are sorted in runs of 10,000 that wait in a
 temporary file. It grows with the refused rows (each is in the report) and, where the source gives no ids,
 by one small entry per distinct row.
 """
 
 from __future__ import annotations
 
-import heapq
-import pickle
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,21 +15,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
-from typing import IO, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from connectors.files.cells import RowRefused
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_apply import MappedRow, RowMapper
 from connectors.files.messages import Language
 from connectors.files.reading import RawFile, file_open
-from connectors.files.rows import RawCells, row_keep
+from connectors.files.rows import RawCells, RawRow, row_keep
+from connectors.files.sorting import WaitingRow, rows_sorted
 from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.fact_types import FactType
 
 BATCH_ROWS = 5_000
-SORT_ROWS = 50_000
+SORT_ROWS = 10_000
 
 Submit: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
 """The writer's bulk call: an answer for each request, in order."""
@@ -106,15 +104,6 @@ class ImportReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A mapped row on its way to the ledger; `key` is its place: business date, file, row."""
-
-    key: tuple[str, int, int]
-    command: Command
-    raw: RawCells
-
-
 @dataclass(slots=True)
 class _File:
     opened: RawFile
@@ -134,12 +123,13 @@ class _Run:
     rejected: list[tuple[int, Rejection]] = field(default_factory=list)
     unkept: list[RefusedRow] = field(default_factory=list)
 
-    def reject(self, number: int, file: _File, row: int, refusal: RowRefused, raw: RawCells) -> None:
-        rejection = Rejection(row, refusal.field, refusal.reason, file.opened.name)
+    def reject(self, number: int, file: _File, raw: RawRow, refusal: RowRefused) -> None:
+        rejection = Rejection(raw.row, refusal.field, refusal.reason, file.opened.name)
         self.rejected.append((number, rejection))
         mapping = file.mapping
+        kept = row_keep(raw, file.opened.headers, file.opened.name)
         self.unkept.append(
-            RefusedRow(mapping.source, rejection, raw, mapping.origin, mapping.digest, self.actor)
+            RefusedRow(mapping.source, rejection, kept, mapping.origin, mapping.digest, self.actor)
         )
         if len(self.unkept) >= BATCH_ROWS:
             self.keep()
@@ -213,7 +203,7 @@ def import_files(
             opened = stack.enter_context(file_open(path, mapping, language))
             files.append(_File(opened, mapping, RowMapper(mapping, fact_type_of, opened.headers, language)))
         spill = stack.enter_context(tempfile.TemporaryFile(prefix="plumbline-import-"))
-        rows = _sorted(_mapped(run, files), spill)
+        rows = rows_sorted(_mapped(run, files), spill, SORT_ROWS)
         run.keep()
         total = run.read - len(run.rejected) + sum(bool(f.mapper.problems) for f in files)
         if dry_run:
@@ -224,7 +214,7 @@ def import_files(
     return run.report()
 
 
-def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[_Waiting]:
+def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[WaitingRow]:
     """Every row that maps, in order of reading; the others are rejected."""
     equals: Counter[tuple[str, str]] = Counter()
     for number, file in enumerate(files):
@@ -236,16 +226,15 @@ def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[_Waiting]:
             run.read += 1
             if run.read % 1000 == 0:
                 run.progress("reading", run.read, None)
-            kept = row_keep(raw, opened.headers, opened.name)
             try:
                 mapped = file.mapper.map(raw)
             except RowRefused as refusal:
-                run.reject(number, file, raw.row, refusal, kept)
+                run.reject(number, file, raw, refusal)
                 continue
             if mapped.identity:
                 equals[file.mapping.source, mapped.identity] += 1
             ordinal = equals[file.mapping.source, mapped.identity] if mapped.identity else 0
-            yield _Waiting((mapped.occurred, number, raw.row), command_numbered(mapped, ordinal), kept)
+            yield (mapped.occurred, number, raw.row), command_numbered(mapped, ordinal), raw.cells
     run.progress("reading", run.read, run.read)
 
 
@@ -259,42 +248,18 @@ def command_numbered(mapped: MappedRow, ordinal: int) -> Command:
     return command
 
 
-def _sorted(rows: Iterator[_Waiting], spill: IO[bytes]) -> Iterator[_Waiting]:
-    """The rows in order of their keys. All are read before the first is handed out."""
-    starts: list[tuple[int, int]] = []
-    while True:
-        part = sorted(islice(rows, SORT_ROWS), key=attrgetter("key"))
-        if len(part) < SORT_ROWS and not starts:
-            return iter(part)
-        if not part:
-            break
-        starts.append((spill.tell(), len(part)))
-        for row in part:
-            pickle.dump(row, spill, pickle.HIGHEST_PROTOCOL)
-    return heapq.merge(*(_spilled(spill, start, count) for start, count in starts), key=attrgetter("key"))
-
-
-def _spilled(spill: IO[bytes], start: int, count: int) -> Iterator[_Waiting]:
-    while count:
-        spill.seek(start)
-        block = [pickle.load(spill) for _ in range(min(count, 500))]  # written by this very run
-        start, count = spill.tell(), count - len(block)
-        yield from block
-
-
 def _submit_all(
-    run: _Run, files: Sequence[_File], submit: Submit, rows: Iterator[_Waiting], total: int
+    run: _Run, files: Sequence[_File], submit: Submit, rows: Iterator[WaitingRow], total: int
 ) -> None:
     done = 0
     while batch := list(islice(rows, BATCH_ROWS)):
-        answers = submit([Request(waiting.command, run.actor) for waiting in batch])
-        for waiting, answer in zip(batch, answers, strict=True):
+        answers = submit([Request(command, run.actor) for _, command, _ in batch])
+        for ((_, number, row), _, cells), answer in zip(batch, answers, strict=True):
             run.statuses[answer.status] += 1
             run.position = max(run.position, answer.position)
             if answer.status == "refused":
-                _, number, row = waiting.key
                 file = files[number]
                 refusal = RowRefused(file.mapper.field_of(answer.field), answer.reason)
-                run.reject(number, file, row, refusal, waiting.raw)
+                run.reject(number, file, RawRow(row, cells), refusal)
         done += len(batch)
         run.progress("recording", done, total)

@@ -5,18 +5,21 @@
 -- alone would use up, ON CONFLICT settles two importers at the same moment.
 INSERT INTO quarantine
     (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at)
-SELECT DISTINCT ON (given.source, given.row_sha256)
-    given.source, given.row_sha256, given.file, given.row, given.field, given.reason, given.raw::jsonb,
-    given.mapping, given.mapping_sha256, given.actor, %(recorded_at)s
-FROM unnest(
-    %(source)s::text[], %(row_sha256)s::bytea[], %(file)s::text[], %(row)s::bigint[], %(field)s::text[],
-    %(reason)s::text[], %(raw)s::text[], %(mapping)s::text[], %(mapping_sha256)s::bytea[], %(actor)s::text[]
-) WITH ORDINALITY AS given
-    (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, ordinality)
+SELECT first.source, first.row_sha256, first.file, first.row, first.field, first.reason, first.raw::jsonb,
+       first.mapping, first.mapping_sha256, first.actor, %(recorded_at)s
+FROM (
+    SELECT DISTINCT ON (given.source, given.row_sha256) given.*
+    FROM unnest(
+        %(source)s::text[], %(row_sha256)s::bytea[], %(file)s::text[], %(row)s::bigint[], %(field)s::text[],
+        %(reason)s::text[], %(raw)s::text[], %(mapping)s::text[], %(mapping_sha256)s::bytea[], %(actor)s::text[]
+    ) WITH ORDINALITY AS given
+        (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, ordinality)
+    ORDER BY given.source, given.row_sha256, given.ordinality
+) AS first
 WHERE NOT EXISTS (
-    SELECT FROM quarantine q WHERE q.source = given.source AND q.row_sha256 = given.row_sha256
+    SELECT FROM quarantine q WHERE q.source = first.source AND q.row_sha256 = first.row_sha256
 )
-ORDER BY given.source, given.row_sha256, given.ordinality
+ORDER BY first.ordinality
 ON CONFLICT (source, row_sha256) DO NOTHING
 
 -- name: list

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ where the row stood whose cells could not be told apart. While one is filled the
 SHEET_ERROR: Final = "#ERROR:"
 _NUL_SHOWN: Final = "\N{SYMBOL FOR NULL}"
 _BROKEN_SHOWN: Final = "\N{REPLACEMENT CHARACTER}"
+_BAD: Final = re.compile(f"[\x00{_NUL_SHOWN}\ud800-\udfff{_BROKEN_SHOWN}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,18 @@ def header_normal(header: str) -> str:
 
 def characters_check(cells: Sequence[Cell], headers: Sequence[str], language: Language) -> Fault | None:
     """The first cell with characters that no value has: NUL, a broken character, a spreadsheet's error."""
+    # Nearly every row is fine, which one look at all of its text tells.
+    together = "".join([cell for cell in cells if isinstance(cell, str)])
+    if not _BAD.search(together) and SHEET_ERROR not in together:
+        return None
     for header, cell in zip(headers, cells, strict=False):
         if not isinstance(cell, str):
             continue
         if cell.startswith(SHEET_ERROR):
             return Fault(header, text("error_cell", language, value=cell.removeprefix(SHEET_ERROR)))
-        if "\x00" in cell or _NUL_SHOWN in cell:
-            return Fault(header, text("nul", language))
-        if not cell.isascii() and any("\ud800" <= c <= "\udfff" or c == _BROKEN_SHOWN for c in cell):
-            return Fault(header, text("broken", language))
+        if found := _BAD.search(cell):
+            code = "nul" if found[0] in ("\x00", _NUL_SHOWN) else "broken"
+            return Fault(header, text(code, language))
     return None
 
 

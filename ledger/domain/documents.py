@@ -3,7 +3,7 @@ written."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml.composer import ComposerError
@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()  # pyright: ignore[reportUnknownMemberType]
+        event = cast(Any, self).peek_event()
         if isinstance(event, yaml.AliasEvent):
             raise ComposerError(None, None, "aliases are not allowed", event.start_mark)
         return super().compose_node(parent, index)

@@ -214,8 +214,7 @@ def run(
         places = max(places, int(of_prior.max()))
     room[:, 1] = np.where(takings > 0, 4 * takings + awards + ring + 1 + 3 * places * given_back, 0)
     largest = room.max(axis=0) if len(room) else np.zeros(2, np.int64)
-    out_size = int(largest[0] + min(room[:, 0].sum(), len(rows) + len(rows) // 2 + len(batch.accounts) + 64))
-    move_size = int(largest[1] + min(room[:, 1].sum(), len(rows) // 8 + 64))
+    out_size, move_size = _array_sizes(room, len(rows))
 
     outs = np.empty((out_size, at.OUT_FIELDS), np.int64)
     details = np.zeros((out_size if detail else 0, at.DETAIL_FIELDS), np.int64)
@@ -241,6 +240,16 @@ def run(
     n, moves_n = int(filled[0]), int(filled[1])
     owners = np.repeat(np.arange(len(batch.accounts)), np.diff(ends_at))
     return Outcome(outs[:n], details[: n if detail else 0], moves[:moves_n], owners)
+
+
+def _array_sizes(room: Ints, rows: int) -> tuple[int, int]:
+    """How large to make the arrays of outputs and moves at first: what the neediest account may come to, and a
+    guess at what all will. They grow where the guess was low."""
+    if not len(room):
+        return 0, 0
+    largest, total = room.max(axis=0), room.sum(axis=0)
+    outs = int(largest[0] + min(total[0], rows + rows // 2 + len(room) + 64))
+    return outs, int(largest[1] + min(total[1], rows // 8 + 64))
 
 
 def closings_of(program: Program, closings: Ints) -> Ints:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
+ENGINE_VERSION: Final = "1"
+"""Raised whenever the same facts and rules could come to other points than before."""
+
 NULL: Final = -(2**63)
 """An attribute that the fact doesn't carry. Every condition on it is false, every award from it is
 nothing."""

@@ -88,7 +88,9 @@ class LedgerState:
         batch = batch_of(rows, np.arange(1, count + 1), is_sorted=True)
         run(self.program, batch, records, closings, detail=False)
         self.records = records
-        sums = columns.balances(count)
+        decisions = columns.decisions(["account", "points"])
+        sums = np.zeros(count, np.int64)
+        np.add.at(sums, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
         wrong = np.flatnonzero(sums != records[:, at.REC_BALANCE])
         if len(wrong):
             first = int(wrong[0])

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import orjson
 import polars as pl
 
 from ledger.domain.book import Book
 from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.log.codec import state_of
 from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.rules import layout as at
 from ledger.rules.conditions import Vocabulary
@@ -132,14 +132,14 @@ class ColumnsBuilder:
         touched: set[int] = set()
         rows: list[Row] = []
         data = SegmentData(first, first - 1, chain, _NO_ROWS)
-        loads, kinds = orjson.loads, KINDS
+        kinds = KINDS
         for position, stream, version, topic, state_bytes in events:
-            state = loads(state_bytes)
+            state = state_of(topic, state_bytes)
             book.apply(position, stream, version, topic, state)
             chain = chain_next(chain, position, stream, version, topic, state_bytes)
-            number = customer_number(stream)
-            if not number:
+            if not stream.startswith("C-"):
                 continue
+            number = customer_number(stream)
             touched.add(number)
             if topic == "FactRecorded":
                 facts[position] = (number, state)

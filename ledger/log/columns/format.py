@@ -95,7 +95,7 @@ def manifest_read(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        raw = orjson.loads(path.read_bytes())
+        raw: dict[str, Any] = orjson.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except orjson.JSONDecodeError as error:
@@ -105,11 +105,10 @@ def manifest_read(folder: Path) -> Manifest | None:
             raise ColumnsDamaged(
                 f"{path} is written in format {raw['format']}, this program reads {FORMAT}; {REBUILD}"
             )
-        segments = [
-            SegmentEntry(**{**s, "files": {k: FileEntry(**f) for k, f in s["files"].items()}})
-            for s in raw["segments"]
-        ]
-        manifest = Manifest(**{**raw, "segments": segments})
+        for segment in raw["segments"]:
+            segment["files"] = {table: FileEntry(**entry) for table, entry in segment["files"].items()}
+        raw["segments"] = segments = [SegmentEntry(**segment) for segment in raw["segments"]]
+        manifest = Manifest(**raw)
     except (KeyError, TypeError, AttributeError) as error:
         raise ColumnsDamaged(f"{path} is no manifest ({error!r}); {REBUILD}") from None
     _ranges_check(path, manifest)

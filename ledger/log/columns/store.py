@@ -207,7 +207,9 @@ class ColumnsStore:
         self._superseded = kept
 
     def _leftovers_remove(self) -> None:
-        known = {MANIFEST, _LOCK} | (self.manifest.file_names() if self.manifest else set())
+        known = {MANIFEST, _LOCK}
+        if self.manifest is not None:
+            known |= self.manifest.file_names()
         for path in self.folder.iterdir():
             if path.name not in known and path.is_file() and path.name.endswith((".parquet", ".new")):
                 path.unlink()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -114,25 +114,29 @@ def inputs_read(
 ) -> Rows:
     """The rows of `account_low` ≤ account < `account_high`, sorted. `entries` come in order of their positions."""
     slices = [s for s in (_slice(folder, e, account_low, account_high) for e in entries) if s is not None]
-    rows = rows_empty(sum(last - first for _, _, first, last in slices), attributes)
-    columns = _columns(rows)
-    at_row = 0
-    for entry, frame, first, last in slices:
-        count = last - first
-        for name, column in columns.items():
-            target = column[at_row : at_row + count]
-            if name in frame:
-                _fill(target, frame[name].slice(first, count), name in entry.nulls)
-            else:
-                target[:] = entry.constants.get(name, at.NULL)
-        at_row += count
-    return rows if len(slices) < 2 else rows_sorted(rows)
+    rows = rows_empty(sum(s.frame.height for s in slices), attributes)
+    if not slices:
+        return rows
+    order = None
+    if len(slices) > 1:
+        accounts = np.concatenate([s.frame["account"].to_numpy() for s in slices])
+        order = np.argsort(accounts, kind="stable")  # fast: it finds and merges sorted runs
+    for name, target in _columns(rows).items():
+        if order is None:
+            _fill(target, slices[0], name)
+        else:
+            _fill_merged(target, slices, name, order)
+    return rows
 
 
-def _slice(
-    folder: Path, entry: FileEntry, account_low: int, account_high: int
-) -> tuple[FileEntry, pl.DataFrame, int, int] | None:
-    """The part of a file that holds a range of accounts, and from where to where in it they lie."""
+class _Slice(NamedTuple):
+    """The rows of a file that belong to a range of accounts."""
+
+    entry: FileEntry
+    frame: pl.DataFrame
+
+
+def _slice(folder: Path, entry: FileEntry, account_low: int, account_high: int) -> _Slice | None:
     first, last = 0, entry.rows
     for account, row in entry.bounds:
         if account <= account_low:
@@ -148,18 +152,72 @@ def _slice(
     frame = lazy.collect()
     accounts = frame["account"]
     low, high = (int(accounts.search_sorted(a, "left")) for a in (account_low, account_high))
-    return (entry, frame, low, high) if low < high else None
+    return _Slice(entry, frame.slice(low, high - low)) if low < high else None
 
 
-def _fill(target: Array, series: pl.Series, has_nulls: bool) -> None:
+def _fill(target: Array, piece: _Slice, name: str) -> None:
+    """Widen a column into its place."""
+    if name not in piece.frame:
+        target[:] = piece.entry.constants.get(name, at.NULL)
+        return
     at_row = 0
-    for chunk in series.get_chunks():
+    for chunk in piece.frame[name].get_chunks():
         values = chunk.to_numpy()
         part = target[at_row : at_row + len(values)]
         part[:] = values
-        if has_nulls:
+        if name in piece.entry.nulls:
             np.putmask(part, values == np.iinfo(values.dtype).min, at.NULL)
         at_row += len(values)
+
+
+def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Array) -> None:
+    """Widen a column of several files into its place, in order. Gathers while the values are narrow: that is what
+    costs."""
+    if all(name not in p.frame for p in pieces):
+        values = {p.entry.constants.get(name, at.NULL) for p in pieces}
+        if len(values) == 1:
+            target[:] = values.pop()
+            return
+    largest = max(pieces, key=lambda p: p.frame.height)
+    kind = largest.frame[name].to_numpy().dtype if name in largest.frame else target.dtype
+    narrow = np.empty(len(order), kind)
+    lowest = np.iinfo(kind).min
+    has_nulls = name in largest.entry.nulls
+    at_row = 0
+    for piece in pieces:
+        part = narrow[at_row : at_row + piece.frame.height]
+        at_row += len(part)
+        if piece is largest and name in piece.frame:
+            part[:] = piece.frame[name].to_numpy()
+            continue
+        wide = np.empty(len(part), target.dtype)
+        _fill(wide, piece, name)
+        if kind != target.dtype:
+            nulls = (wide == at.NULL) if target.dtype == np.int64 else np.zeros(len(wide), bool)
+            held = wide[~nulls]
+            if (nulls.any() and not has_nulls) or not _fits(held, kind, has_nulls):
+                _fill_merged_wide(target, pieces, name, order)
+                return
+            wide = np.where(nulls, lowest, wide)
+        part[:] = wide
+    gathered = narrow[order]
+    target[:] = gathered
+    if has_nulls:
+        np.putmask(target, gathered == lowest, at.NULL)
+
+
+def _fits(values: Array, kind: np.dtype[Any], has_nulls: bool) -> bool:
+    info = np.iinfo(kind)
+    return not len(values) or bool(values.min() >= info.min + has_nulls and values.max() <= info.max)
+
+
+def _fill_merged_wide(target: Array, pieces: Sequence[_Slice], name: str, order: Array) -> None:
+    wide = np.empty(len(order), target.dtype)
+    at_row = 0
+    for piece in pieces:
+        _fill(wide[at_row : at_row + piece.frame.height], piece, name)
+        at_row += piece.frame.height
+    np.take(wide, order, out=target)
 
 
 def table_read(

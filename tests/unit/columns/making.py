@@ -89,6 +89,7 @@ class History:
             "booked_on": "2024-01-01",
             "expires_on": "2026-01-31",
             "debt_paid": 0,
+            "cut_by": None,
             "arithmetic": {"base": points},
         }
         stream = customer_id(customer)
@@ -131,6 +132,8 @@ def history_random(seed: int, size: int, customers: int = 20, corrections: float
         number = chance.randint(1, customers)
         fact_type = chance.choice(list(history.types.values()))
         attributes = attributes_random(chance, fact_type, customers)
+        if fact_type.once:
+            customers = attributes[fact_type.once] = history.customer(region=chance.choice(REGIONS))
         if facts and chance.random() < corrections:
             known = chance.randrange(len(facts))
             name, version, corrects = facts[known]
@@ -150,7 +153,7 @@ def history_random(seed: int, size: int, customers: int = 20, corrections: float
         if chance.random() < 0.05:
             history.customer(scale="large")
             customers += 1
-        if chance.random() < 0.05:
+        if chance.random() < min(0.05, 40 / size):
             day = month_last_day(month_of(day))
             history.add(ev.DayClosed, ev.STREAM_CALENDAR, day=day_text(day))
             day += 1
@@ -166,7 +169,7 @@ def _decide(chance: random.Random, history: History, number: int, cause: int) ->
     elif kind == 2:
         history.add(
             ev.PointsDeducted, stream, cause=cause, rule="complaint", points=-3000, booked_on="2024-01-01",
-            debt=0, lots=[[None, 3000]], arithmetic={}, **rule,
+            debt=0, lots=[[None, 3000]], cut_by=None, arithmetic={}, **rule,
         )  # fmt: skip
     elif kind == 3:
         history.add(ev.TierChanged, stream, cause=cause, tier_before="bronze", tier="silver", counted=1, **rule)

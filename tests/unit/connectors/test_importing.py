@@ -1,4 +1,4 @@
-"""The run: order, batches, counts, what is refused and what is kept, with a ledger that answers by the book."""
+"""The run: order, batches, counts, what is refused and kept, with a ledger that answers by the book."""
 
 from __future__ import annotations
 
@@ -70,7 +70,12 @@ class Kept:
 
 
 def run(
-    recorded: Recorded, path: Path, *, kept: Kept | None = None, mapping: FileMapping | None = None, dry: bool = False
+    recorded: Recorded,
+    path: Path,
+    *,
+    kept: Kept | None = None,
+    mapping: FileMapping | None = None,
+    dry: bool = False,
 ) -> ImportReport:
     return import_file(
         recorded.submit,
@@ -183,7 +188,11 @@ def test_a_file_without_the_columns_is_refused_row_by_row_and_once_as_a_whole(tm
     path = written(tmp_path, "客户,日期\nK1,2024-01-01\nK2,2024-01-02\n")
     report = run(recorded, path, kept=kept)
     assert report.read == 2 and report.accepted == 0 and recorded.batches == []
-    assert [(r.row, r.field) for r in report.rejected] == [(1, "fact_type"), (2, "fact_type"), (3, "fact_type")]
+    assert [(r.row, r.field) for r in report.rejected] == [
+        (1, "fact_type"),
+        (2, "fact_type"),
+        (3, "fact_type"),
+    ]
     assert all("lacks the columns fact_type, external_id, occurred" in r.reason for r in report.rejected)
     assert {row.rejection.row for row in kept.rows.values()} == {2, 3}
 
@@ -254,6 +263,8 @@ def test_a_report_as_plain_data_has_what_people_and_programs_need(tmp_path: Path
         "accepted": 3,
         "duplicates": 0,
         "corrected": 0,
-        "rejected": [{"file": "facts.csv", "row": 4, "field": "score", "reason": "is not a plain decimal number"}],
+        "rejected": [
+            {"file": "facts.csv", "row": 4, "field": "score", "reason": "is not a plain decimal number"}
+        ],
         "position": 3,
     }

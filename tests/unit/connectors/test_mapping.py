@@ -109,7 +109,11 @@ def test_yes_and_no_in_the_receivables_are_text_in_the_file_and_booleans_in_the_
         ("columns.amount.min", 0.5, "columns.amount.number.min"),
         ("columns.amount.min", "much", "columns.amount.number.min"),
         ("columns.amount.suspicious", [{"reason": {"zh": "x", "en": "x"}}], "exactly one of below"),
-        ("columns.amount.suspicious", [{"before": "2024-01-01", "reason": {"zh": "x", "en": "x"}}], "before has"),
+        (
+            "columns.amount.suspicious",
+            [{"before": "2024-01-01", "reason": {"zh": "x", "en": "x"}}],
+            "before has",
+        ),
         ("columns.day.formats", [], "columns.day.date.formats"),
         ("columns.customer.colour", "red", "columns.customer.text.colour"),
         ("customer.reference", {"column": "nobody"}, "nobody is no column"),
@@ -119,7 +123,11 @@ def test_yes_and_no_in_the_receivables_are_text_in_the_file_and_booleans_in_the_
         ("customer.reference", {"column": "customer", "capture": "(a)"}, "belong together"),
         ("customer.reference", {"column": "customer", "cut": True}, "only an attribute can be cut"),
         ("fact.occurred", {"column": "customer"}, "must be a date column"),
-        ("order", [{"first": "day", "then": "amount", "reason": {"zh": "x", "en": "x"}}], "amount is no date"),
+        (
+            "order",
+            [{"first": "day", "then": "amount", "reason": {"zh": "x", "en": "x"}}],
+            "amount is no date",
+        ),
         ("source", "Source One", "source"),
     ],
 )

@@ -1,4 +1,4 @@
-"""One row into one command: exact numbers, declared dates and values, references in normal form, strict refusals."""
+"""One row into one command: exact numbers, declared dates and values, normal references, strict refusals."""
 
 from __future__ import annotations
 
@@ -242,7 +242,16 @@ def test_an_intention_is_taken_only_where_every_column_is_right(column: int, cel
 
 
 def test_the_plain_form_fills_attributes_by_their_names_and_registers_whom_it_names() -> None:
-    headers = ["fact_type", "external_id", "customer", "occurred", "customer_name", "industry", "amount", "score"]
+    headers = [
+        "fact_type",
+        "external_id",
+        "customer",
+        "occurred",
+        "customer_name",
+        "industry",
+        "amount",
+        "score",
+    ]
     mapper = mapper_of("facts", headers)
     fact = fact_of(mapper, "contract_signed", "X-1", "K1", "2024-01-31", "甲 公司", "water", "10000.50", None)
     assert fact.attributes == {"amount": "10000.50"}
@@ -348,7 +357,9 @@ def test_groups_of_three_digits_may_be_marked(raw: str, value: str) -> None:
     assert number_text(number_read(raw, column)) == value
 
 
-@pytest.mark.parametrize("raw", ["1,23.4", "12,34", "1234,567", ",123", "1,234,", "", ".5", "5.", "0x1F", "∞", "1 000"])
+@pytest.mark.parametrize(
+    "raw", ["1,23.4", "12,34", "1234,567", ",123", "1,234,", "", ".5", "5.", "0x1F", "∞", "1 000"]
+)
 def test_numbers_that_could_mean_two_things_are_refused(raw: str) -> None:
     column = NumberColumn(type="number", headers=["x"], places=3, thousands=",")
     with pytest.raises(ValueError, match="plain number"):

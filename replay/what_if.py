@@ -1,0 +1,85 @@
+"""The two questions people ask: what would these rules have done, and do the rules in force reproduce the record?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.domain.book import Book
+from ledger.log.columns.reader import Columns
+from ledger.rules.document import RuleSet
+from replay.comparison import Comparison, Language, PointChange, compare, customer_changes
+from replay.recorded import Difference, record_compare
+from replay.run import RunResult, columns_span, scenario_run
+from replay.scenario import scenario_candidate, scenario_recorded
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A what-if: both runs and their comparison."""
+
+    recorded: RunResult
+    candidate: RunResult
+    comparison: Comparison
+
+    def document(self, limit: int = 20) -> dict[str, Any]:
+        """As plain data. `seconds` is how long the candidate's run took."""
+        return {
+            "run_id": self.candidate.run_id,
+            "digest": self.candidate.digest,
+            "position": self.candidate.position,
+            "facts": self.candidate.facts,
+            "seconds": f"{self.candidate.seconds:.3f}",
+            **self.comparison.document(limit),
+        }
+
+    def customer_changes(self, book: Book, customer: str, language: Language) -> list[PointChange]:
+        """For one customer: the clause behind every changed point."""
+        return customer_changes(book, self.recorded, self.candidate, customer, language)
+
+
+def what_if(
+    columns: Columns,
+    rules: RuleSet,
+    threads: int,
+    progress: Progress,
+    *,
+    day_from: int | None = None,
+    executor: Executor | None = None,
+) -> Backtest:
+    """Run the recorded rules and a candidate over the same facts and compare them.
+
+    Two runs: `progress` goes from 0 to twice the parts. Without an executor, threads of this process are used.
+    """
+    recorded = scenario_recorded(columns)
+    span = columns_span(columns)
+    pool = executor or ThreadPoolExecutor(threads)
+    try:
+        first = scenario_run(
+            columns, recorded, pool, span=span, progress=lambda done, of: progress(done, 2 * of)
+        )
+        second = scenario_run(
+            columns,
+            scenario_candidate(recorded, rules, day_from),
+            pool,
+            span=span,
+            progress=lambda done, of: progress(of + done, 2 * of),
+        )
+    finally:
+        if executor is None:
+            pool.shutdown()
+    return Backtest(first, second, compare(columns, first, second))
+
+
+def recorded_check(
+    columns: Columns, threads: int, progress: Progress
+) -> tuple[RunResult, int, list[Difference]]:
+    """Run the rules that were in force; how many decisions differ from the record, and the first of them."""
+    with ThreadPoolExecutor(threads) as pool:
+        result = scenario_run(columns, scenario_recorded(columns), pool, progress=progress)
+    count, differences = record_compare(columns, result)
+    return result, count, differences

@@ -1,0 +1,123 @@
+"""The one place that wires everything: settings, servers, the log, the writer, the views."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from connectors.files.quarantine import Quarantine
+from ledger.domain.errors import PlumblineError
+from ledger.log.columns.reader import Columns
+from ledger.log.lease import Lease
+from ledger.log.migrate import ledger_schema_create, ledger_schemas
+from ledger.log.recorder import LogRecorder, recorder_open
+from ledger.writer import LedgerState, Writer
+from projections import views
+from projections.follower import Follower
+from service.embedded import database_url
+from service.settings import Settings
+
+SCHEMA_PREFIX = "ledger_"
+TIMEZONE_DEFAULT = "Asia/Shanghai"
+LEASE_WAIT_SECONDS = 30.0
+
+Progress = Callable[[int, int], None]
+
+
+class LedgerMissing(PlumblineError):
+    """There are no such books."""
+
+    code = "LEDGER_UNKNOWN"
+
+
+def clock() -> datetime:
+    """Now. The only clock; everything below is handed its time."""
+    return datetime.now(UTC)
+
+
+class LedgerHandle:
+    """One open ledger: its log, its views, and the writer when it is asked for."""
+
+    def __init__(self, settings: Settings, name: str, url: str, recorder: LogRecorder) -> None:
+        self.settings = settings
+        self.name = name
+        self.schema = SCHEMA_PREFIX + name
+        self.database_url = url
+        self.recorder = recorder
+        self.columns_folder: Path = settings.columns_folder(name)
+
+    def follower(self) -> Follower:
+        """The follower of all views."""
+        return Follower(self.recorder, self.database_url, self.schema, views(self.columns_folder))
+
+    def follow(self, progress: Progress | None = None) -> None:
+        """Bring every view, the columns among them, to the head of the log."""
+        self.follower().follow_once(progress=progress)
+
+    def columns(self) -> Columns:
+        """The columns as they stand."""
+        return Columns.open(self.columns_folder)
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What was refused and waits for a person."""
+        return Quarantine(self.database_url, self.schema)
+
+    @contextmanager
+    def writing(self, actor: str, wait_seconds: float = LEASE_WAIT_SECONDS) -> Generator[Writer]:
+        """The writer, for as long as this process holds the ledger's lease. Views are brought up to date after it."""
+        holder = f"{actor} pid {os.getpid()}"
+        with Lease.take(self.database_url, self.schema, holder, wait_seconds) as lease:
+            columns = self.columns()
+            state = LedgerState.load(columns if columns.position else None, self.recorder)
+            with Writer(self.recorder, state, clock, lease.held) as writer:
+                writer.open_books(self.name, TIMEZONE_DEFAULT, actor)
+                yield writer
+
+
+def ledger_names(settings: Settings) -> list[str]:
+    """The ledgers of this database."""
+    schemas = ledger_schemas(database_url(settings))
+    return sorted(s.removeprefix(SCHEMA_PREFIX) for s in schemas if s.startswith(SCHEMA_PREFIX))
+
+
+@contextmanager
+def ledger_open(settings: Settings, name: str, actor: str, *, create: bool = False) -> Generator[LedgerHandle]:
+    """An open ledger, its schema brought up to date. With `create`, one that isn't there yet is made.
+
+    Raises LedgerMissing.
+    """
+    settings.columns_folder(name)
+    url = database_url(settings)
+    schema = SCHEMA_PREFIX + name
+    known = schema in ledger_schemas(url)
+    if not known and not create:
+        raise LedgerMissing(
+            f"there is no ledger {name}; make it with `plumbline ledgers create {name}`, or import into it"
+        )
+    ledger_schema_create(url, schema)
+    recorder = recorder_open(url, schema)
+    try:
+        handle = LedgerHandle(settings, name, url, recorder)
+        if recorder.position_head() == 0:
+            with handle.writing(actor):
+                pass
+        yield handle
+    finally:
+        recorder.close()
+
+
+def ledger_drop(settings: Settings, name: str) -> None:
+    """Throw a ledger away, log and all. For the demo's own ledger and for tests; no command offers it."""
+    url = database_url(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        schema = SCHEMA_PREFIX + name
+        if schema in ledger_schemas(url):
+            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(schema)))
+    shutil.rmtree(settings.columns_folder(name), ignore_errors=True)

@@ -1,0 +1,179 @@
+"""import, mappings, quarantine: files into the ledger, and the rows that were refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.files.importing import ImportReport, import_files
+from connectors.files.mapping_loading import mapping_load, mapping_names
+from ledger.domain.documents import yaml_parse
+from ledger.domain.errors import Refused
+from service.bootstrap import clock, ledger_open
+from service.output import (
+    ActorOption,
+    JsonOption,
+    LanguageOption,
+    LedgerOption,
+    Output,
+    actor_default,
+    output_of,
+)
+from service.settings import Settings
+
+REJECTED_SHOWN_MAX = 20
+
+quarantine_app = typer.Typer(help="Rows that were refused. 隔离区。", no_args_is_help=True, rich_markup_mode=None)
+
+
+def import_(
+    mapping: Annotated[str, typer.Argument(help="A built-in mapping (`plumbline mappings`) or a mapping document.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV or XLSX files; several are merged by date.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, record nothing. 试运行。")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Import facts from files; good rows go in, bad ones into quarantine with their reason. 导入。"""
+    out = output_of(json, language)
+    for file in files:
+        if not file.is_file():
+            raise Refused("FILE_MISSING", f"there is no file {file}", "file")
+    document = mapping_load(mapping)
+    with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
+        handle.follow()
+        with handle.writing(actor) as writer, out.progress("导入", "importing") as update:
+            report = import_files(
+                writer.submit,
+                [(document, file) for file in files],
+                writer.state.book.fact_types.get,
+                actor=actor,
+                recorded_at=clock(),
+                progress=lambda stage, done, total: update(done, total),
+                quarantine=handle.quarantine,
+                dry_run=dry_run,
+                language=out.language,
+            )
+            position = writer.state.book.position
+        handle.follow()
+    _report(out, report, position, dry_run)
+
+
+def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> None:
+    if out.json:
+        out.document({**report.document(), "position": position})
+        return
+    prefix = out.say("（试运行）", "(dry run) ") if dry_run else ""
+    out.console.print(
+        prefix
+        + out.say(
+            f"读入 {report.read} 行：接受 {report.accepted}，更正 {report.corrected}，重复 {report.duplicates}，"
+            f"拒绝 {len(report.rejected)}。账本位置 {position}。",
+            f"{report.read} rows read: {report.accepted} accepted, {report.corrected} corrected, "
+            f"{report.duplicates} duplicates, {len(report.rejected)} rejected. The log stands at {position}.",
+        )
+    )
+    if report.rejected:
+        rows = [[str(r.row), r.field, r.reason] for r in report.rejected[:REJECTED_SHOWN_MAX]]
+        out.table(
+            out.say("被拒绝的行（已存入隔离区）", "Rejected rows (kept in quarantine)"),
+            [out.say("行", "row"), out.say("字段", "field"), out.say("原因", "reason")], rows, numbers=[0],
+        )  # fmt: skip
+        more = len(report.rejected) - len(rows)
+        if more > 0:
+            out.console.print(out.say(f"……另有 {more} 行；见 plumbline quarantine list", f"… and {more} more; see `plumbline quarantine list`"))
+
+
+def mappings(json: JsonOption = False, language: LanguageOption = "en") -> None:
+    """List the built-in mappings. 列出内置映射。"""
+    out = output_of(json, language)
+    found = [mapping_load(name) for name in mapping_names()]
+    if json:
+        out.document([{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found])
+        return
+    out.table(
+        "", [out.say("映射", "mapping"), out.say("名称", "title"), out.say("来源", "source")],
+        [[m.id, getattr(m.title, out.language), m.source] for m in found],
+    )  # fmt: skip
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many rows.")] = 100,
+    after: Annotated[int, typer.Option("--after", min=0, help="Rows after this id.")] = 0,
+    all_: Annotated[bool, typer.Option("--all", help="Resolved rows too.")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """List refused rows with file, row, field and reason. 列出隔离的行。"""
+    out = output_of(json, language)
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        rows = handle.quarantine.list(open_only=not all_, limit=limit, after=after)
+    if json:
+        out.document([row.document() for row in rows])
+        return
+    headers = ["id", out.say("文件", "file"), out.say("行", "row"), out.say("字段", "field"), out.say("原因", "reason")]
+    out.table("", headers, [[str(r.id), r.file, str(r.row), r.field, r.reason] for r in rows], numbers=[0, 2])
+
+
+@quarantine_app.command("retry")
+def quarantine_retry(
+    ids: Annotated[list[int] | None, typer.Argument(help="Ids; without any, all open rows.")] = None,
+    set_: Annotated[
+        Path | None,
+        typer.Option("--set", help="A document {id: {header: cell}} of cells to exchange for this attempt."),
+    ] = None,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Submit refused rows again, as they are or with mended cells. 重新提交。"""
+    out = output_of(json, language)
+    override: dict[int, dict[str, Any]] = {}
+    if set_ is not None:
+        document = yaml_parse(set_.read_text("utf-8"), set_.name)
+        if not isinstance(document, dict) or not all(isinstance(v, dict) for v in document.values()):  # pyright: ignore[reportUnknownVariableType]
+            raise Refused("DOCUMENT_INVALID", "is no document of the form {id: {header: cell}}", "set")
+        try:
+            override = {
+                int(k): {str(h): None if c is None else str(c) for h, c in v.items()}
+                for k, v in document.items()  # pyright: ignore[reportUnknownVariableType]
+            }
+        except ValueError:
+            raise Refused("DOCUMENT_INVALID", "its keys are not ids of quarantined rows", "set") from None
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        with handle.writing(actor) as writer:
+            report = handle.quarantine.retry(
+                writer.submit,
+                writer.state.book.fact_types.get,
+                actor=actor,
+                resolved_at=clock(),
+                ids=ids or None,
+                raw_override=override,
+                language=out.language,
+            )
+        handle.follow()
+    if json:
+        out.document(report.document())
+        return
+    out.console.print(
+        out.say(
+            f"重试 {report.retried} 行：接受 {report.accepted}，更正 {report.corrected}，重复 {report.duplicates}，仍被拒绝 {len(report.rejected)}。",
+            f"{report.retried} rows tried again: {report.accepted} accepted, {report.corrected} corrected, "
+            f"{report.duplicates} duplicates, {len(report.rejected)} still refused.",
+        )
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("import")(import_)
+    app.command()(mappings)
+    app.add_typer(quarantine_app, name="quarantine")

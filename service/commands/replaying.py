@@ -1,0 +1,99 @@
+"""replay: other rules over the same facts, or the proof that the rules in force reproduce the record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ledger.domain.errors import Refused
+from ledger.domain.values import day_parse
+from ledger.writer.orders import rule_set_check
+from replay.report import comparison_print, customer_print, recorded_print
+from replay.what_if import Backtest, recorded_check, what_if
+from service.bootstrap import ledger_open
+from service.commands.rules import document_read
+from service.output import (
+    ActorOption,
+    JsonOption,
+    LanguageOption,
+    LedgerOption,
+    actor_default,
+    output_of,
+)
+from service.settings import Settings
+
+
+def replay(
+    rules: Annotated[Path | None, typer.Option("--rules", help="A rule document to run over the facts. 候选规则。")] = None,
+    recorded: Annotated[
+        bool, typer.Option("--recorded", help="Run the rules that were in force and compare with the record. 复算。")
+    ] = False,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=64, help="How many threads. 线程数。")] = 2,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The candidate decides facts booked from this day on, YYYY-MM-DD.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="The clause behind each changed point of one customer.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many winners and losers.")] = 20,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """What would these rules have done with the same facts? Exactly, before anyone signs. 规则推演。"""
+    out = output_of(json, language)
+    if (rules is None) == (not recorded):
+        raise Refused("USAGE", "give either --rules FILE or --recorded", "rules")
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        columns = handle.columns()
+        with out.progress("推演", "replaying") as update:
+            if rules is None:
+                result, count, differences = recorded_check(columns, threads, update)
+            else:
+                candidate = rule_set_check(document_read(rules), columns.book())
+                found = what_if(columns, candidate, threads, update, day_from=_day(from_))
+    if rules is None:
+        document: dict[str, Any] = {
+            "run_id": result.run_id, "digest": result.digest, "position": result.position, "facts": result.facts,
+            "seconds": f"{result.seconds:.3f}", "differences": count, "first": [d.document() for d in differences],
+        }  # fmt: skip
+        if json:
+            out.document(document)
+        else:
+            recorded_print(out.console, out.language, result, count, differences)
+        raise typer.Exit(1 if count else 0)
+    _print(out, found, columns.book(), customer, limit)
+
+
+def _day(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return day_parse(text)
+    except ValueError as error:
+        raise Refused("DATE_INVALID", f"--from {error}", "from") from None
+
+
+def _print(out: Any, found: Backtest, book: Any, customer: str | None, limit: int) -> None:
+    if customer is not None and not book.customer_find(customer):
+        raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; see `plumbline customers`", "customer")
+    changes = found.customer_changes(book, customer, out.language) if customer else None
+    if out.json:
+        document = found.document(limit)
+        if changes is not None:
+            document["customer"] = customer
+            document["changes"] = [c.document() for c in changes]
+        out.document(document)
+        return
+    comparison_print(out.console, out.language, found, book, limit)
+    if customer is not None and changes is not None:
+        customer_print(out.console, out.language, customer, changes)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(replay)

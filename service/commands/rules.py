@@ -1,0 +1,179 @@
+"""rules show | check | propose | approve | activate: the life of a rule set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Command, ProposeRuleSet, Request
+from ledger.domain.documents import yaml_parse
+from ledger.domain.errors import Refused
+from ledger.domain.values import day_of, day_text
+from ledger.rules.document import rule_set_parse, schema
+from ledger.rules.explain import clause
+from ledger.writer.orders import rule_set_check
+from service.bootstrap import clock, ledger_open
+from service.output import (
+    ActorOption,
+    JsonOption,
+    LanguageOption,
+    LedgerOption,
+    Output,
+    actor_default,
+    output_of,
+)
+from service.settings import Settings
+
+rules_app = typer.Typer(help="Rule sets. 规则。", no_args_is_help=True, rich_markup_mode=None)
+
+
+def document_read(file: Path) -> Any:
+    """A document from a file. Raises DocumentInvalid, OSError."""
+    try:
+        return yaml_parse(file.read_text("utf-8"), file.name)
+    except UnicodeDecodeError:
+        raise Refused("DOCUMENT_INVALID", f"{file.name} is not UTF-8 text; save it as UTF-8") from None
+
+
+@rules_app.command("show")
+def show(
+    rule_set: Annotated[str | None, typer.Argument(help="An id; without one, the document in force.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="List every rule set and what became of it.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say the rules in words.")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Print the document in force (YAML, or JSON with --json). 显示现行规则。"""
+    out = output_of(json, language)
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        book = handle.columns().book()
+    if all_:
+        listed = [
+            {
+                "rule_set": e.rule_set, "title": e.document["title"], "proposed_by": e.proposed_by,
+                "approved_by": e.approved_by or None, "run": e.run, "sha256": e.sha256,
+                "active_from": [day_text(a.day_from) for a in book.activations if a.rule_set == e.rule_set],
+            }
+            for e in book.rule_sets.values()
+        ]  # fmt: skip
+        if json:
+            out.document(listed)
+            return
+        rows = [
+            [e["rule_set"], e["title"][out.language], e["proposed_by"], e["approved_by"] or "-", ", ".join(e["active_from"]) or "-"]
+            for e in listed
+        ]
+        headers = [out.say(*w) for w in (("编号", "id"), ("名称", "title"), ("提出", "proposed by"), ("批准", "approved by"), ("生效自", "in force from"))]
+        out.table("", headers, rows)
+        return
+    name = rule_set or book.in_force(day_of(clock().date()))
+    entry = book.rule_sets.get(name or "")
+    if entry is None:
+        raise Refused("RULESET_UNKNOWN", "no such rule set; `plumbline rules show --all` lists them", "rule_set")
+    if explain:
+        for rule in rule_set_parse(entry.document).rules:
+            words = clause(rule, book.fact_types[rule.fact], out.language)
+            out.console.print(f"[bold]{getattr(rule.title, out.language)}[/bold]  {words}")
+    elif json:
+        out.document(entry.document)
+    else:
+        typer.echo(yaml.safe_dump(entry.document, allow_unicode=True, sort_keys=False), nl=False)
+
+
+@rules_app.command("schema")
+def schema_print() -> None:
+    """Print the JSON Schema of rule documents. 规则文件的 JSON Schema。"""
+    Output(True, "en").document(schema())
+
+
+@rules_app.command("check")
+def check(
+    file: Path,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Check a rule document against the ledger's fact types, bounds and limits. 检查规则文件。"""
+    out = output_of(json, language)
+    document = document_read(file)
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        rules = rule_set_check(document, handle.columns().book())
+    if json:
+        out.document({"valid": True, "id": rules.id, "rules": len(rules.rules), "sha256": rules.sha256})
+    else:
+        out.console.print(out.say(f"规则有效，共 {len(rules.rules)} 条。", f"The rule set is valid: {len(rules.rules)} rules."))
+
+
+def _order(command: Command, ledger: str, actor: str) -> Answer:
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        with handle.writing(actor) as writer:
+            [answer] = writer.submit([Request(command, actor)])
+        if answer.status == "refused":
+            raise Refused(answer.code, answer.reason, answer.field)
+        handle.follow()
+        return answer
+
+
+def _print(out: Output, answer: Answer, zh: str, en: str) -> None:
+    if out.json:
+        out.document({"rule_set": answer.id, "status": answer.status, "position": answer.position})
+    else:
+        out.console.print(out.say(zh, en))
+
+
+@rules_app.command("propose")
+def propose(
+    file: Path,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Put a rule set before the others. 提出规则。"""
+    out = output_of(json, language)
+    answer = _order(ProposeRuleSet(document_read(file)), ledger, actor)
+    _print(out, answer, f"规则 {answer.id} 已提出，请他人批准。", f"{answer.id} is proposed; another person approves it.")
+
+
+@rules_app.command("approve")
+def approve(
+    rule_set: str,
+    run: Annotated[str | None, typer.Option("--run", help="The what-if run the approval rests on.")] = None,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Approve a proposed rule set; not the one who proposed it. 批准规则。"""
+    out = output_of(json, language)
+    answer = _order(ApproveRuleSet(rule_set, run), ledger, actor)
+    _print(out, answer, f"规则 {answer.id} 已批准。", f"{answer.id} is approved.")
+
+
+@rules_app.command("activate")
+def activate(
+    rule_set: str,
+    from_: Annotated[str, typer.Option("--from", help="Booked dates from this day on, YYYY-MM-DD. 生效日。")],
+    ledger: LedgerOption = "main",
+    actor: ActorOption = actor_default(),
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Let an approved rule set decide facts recorded from now on, booked from a date on. 启用规则。"""
+    out = output_of(json, language)
+    answer = _order(ActivateRuleSet(rule_set, from_), ledger, actor)
+    _print(out, answer, f"规则 {answer.id} 自 {from_} 起生效。", f"{answer.id} is in force from {from_} on.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(rules_app, name="rules")

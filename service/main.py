@@ -1,0 +1,61 @@
+"""The command `plumbline`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import psycopg
+import typer
+from eventsourcing.persistence import PersistenceError
+
+from ledger.domain.errors import PlumblineError
+from service.commands import customers, demo, importing, ledgers, replaying, rules, servers
+from service.output import Output, fail
+
+app = typer.Typer(
+    name="plumbline",
+    help="A ledger of points and customers for civil-engineering contractors. 土木工程客户积分账。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (servers, ledgers, importing, customers, rules, replaying, demo):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; whatever a person can mend is said in a sentence, with exit code 1."""
+    out = Output("--json" in sys.argv, "en")
+    try:
+        app(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.UsageError as error:
+        _stopped(out, "USAGE", error.format_message(), 2)
+    except click.Abort:
+        _stopped(out, "STOPPED", "stopped before the end; what was answered is recorded, run it again for the rest", 130)
+    except KeyboardInterrupt:
+        _stopped(out, "STOPPED", "stopped before the end; what was answered is recorded, run it again for the rest", 130)
+    except PlumblineError as error:
+        _stopped(out, error.code, str(error), 1)
+    except (psycopg.OperationalError, PersistenceError) as error:
+        _stopped(out, "DATABASE_UNREACHABLE", f"the database doesn't answer ({_first_line(error)}); `plumbline status` says what runs", 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        _stopped(out, "FAILED", _first_line(error), 1)
+
+
+def _stopped(out: Output, code: str, reason: str, exit_code: int) -> None:
+    try:
+        fail(out, code, reason, exit_code=exit_code)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""How commands speak: tables and words for people, JSON for programs, progress and notes on standard error."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Language = Literal["zh", "en"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs. 输出 JSON。")]
+LedgerOption = Annotated[str, typer.Option("--ledger", help="Which set of books. 账套。")]
+ActorOption = Annotated[str, typer.Option("--actor", help="Who acts; by default the system's user. 操作人。")]
+LanguageOption = Annotated[str, typer.Option("--language", envvar="PLUMBLINE_LANGUAGE", help="zh or en. 语言。")]
+
+
+def actor_default() -> str:
+    """The system's user."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command's results go. `json`: nothing but one JSON document on standard output."""
+
+    json: bool
+    language: Language
+
+    @property
+    def console(self) -> Console:
+        """Standard output for people; wide enough for tables where it is no terminal."""
+        console = Console(highlight=False)
+        return console if console.is_terminal else Console(highlight=False, width=max(console.width, 110))
+
+    def say(self, zh: str, en: str) -> str:
+        """The text in the chosen language."""
+        return zh if self.language == "zh" else en
+
+    def document(self, data: Any) -> None:
+        """Print JSON."""
+        sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.flush()
+
+    def note(self, zh: str, en: str) -> None:
+        """A word on the way, on standard error; nothing with JSON."""
+        if not self.json:
+            Console(stderr=True, highlight=False).print(self.say(zh, en), style="dim")
+
+    def table(self, title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+        """A table; `numbers` are the columns set right."""
+        table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        for i, header in enumerate(headers):
+            table.add_column(header, justify="right" if i in numbers else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+    @contextmanager
+    def progress(self, zh: str, en: str) -> Generator[Any]:
+        """A progress bar on standard error: gives a function of (done, of). With JSON it shows nothing."""
+        if self.json or not sys.stderr.isatty():
+            yield lambda done, of: None  # pyright: ignore[reportUnknownLambdaType]
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(self.say(zh, en), total=None)
+
+            def update(done: int, of: int) -> None:
+                bar.update(task, completed=done, total=of)
+
+            yield update
+
+
+def output_of(json: bool, language: str) -> Output:
+    """The output a command was asked for."""
+    if language not in ("zh", "en"):
+        raise typer.BadParameter("is neither zh nor en", param_hint="--language")
+    return Output(json, language)  # pyright: ignore[reportArgumentType]
+
+
+def fail(out: Output, code: str, reason: str, field: str = "", exit_code: int = 1) -> NoReturn:
+    """Say what is wrong and stop; with JSON as a document on standard output."""
+    if out.json:
+        out.document({"error": {"code": code, "reason": reason, "field": field}})
+    else:
+        Console(stderr=True, highlight=False).print(f"[red]{code}[/red] {reason}")
+    raise typer.Exit(exit_code)

@@ -1,0 +1,258 @@
+"""Random rule sets and histories: everything the rules know, small enough that things meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.unit.rules.play import Play, level, month, rule, rule_set, tag
+
+FACTS = ("deal", "visit", "gripe", "done")
+ACCOUNTS = (1, 2, 3)
+WINDOWS = ("day", "month", "quarter", "year", "lifetime")
+POINTS = st.sampled_from([-30, "-7.77", -1, 1, "2.50", 5, "9.99", 40])
+GRANTED = st.sampled_from([1, "2.50", 5, "9.99", 40])
+MONTH_FIRST, MONTH_LAST = month("2023-10"), month("2025-03")
+OPERATORS = ("equals", "not_equals", "at_least", "above", "at_most", "below")
+
+DAYS = st.builds(
+    lambda number, day: f"{1970 + number // 12}-{number % 12 + 1:02d}-{day:02d}",
+    st.integers(MONTH_FIRST, MONTH_LAST),
+    st.sampled_from([1, 2, 15, 28]),
+)
+
+
+def _compared(subject: dict[str, Any], values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda o, v: {**subject, o: v}, st.sampled_from(OPERATORS), values)
+
+
+def _static(fact: str) -> st.SearchStrategy[dict[str, Any]]:
+    leaves = [
+        st.builds(
+            lambda trait, operator, value: {"customer": trait, operator: value},
+            st.sampled_from(["industry", "region"]),
+            st.sampled_from(["equals", "not_equals"]),
+            st.sampled_from(["x", "y"]),
+        )
+    ]
+    if fact == "deal":
+        leaves.append(_compared({"attribute": "amount"}, st.sampled_from([0, "10.50", 100])))
+        leaves.append(_compared({"attribute": "late"}, st.sampled_from([0, 10])))
+        leaves.append(st.sampled_from([{"attribute": "urgent", "equals": True}]))
+    if fact == "visit":
+        leaves.append(_compared({"attribute": "score"}, st.sampled_from([-1, 0, "2.5"])))
+    if fact in ("deal", "gripe"):
+        leaves.append(
+            st.sampled_from(
+                [{"attribute": "kind", "one_of": ["a", "c"]}, {"attribute": "kind", "not_equals": "a"}]
+            )
+        )
+    return st.one_of(leaves)
+
+
+def _nested(leaf: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            st.builds(lambda parts: {"all": parts}, st.lists(inner, min_size=1, max_size=2)),
+            st.builds(lambda parts: {"any": parts}, st.lists(inner, min_size=1, max_size=2)),
+            st.builds(lambda part: {"not": part}, inner),
+        ),
+        max_leaves=3,
+    )
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn, plain: bool = False) -> dict[str, Any]:
+    """A rule set as a document. `plain` ones only award by the fact and the customer, without any memory."""
+    more: dict[str, Any] = {"expiry_months": draw(st.sampled_from([1, 2, 5, "never"]))}
+    changing: list[st.SearchStrategy[dict[str, Any]]] = []
+    if not plain:
+        changing += [
+            _compared({"balance": True}, st.sampled_from([0, 5, "20.50"])),
+            _compared({"earned": "lifetime"}, st.sampled_from([0, 10])),
+        ]
+        _scenery(draw, more, changing)
+    names = draw(st.lists(st.sampled_from("pqrstu"), min_size=1, max_size=5, unique=True))
+    rules = [draw(_rules(name, changing, plain)) for name in names]
+    if not plain and draw(st.booleans()):
+        more["caps"] = [
+            {
+                "id": "cap",
+                "title": {"zh": "c", "en": "c"},
+                "window": draw(st.sampled_from(WINDOWS)),
+                "points": draw(st.sampled_from([3, "12.50", 60])),
+                **({"rules": names[:2]} if draw(st.booleans()) else {}),
+            }
+        ]
+    return rule_set(*rules, **more)
+
+
+def _scenery(
+    draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStrategy[dict[str, Any]]]
+) -> None:
+    """Measures, a ladder, tags and a credit grade, and the comparisons they make possible."""
+    if draw(st.booleans()):
+        window = draw(st.sampled_from(WINDOWS))
+        more["measures"] = [
+            {"id": "all", "fact": "deal", "window": window, "sum": "amount"},
+            {"id": "good", "fact": "deal", "window": window, "when": draw(_static("deal"))},
+        ]
+        changing.append(_compared({"measure": "all"}, st.sampled_from([1, 2])))
+        changing.append(_compared({"measure": "all", "of": "sum"}, st.sampled_from([0, "50.50"])))
+        if draw(st.booleans()):
+            grades = [("g1", 75), ("g2", 20)]
+            more["credit"] = {
+                "good": "good",
+                "all": "all",
+                "grades": [{"id": g, "title": {"zh": g, "en": g}, "at_least_percent": p} for g, p in grades],
+            }
+            changing.append(st.sampled_from([{"grade": ["g1"]}, {"grade": ["g1", "g2"]}]))
+    if draw(st.booleans()):
+        names = draw(st.sampled_from([["low", "mid", "top"], ["one", "mid", "two", "top"]]))
+        points = [0, 10, 25, 60]
+        more["tiers"] = {
+            "window": draw(st.sampled_from(WINDOWS[1:])),
+            "fall_levels_max": draw(st.integers(0, 2)),
+            "levels": [level(n, points[i], 100 + 15 * i) for i, n in enumerate(names)],
+        }
+        changing += [
+            st.builds(
+                lambda how, name: {"tier": how, "level": name},
+                st.sampled_from(["at_least", "at_most", "equals"]),
+                st.sampled_from(names),
+            ),
+            _compared({"earned": "window"}, st.sampled_from([0, 10])),
+        ]
+    if draw(st.booleans()):
+        when = _nested(st.one_of(changing))
+        names = draw(st.sampled_from([["t1"], ["t1", "t2"], ["t2", "t3"]]))
+        more["tags"] = [tag(name, draw(when)) for name in names]
+        changing.append(st.sampled_from([{"tag": name} for name in names]))
+
+
+@st.composite
+def _rules(
+    draw: st.DrawFn, name: str, changing: list[st.SearchStrategy[dict[str, Any]]], plain: bool
+) -> dict[str, Any]:
+    fact = draw(st.sampled_from(FACTS))
+    conditions = _nested(st.one_of([_static(fact), *changing]))
+    ways = ["points"] if plain else ["points", "streak"]
+    if fact in ("deal", "visit"):
+        ways += ["per_unit", "bands"]
+    way = draw(st.sampled_from(ways))
+    column = "amount" if fact == "deal" else "score"
+    award: dict[str, Any]
+    if way == "points":
+        award = {"points": draw(POINTS)}
+    elif way == "streak":
+        award = {"streak": {"steps": draw(st.lists(POINTS, min_size=1, max_size=3))}}
+        breaks = draw(st.lists(st.sampled_from(FACTS), max_size=2, unique=True))
+        award["streak"]["broken_by"] = [
+            {"fact": b, **({"when": draw(_static(b))} if draw(st.booleans()) else {})} for b in breaks
+        ]
+    elif way == "per_unit":
+        award = {
+            "per_unit": {
+                "attribute": column,
+                "unit": draw(st.sampled_from([2, "10.5"])),
+                "points": draw(POINTS),
+            }
+        }
+    else:
+        edges = [(-5, draw(POINTS)), (0, draw(POINTS)), ("3.5", draw(POINTS))]
+        award = {"bands": {"attribute": column, "steps": [{"from": e, "points": p} for e, p in edges]}}
+    more: dict[str, Any] = {"award": award}
+    if draw(st.booleans()):
+        more["when"] = draw(conditions)
+    if fact == "deal" and draw(st.integers(0, 2)) == 0:
+        more["recipient"] = "referrer"
+    if draw(st.booleans()):
+        percents = st.sampled_from([0, "33.33", 120, 250])
+        more["weights"] = [
+            {"when": draw(conditions), "percent": draw(percents)} for _ in range(draw(st.integers(1, 2)))
+        ]
+    if draw(st.booleans()):
+        more["factors_on_penalties"] = True
+    more["expiry_months"] = draw(st.sampled_from([None, 1, 3, "never"]))
+    if draw(st.integers(0, 4)) == 0:
+        more["effective_from"] = "2024-02-02"
+    if plain:
+        return rule(name, fact, **more)
+    more["tier_factor"] = draw(st.booleans())
+    if draw(st.integers(0, 3)) == 0:
+        more["nth"] = {
+            "n": draw(st.integers(2, 3)),
+            "window": draw(st.sampled_from(WINDOWS)),
+            "every": draw(st.booleans()),
+        }
+    windows = draw(st.lists(st.sampled_from(WINDOWS), max_size=2, unique=True))
+    more["limits"] = [
+        {
+            "window": w,
+            **draw(st.sampled_from([{"times": 1}, {"times": 2}, {"points": 6}, {"times": 3, "points": 50}])),
+        }
+        for w in windows
+    ]
+    return rule(name, fact, **more)
+
+
+@st.composite
+def _attributes(draw: st.DrawFn, fact: str) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if fact == "deal":
+        given["amount"] = draw(st.sampled_from([None, -20, "10.50", "99.99", 1000]))
+        given["urgent"] = draw(st.sampled_from([None, True, False]))
+        given["due_on"] = draw(st.sampled_from([None, "2024-01-10"]))
+        given["paid_on"] = draw(st.sampled_from([None, "2024-01-01", "2024-01-25"]))
+    if fact == "visit":
+        given["score"] = draw(st.sampled_from([None, "-2.5", 0, 3, 50]))
+    if fact in ("deal", "gripe"):
+        given["kind"] = draw(st.sampled_from([None, "a", "b", "c"]))
+    return {k: v for k, v in given.items() if v is not None}
+
+
+@st.composite
+def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24) -> Play:
+    """A history: facts in any order of dates, corrections of any version that stands, month ends, changes of
+    customers, sometimes a second activation. Month ends are closed one after the other."""
+    play = Play(draw(rule_sets(plain)))
+    for account in ACCOUNTS:
+        play.traits[account] = ("x", "", "", "")
+    standing: list[int] = []
+    steps = ["fact"] * 6 if plain else ["fact"] * 6 + ["correct"] * 3 + ["close"] * 3 + ["change", "activate"]
+    for step in draw(st.lists(st.sampled_from(steps), min_size=1, max_size=length_max)):
+        if step == "fact" or (step == "correct" and not standing):
+            fact = draw(st.sampled_from(FACTS))
+            standing.append(
+                play.fact(
+                    draw(DAYS),
+                    fact,
+                    draw(st.sampled_from(ACCOUNTS)),
+                    referrer=draw(st.sampled_from([0, *ACCOUNTS])) if fact == "deal" else 0,
+                    **draw(_attributes(fact)),
+                )
+            )
+        elif step == "correct":
+            position = standing.pop(draw(st.integers(0, len(standing) - 1)))
+            fact = play.versions[position].content["fact"]
+            change: dict[str, Any] = {"attributes": draw(_attributes(fact))}
+            if draw(st.booleans()):
+                change["account"] = draw(st.sampled_from(ACCOUNTS))
+            if draw(st.booleans()):
+                change["occurred"] = draw(DAYS)
+            standing.append(play.correct(position, **change))
+        elif step == "close":
+            number = max(MONTH_FIRST - 1, play.closed)
+            for _ in range(draw(st.sampled_from([1, 1, 2, 6, 13]))):
+                number += 1
+                play.close(f"{1970 + number // 12}-{number % 12 + 1:02d}")
+        elif step == "change":
+            traits = draw(st.sampled_from([("x", "", "", ""), ("y", "x", "", ""), ("", "y", "", "")]))
+            play.traits[draw(st.sampled_from(ACCOUNTS))] = traits
+        elif len(play.activations) < 3:
+            play.activate(draw(DAYS), draw(rule_sets()))
+    if not play.rows:
+        play.fact("2024-01-01", "visit")
+    return play
