@@ -2,7 +2,7 @@
 -- not run by the product; a test applies it and the migrations and proves that the two catalogs are equal.
 -- Everything is relative to the schema of the ledger.
 --
--- Sections: role · refusal · migrations · the log · appending · grants · projections
+-- Sections: role · refusal · migrations · the log · appending · grants · projections · quarantine
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Role. The application's connections do SET ROLE plumbline_app, whatever they log in as. Roles belong to the whole
@@ -419,3 +419,32 @@ GRANT SELECT, INSERT, UPDATE ON view TO plumbline_app;
 GRANT SELECT ON view_table TO plumbline_app;
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON customer, customer_reference, balance, lot, tier, earned, history TO plumbline_app;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- Quarantine.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Rows of imported files that were refused, kept until a person has mended or dismissed them. Not part of the log:
+-- nothing here has happened. raw: the row's cells by header, as they stood in the file; the same row of the same source
+-- is kept once, whatever file or encoding it came in. A row is open until it is resolved, and is never removed.
+CREATE TABLE quarantine (
+    id             bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source         text        NOT NULL,
+    row_sha256     bytea       NOT NULL CHECK (octet_length(row_sha256) = 32),
+    file           text        NOT NULL,
+    row            bigint      NOT NULL CHECK (row > 0),
+    field          text        NOT NULL,
+    reason         text        NOT NULL,
+    raw            jsonb       NOT NULL,
+    mapping        text        NOT NULL,
+    mapping_sha256 bytea       NOT NULL CHECK (octet_length(mapping_sha256) = 32),
+    actor          text        NOT NULL,
+    recorded_at    timestamptz NOT NULL,
+    resolved_at    timestamptz,
+    resolution     text,
+    CONSTRAINT quarantine_row_key UNIQUE (source, row_sha256),
+    CONSTRAINT quarantine_resolved_whole CHECK ((resolved_at IS NULL) = (resolution IS NULL))
+);
+CREATE INDEX quarantine_open ON quarantine (id) WHERE resolved_at IS NULL;
+
+GRANT SELECT, INSERT, UPDATE ON quarantine TO plumbline_app;

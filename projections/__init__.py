@@ -3,3 +3,19 @@
 A view stores the position it has read up to in the same transaction as its rows, so it can be thrown away and
 rebuilt, and it is never ahead of or behind what it says. Imports `ledger` and nothing else of ours.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from projections.balances import BalancesView
+from projections.columns import ColumnsView
+from projections.customers import CustomersView
+from projections.history import HistoryView
+from projections.tiers import TiersView
+from projections.view import View
+
+
+def views(columns_folder: Path) -> list[View]:
+    """All views of a ledger, new ones each time; the columns go to this folder."""
+    return [CustomersView(), BalancesView(), TiersView(), HistoryView(), ColumnsView(columns_folder)]

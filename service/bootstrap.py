@@ -36,6 +36,12 @@ class LedgerMissing(PlumblineError):
     code = "LEDGER_UNKNOWN"
 
 
+class ViewFailed(PlumblineError):
+    """A view could not take in an event; the others go on without it."""
+
+    code = "VIEW_FAILED"
+
+
 def clock() -> datetime:
     """Now. The only clock; everything below is handed its time."""
     return datetime.now(UTC)
@@ -52,13 +58,24 @@ class LedgerHandle:
         self.recorder = recorder
         self.columns_folder: Path = settings.columns_folder(name)
 
-    def follower(self) -> Follower:
-        """The follower of all views."""
-        return Follower(self.recorder, self.database_url, self.schema, views(self.columns_folder))
+    @contextmanager
+    def follower(self) -> Generator[Follower]:
+        """The follower of all views, for as long as it is needed."""
+        follower = Follower(self.recorder, views(self.columns_folder))
+        try:
+            yield follower
+        finally:
+            follower.close()
 
-    def follow(self, progress: Progress | None = None) -> None:
-        """Bring every view, the columns among them, to the head of the log."""
-        self.follower().follow_once(progress=progress)
+    def follow(self, progress: Progress = lambda done, of: None) -> None:
+        """Bring every view, the columns among them, to the head of the log. Raises ViewFailed where one stopped."""
+        with self.follower() as follower:
+            failed = follower.follow_once(progress=lambda view, done, of: progress(done, of))
+        if failed:
+            raise ViewFailed(
+                "; ".join(f"the view {name} stopped: {error}" for name, error in failed.items())
+                + "; mend the cause and run `plumbline rebuild NAME`"
+            )
 
     def columns(self) -> Columns:
         """The columns as they stand."""

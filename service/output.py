@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import orjson
 import typer
@@ -29,6 +29,9 @@ def actor_default() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+ACTOR_DEFAULT: Final = actor_default()
 
 
 @dataclass(frozen=True)

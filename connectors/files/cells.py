@@ -108,8 +108,7 @@ class CellReader:
         return self._patterns[pattern]
 
     def read(self, place: Place, cell: Cell) -> str | bool | None:
-        """The value: text, plain decimal text, ISO date, declared value; None where the cell is empty and
-        may be.
+        """The value: text, plain decimal text, ISO date, declared value; None where it may be empty and is.
 
         Raises RowRefused with the reason.
         """

@@ -36,9 +36,7 @@ Submit: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
 
 FactTypeOf: TypeAlias = Callable[[str], FactType | None]
 Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Called with the stage ("reading" or "recording"), the rows done, and how many there are where that is
-known.
-"""
+"""Called with the stage ("reading" or "recording"), the rows done, and how many there are, if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +237,7 @@ def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[WaitingRow]:
 
 
 def command_numbered(mapped: MappedRow, ordinal: int) -> Command:
-    """The command of a row, whose id is made of its content and its number among equals where the source
-    gives none.
-    """
+    """The command of a row, with an id of its content and its number among equals if it has none."""
     command = mapped.command
     if mapped.identity and isinstance(command, RecordFact):
         return replace(command, external_id=f"{mapped.identity}-{ordinal}")

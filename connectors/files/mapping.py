@@ -81,8 +81,7 @@ _CONDITIONS = ("below", "above", "before", "after", "matches", "differs")
 
 
 class _Column(Strict):
-    """A column of the file. `headers` are the names it goes by; the file must have one of them, unless
-    `absent`.
+    """A column of the file. `headers` are its names, of which the file must have one, unless `absent`.
 
     An empty cell is refused unless `empty`.
     """
@@ -217,11 +216,11 @@ class CustomerPart(Strict):
 
 
 class FactPart(Strict):
-    """Which fact a row records. Without `external_id` a row is known by its mapped content and its number
-    among equals.
+    """Which fact a row records.
 
-    With `attributes_by_header`, columns that are named like attributes of the fact type fill them; a filled
-    cell in a column that is neither declared nor an attribute of the row's type refuses the row.
+    Without `external_id` a row is known by its mapped content and its number among equals. With
+    `attributes_by_header`, columns that are named like attributes of the fact type fill them; a filled cell
+    in a column that is neither declared nor an attribute of the row's type refuses the row.
     """
 
     type: Fill

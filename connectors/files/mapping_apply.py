@@ -45,8 +45,7 @@ def customer_text(source: str, reference: str) -> str:
 
 
 class RowMapper:
-    """A mapping applied to the rows of one file (of these headers). Safe to use again for every row, not by
-    threads.
+    """A mapping applied to the rows of one file (of these headers), one after the other.
 
     Raises DocumentInvalid where the mapping does not fit the fact type it fills (unknown or unfilled
     attributes).
@@ -92,7 +91,11 @@ class RowMapper:
                 reason = rule.reason.zh if self.language == "zh" else rule.reason.en
                 raise RowRefused(self._places[rule.then].header, reason)
         customer = self._text_of(self.mapping.customer.reference, values)
+
         reference = reference_normal(customer)
+        if not reference:
+            raise RowRefused(self._field_of(self.mapping.customer.reference), text("empty", self.language))
+
         source = self.mapping.customer_source
         registration = self._registration(source, reference, values)
         if self.mapping.fact is None:
@@ -102,9 +105,7 @@ class RowMapper:
         return self._fact(raw, values, source, reference, registration)
 
     def field_of(self, attribute: str) -> str:
-        """The header behind an attribute (or `customer`, `occurred`, `external_id`), for refusals by the
-        ledger.
-        """
+        """The header behind an attribute, `customer`, `occurred` or `external_id`: for its refusals."""
         return self._fields.get(attribute, attribute)
 
     def _places_find(self) -> dict[str, Place]:

@@ -73,8 +73,7 @@ class RawFile:
 
 
 def encoding_find(path: Path, encodings: Sequence[Encoding]) -> str:
-    """The encoding of a text file: told by its BOM, else the first of `encodings` in which all of it is
-    valid.
+    """The encoding of a text file: its BOM tells, else the first of `encodings` in which all is valid.
 
     A superset of many encodings such as GB18030 finds a reading for bytes that mean something else;
     characters that no text has (private use, unassigned) tell that, and the encoding is not taken. Raises
@@ -114,8 +113,7 @@ def _decodes(path: Path, encoding: str, refusal: FileRefused | None) -> bool:
 
 @contextmanager
 def file_open(path: Path, mapping: FileMapping, language: Language = "en") -> Generator[RawFile]:
-    """Open a CSV or XLSX file (told by its content, not its name) and find its header: the first row not
-    empty.
+    """Open a CSV or XLSX file, told by its content, and find its header: the first row not empty.
 
     Raises FileRefused with advice where the file can't be read at all or holds no row.
     """
@@ -307,9 +305,7 @@ def _headers_named(cells: list[str]) -> tuple[str, ...]:
 def _rows_checked(
     rows: Iterator[RawRow], headers: tuple[str, ...], language: Language, *, padded: bool
 ) -> Iterator[RawRow]:
-    """The rows that are not blank, each with as many cells as the header has, or with the fault that it
-    hasn't.
-    """
+    """The rows that are not blank, each with as many cells as the header, or at fault."""
     width = len(headers)
     for raw in rows:
         if raw.fault is not None:

@@ -97,9 +97,12 @@ class Book:
         return self.customers[number - 1] if 0 < number <= len(self.customers) else None
 
     def customer_find(self, text: str) -> int:
-        """The number of the customer with this id; 0 where there is none."""
+        """The number of the customer with this id, or with this "source:reference"; 0 where there is none."""
         number = customer_number(text)
-        return number if 0 < number <= len(self.customers) else 0
+        if 0 < number <= len(self.customers):
+            return number
+        source, colon, reference = text.partition(":")
+        return self.references.get((source, reference), 0) if colon else 0
 
     def version(self, stream: str) -> int:
         """The last version of a stream; 0 where it hasn't begun."""

@@ -19,7 +19,7 @@ class PlumblineError(Exception):
     code = "PLUMBLINE_ERROR"
 
 
-class Refused(PlumblineError):  # noqa: N818  (a refusal is no fault)
+class Refused(PlumblineError):
     """A command that the ledger doesn't carry out. Nothing of it was recorded."""
 
     def __init__(self, code: str, reason: str, field: str = "") -> None:
@@ -29,7 +29,7 @@ class Refused(PlumblineError):  # noqa: N818  (a refusal is no fault)
         self.field = field
 
 
-class DocumentInvalid(PlumblineError):  # noqa: N818
+class DocumentInvalid(PlumblineError):
     """A rule set, fact type or mapping document that can't be used; names every problem found."""
 
     code = "DOCUMENT_INVALID"

@@ -15,7 +15,7 @@ INTEGER_MAX: Final = 2**63 - 1
 DAY_EPOCH: Final = date(1970, 1, 1).toordinal()
 DAY_FIRST: Final = 0
 DAY_LAST: Final = date(2149, 12, 31).toordinal() - DAY_EPOCH
-_NUMBER: Final = re.compile(r"[+-]?\d{1,24}(\.\d{1,24})?\Z")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?\Z")
 
 
 def scaled_parse(raw: object, places: int) -> int:

@@ -23,7 +23,7 @@ _KEEPALIVES_INTERVAL_SECONDS = 2
 _KEEPALIVES_COUNT = 3
 
 
-class LeaseHeld(Exception):  # noqa: N818 - it is an answer, and reads as one
+class LeaseHeld(Exception):
     """Another process holds the lease.
 
     `holder` is the name it gave, `since` the moment its session began; both None when it let go just then, or

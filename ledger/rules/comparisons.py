@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, model_validator
-from pydantic import Tag as Mark
+from pydantic import Discriminator, Field, Tag as Mark, model_validator
 
 from ledger.domain.fact_types import Identifier, Strict
 

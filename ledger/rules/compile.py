@@ -37,7 +37,7 @@ from ledger.rules.conditions import (
     places_of,
     terms_of,
 )
-from ledger.rules.document import Condition, Leaf, Rule, RuleSet, leaves_of
+from ledger.rules.document import AttributeIs, Condition, Leaf, Rule, RuleSet, leaves_of
 from ledger.rules.program import SPAN_MONTHS_MAX, WINDOWS, Activation, Program, SlotKey, ring_size
 
 __all__ = ["SPAN_MONTHS_MAX", "Activation", "Program", "program_compile", "ring_size"]
@@ -287,8 +287,9 @@ class _Compiler:
             self.fact_type(measure.fact, f"measures.{measure.id}.fact")
             if measure.fact != fact_type.id:
                 continue
-            if not all(is_static(leaf) for leaf in leaves_of(measure.when)):
-                raise place_error(place, "a measure looks at the fact and the customer only")
+            if not all(isinstance(leaf, AttributeIs) for leaf in leaves_of(measure.when)):
+                # What a corrected fact was counted for is found again from that fact alone.
+                raise place_error(place, "a measure looks at the fact's attributes only")
             row = self.row_new(at.ACTION_MEASURE, measure.when, bit_of, place)
             row[at.RULE_SLOT] = self.slot("measure", measure.id, measure.window)
             if measure.sum is not None:

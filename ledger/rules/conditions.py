@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import FactType
+from ledger.domain.rows import Vocabulary
 from ledger.domain.values import day_parse, points_parse, scaled_parse
 from ledger.rules import layout as at
 from ledger.rules.document import (
@@ -42,17 +43,6 @@ OPERATORS = {
     "at_least": at.OPERATOR_GE,
     "one_of": at.OPERATOR_IN,
 }
-
-
-@dataclass
-class Vocabulary:
-    """The codes of trait values, in order of first appearance. Results never depend on the numbers."""
-
-    codes: dict[str, int] = field(default_factory=dict[str, int])
-
-    def code(self, value: str) -> int:
-        """The code of a value, a new one where it is new."""
-        return self.codes.setdefault(value, len(self.codes))
 
 
 @dataclass

@@ -8,9 +8,10 @@ tables.
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -317,6 +318,10 @@ def canonical_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
+_UNION_BRANCH: Final = re.compile(r"(int|str|bool|constrained-.*|literal\[.*)\Z")
+"""What pydantic puts into a place for the branch of a union; it is no field of the document."""
+
+
 def rule_set_parse(document: object) -> RuleSet:
     """A rule set from plain data. Raises DocumentInvalid, which names every problem and its place."""
     try:
@@ -324,7 +329,7 @@ def rule_set_parse(document: object) -> RuleSet:
     except ValidationError as error:
         problems: dict[str, Problem] = {}
         for e in error.errors(include_url=False, include_input=False):
-            place = ".".join(str(p) for p in e["loc"] if p not in ("int", "str", "bool")) or "document"
+            place = ".".join(str(p) for p in e["loc"] if not _UNION_BRANCH.match(str(p))) or "document"
             problems.setdefault(place, Problem(place, e["msg"].removeprefix("Value error, ")))
         raise DocumentInvalid(list(problems.values())) from None
     except RecursionError:

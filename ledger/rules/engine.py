@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ledger.domain.errors import Refused
+from ledger.domain.rows import Rows
 from ledger.domain.values import day_text, month_of
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, ring_size
@@ -22,36 +23,6 @@ from ledger.rules.kernel.fold import fold as fold_compiled
 
 Ints = NDArray[np.int64]
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """One row for each account a fact touches. `attributes` is [column, row], `traits` [trait, row].
-
-    `positions` are those of the facts; `refers` is 0, or for OP_REVERSE the position of the version taken
-    back, and then type, role, day, attributes and traits are that version's.
-    """
-
-    positions: Array
-    accounts: Array
-    operations: Array
-    fact_types: Array
-    roles: Array
-    days: Array
-    refers: Array
-    attributes: Array
-    traits: Array
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def take(self, order: Array) -> Rows:
-        """These rows in another order."""
-        return Rows(
-            self.positions[order], self.accounts[order], self.operations[order], self.fact_types[order],
-            self.roles[order], self.days[order], self.refers[order],
-            np.ascontiguousarray(self.attributes[:, order]), np.ascontiguousarray(self.traits[:, order]),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)

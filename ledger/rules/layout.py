@@ -11,29 +11,33 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ledger.domain.rows import (
+    KIND_EXPIRY as KIND_EXPIRY,
+    KIND_GRADE as KIND_GRADE,
+    KIND_GRANT as KIND_GRANT,
+    KIND_PENALTY as KIND_PENALTY,
+    KIND_REVERSAL as KIND_REVERSAL,
+    KIND_TAGS as KIND_TAGS,
+    KIND_TIER as KIND_TIER,
+    MONTH_NEVER as MONTH_NEVER,
+    NULL as NULL,
+    NULL_TRAIT as NULL_TRAIT,
+    OP_FACT as OP_FACT,
+    OP_REVERSE as OP_REVERSE,
+    ROLE_CUSTOMER as ROLE_CUSTOMER,
+    ROLE_REFERRER as ROLE_REFERRER,
+    ROLES as ROLES,
+)
+
 Ints = NDArray[np.int64]
 
 ENGINE_VERSION: Final = "1"
 """Raised whenever the same facts and rules could come to other points than before."""
 
-NULL: Final = -(2**63)
-"""An attribute that the fact doesn't carry. Every condition on it is false, every award from it is
-nothing."""
 
 NONE: Final = -1
 """No slot, no streak, no expiry, no ladder."""
 
-NULL_TRAIT: Final = -1
-"""The code of a trait nobody knows. It differs from every value: `not_equals` holds, `equals` does not."""
-
-# Operations: what a row asks of the account it stands at.
-OP_FACT: Final = 0
-OP_REVERSE: Final = 1
-
-# Roles: why a fact's row stands at this account.
-ROLE_CUSTOMER: Final = 0
-ROLE_REFERRER: Final = 1
-ROLES: Final = 2
 
 # Windows: the key of a date in each is the day, month, quarter or year counted from 1970; lifetime is always
 # 0.
@@ -176,13 +180,6 @@ OUT_POINTS: Final = 3
 OUT_EXPIRY_MONTH: Final = 4
 OUT_FIELDS: Final = 5
 
-KIND_GRANT: Final = 1
-KIND_PENALTY: Final = 2
-KIND_REVERSAL: Final = 3
-KIND_EXPIRY: Final = 4
-KIND_TIER: Final = 5
-KIND_TAGS: Final = 6
-KIND_GRADE: Final = 7
 
 # Columns of the outputs' detail, written only when asked for. For tier, tags and grade: before and after.
 DETAIL_BASE: Final = 0
@@ -205,8 +202,6 @@ MOVE_MONTH: Final = 1
 MOVE_POINTS: Final = 2
 MOVE_FIELDS: Final = 3
 MOVE_DEBT: Final = -2
-MONTH_NEVER: Final = -1
-"""The expiry month of points that never expire."""
 
 # Columns of `prior`: awards of facts decided in an earlier batch, for corrections; sorted by account,
 # position.

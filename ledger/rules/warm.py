@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ledger.domain.fact_types import fact_type_parse
+from ledger.domain.rows import Vocabulary
 from ledger.rules.compile import Activation, program_compile
-from ledger.rules.conditions import Vocabulary
 from ledger.rules.document import rule_set_parse
 from ledger.rules.engine import batch_of, records_new, rows_of, run
 

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from ledger.domain.commands import Answer, Request
 from ledger.domain.events import Event, PointsDeducted, PointsGranted, PointsReversed
+from ledger.domain.rows import RowExpander, columns_count
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, FactEntry
 from ledger.rules.engine import Ints, Outcome, Rows, rows_of
-from ledger.rules.expansion import RowExpander, columns_count
 from ledger.writer.answers import answer_again, answer_entry, request_sha256
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.facts import FactPreparer, Item

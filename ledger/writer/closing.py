@@ -12,9 +12,17 @@ from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.commands import CloseDays
 from ledger.domain.errors import Refused
 from ledger.domain.events import STREAM_CALENDAR, DayClosed, Event
-from ledger.domain.values import date_of, day_of, day_parse, day_text, month_first_day, month_last_day, month_of
+from ledger.domain.rows import columns_count
+from ledger.domain.values import (
+    date_of,
+    day_of,
+    day_parse,
+    day_text,
+    month_first_day,
+    month_last_day,
+    month_of,
+)
 from ledger.rules.engine import Prior
-from ledger.rules.expansion import columns_count
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.state import LedgerState, rows_empty
 

@@ -35,9 +35,9 @@ from ledger.domain.events import (
     Event,
     FactRecorded,
 )
+from ledger.domain.rows import Row
 from ledger.domain.values import customer_id, day_of, day_parse, day_text, text_checked
 from ledger.log.types import FactEntry
-from ledger.rules.expansion import Row
 
 REFERENCE_LENGTH_MAX = 200
 NAME_LENGTH_MAX = 200

@@ -25,9 +25,9 @@ from ledger.domain.events import (
     RuleSetProposed,
 )
 from ledger.domain.fact_types import FactType, fact_type_parse
+from ledger.domain.rows import Vocabulary
 from ledger.domain.values import DAY_FIRST, day_parse, day_text
 from ledger.rules.compile import Activation, program_compile
-from ledger.rules.conditions import Vocabulary
 from ledger.rules.document import RuleSet, canonical_bytes, rule_set_parse
 from ledger.standard import fact_types_standard, rules_standard
 

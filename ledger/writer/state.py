@@ -12,13 +12,13 @@ import numpy as np
 
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
+from ledger.domain.rows import Vocabulary
 from ledger.domain.values import customer_id, customer_number, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import ColumnsBuilder
 from ledger.log.recorder import LogRecorder
 from ledger.rules import layout as at
 from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
-from ledger.rules.conditions import Vocabulary
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.engine import (
     Ints,

@@ -13,12 +13,12 @@ from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
 from service.bootstrap import clock, ledger_open
 from service.output import (
+    ACTOR_DEFAULT,
     ActorOption,
     JsonOption,
     LanguageOption,
     LedgerOption,
     Output,
-    actor_default,
     output_of,
 )
 from service.settings import Settings
@@ -33,7 +33,7 @@ def import_(
     files: Annotated[list[Path], typer.Argument(help="CSV or XLSX files; several are merged by date.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, record nothing. 试运行。")] = False,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -106,7 +106,7 @@ def quarantine_list(
     after: Annotated[int, typer.Option("--after", min=0, help="Rows after this id.")] = 0,
     all_: Annotated[bool, typer.Option("--all", help="Resolved rows too.")] = False,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -129,7 +129,7 @@ def quarantine_retry(
         typer.Option("--set", help="A document {id: {header: cell}} of cells to exchange for this attempt."),
     ] = None,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:

@@ -13,11 +13,11 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import day_text
 from service.bootstrap import ledger_names, ledger_open
 from service.output import (
+    ACTOR_DEFAULT,
     ActorOption,
     JsonOption,
     LanguageOption,
     LedgerOption,
-    actor_default,
     output_of,
 )
 from service.settings import Settings
@@ -39,7 +39,7 @@ def ledgers_list(json: JsonOption = False, language: LanguageOption = "en") -> N
 
 @ledgers_app.command("create")
 def ledgers_create(
-    name: str, actor: ActorOption = actor_default(), json: JsonOption = False, language: LanguageOption = "en"
+    name: str, actor: ActorOption = ACTOR_DEFAULT, json: JsonOption = False, language: LanguageOption = "en"
 ) -> None:
     """Open a new set of books with the standard fact types and rules. 新建账套。"""
     out = output_of(json, language)
@@ -54,7 +54,7 @@ def ledgers_create(
 def close(
     through: Annotated[str, typer.Option("--through", help="The last day to close, YYYY-MM-DD. 关账至。")],
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -86,7 +86,7 @@ def close(
 @types_app.command("list")
 def types_list(
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -108,7 +108,7 @@ def types_list(
 def types_declare(
     file: Path,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:

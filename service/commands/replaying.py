@@ -15,11 +15,11 @@ from replay.what_if import Backtest, recorded_check, what_if
 from service.bootstrap import ledger_open
 from service.commands.rules import document_read
 from service.output import (
+    ACTOR_DEFAULT,
     ActorOption,
     JsonOption,
     LanguageOption,
     LedgerOption,
-    actor_default,
     output_of,
 )
 from service.settings import Settings
@@ -39,7 +39,7 @@ def replay(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many winners and losers.")] = 20,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:

@@ -17,12 +17,12 @@ from ledger.rules.explain import clause
 from ledger.writer.orders import rule_set_check
 from service.bootstrap import clock, ledger_open
 from service.output import (
+    ACTOR_DEFAULT,
     ActorOption,
     JsonOption,
     LanguageOption,
     LedgerOption,
     Output,
-    actor_default,
     output_of,
 )
 from service.settings import Settings
@@ -44,7 +44,7 @@ def show(
     all_: Annotated[bool, typer.Option("--all", help="List every rule set and what became of it.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say the rules in words.")] = False,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -96,7 +96,7 @@ def schema_print() -> None:
 def check(
     file: Path,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -134,7 +134,7 @@ def _print(out: Output, answer: Answer, zh: str, en: str) -> None:
 def propose(
     file: Path,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -149,7 +149,7 @@ def approve(
     rule_set: str,
     run: Annotated[str | None, typer.Option("--run", help="The what-if run the approval rests on.")] = None,
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
@@ -164,7 +164,7 @@ def activate(
     rule_set: str,
     from_: Annotated[str, typer.Option("--from", help="Booked dates from this day on, YYYY-MM-DD. 生效日。")],
     ledger: LedgerOption = "main",
-    actor: ActorOption = actor_default(),
+    actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:

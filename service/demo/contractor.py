@@ -60,7 +60,7 @@ class Scale:
 
 
 SCALES: Final = (
-    Scale("small", 50, 3, 20, 4),
+    Scale("small", 50, 3, 8, 4),
     Scale("medium", 35, 5, 120, 4),
     Scale("large", 15, 6, 600, 5),
 )
@@ -204,7 +204,7 @@ class _Contractor:
             else:
                 joined = self.signing.draw(random, self.first + 91, self.last - 30)
             quiet_from = self.last + 1
-            if self._chance(160) and joined + 240 < self.last:
+            if self._chance(200) and joined + 240 < self.last:
                 quiet_from = random.randrange(joined + 180, self.last)
             firms.append(
                 Firm(
@@ -249,7 +249,9 @@ class _Contractor:
         count = firm.scale.contracts_year * days_active * spread // 36_500
         days = sorted(self.signing.draw(self.random, firm.joined, last) for _ in range(count))
         for i, day in enumerate([firm.joined, *days]):
-            brought_by = {"referrer": self.firms[referrer].reference} if referrer is not None and not i else {}
+            brought_by = (
+                {"referrer": self.firms[referrer].reference} if referrer is not None and not i else {}
+            )
             self._contract(number, firm, day, brought_by)
 
     def _amount_fen(self, scale: Scale) -> int:
@@ -266,16 +268,23 @@ class _Contractor:
         fen = self._amount_fen(firm.scale)
         work_type = WORK_TYPES[firm.industry]
         self._add(
-            day, number, "contract_signed", amount=money_text(fen), project=project, work_type=work_type, **brought_by
+            day,
+            number,
+            "contract_signed",
+            amount=money_text(fen),
+            project=project,
+            work_type=work_type,
+            **brought_by,
         )
-        done = day + random.randrange(75, 160) + (100 if firm.scale.id == "large" else 0) + random.randrange(200)
+        done = (
+            day + random.randrange(75, 160) + (100 if firm.scale.id == "large" else 0) + random.randrange(200)
+        )
         if self._add(done, number, "project_completed", project=project):
             score = min(1000, 600 + random.randrange(250) + random.randrange(200))
             if self._chance(40):
                 score = random.randrange(420, 600)
-            self._add(
-                done + random.randrange(1, 15), number, "performance_scored", score=scaled_text(score, 1), project=project
-            )
+            scored = done + random.randrange(1, 15)
+            self._add(scored, number, "performance_scored", score=scaled_text(score, 1), project=project)
         self._invoices(number, firm, day, done, fen)
         if self._chance(90):
             self._complaint(number, random.randrange(day + 10, done + 1), major_permille=280, hours_max=200)
@@ -300,11 +309,17 @@ class _Contractor:
     def _complaint(self, number: int, day: int, *, major_permille: int, hours_max: int) -> None:
         random = self.random
         severity = "major" if self._chance(major_permille) else "minor"
-        if not self._add(day, number, "complaint_filed", severity=severity, subject=random.choice(COMPLAINTS)):
+        if not self._add(
+            day, number, "complaint_filed", severity=severity, subject=random.choice(COMPLAINTS)
+        ):
             return
         tenths = random.randrange(20, hours_max * 10)
         self._add(
-            day + tenths // 240, number, "complaint_resolved", handling_hours=scaled_text(tenths, 1), severity=severity
+            day + tenths // 240,
+            number,
+            "complaint_resolved",
+            handling_hours=scaled_text(tenths, 1),
+            severity=severity,
         )
 
     def _complaints_surge(self) -> None:
@@ -314,7 +329,7 @@ class _Contractor:
             if firm.region != self.surge_region or firm.joined > first or firm.quiet_from <= first:
                 continue
             for _ in range(self.random.choice((0, 1, 2, 2, 3, 5))):
-                day = self.random.randrange(first, last + 1)
+                day = self.random.randrange(first, min(last + 1, firm.quiet_from))
                 self._complaint(number, day, major_permille=550, hours_max=420)
 
     def _surveys(self, number: int, firm: Firm) -> None:

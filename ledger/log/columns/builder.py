@@ -1,4 +1,5 @@
-"""From events to rows: what the columns hold of them. No files here: the writer uses it for the tail of the log too."""
+"""From events to rows: what the columns hold of them. No files here: the writer uses it for the tail of the
+log too."""
 
 from __future__ import annotations
 
@@ -9,20 +10,21 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from ledger.domain import rows as at
 from ledger.domain.book import Book
+from ledger.domain.rows import Row, RowExpander, Rows, Vocabulary, columns_count
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.columns.chain import CHAIN_START, chain_next
-from ledger.rules import layout as at
-from ledger.rules.conditions import Vocabulary
-from ledger.rules.engine import Rows
-from ledger.rules.expansion import Row, RowExpander, columns_count
 
 Event = tuple[int, str, int, str, bytes]
 """(position, stream, version, topic, state): what the log's recorder reads."""
 
 Fetch = Callable[[int], tuple[int, Mapping[str, Any]]]
 """The customer's number and the state of the FactRecorded event at a position."""
+
+EXPIRY_NEVER: Final = -1
+"""The expiry month of points that never expire."""
 
 KINDS: Final[Mapping[str, int]] = {
     "PointsGranted": at.KIND_GRANT,
@@ -48,8 +50,9 @@ DECISION_COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "before": pl.String(),
     "after": pl.String(),
 }
-"""`expiry_month` counts from 1970-01, -1 where points never expire and for everything but grants. `before` and `after`
-are the tier, the grade ("" for none), or the tags removed and added (sorted, joined with commas)."""
+"""`expiry_month` counts from 1970-01, -1 where points never expire and for everything but grants. `before`
+and `after` are the tier, the grade ("" for none), or the tags removed and added (sorted, joined with
+commas)."""
 
 ACCOUNT_COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "number": pl.Int64(),
@@ -79,10 +82,11 @@ CLAIM_COLUMNS: Final[Mapping[str, pl.DataType]] = {
 
 @dataclass(slots=True)
 class SegmentData:
-    """What a range of positions adds to the columns. `inputs` are in order of position, taking back before deciding.
+    """What a range of positions adds to the columns. `inputs` are in order of position, taking back before
+    deciding.
 
-    The other tables are lists of tuples in the order of their `*_COLUMNS`. `chain` is the chain's value after the
-    last event.
+    The other tables are lists of tuples in the order of their `*_COLUMNS`. `chain` is the chain's value
+    after the last event.
     """
 
     position_first: int
@@ -110,8 +114,9 @@ def frame_of(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, pl.DataType]
 class ColumnsBuilder:
     """Applies events, in order of position, to a book and says what they add to the columns.
 
-    `book` and `vocabulary` are as of the last event applied and are changed in place; `chain` is the chain's value
-    there. After an exception they may stand between two events: begin again from what was last stored.
+    `book` and `vocabulary` are as of the last event applied and are changed in place; `chain` is the
+    chain's value there. After an exception they may stand between two events: begin again from what was
+    last stored.
     """
 
     def __init__(self, book: Book, vocabulary: Vocabulary, chain: bytes = CHAIN_START) -> None:
@@ -124,7 +129,8 @@ class ColumnsBuilder:
     def apply(self, events: Iterable[Event], fetch: Fetch) -> SegmentData:
         """Apply the next events. Corrections look their earlier version up among these, then by `fetch`.
 
-        Raises ValueError where the events do not follow the last one applied, or an earlier version is no fact.
+        Raises ValueError where the events do not follow the last one applied, or an earlier version is no
+        fact.
         """
         book, expander, chain = self.book, self._expander, self.chain
         first = book.position + 1
@@ -187,7 +193,7 @@ class ColumnsBuilder:
 
     def _month(self, expires_on: str | None) -> int:
         if expires_on is None:
-            return at.MONTH_NEVER
+            return EXPIRY_NEVER
         month = self._months.get(expires_on)
         if month is None:
             month = self._months[expires_on] = month_of(day_parse(expires_on))

@@ -13,6 +13,7 @@ This never changes; another way of hashing would be another name in the manifest
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 from typing import Final
@@ -22,15 +23,14 @@ _HEAD: Final = Struct(">QQ")
 _LENGTH: Final = Struct(">I")
 
 
+@lru_cache(maxsize=256)
+def _topic(topic: str) -> bytes:
+    raw = topic.encode()
+    return _LENGTH.pack(len(raw)) + raw
+
+
 def chain_next(chain: bytes, position: int, stream: str, version: int, topic: str, state: bytes) -> bytes:
     """The chain's value after one more event."""
-    stream_bytes, topic_bytes = stream.encode(), topic.encode()
-    leaf = sha256(
-        b"".join((
-            _HEAD.pack(position, version),
-            _LENGTH.pack(len(stream_bytes)), stream_bytes,
-            _LENGTH.pack(len(topic_bytes)), topic_bytes,
-            state,
-        ))
-    )  # fmt: skip
-    return sha256(chain + leaf.digest()).digest()
+    raw = stream.encode()
+    head = _HEAD.pack(position, version) + _LENGTH.pack(len(raw))
+    return sha256(chain + sha256(head + raw + _topic(topic) + state).digest()).digest()

@@ -1,7 +1,7 @@
 """The manifest of the columns: which files count, what they hold, and what else the book is made of.
 
-It is replaced as a whole (written aside, fsynced, renamed, the folder fsynced), so that a reader finds either the one
-before or the one after, and a file that no manifest names counts for nothing.
+It is replaced as a whole (written aside, fsynced, renamed, the folder fsynced), so that a reader finds
+either the one before or the one after, and a file that no manifest names counts for nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ MANIFEST: Final = "manifest.json"
 REBUILD: Final = "build them again from the log: plumbline rebuild columns"
 
 
-class ColumnsDamaged(Exception):  # noqa: N818 - it says what is the case
-    """The columns are not as they were written. The log is untouched: the message says how to build them again."""
+class ColumnsDamaged(Exception):
+    """The columns are not as they were written. The log is untouched: the message says how to build them
+    again."""
 
 
 @dataclass(slots=True)
 class FileEntry:
     """A file of a segment. `bytes` and `sha256` are over the whole file.
 
-    `constants` are columns that hold one value throughout and are not in the file; `nulls` are columns in which the
-    lowest value of their type stands for "none"; `bounds` are (account, first row of it) about every 1/128 of the
-    rows, for files that are sorted by account.
+    `constants` are columns that hold one value throughout and are not in the file; `nulls` are columns in
+    which the lowest value of their type stands for "none"; `bounds` are (account, first row of it) about
+    every 1/128 of the rows, for files that are sorted by account.
     """
 
     name: str
@@ -58,7 +59,8 @@ class SegmentEntry:
 
 @dataclass(slots=True)
 class Manifest:
-    """What the folder holds as of `position`. `chain` is hexadecimal; `book` is what no file holds of the book."""
+    """What the folder holds as of `position`. `chain` is hexadecimal; `book` is what no file holds of the
+    book."""
 
     ledger: str
     position: int

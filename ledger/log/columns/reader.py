@@ -8,26 +8,25 @@ from typing import Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ledger.domain.book import Book
+from ledger.domain.rows import Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START
 from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, table_read
-from ledger.rules.conditions import Vocabulary
-from ledger.rules.engine import Ints, Rows
-from ledger.rules.expansion import columns_count
 
 
 class Columns:
-    """The columns of one ledger as of `position`. They stay so, however far the follower goes on meanwhile; after
-    about a minute, merging may take files away, and reading raises FileNotFoundError: open them again."""
+    """The columns of one ledger as of `position`. They stay so, however far the follower goes on meanwhile;
+    after about a minute, merging may take files away, and reading raises FileNotFoundError: open them
+    again."""
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
         self.folder = folder
         self.manifest = manifest or Manifest("", 0, CHAIN_START.hex(), [], [], {})
-        self._book: Book | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -74,21 +73,22 @@ class Columns:
         """The codes of trait values as of `position`: a new one with each call."""
         return Vocabulary({value: code for code, value in enumerate(self.manifest.vocabulary)})
 
-    def accounts(self, part: int = 0, parts: int = 1) -> Ints:
+    def accounts(self, part: int = 0, parts: int = 1) -> NDArray[np.int64]:
         """The numbers of all customers in a part, with rows or without, ascending."""
         low, high = self._range(part, parts)
         count = self.manifest.book.get("customers", 0)
         return np.arange(max(low, 1), min(high, count + 1), dtype=np.int64)
 
     def rows(self, part: int = 0, parts: int = 1) -> Rows:
-        """The rows of one of `parts` shares of the accounts, sorted by (account, position, taking back first).
+        """The rows of one of `parts` shares of the accounts, sorted by (account, position, taking back
+        first).
 
         The shares are ranges of accounts with about as many rows each; together they hold every row once.
         """
         low, high = self._range(part, parts)
         return inputs_read(self.folder, self._files("inputs"), self._attributes(), low, high)
 
-    def closings(self) -> Ints:
+    def closings(self) -> NDArray[np.int64]:
         """The month ends that were closed: (position, day) rows in order of position."""
         return np.array(self.manifest.book.get("closings", []), np.int64).reshape(-1, 2)
 
@@ -97,10 +97,7 @@ class Columns:
         return table_read(self.folder, self._files("decisions"), DECISION_COLUMNS, columns)
 
     def _attributes(self) -> int:
-        if self._book is None and self.position:
-            nothing = [pl.DataFrame(schema=dict(c)) for c in (ACCOUNT_COLUMNS, REFERENCE_COLUMNS, CLAIM_COLUMNS)]
-            self._book = book_load(self.manifest.book, *nothing)
-        return columns_count(self._book) if self._book else 0
+        return self.manifest.book.get("attributes", 0)
 
     def _files(self, table: str) -> list[FileEntry]:
         return [s.files[table] for s in self.manifest.segments if table in s.files]

@@ -8,6 +8,7 @@ import polars as pl
 
 from ledger.domain.book import ActivationEntry, Book, Customer, RuleSetEntry
 from ledger.domain.fact_types import fact_type_parse
+from ledger.domain.rows import columns_count
 
 _RULE_SET_FIELDS: Final = (
     "rule_set", "document", "sha256", "proposed_by", "proposed", "approved_by", "approved", "run",
@@ -28,10 +29,13 @@ def book_save(book: Book) -> dict[str, Any]:
         "booked_day_min": book.booked_day_min,
         "versions": book.versions,
         "customers": len(book.customers),
+        "attributes": columns_count(book),
     }
 
 
-def book_load(saved: dict[str, Any], accounts: pl.DataFrame, references: pl.DataFrame, claims: pl.DataFrame) -> Book:
+def book_load(
+    saved: dict[str, Any], accounts: pl.DataFrame, references: pl.DataFrame, claims: pl.DataFrame
+) -> Book:
     """The book that `book_save` saved, with what the tables hold of it."""
     book = Book(
         position=saved["position"],
@@ -48,7 +52,8 @@ def book_load(saved: dict[str, Any], accounts: pl.DataFrame, references: pl.Data
     for fields in saved["rule_sets"]:
         book.rule_sets[fields["rule_set"]] = RuleSetEntry(**fields)
     book.activations = [ActivationEntry(*a) for a in saved["activations"]]
-    for number, name, industry, region, customer_type, scale, version, registered, consents in accounts.iter_rows():
+    for row in accounts.iter_rows():
+        number, name, industry, region, customer_type, scale, version, registered, consents = row
         traits = (industry, region, customer_type, scale)
         book.customers.append(Customer(number, name, traits, version, registered, frozenset(consents)))
     book.references = {(source, reference): number for source, reference, number in references.iter_rows()}

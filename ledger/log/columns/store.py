@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final, Self
 import polars as pl
 
 from ledger.domain.book import Book
+from ledger.domain.rows import Vocabulary
 from ledger.log.columns.builder import (
     ACCOUNT_COLUMNS,
     CLAIM_COLUMNS,
@@ -34,14 +36,13 @@ from ledger.log.columns.format import (
 from ledger.log.columns.reader import Columns, accounts_merge, claims_merge
 from ledger.log.columns.snapshot import book_save
 from ledger.log.columns.tables import file_write, inputs_read, inputs_write, rows_sorted, table_read
-from ledger.rules.conditions import Vocabulary
 
 SUPERSEDED_KEPT_SECONDS: Final = 60.0
 """How long files that were merged are kept for readers that opened the columns before."""
 
 _GROWTH: Final = 2
-"""While much comes in, a segment is merged when those after it hold at least 1/2 of its rows: each row is rewritten
-O(log n) times, and segments are O(log n)."""
+"""While much comes in, a segment is merged when those after it hold at least 1/2 of its rows: each row is
+rewritten O(log n) times, and segments are O(log n)."""
 _GROWTH_IDLE: Final = 64
 """When nothing waits, everything is merged into one as soon as the rest holds 1/64 of the first."""
 
@@ -62,19 +63,23 @@ _TABLES: Final[Mapping[str, tuple[Mapping[str, pl.DataType], _Merge]]] = {
 }
 
 
-class ColumnsBusy(Exception):  # noqa: N818 - it says what is the case
+class ColumnsBusy(Exception):
     """Another process writes these columns."""
 
 
 class ColumnsStore:
     """The columns in a folder, open for writing. Close it after use."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rebuild: bool = False) -> None:
         """Make or open the folder, and remove what a crash left there.
 
-        Raises ColumnsBusy where another process has it open, ColumnsDamaged as `Columns.open`.
+        `rebuild`: begin at position 0 beside what is there, however damaged; until `rebuilt`, readers find
+        the old columns, and without it everything written is a leftover. Raises ColumnsBusy where another
+        process has the folder open, ColumnsDamaged as `Columns.open`.
         """
         self.folder = folder
+        self._suffix = f"-{secrets.token_hex(4)}" if rebuild else ""
+        self._is_hidden = rebuild
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -85,12 +90,13 @@ class ColumnsStore:
                 f"Another process writes the columns in {folder}; stop it, or let it do the work."
             ) from None
         try:
-            self.manifest = manifest_read(folder)
+            self.manifest = None if rebuild else manifest_read(folder)
         except BaseException:
             self.close()
             raise
         self._superseded: list[tuple[float, str]] = []
-        self._leftovers_remove()
+        if not rebuild:
+            self._leftovers_remove()
 
     @property
     def position(self) -> int:
@@ -103,7 +109,8 @@ class ColumnsStore:
         return ColumnsBuilder(columns.book(), columns.vocabulary(), columns.chain)
 
     def append(self, data: SegmentData, book: Book, vocabulary: Vocabulary) -> None:
-        """Store what a builder made of the next positions, with its book and vocabulary as they stand after it.
+        """Store what a builder made of the next positions, with its book and vocabulary as they stand after
+        it.
 
         Durable when it returns. Raises ValueError where the positions do not follow.
         """
@@ -114,7 +121,7 @@ class ColumnsStore:
             )
         if data.position_last < data.position_first:
             return
-        label = f"{data.position_first}-{data.position_last}.parquet"
+        label = f"{data.position_first}-{data.position_last}{self._suffix}.parquet"
         files: dict[str, FileEntry] = {}
         if len(data.inputs):
             files["inputs"] = inputs_write(self.folder / f"inputs-{label}", rows_sorted(data.inputs))
@@ -130,7 +137,8 @@ class ColumnsStore:
         )
 
     def compact(self, *, idle: bool = False) -> bool:
-        """Merge segments where it is due; True if any were. `idle`: nothing else waits, so merge more readily."""
+        """Merge segments where it is due; True if any were. `idle`: nothing else waits, so merge more
+        readily."""
         if self.manifest is None or len(self.manifest.segments) < 2:
             return False
         segments = self.manifest.segments
@@ -151,6 +159,15 @@ class ColumnsStore:
         now = time.monotonic()
         self._superseded += [(now, f.name) for s in segments[first:] for f in s.files.values()]
         return True
+
+    def rebuilt(self) -> None:
+        """Put what was written since `rebuild` in the place of the old columns, whose files the next one to
+        open the folder removes."""
+        self._is_hidden = False
+        if self.manifest is None:
+            (self.folder / MANIFEST).unlink(missing_ok=True)
+        else:
+            manifest_write(self.folder, self.manifest)
 
     def verify(self) -> None:
         """Read every file and compare its SHA-256. Raises ColumnsDamaged."""
@@ -174,7 +191,7 @@ class ColumnsStore:
 
     def _merged(self, segments: list[SegmentEntry]) -> SegmentEntry:
         position_first, last = segments[0].position_first, segments[-1]
-        label = f"{position_first}-{last.position_last}.parquet"
+        label = f"{position_first}-{last.position_last}{self._suffix}.parquet"
         files: dict[str, FileEntry] = {}
         inputs = [s.files["inputs"] for s in segments if "inputs" in s.files]
         if inputs:
@@ -188,7 +205,8 @@ class ColumnsStore:
         return SegmentEntry(position_first, last.position_last, last.chain, files)
 
     def _attributes(self, inputs: list[FileEntry]) -> int:
-        # As many as any of them has: a file without a column, by name or as a constant, has none of that number.
+        # As many as any of them has: a file without a column, by name or as a constant, has none of that
+        # number.
         count = 0
         for entry in inputs:
             names = {*entry.constants, *pl.read_parquet_schema(self.folder / entry.name)}
@@ -196,7 +214,8 @@ class ColumnsStore:
         return count
 
     def _put(self, manifest: Manifest) -> None:
-        manifest_write(self.folder, manifest)
+        if not self._is_hidden:
+            manifest_write(self.folder, manifest)
         self.manifest = manifest
         kept: list[tuple[float, str]] = []
         for since, name in self._superseded:

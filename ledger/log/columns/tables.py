@@ -1,7 +1,7 @@
 """Rows in Parquet files: as narrow as they fit, constant columns not at all, and widened quickly when read.
 
-A file of inputs is sorted by (account, position, taking back before deciding), in row groups, so that the rows of a
-range of accounts are a slice of it.
+A file of inputs is sorted by (account, position, taking back before deciding), in row groups, so that the
+rows of a range of accounts are a slice of it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ledger.domain import rows as at
+from ledger.domain.rows import Rows
 from ledger.log.columns.format import FileEntry, file_sha256, file_sync
-from ledger.rules import layout as at
-from ledger.rules.engine import Rows
 
 ROW_GROUP_ROWS: Final = 1 << 17
 BOUNDS_COUNT: Final = 128
@@ -29,7 +29,8 @@ Array = NDArray[Any]
 
 
 def file_write(path: Path, frame: pl.DataFrame) -> FileEntry:
-    """Write a file durably: aside, fsynced, renamed. (The folder is synced with the manifest that names the file.)"""
+    """Write a file durably: aside, fsynced, renamed. (The folder is synced with the manifest that names the
+    file.)"""
     aside = path.with_name(path.name + ".new")
     frame.write_parquet(aside, compression="lz4", row_group_size=ROW_GROUP_ROWS, statistics=False)
     file_sync(aside)
@@ -112,7 +113,8 @@ def inputs_read(
     account_low: int = 0,
     account_high: int = ACCOUNT_MAX,
 ) -> Rows:
-    """The rows of `account_low` ≤ account < `account_high`, sorted. `entries` come in order of their positions."""
+    """The rows of `account_low` ≤ account < `account_high`, sorted. `entries` come in order of their
+    positions."""
     slices = [s for s in (_slice(folder, e, account_low, account_high) for e in entries) if s is not None]
     rows = rows_empty(sum(s.frame.height for s in slices), attributes)
     if not slices:
@@ -171,8 +173,8 @@ def _fill(target: Array, piece: _Slice, name: str) -> None:
 
 
 def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Array) -> None:
-    """Widen a column of several files into its place, in order. Gathers while the values are narrow: that is what
-    costs."""
+    """Widen a column of several files into its place, in order. Gathers while the values are narrow: that
+    is what costs."""
     if all(name not in p.frame for p in pieces):
         values = {p.entry.constants.get(name, at.NULL) for p in pieces}
         if len(values) == 1:

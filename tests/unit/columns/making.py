@@ -138,7 +138,8 @@ def history_random(seed: int, size: int, customers: int = 20, corrections: float
             known = chance.randrange(len(facts))
             name, version, corrects = facts[known]
             position = history.fact(
-                number, fact_type.id, day, id=name, version=version + 1, corrects=corrects, attributes=attributes
+                number, fact_type.id, day, id=name, version=version + 1, corrects=corrects,
+                attributes=attributes
             )
             facts[known] = (name, version + 1, position)
         else:
@@ -172,7 +173,8 @@ def _decide(chance: random.Random, history: History, number: int, cause: int) ->
             debt=0, lots=[[None, 3000]], cut_by=None, arithmetic={}, **rule,
         )  # fmt: skip
     elif kind == 3:
-        history.add(ev.TierChanged, stream, cause=cause, tier_before="bronze", tier="silver", counted=1, **rule)
+        history.add(ev.TierChanged, stream, cause=cause, tier_before="bronze", tier="silver", counted=1,
+        **rule)
     elif kind == 4:
         history.add(ev.TagsChanged, stream, cause=cause, added=["b", "a"], removed=[], **rule)
     elif kind == 5:

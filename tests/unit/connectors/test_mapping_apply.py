@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from connectors.files.cells import RowRefused, number_read, number_text, reference_normal
 from connectors.files.mapping import NumberColumn

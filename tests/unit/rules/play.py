@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ledger.domain.fact_types import FactType, fact_type_parse
+from ledger.domain.rows import Vocabulary
 from ledger.domain.values import day_parse, day_text, month_first_day, month_of, month_text
 from ledger.rules import layout as at
 from ledger.rules.compile import Activation, Program, program_compile
-from ledger.rules.conditions import Vocabulary
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.engine import (
     Batch,

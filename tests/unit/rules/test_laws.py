@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 from ledger.domain.values import month_of
-from ledger.rules import engine
-from ledger.rules import layout as at
+from ledger.rules import engine, layout as at
 from ledger.rules.engine import closings_of, span_months
 from tests.unit.rules.generators import plays
 from tests.unit.rules.play import ORACLE, Play, Result, level, rule, rule_set, tag
@@ -23,6 +21,7 @@ def examples(count: int) -> Any:
         max_examples=count,
         deadline=None,
         derandomize=True,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )

@@ -1,0 +1,210 @@
+"""What a request must be before anything is decided: a known command of plain text and plain data.
+
+These refusals depend on nothing in the ledger, so they come again however often a request is repeated, and are not
+kept under its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    Answer,
+    ApproveRuleSet,
+    ChangeCustomer,
+    CloseDays,
+    CustomerReference,
+    DeclareFactType,
+    GiveConsent,
+    ProposeRuleSet,
+    RecordFact,
+    RegisterCustomer,
+    Request,
+    WithdrawConsent,
+)
+from ledger.domain.errors import Refused
+from ledger.domain.values import INTEGER_MAX, text_checked
+
+ACTOR_LENGTH_MAX: Final = 200
+TEXT_LENGTH_MAX: Final = 10_000
+ATTRIBUTES_MAX: Final = 100
+DOCUMENT_DEPTH_MAX: Final = 40
+DOCUMENT_VALUES_MAX: Final = 100_000
+_EXPONENT_MAX: Final = 60
+
+
+def request_refusal(request: Request) -> Answer | None:
+    """The refusal of a request that is no request; None where it can be decided."""
+    try:
+        _request_check(request)
+    except Refused as refusal:
+        return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
+    return None
+
+
+def _request_check(request: Request) -> None:
+    actor: object = request.actor
+    try:
+        if text_checked(actor, ACTOR_LENGTH_MAX) != actor:
+            raise ValueError("begins or ends with a space")
+    except ValueError as error:
+        raise Refused("ACTOR_INVALID", f"actor {error}", "actor") from None
+    _text(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    _text(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    check = _CHECKS.get(type(request.command))
+    if check is None:
+        raise Refused("COMMAND_UNKNOWN", "there is no such command", "command")
+    check(request.command)
+
+
+def _text(raw: object, name: str, code: str = "TEXT_INVALID", length_max: int = TEXT_LENGTH_MAX) -> None:
+    """Text that can be stored; it may be empty here. Raises Refused."""
+    if not isinstance(raw, str):
+        raise Refused(code, f"{name} is not text", name)
+    if len(raw) > length_max:
+        raise Refused(code, f"{name} is longer than {length_max} characters", name)
+    if "\0" in raw:
+        raise Refused(code, f"{name} contains a NUL character", name)
+    if not raw.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in raw):
+        raise Refused(code, f"{name} contains half of a surrogate pair", name)
+
+
+def _register(command: RegisterCustomer) -> None:
+    for name in ("source", "reference", "name"):
+        _text(getattr(command, name), name)
+    _traits(command.traits)
+
+
+def _change(command: ChangeCustomer) -> None:
+    _text(command.customer, "customer")
+    if command.name is not None:
+        _text(command.name, "name")
+    _traits(command.traits)
+
+
+def _consent(command: GiveConsent | WithdrawConsent) -> None:
+    _text(command.customer, "customer")
+    _text(command.purpose, "purpose")
+
+
+def _fact(command: RecordFact) -> None:
+    for name in ("source", "external_id", "fact_type"):
+        _text(getattr(command, name), name)
+    _text(command.occurred, "occurred", "FACT_INVALID")
+    customer: object = command.customer
+    if isinstance(customer, CustomerReference):
+        _text(customer.source, "customer")
+        _text(customer.reference, "customer")
+    else:
+        _text(customer, "customer")
+    registration: object = command.registration
+    if isinstance(registration, RegisterCustomer):
+        _register(registration)
+    elif registration is not None:
+        raise Refused("FACT_INVALID", "registration is no registration of a customer", "registration")
+    revert: object = command.revert
+    if not isinstance(revert, bool):
+        raise Refused("FACT_INVALID", "revert is neither true nor false", "revert")
+    _attributes(command.attributes)
+
+
+def _attributes(raw: object) -> None:
+    if not isinstance(raw, dict):
+        raise Refused("FACT_INVALID", "attributes are no mapping of names to values", "attributes")
+    attributes: dict[Any, Any] = raw
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise Refused("FACT_INVALID", f"attributes are more than {ATTRIBUTES_MAX}", "attributes")
+    for name, value in attributes.items():
+        if not isinstance(name, str) or not name.isprintable() or len(name) > 64:
+            raise Refused("FACT_INVALID", "attributes have a name that no attribute can have", "attributes")
+        if isinstance(value, str):
+            _text(value, name, "FACT_INVALID")
+        elif isinstance(value, int):
+            if abs(value) > INTEGER_MAX:
+                raise Refused("FACT_INVALID", f"{name} does not fit 64 bits", name)
+        elif isinstance(value, float):
+            raise Refused(
+                "FACT_INVALID", f"{name} is not a number written as an integer or as decimal text", name
+            )
+        elif isinstance(value, Decimal):
+            if not value.is_finite() or abs(value.adjusted()) > _EXPONENT_MAX:
+                raise Refused("FACT_INVALID", f"{name} is not a plain decimal number", name)
+        elif value is not None and not isinstance(value, date):
+            raise Refused("FACT_INVALID", f"{name} is no plain value", name)
+
+
+def _traits(raw: object) -> None:
+    if not isinstance(raw, dict):
+        raise Refused("TRAIT_INVALID", "traits are no mapping of names to text", "traits")
+    traits: dict[Any, Any] = raw
+    for name, value in traits.items():
+        _text(name, "traits", "TRAIT_INVALID", 64)
+        if value is not None:
+            _text(value, "traits", "TRAIT_INVALID")
+
+
+def _document_of(command: DeclareFactType | ProposeRuleSet) -> None:
+    document: object = command.document
+    if not isinstance(document, dict):
+        raise Refused("DOCUMENT_INVALID", "document is no mapping", "document")
+    _document(document)
+
+
+def _document(document: Mapping[Any, Any]) -> None:
+    """Plain data: names, text, whole numbers, yes and no, lists and mappings of these. Raises Refused."""
+    waiting: list[tuple[str, object, int]] = [("document", document, 0)]
+    count = 0
+    while waiting:
+        place, value, depth = waiting.pop()
+        count += 1
+        if depth > DOCUMENT_DEPTH_MAX or count > DOCUMENT_VALUES_MAX:
+            raise Refused("DOCUMENT_INVALID", "document is too deep or too large", "document")
+        if isinstance(value, dict):
+            inner: dict[Any, Any] = value
+            for name, part in inner.items():
+                if not isinstance(name, str) or not name.isprintable():
+                    raise Refused("DOCUMENT_INVALID", f"{place} has a name that is no plain text", place)
+                waiting.append((name[:64], part, depth + 1))
+        elif isinstance(value, list):
+            parts: list[Any] = value
+            waiting += [(place, part, depth + 1) for part in parts]
+        elif isinstance(value, str):
+            _text(value, place, "DOCUMENT_INVALID")
+        elif isinstance(value, int):
+            if abs(value) > INTEGER_MAX:
+                raise Refused("DOCUMENT_INVALID", f"{place} does not fit 64 bits", place)
+        elif value is not None:
+            raise Refused("DOCUMENT_INVALID", f"{place} is no text, whole number, list or mapping", place)
+
+
+def _approve(command: ApproveRuleSet) -> None:
+    _text(command.rule_set, "rule_set")
+    if command.run is not None:
+        _text(command.run, "run")
+
+
+def _activate(command: ActivateRuleSet) -> None:
+    _text(command.rule_set, "rule_set")
+    _text(command.effective_from, "effective_from", "DATE_INVALID")
+
+
+def _close(command: CloseDays) -> None:
+    _text(command.through, "through", "DATE_INVALID")
+
+
+_CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
+    RegisterCustomer: _register,
+    ChangeCustomer: _change,
+    GiveConsent: _consent,
+    WithdrawConsent: _consent,
+    RecordFact: _fact,
+    DeclareFactType: _document_of,
+    ProposeRuleSet: _document_of,
+    ApproveRuleSet: _approve,
+    ActivateRuleSet: _activate,
+    CloseDays: _close,
+}

@@ -1,0 +1,173 @@
+"""The view `balances`: balance, debt, what was ever granted, deducted, reversed and expired, and when the
+rest expires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import class_row, tuple_row
+
+from ledger.domain.values import day_parse, month_of
+from ledger.log.arrays import BigintArray, IntegerArray
+from ledger.log.queries import queries_load
+from projections.view import WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
+
+_QUERIES = queries_load("projections.sql", "balances.sql")
+_NEVER: Final = -1
+_LIMIT_DEFAULT: Final = 1_000
+
+
+@dataclass(slots=True)
+class BalanceRow:
+    """What a customer has, as of a date; all in 1/100 point.
+
+    `balance` = lots - `debt` = `granted` + `deducted` + `reversed` + `expired` (deducted and expired are
+    never positive). `available` leaves out lots past their date that no month end has taken yet.
+    `expiring_30_days` expires within 30 days after the date, `expiring_90_days` includes that.
+    """
+
+    customer: int
+    balance: int = 0
+    debt: int = 0
+    available: int = 0
+    granted: int = 0
+    deducted: int = 0
+    reversed: int = 0
+    expired: int = 0
+    expiring_30_days: int = 0
+    expiring_90_days: int = 0
+    position: int = 0
+
+
+class _Moves:
+    """What a batch comes to: for each customer the balance after it and what is added to the rest."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, BalanceRow] = {}
+        self.lots: dict[tuple[int, int], int] = {}
+
+    def add(self, event: CustomerEvent) -> None:
+        state, topic = event.state, event.topic
+        if topic == "CustomerRegistered":
+            self.rows[event.customer] = BalanceRow(event.customer, position=event.position)
+            return
+        if topic not in _MOVING:
+            return
+        row = self.rows.setdefault(event.customer, BalanceRow(event.customer))
+        row.balance, row.position = state["balance"], event.position
+        points: int = state["points"]
+        if topic == "PointsGranted":
+            row.granted += points
+            row.debt -= state["debt_paid"]
+            self._lot(event.customer, _month(state["expires_on"]), points - state["debt_paid"])
+        elif topic == "PointsDeducted":
+            row.deducted += points
+            row.debt += state["debt"]
+            for month, taken in state["lots"]:
+                self._lot(event.customer, _NEVER if month is None else month, -taken)
+        elif topic == "PointsReversed":
+            row.reversed += points
+            row.debt += state["debt"]
+            for month, moved in state["lots"]:
+                self._lot(event.customer, _NEVER if month is None else month, moved)
+        else:
+            row.expired += points
+            self._lot(event.customer, _month(state["expired_on"]), points)
+
+    def _lot(self, customer: int, month: int, points: int) -> None:
+        key = (customer, month)
+        self.lots[key] = self.lots.get(key, 0) + points
+
+
+_MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired"})
+
+
+def _month(day: str | None) -> int:
+    return _NEVER if day is None else month_of(day_parse(day))
+
+
+class BalancesView:
+    """Keeps the tables `balance` and `lot`."""
+
+    name = "balances"
+    batch_events = 5_000
+    pause_seconds = 0.0
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
+        moves = _Moves()
+        for event in batch.of_customers:
+            moves.add(event)
+        rows = list(moves.rows.values())
+        if rows:
+            names = ("customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "position")
+            columns = {name: BigintArray([getattr(row, name) for row in rows]) for name in names}
+            transaction.execute(_QUERIES["balances_store"], columns)
+        lots = [(customer, month, points) for (customer, month), points in moves.lots.items() if points]
+        if lots:
+            transaction.execute(
+                _QUERIES["lots_store"],
+                {
+                    "customer": BigintArray([customer for customer, _, _ in lots]),
+                    "expiry_month": IntegerArray([month for _, month, _ in lots]),
+                    "points": BigintArray([points for _, _, points in lots]),
+                },
+            )
+
+
+def balances_read(
+    connection: Connection[Any],
+    day: int,
+    *,
+    customers: Sequence[int] | None = None,
+    after: int = 0,
+    limit: int = _LIMIT_DEFAULT,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[BalanceRow]:
+    """What customers have as of a day (since 1970-01-01): these, or up to `limit` with numbers above `after`.
+
+    By number. Raises ViewBehind.
+    """
+    view_wait(connection, BalancesView.name, min_position, timeout_seconds)
+    with connection.cursor(row_factory=class_row(BalanceRow)) as cursor:
+        return cursor.execute(
+            _QUERIES["balances_read"],
+            {
+                "customers": None if customers is None else list(customers),
+                "after": after,
+                "limit": limit if customers is None else len(customers),
+                "month": month_of(day),
+                "month_30": _month_ended(day + 30),
+                "month_90": _month_ended(day + 90),
+            },
+        ).fetchall()
+
+
+def balance_read(
+    connection: Connection[Any],
+    customer: int,
+    day: int,
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> BalanceRow:
+    """What one customer has as of a day; nothing, where it has no event yet. Raises ViewBehind."""
+    rows = balances_read(
+        connection, day, customers=[customer], min_position=min_position, timeout_seconds=timeout_seconds
+    )
+    return rows[0] if rows else BalanceRow(customer)
+
+
+def lots_read(connection: Connection[Any], customer: int) -> list[tuple[int | None, int]]:
+    """A customer's lots: (month at whose end it expires, or None, points), the next to expire first."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [(m, p) for m, p in cursor.execute(_QUERIES["lots_read"], {"customer": customer})]
+
+
+def _month_ended(day: int) -> int:
+    """The last month that has ended by the end of a day."""
+    return month_of(day + 1) - 1

@@ -1,0 +1,1 @@
+"""The SQL of the projections, one file per view."""

@@ -1,0 +1,112 @@
+"""What a view is: something that follows the log batch by batch, and what its readers may ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Protocol
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain.values import customer_number
+from ledger.log.codec import state_of
+from ledger.log.queries import queries_load
+from ledger.log.recorder import EventRow
+
+_QUERIES = queries_load("projections.sql", "follower.sql")
+_POLL_SECONDS: Final = 0.02
+WAIT_SECONDS_DEFAULT: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerEvent:
+    """An event in a customer's stream, decoded."""
+
+    position: int
+    customer: int
+    version: int
+    topic: str
+    state: dict[str, Any]
+
+
+class Batch:
+    """Consecutive events of the log, decoded once for all views that look at them."""
+
+    def __init__(self, events: Sequence[EventRow]) -> None:
+        """`events` has at least one event."""
+        self.events = events
+
+    @property
+    def position_last(self) -> int:
+        """The position of the last event."""
+        return self.events[-1][0]
+
+    @cached_property
+    def of_customers(self) -> list[CustomerEvent]:
+        """The events in customers' streams."""
+        return [
+            CustomerEvent(position, number, version, topic, state_of(topic, state))
+            for position, stream, version, topic, state in self.events
+            if (number := customer_number(stream))
+        ]
+
+
+class View(Protocol):
+    """Follows the log. `apply` is called with each next batch, in the transaction that also stores the
+    view's position.
+
+    What `apply` writes, it writes in `transaction` with unqualified names, so that a rebuild can send it to
+    other tables; it keeps nothing in memory from one call to the next. A view that cannot write there
+    (files) says its own position in `position_own` and is rebuilt by `rebuild_own`.
+    """
+
+    name: str
+    batch_events: int
+    """How many events at once, at most."""
+    pause_seconds: float
+    """How long to gather events between two batches when following."""
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        """Take in the next events. Whatever it raises stops this view, and no other."""
+        ...
+
+
+class ViewBehind(Exception):
+    """A view has not reached the position that a reader asked for."""
+
+
+def view_wait(
+    connection: Connection[Any],
+    name: str,
+    min_position: int,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> int:
+    """Wait until a view has reached a position, so that a caller sees its own write; returns where the view
+    stands.
+
+    Raises ViewBehind when the time is over, or at once where the view has failed or the log itself is not
+    so far.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(_QUERIES["view_status"], {"name": name}).fetchone()
+        assert row is not None
+        position, status, error, head = row
+        position = position or 0
+        if position >= min_position:
+            return position
+        place = f"The view {name} stands at position {position}, not yet at {min_position}"
+        if min_position > head:
+            raise ViewBehind(f"{place}, and the log itself ends at {head}; ask for a position that it has.")
+        if status == "failed":
+            raise ViewBehind(f"{place}, and it has failed: {error}. See `plumbline status`.")
+        if time.monotonic() >= deadline:
+            raise ViewBehind(
+                f"{place}, after {timeout_seconds:g} seconds; try again, or see `plumbline status`"
+                " whether it is followed."
+            )
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,21 @@
+"""demo: a seeded contractor's three years, from facts to a what-if."""
+
+from __future__ import annotations
+
+import typer
+
+from service.demo.story import demo_run
+from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, output_of
+from service.settings import Settings
+
+
+def demo(
+    actor: ActorOption = ACTOR_DEFAULT, json: JsonOption = False, language: LanguageOption = "en"
+) -> None:
+    """Show the whole on an invented contractor's three years, in a ledger of its own. 演示。"""
+    demo_run(Settings.from_environment(), output_of(json, language), actor)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command()(demo)

@@ -1,0 +1,205 @@
+"""customer, record, adjust, rebuild: single facts and changes by hand."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from ledger.domain.commands import (
+    Answer,
+    ChangeCustomer,
+    Command,
+    GiveConsent,
+    RecordFact,
+    RegisterCustomer,
+    Request,
+    WithdrawConsent,
+)
+from ledger.domain.errors import Refused
+from ledger.domain.values import points_text
+from projections import views
+from service.bootstrap import clock, ledger_open
+from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
+from service.settings import Settings
+
+SOURCE_MANUAL = "manual"
+
+customer_app = typer.Typer(help="Customers one by one. 单个客户。", no_args_is_help=True, rich_markup_mode=None)
+
+IndustryOption = Annotated[str | None, typer.Option("--industry", help="行业")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="地区")]
+TypeOption = Annotated[str | None, typer.Option("--customer-type", help="客户类型")]
+ScaleOption = Annotated[str | None, typer.Option("--scale", help="规模")]
+
+
+def _submit(command: Command, ledger: str, actor: str, key: str = "") -> Answer:
+    """Carry out one command; a refusal is raised."""
+    with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
+        handle.follow()
+        with handle.writing(actor) as writer:
+            [answer] = writer.submit([Request(command, actor, client=actor if key else "", key=key)])
+        if answer.status == "refused":
+            raise Refused(answer.code, answer.reason, answer.field)
+        handle.follow()
+        return answer
+
+
+def _print(out: Output, answer: Answer) -> None:
+    if out.json:
+        out.document({
+            "status": answer.status, "customer": answer.customer, "id": answer.id, "position": answer.position,
+            "points": points_text(answer.points),
+        })  # fmt: skip
+        return
+    words = {
+        "accepted": out.say("已记录", "recorded"),
+        "duplicate": out.say("已存在，未变", "already there, nothing changed"),
+        "corrected": out.say("已更正", "corrected"),
+    }
+    points = points_text(answer.points)
+    out.console.print(
+        out.say(
+            f"{answer.customer} {words[answer.status]}；积分 {points}；位置 {answer.position}。",
+            f"{answer.customer} {words[answer.status]}; {points} points; position {answer.position}.",
+        )
+    )
+
+
+def _traits(industry: str | None, region: str | None, customer_type: str | None, scale: str | None) -> dict[str, str]:
+    given = {"industry": industry, "region": region, "customer_type": customer_type, "scale": scale}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@customer_app.command("register")
+def customer_register(
+    reference: Annotated[str, typer.Argument(help="What the source calls the customer.")],
+    name: Annotated[str, typer.Option("--name", help="The customer's name. 名称")],
+    source: Annotated[str, typer.Option("--source", help="The source. 来源")] = SOURCE_MANUAL,
+    industry: IndustryOption = None,
+    region: RegionOption = None,
+    customer_type: TypeOption = None,
+    scale: ScaleOption = None,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Register a customer under a source's reference. 登记客户。"""
+    out = output_of(json, language)
+    traits = _traits(industry, region, customer_type, scale)
+    _print(out, _submit(RegisterCustomer(source, reference, name, traits), ledger, actor))
+
+
+@customer_app.command("change")
+def customer_change(
+    customer: str,
+    name: Annotated[str | None, typer.Option("--name", help="A new name. 名称")] = None,
+    industry: IndustryOption = None,
+    region: RegionOption = None,
+    customer_type: TypeOption = None,
+    scale: ScaleOption = None,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Change a customer's name or what rules weigh; an empty value clears it. 变更客户。"""
+    out = output_of(json, language)
+    traits = _traits(industry, region, customer_type, scale)
+    _print(out, _submit(ChangeCustomer(customer, name, traits), ledger, actor))
+
+
+@customer_app.command("consent")
+def customer_consent(
+    customer: str,
+    purpose: Annotated[str, typer.Argument(help="publication, messages …")],
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw it. 撤回")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Record that a customer agrees to a purpose, or no longer does. 记录授权。"""
+    out = output_of(json, language)
+    command = WithdrawConsent(customer, purpose) if withdraw else GiveConsent(customer, purpose)
+    _print(out, _submit(command, ledger, actor))
+
+
+def record(
+    fact_type: Annotated[str, typer.Argument(help="`plumbline fact-types list` shows them.")],
+    customer: Annotated[str, typer.Argument(help="A customer's id.")],
+    attributes: Annotated[list[str] | None, typer.Argument(help="name=value …")] = None,
+    id_: Annotated[str, typer.Option("--id", help="The source's id of the fact. 外部编号")] = "",
+    occurred: Annotated[str | None, typer.Option("--occurred", help="YYYY-MM-DD; today by default. 发生日")] = None,
+    source: Annotated[str, typer.Option("--source", help="The source. 来源")] = SOURCE_MANUAL,
+    revert: Annotated[bool, typer.Option("--revert", help="Go back to an earlier content of this fact.")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Record one fact; the same id again with other content corrects it. 记录事实。"""
+    out = output_of(json, language)
+    values: dict[str, object] = {}
+    for pair in attributes or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise Refused("USAGE", f"write attributes as name=value, not {pair}", "attributes")
+        values[name] = {"true": True, "false": False}.get(value, value)
+    command = RecordFact(
+        source, id_ or str(uuid.uuid4()), fact_type, customer, occurred or _today(), values, revert=revert
+    )
+    _print(out, _submit(command, ledger, actor))
+
+
+def adjust(
+    customer: str,
+    points: Annotated[str, typer.Argument(help="Points to give, or with a minus sign (after --) to take.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown in the history. 原因")],
+    id_: Annotated[str, typer.Option("--id", help="An id of yours, so that a repeat isn't a second one.")] = "",
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Adjust points by hand, with a reason. 人工调整。"""
+    out = output_of(json, language)
+    values: dict[str, object] = {"points": points, "reason": reason}
+    command = RecordFact(SOURCE_MANUAL, id_ or str(uuid.uuid4()), "manual_adjustment", customer, _today(), values)
+    _print(out, _submit(command, ledger, actor))
+
+
+def _today() -> str:
+    return clock().astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
+
+
+def rebuild(
+    view: Annotated[str, typer.Argument(help="customers, balances, tiers, history or columns")],
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Build a view anew from the log, beside the one that is read. 重建视图。"""
+    out = output_of(json, language)
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        names = [v.name for v in views(handle.columns_folder)]
+        if view not in names:
+            raise Refused("VIEW_UNKNOWN", f"views are {', '.join(names)}", "view")
+        with handle.follower() as follower, out.progress("重建", "rebuilding") as update:
+            position = follower.rebuild(view, progress=lambda name, done, of: update(done, of))
+    if json:
+        out.document({"view": view, "position": position})
+    else:
+        out.console.print(out.say(f"视图 {view} 已重建至位置 {position}。", f"{view} is rebuilt to position {position}."))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(customer_app, name="customer")
+    app.command()(record)
+    app.command()(adjust)
+    app.command()(rebuild)
