@@ -202,7 +202,8 @@ def _tiers(result: RunResult) -> NDArray[Any]:
 
 def _groups(book: Book, trait: int, accounts: Ints, balances: tuple[Ints, Ints]) -> list[GroupChange]:
     found: dict[str, list[int]] = {}
-    for i, number in enumerate(accounts.tolist()):
+    numbers: list[int] = accounts.tolist()
+    for i, number in enumerate(numbers):
         customer = book.customers[number - 1]
         sums = found.setdefault(customer.traits[trait], [0, 0, 0])
         sums[0] += 1
@@ -267,7 +268,8 @@ def _points_by_key(result: RunResult, number: int) -> dict[tuple[int, int, str],
     """(position, kind, rule id) → (points, row of the rule or -1)."""
     own = result.awards[(result.awards[:, 1] == number) & (result.awards[:, 2] <= at.KIND_EXPIRY)]
     found: dict[tuple[int, int, str], tuple[int, int]] = {}
-    for position, _, kind, rule, points, _, _ in own.tolist():
+    rows: list[list[int]] = own.tolist()
+    for position, _, kind, rule, points, _, _ in rows:
         name = result.program.rule_ids[rule][1] if rule >= 0 else ""
         before = found.get((position, kind, name), (0, rule))[0]
         found[(position, kind, name)] = (before + points, rule)

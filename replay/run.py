@@ -223,7 +223,7 @@ def run_digest(result: RunResult) -> str:
     then the final states; integers as little-endian int64. Never over file bytes."""
     rows, names = canonical_awards(result.program, result.awards)
     digest = hashlib.sha256(orjson.dumps({"format": "plumbline/run/1", **names}))
-    digest.update(np.ascontiguousarray(rows, "<i8"))
+    digest.update(np.ascontiguousarray(rows, "<i8").tobytes())
     states = canonical_states(result.program, result.accounts, result.records, names)
-    digest.update(np.ascontiguousarray(states, "<i8"))
+    digest.update(np.ascontiguousarray(states, "<i8").tobytes())
     return digest.hexdigest()

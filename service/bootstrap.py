@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
 from ledger.domain.errors import PlumblineError
@@ -136,5 +137,5 @@ def ledger_drop(settings: Settings, name: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         schema = SCHEMA_PREFIX + name
         if schema in ledger_schemas(url):
-            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(schema)))
+            connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))
     shutil.rmtree(settings.columns_folder(name), ignore_errors=True)

@@ -4,7 +4,7 @@ written."""
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any, cast, cast
 
 import yaml
 from yaml.composer import ComposerError
@@ -44,10 +44,11 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if tag.split(":")[-1] not in _PLAIN]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_resolve = cast(Any, _Loader).add_implicit_resolver
 # Of the plain words only true and false are booleans (not yes, no, on, off), and only 0 and decimal digits without a
 # leading zero are integers: "010" is text, as a person reads it.
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z"), list("-0123456789"))
+_resolve("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
+_resolve("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]{0,18})\Z"), list("-0123456789"))
 
 
 def yaml_parse(text: str, name: str) -> Any:

@@ -125,7 +125,7 @@ class BatchDecider:
             added[stream] = added.get(stream, self.state.book.version(stream)) + 1
             return added[stream]
 
-        writer = DecisionWriter(self.state.program, accounts, rows, NO_CLOSINGS, outcome, version_next)
+        writer = DecisionWriter(self.state.program, accounts, rows, outcome, version_next)
         final: dict[int, int] = {}
 
         def final_of(position: int) -> int:

@@ -97,7 +97,7 @@ def _month_close(
         added[stream] = added.get(stream, book.version(stream)) + 1
         return added[stream]
 
-    writer = DecisionWriter(state.program, accounts, rows, closings, outcome, version_next)
+    writer = DecisionWriter(state.program, accounts, rows, outcome, version_next)
     stamp = Stamp(events[-1].occurred_at, recorded_at, actor, position)
     now = book.in_force(last) or ""
     events += [writer.event(i, stamp, now, lambda p: p) for i in range(len(outcome.outs))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ledger.domain.events import (
     Event,
@@ -39,22 +40,21 @@ class DecisionWriter:
         program: Program,
         accounts: Ints,
         rows: Rows,
-        closings: Ints,
         outcome: Outcome,
         version_next: Callable[[str], int],
     ) -> None:
         self.program = program
-        self.accounts = accounts.tolist()
-        self.days = rows.days.tolist()
-        self.refers = rows.refers.tolist()
-        self.closings = closings.tolist()
+        self.accounts: list[int] = accounts.tolist()
+        self.days: list[int] = rows.days.tolist()
+        self.refers: list[int] = rows.refers.tolist()
         self.rule_sets = [a.rule_set for a in program.activations]
-        self.outs = outcome.outs.tolist()
-        self.details = outcome.details.tolist()
-        self.owners = outcome.owners.tolist()
+        self.outs: list[list[int]] = outcome.outs.tolist()
+        self.details: list[list[int]] = outcome.details.tolist()
+        self.owners: list[int] = outcome.owners.tolist()
         self.version_next = version_next
         self.moves: dict[int, list[list[int]]] = {}
-        for out, month, points in outcome.moves.tolist():
+        moves: list[list[int]] = outcome.moves.tolist()
+        for out, month, points in moves:
             self.moves.setdefault(out, []).append([month, points])
 
     def event(self, i: int, stamp: Stamp, rule_set_now: str, refers_to: Callable[[int], int]) -> Event:
@@ -63,7 +63,7 @@ class DecisionWriter:
         row, kind, rule, points, expiry_month = self.outs[i]
         detail = self.details[i]
         stream = customer_id(self.accounts[self.owners[i]])
-        common = {
+        common: dict[str, Any] = {
             "originator_id": stream,
             "originator_version": self.version_next(stream),
             "occurred_at": stamp.occurred_at,

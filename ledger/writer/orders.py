@@ -177,7 +177,8 @@ def _extends(old: FactType, new: FactType) -> None:
             if before.places != attribute.places or attribute.bounds[0] > low or attribute.bounds[1] < high:
                 raise refuse(name, "changes its decimals or narrows its bounds")
         if before.type == "enum" and attribute.type == "enum":
-            if list(attribute.values)[: len(before.values)] != list(before.values):
+            kept = list(attribute.values)[: len(before.values)]
+            if kept != list(before.values):
                 raise refuse(name, "removes or reorders values")
         if attribute.required and not before.required:
             raise refuse(name, "becomes required")

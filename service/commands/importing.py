@@ -137,13 +137,13 @@ def quarantine_retry(
     out = output_of(json, language)
     override: dict[int, dict[str, Any]] = {}
     if set_ is not None:
-        document = yaml_parse(set_.read_text("utf-8"), set_.name)
-        if not isinstance(document, dict) or not all(isinstance(v, dict) for v in document.values()):  # pyright: ignore[reportUnknownVariableType]
+        document: dict[Any, dict[Any, Any]] = yaml_parse(set_.read_text("utf-8"), set_.name)
+        if not isinstance(document, dict) or not all(isinstance(v, dict) for v in document.values()):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise Refused("DOCUMENT_INVALID", "is no document of the form {id: {header: cell}}", "set")
         try:
             override = {
                 int(k): {str(h): None if c is None else str(c) for h, c in v.items()}
-                for k, v in document.items()  # pyright: ignore[reportUnknownVariableType]
+                for k, v in document.items()
             }
         except ValueError:
             raise Refused("DOCUMENT_INVALID", "its keys are not ids of quarantined rows", "set") from None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from ledger.domain.book import Book
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_parse
+from ledger.log.columns.reader import Columns
 from ledger.writer.orders import rule_set_check
 from replay.report import comparison_print, customer_print, recorded_print
-from replay.what_if import Backtest, recorded_check, what_if
+from replay.what_if import Backtest, Progress, recorded_check, what_if
 from service.bootstrap import ledger_open
 from service.commands.rules import document_read
 from service.output import (
@@ -20,6 +22,7 @@ from service.output import (
     JsonOption,
     LanguageOption,
     LedgerOption,
+    Output,
     output_of,
 )
 from service.settings import Settings
@@ -52,21 +55,25 @@ def replay(
         columns = handle.columns()
         with out.progress("推演", "replaying") as update:
             if rules is None:
-                result, count, differences = recorded_check(columns, threads, update)
+                _recorded(out, columns, threads, update)
             else:
                 candidate = rule_set_check(document_read(rules), columns.book())
                 found = what_if(columns, candidate, threads, update, day_from=_day(from_))
-    if rules is None:
-        document: dict[str, Any] = {
+                _print(out, found, columns.book(), customer, limit)
+
+
+def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> None:
+    """Print whether the record is reproduced; exit code 1 where it isn't."""
+    result, count, differences = recorded_check(columns, threads, update)
+    if out.json:
+        out.document({
             "run_id": result.run_id, "digest": result.digest, "position": result.position, "facts": result.facts,
             "seconds": f"{result.seconds:.3f}", "differences": count, "first": [d.document() for d in differences],
-        }  # fmt: skip
-        if json:
-            out.document(document)
-        else:
-            recorded_print(out.console, out.language, result, count, differences)
-        raise typer.Exit(1 if count else 0)
-    _print(out, found, columns.book(), customer, limit)
+        })  # fmt: skip
+    else:
+        recorded_print(out.console, out.language, result, count, differences)
+    if count:
+        raise typer.Exit(1)
 
 
 def _day(text: str | None) -> int | None:
@@ -78,7 +85,7 @@ def _day(text: str | None) -> int | None:
         raise Refused("DATE_INVALID", f"--from {error}", "from") from None
 
 
-def _print(out: Any, found: Backtest, book: Any, customer: str | None, limit: int) -> None:
+def _print(out: Output, found: Backtest, book: Book, customer: str | None, limit: int) -> None:
     if customer is not None and not book.customer_find(customer):
         raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; see `plumbline customers`", "customer")
     changes = found.customer_changes(book, customer, out.language) if customer else None

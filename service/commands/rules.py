@@ -54,7 +54,7 @@ def show(
         handle.follow()
         book = handle.columns().book()
     if all_:
-        listed = [
+        listed: list[dict[str, Any]] = [
             {
                 "rule_set": e.rule_set, "title": e.document["title"], "proposed_by": e.proposed_by,
                 "approved_by": e.approved_by or None, "run": e.run, "sha256": e.sha256,

@@ -183,7 +183,7 @@ def test_the_chain_is_what_its_description_says() -> None:
     builder, parts = build(history, 4)
 
     assert builder.chain == parts[-1].chain == chain
-    assert CHAIN_START == bytes(32)
+    assert bytes(32) == CHAIN_START
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3, 4])
