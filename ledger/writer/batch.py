@@ -57,13 +57,15 @@ class BatchDecider:
         self.recorder = recorder
         self.stored = stored
         self.base = state.book.position
+        self.day_min: int | None = None
+        self.day_max = 0
         self.preparer = FactPreparer(
             state.book,
             recorded,
             known,
             self._fetch,
             RowExpander(state.book, state.vocabulary).rows,
-            state.span_ensure,
+            self._in_range,
             self.base + 1,
         )
 
@@ -78,15 +80,24 @@ class BatchDecider:
             )
         finally:
             self.preparer.rollback()
+            self.state.records_trim(len(self.state.book.customers))
         decided = self._write(items, accounts, ordered, outcome)
         decided.accounts, decided.records = accounts, records
         if len(rows):
             decided.month_max = month_of(int(rows.days.max()))
         return decided
 
+    def _in_range(self, day: int) -> bool:
+        """Whether the months open with this day are few enough, those of the batch's earlier facts among them."""
+        day_min = day if self.day_min is None else min(self.day_min, day)
+        if not self.state.span_ensure(day_min, max(day, self.day_max)):
+            return False
+        self.day_min, self.day_max = day_min, max(day, self.day_max)
+        return True
+
     def _items(self, requests: Sequence[Request]) -> list[Item]:
         items: list[Item] = []
-        first: dict[tuple[str, str], tuple[bytes, Item]] = {}
+        first: dict[tuple[str, str], tuple[bytes, int]] = {}
         for request in requests:
             pair = (request.client, request.key)
             if request.key and pair in self.stored:
@@ -98,7 +109,7 @@ class BatchDecider:
                 same = sha256 == request_sha256(request)
                 repeated = Item(request, None)
                 repeated.answer = (
-                    Answer("repeated", id=str(items.index(original)), hit=True)
+                    Answer("repeated", id=str(original), hit=True)
                     if same
                     else Answer(
                         "refused", code="IDEMPOTENCY_CONFLICT",
@@ -109,7 +120,7 @@ class BatchDecider:
                 continue
             item = self.preparer.prepare(request)
             if request.key:
-                first[pair] = (request_sha256(request), item)
+                first[pair] = (request_sha256(request), len(items))
             items.append(item)
         return items
 

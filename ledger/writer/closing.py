@@ -10,7 +10,7 @@ import numpy as np
 
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.commands import CloseDays
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import STREAM_CALENDAR, DayClosed, Event
 from ledger.domain.rows import columns_count
 from ledger.domain.values import (
@@ -25,6 +25,8 @@ from ledger.domain.values import (
 from ledger.rules.engine import Prior
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.state import LedgerState, rows_empty
+
+ATTEMPTS_MAX = 50
 
 
 def days_to_close(book: Book, through: int) -> range:
@@ -57,13 +59,19 @@ def days_close(
     zone = ZoneInfo(state.book.timezone)
     if through >= day_of(recorded.astimezone(zone).date()):
         raise Refused("DAY_NOT_OVER", "this day isn't over yet; only past days are closed", "through")
-    closed = 0
+    count = len(days_to_close(state.book, through))
+    failures = 0
     while days := days_to_close(state.book, through):
         last = min(through, month_last_day(month_of(days[0])))
         part = range(days[0], last + 1)
         if _month_close(state, part, recorded.astimezone(zone), actor, append):
-            closed += len(part)
-    return closed
+            failures = 0
+            continue
+        # The log had moved, or the connection was lost, perhaps after the commit: the days left tell.
+        failures += 1
+        if failures == ATTEMPTS_MAX:
+            raise PlumblineError("the days can't be closed: look at the database's log, then close again")
+    return count
 
 
 def _month_close(

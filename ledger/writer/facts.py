@@ -94,7 +94,7 @@ class FactPreparer:
         known: Mapping[UUID, list[FactEntry]],
         fetch: Callable[[int], tuple[int, dict[str, Any]]],
         expand: Callable[..., list[Row]],
-        in_range: Callable[[int, int], bool],
+        in_range: Callable[[int], bool],
         provisional_first: int,
     ) -> None:
         self.book = book
@@ -244,10 +244,6 @@ class FactPreparer:
                 "FACT_INVALID", "; ".join(f"{p.field} {p.reason}" for p in problems), problems[0].field
             )
         booked_day = self.book.booked_day(occurred_day)
-        if not self.in_range(booked_day, booked_day):
-            raise Refused(
-                "FACT_MONTHS_OPEN", "more months would be open at once than are kept; close earlier months first", "occurred"
-            )
         number = self._fact_customer(command, item, actor)
         for name, attribute in fact_type.attributes.items():
             if attribute.type == "customer" and attributes.get(name) == number:
@@ -265,6 +261,13 @@ class FactPreparer:
         previous = versions[-1] if versions else None
         if previous is not None and previous.state is None:
             previous.customer, previous.state = self.fetch(previous.position)
+        # Last of all: what the batch has open counts only facts that are not refused.
+        if not self.in_range(booked_day):
+            raise Refused(
+                "FACT_MONTHS_OPEN",
+                "more months would be open at once than are kept; close earlier months first",
+                "occurred",
+            )
         state: dict[str, Any] = {
             "fact_type": fact_type.id,
             "source": source,

@@ -5,7 +5,7 @@ Rebuilt at start from the columns and the tail of the log, so there is nothing e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ledger.domain.rows import Vocabulary
 from ledger.domain.values import customer_id, customer_number, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import ColumnsBuilder
-from ledger.log.recorder import LogRecorder
+from ledger.log.recorder import EventRow, LogRecorder
 from ledger.rules import layout as at
 from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
 from ledger.rules.document import RuleSet, rule_set_parse
@@ -56,6 +56,8 @@ class LedgerState:
         self.program = self._compile()
         self.records: Ints = records_new(self.program, 0)
         self._rule_rows: dict[tuple[str, str], int] = {}
+        self._recorded: Ints | None = None
+        """While catching up: what the recorded decisions come to, account by account."""
         self._index()
 
     @staticmethod
@@ -89,16 +91,8 @@ class LedgerState:
         run(self.program, batch, records, closings, detail=False)
         self.records = records
         decisions = columns.decisions(["account", "points"])
-        sums = np.zeros(count, np.int64)
-        np.add.at(sums, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
-        wrong = np.flatnonzero(sums != records[:, at.REC_BALANCE])
-        if len(wrong):
-            first = int(wrong[0])
-            raise StateDiffers(
-                f"{customer_id(first + 1)}: the rules come to {points_text(int(records[first, at.REC_BALANCE]))} points, "
-                f"the recorded decisions to {points_text(int(sums[first]))} ({len(wrong)} accounts differ); "
-                "run `plumbline replay --recorded` to see where"
-            )
+        self._recorded = np.zeros(count, np.int64)
+        np.add.at(self._recorded, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
 
     def _compile(self) -> Program:
         return program_compile(self._activations(), list(self.book.fact_types.values()), self.vocabulary, self.span)
@@ -148,9 +142,20 @@ class LedgerState:
             missing = records_new(self.program, count - len(self.records), closed_month)
             self.records = np.concatenate([self.records, missing])
 
+    def records_trim(self, count: int) -> None:
+        """Forget the records of customers of a draft that was taken back."""
+        if len(self.records) > count:
+            self.records = self.records[:count]
+
     def catch_up(self, recorder: LogRecorder) -> None:
-        """Fold what others appended since: inputs are decided again by the engine, decisions only read."""
-        fetch = _fetcher(recorder)
+        """Fold what others appended since: inputs are decided again by the engine, decisions only compared.
+
+        Raises StateDiffers where the engine comes to another balance than the recorded decisions; the state is of no
+        use then. An error of the database leaves it as of some earlier position, and catching up can go on.
+        """
+        # Compared only at the head: what was folded before may end between a fact and its decisions.
+        if self._recorded is None:
+            self._recorded = self.records[:, at.REC_BALANCE].copy()
         while events := recorder.select_range(self.book.position, CATCH_UP_EVENTS):
             closings_known = len(self.book.closings)
             closed_before = self.book.closed_month
@@ -160,7 +165,11 @@ class LedgerState:
                 (i for i, e in enumerate(events) if e[3] in ("RuleSetActivated", "FactTypeDeclared")), len(events)
             )
             part = events[:cut] if cut else events[:1]
-            segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, fetch)
+            # Whatever is read is read before anything moves, so that a lost connection leaves no half-moved state.
+            corrected = _corrected(part)
+            earlier = {position: _fact_read(recorder, position) for position in corrected}
+            prior = self._prior(corrected, recorder)
+            segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()
             rows = segment.inputs
@@ -174,8 +183,27 @@ class LedgerState:
             if len(rows) or len(closings):
                 batch = batch_of(rows, every)
                 records = self.records[batch.accounts - 1]
-                run(self.program, batch, records, closings, prior=self.prior_of(rows, recorder), detail=False)
+                run(self.program, batch, records, closings, prior=prior, detail=False)
                 self.records[batch.accounts - 1] = records
+            grown = np.zeros(len(self.records), np.int64)
+            grown[: len(self._recorded)] = self._recorded
+            decisions = segment.decisions_frame()
+            np.add.at(grown, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
+            self._recorded = grown
+        self._balances_check(self._recorded)
+        self._recorded = None
+
+    def _balances_check(self, recorded: Ints) -> None:
+        """Raises StateDiffers where a balance isn't what the recorded decisions come to."""
+        wrong = np.flatnonzero(recorded != self.records[: len(recorded), at.REC_BALANCE])
+        if len(wrong):
+            first = int(wrong[0])
+            raise StateDiffers(
+                f"{customer_id(first + 1)}: the rules come to"
+                f" {points_text(int(self.records[first, at.REC_BALANCE]))} points,"
+                f" the recorded decisions to {points_text(int(recorded[first]))} ({len(wrong)} accounts differ);"
+                " run `plumbline replay --recorded` to see where"
+            )
 
     def _span_for(self, rows: Rows, closings: Ints, closings_known: int) -> None:
         months = self.program.tables.month_of_day
@@ -205,9 +233,12 @@ class LedgerState:
         refers = set(rows.refers[rows.operations == at.OP_REVERSE].tolist()) - set(
             rows.positions[rows.operations == at.OP_FACT].tolist()
         )
+        return self._prior(sorted(refers), recorder)
+
+    def _prior(self, positions: Sequence[int], recorder: LogRecorder) -> Prior:
         awards: list[list[int]] = []
         moves: list[list[int]] = []
-        for position in sorted(refers):
+        for position in positions:
             self._prior_read(int(position), recorder, awards, moves)
         awards.sort(key=lambda a: (a[at.PRIOR_ACCOUNT], a[at.PRIOR_POSITION]))
         return Prior(
@@ -252,12 +283,15 @@ def closings_with_month(closings: Ints, months: Any) -> Ints:
     return np.column_stack([closings, months[closings[:, 1]]]) if len(closings) else np.zeros((0, 3), np.int64)
 
 
-def _fetcher(recorder: LogRecorder) -> Callable[[int], tuple[int, dict[str, Any]]]:
-    def fetch(position: int) -> tuple[int, dict[str, Any]]:
-        [(_, stream, _, topic, data)] = recorder.select_range(position - 1, 1)
-        return customer_number(stream), state_of(topic, data)
+def _corrected(events: Sequence[EventRow]) -> list[int]:
+    """The positions before these events of fact versions that they correct."""
+    found = {state_of(e[3], e[4])["corrects"] for e in events if e[3] == "FactRecorded"}
+    return sorted(p for p in found if 0 < p < events[0][0])
 
-    return fetch
+
+def _fact_read(recorder: LogRecorder, position: int) -> tuple[int, dict[str, Any]]:
+    [(_, stream, _, topic, data)] = recorder.select_range(position - 1, 1)
+    return customer_number(stream), state_of(topic, data)
 
 
 def rows_empty(columns: int) -> Rows:

@@ -10,13 +10,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import OperationalError, StoredEvent
+from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
 
 from ledger.domain.commands import (
     ActivateRuleSet,
@@ -35,21 +35,39 @@ from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry, PositionMoved
 from ledger.writer.answers import answer_again, answer_entry
 from ledger.writer.batch import BatchDecider, Decided
+from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
 from ledger.writer.facts import SMALL_COMMANDS, fact_key
 from ledger.writer.orders import OrderDecider
-from ledger.writer.state import LedgerState
+from ledger.writer.state import LedgerState, StateDiffers
 
 BATCH_REQUESTS_MAX = 5_000
 LOOK_UP_FROM = 64
 """Batches of so many facts look up beforehand which are known; smaller ones let the append find out."""
 ATTEMPTS_MAX = 50
+CONNECTION_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+"""After these nobody knows whether an append was committed."""
 
 
 class WriterStopped(PlumblineError):
     """The writer was stopped; what it hadn't answered was not recorded."""
 
     code = "WRITER_STOPPED"
+
+
+@dataclass(slots=True)
+class _Submission:
+    """Requests handed in together: those that can be decided, and the refusals of the others by their place."""
+
+    requests: list[Request]
+    refusals: dict[int, Answer]
+    future: Future[list[Answer]] = field(default_factory=Future[list[Answer]])
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """Give the caller the answers, each at its place."""
+        decided = iter(answers)
+        count = len(self.requests) + len(self.refusals)
+        self.future.set_result([self.refusals.get(i) or next(decided) for i in range(count)])
 
 
 class Writer:
@@ -69,7 +87,8 @@ class Writer:
         self.state = state
         self.clock = clock
         self.alive = alive
-        self._queue: deque[tuple[list[Request], Future[list[Answer]]]] = deque()
+        self._queue: deque[_Submission] = deque()
+        self._differs: StateDiffers | None = None
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="plumbline-writer", daemon=True)
@@ -81,13 +100,21 @@ class Writer:
 
     def submit_later(self, requests: Sequence[Request]) -> Future[list[Answer]]:
         """Queue requests; the future holds their answers once they are committed (or refused)."""
-        future: Future[list[Answer]] = Future()
+        refusals: dict[int, Answer] = {}
+        sound: list[Request] = []
+        for i, request in enumerate(requests):
+            refusal = request_refusal(request)
+            if refusal is None:
+                sound.append(request)
+            else:
+                refusals[i] = refusal
+        submission = _Submission(sound, refusals)
         with self._wake:
             if self._stopping:
                 raise WriterStopped("the writer is stopping; send it again to the next one")
-            self._queue.append((list(requests), future))
+            self._queue.append(submission)
             self._wake.notify()
-        return future
+        return submission.future
 
     def open_books(self, ledger: str, timezone: str, actor: str) -> None:
         """Write the first events of an empty ledger; does nothing where there are some."""
@@ -115,24 +142,43 @@ class Writer:
                     self._wake.wait()
                 if not self._queue:
                     return
-                drained: list[tuple[list[Request], Future[list[Answer]]]] = []
+                drained: list[_Submission] = []
                 count = 0
-                while self._queue and (not drained or count + len(self._queue[0][0]) <= BATCH_REQUESTS_MAX):
-                    drained.append(self._queue.popleft())
-                    count += len(drained[-1][0])
+                while self._queue and (
+                    not drained or count + len(self._queue[0].requests) <= BATCH_REQUESTS_MAX
+                ):
+                    submission = self._queue.popleft()
+                    # Who no longer waits for the answer has taken the request back.
+                    if submission.future.set_running_or_notify_cancel():
+                        drained.append(submission)
+                        count += len(submission.requests)
+            answers: list[Answer] = []
+            failure: BaseException | None = None
             try:
-                answers = self._process([r for requests, _ in drained for r in requests])
+                self._process([r for submission in drained for r in submission.requests], answers)
             except BaseException as error:
-                for _, future in drained:
-                    future.set_exception(error)
-                continue
+                failure = error
             at = 0
-            for requests, future in drained:
-                future.set_result(answers[at : at + len(requests)])
-                at += len(requests)
+            for submission in drained:
+                end = at + len(submission.requests)
+                # What was committed before the failure is answered all the same.
+                if failure is None or end <= len(answers):
+                    submission.answer(answers[at:end])
+                else:
+                    submission.future.set_exception(failure)
+                at = end
 
-    def _process(self, requests: list[Request]) -> list[Answer]:
-        answers: list[Answer] = []
+    def _process(self, requests: list[Request], answers: list[Answer]) -> None:
+        """Carry out requests in order; `answers` grows by what is committed, also where this raises."""
+        if self._differs is not None:
+            raise self._differs
+        try:
+            self._carry_out(requests, answers)
+        except StateDiffers as differs:
+            self._differs = differs
+            raise
+
+    def _carry_out(self, requests: list[Request], answers: list[Answer]) -> None:
         at = 0
         while at < len(requests):
             end = at
@@ -141,25 +187,28 @@ class Writer:
                     break
                 end += 1
             if end > at:
-                answers += self._small(requests[at:end])
+                self._small(requests[at:end], answers)
                 at = end
             else:
                 answers.append(self._order(requests[at]))
                 at += 1
-        return answers
 
-    def _small(self, requests: list[Request]) -> list[Answer]:
+    def _small(self, requests: list[Request], answers: list[Answer]) -> None:
         """A run of small commands, appended together. A failure nobody foresaw halves the run until the culprit
         stands alone."""
         try:
-            return self._small_once(requests)
-        except (PlumblineError, OperationalError, psycopg.OperationalError):
+            answers += self._small_once(requests)
+        except CONNECTION_LOST:
             raise
         except Exception as error:
+            if isinstance(error, PlumblineError) and not isinstance(error, Refused):
+                raise
             if len(requests) == 1:
-                return [Answer("refused", code="COMMAND_FAILED", reason=f"could not be carried out: {type(error).__name__}")]
+                answers.append(_refusal_of(error))
+                return
             half = len(requests) // 2
-            return self._small(requests[:half]) + self._small(requests[half:])
+            self._small(requests[:half], answers)
+            self._small(requests[half:], answers)
 
     def _small_once(self, requests: list[Request]) -> list[Answer]:
         known: dict[UUID, list[FactEntry]] = {}
@@ -207,7 +256,7 @@ class Writer:
             outcome = self.recorder.append(
                 stored, position_expected=book.position, answers=decided.entries, facts=decided.facts
             )
-        except (OperationalError, psycopg.OperationalError):
+        except CONNECTION_LOST:
             # The connection was lost, perhaps after COMMIT. Look again: entries and positions tell which.
             self.recorder.position_head()
             return PositionMoved(book.position)
@@ -232,7 +281,11 @@ class Writer:
             try:
                 events, answer = self._order_decide(request)
             except Refused as refusal:
-                return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
+                events, answer = [], _refusal_of(refusal)
+            except (PlumblineError, *CONNECTION_LOST):
+                raise
+            except Exception as error:
+                return _refusal_of(error)
             position = self.state.book.position + len(events)
             answer = replace(answer, position=position) if events else answer
             entries = [answer_entry(request, answer)] if request.key else []
@@ -276,7 +329,7 @@ class Writer:
             outcome = self.recorder.append(
                 [encode(e) for e in events], position_expected=self.state.book.position, answers=entries
             )
-        except (OperationalError, psycopg.OperationalError):
+        except CONNECTION_LOST:
             self.recorder.position_head()
             self.state.catch_up(self.recorder)
             return False
@@ -299,7 +352,7 @@ class Writer:
 
         try:
             outcome = self.recorder.append_chunks(chunks(), position_expected=self.state.book.position)
-        except (OperationalError, psycopg.OperationalError):
+        except CONNECTION_LOST:
             self.recorder.position_head()
             self.state.catch_up(self.recorder)
             return False
@@ -312,6 +365,13 @@ class Writer:
     def _alive(self) -> None:
         if not self.alive():
             raise WriterStopped("this writer's lease is gone; another writer has taken over")
+
+
+def _refusal_of(error: Exception) -> Answer:
+    if isinstance(error, Refused):
+        return Answer("refused", code=error.code, reason=error.reason, field=error.field)
+    reason = f"could not be carried out: {type(error).__name__}"
+    return Answer("refused", code="COMMAND_FAILED", reason=reason, field="command")
 
 
 def _is_text(raw: object) -> bool:

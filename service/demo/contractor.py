@@ -60,10 +60,13 @@ class Scale:
 
 
 SCALES: Final = (
-    Scale("small", 50, 3, 8, 4),
+    Scale("small", 50, 3, 4, 4),
     Scale("medium", 35, 5, 120, 4),
     Scale("large", 15, 6, 600, 5),
 )
+LATE_HABIT_PERMILLE: Final = 700
+"""So often do those pay late who make a habit of it."""
+
 _CUSTOMER_TYPES: Final = ("developer", "public_owner", "general_contractor", "industrial_owner")
 
 
@@ -217,7 +220,7 @@ class _Contractor:
                     scale=scale,
                     joined=joined,
                     quiet_from=quiet_from,
-                    late_permille=random.choice((0, 20, 50, 50, 80, 120, 200, 550)),
+                    late_permille=random.choice((0, 20, 50, 50, 80, 120, 200, LATE_HABIT_PERMILLE)),
                     diligence=random.randrange(2, 12),
                 )
             )
@@ -297,8 +300,10 @@ class _Contractor:
             due = day + (done - day) * part // parts + 30
             paid = due - random.randrange(0, 12)
             if self._chance(firm.late_permille):
-                # Most a little, some for months.
-                paid = due + min(random.randrange(1, 140), random.randrange(1, 140))
+                # Most a little; who makes a habit of it, often for months.
+                paid = due + random.randrange(1, 190)
+                if firm.late_permille < LATE_HABIT_PERMILLE:
+                    paid = min(paid, due + random.randrange(1, 140))
             share = fen * part // parts - fen * (part - 1) // parts
             disputed = {"disputed": "true"} if self._chance(12) else {}
             self._add(

@@ -19,6 +19,7 @@ from replay.what_if import Backtest
 from service.demo.figures import Quarter, Standing
 from service.demo.next_steps import NextStep
 from service.demo.pictures import Bar, bars, blocks, console_of, heading, plain_table
+from service.demo.words import TITLES
 from service.output import Output
 
 _TIER_STYLES: Final = ("dark_orange3", "grey70", "gold3", "deep_sky_blue1")
@@ -41,15 +42,15 @@ class Pages:
         self._say = out.say
         self._console = console_of()
 
-    def title(self, first: date, last: date) -> None:
+    def title(self, first: date, last: date, firms: int) -> None:
         """What is about to happen."""
         if self._out.json:
             return
         self._console.rule("[bold]Plumbline[/bold]", style="dim")
         self._console.print(
             self._say(
-                f"一家虚构承包商的三年：{first} 至 {last}，三百家客户，名称均为虚构。",
-                f"Three years of an invented contractor, {first} to {last}: 300 customers, every name made up.",
+                f"一家虚构承包商的三年：{first} 至 {last}，{firms} 家客户，名称均为虚构。",
+                f"Three years of an invented contractor, {first} to {last}: {firms} customers, every name made up.",
             )
         )
 
@@ -94,7 +95,15 @@ class Pages:
             self._say("地区", "region"), self._say("积分", "points"), self._say("等级", "tier"),
         ]  # fmt: skip
         rows = [
-            [str(i), s.customer, s.name, s.industry, s.region, _points(s.points), self._tier(s.tier)]
+            [
+                str(i),
+                s.customer,
+                s.name,
+                self._title(s.industry),
+                self._title(s.region),
+                _points(s.points),
+                self._tier(s.tier),
+            ]
             for i, s in enumerate(places, 1)
         ]
         self._console.print(plain_table(headers, rows, right=(0, 5)))
@@ -157,7 +166,7 @@ class Pages:
         heading(self._console, self._say(zh, en))
         recorded_print(self._console, self._out.language, run, count, differences)
 
-    def end(self, steps: Sequence[NextStep], seconds: Mapping[str, float], total: float, note: str) -> None:
+    def end(self, steps: Sequence[NextStep], seconds: Mapping[str, float], total: float) -> None:
         """How long it took, and where to go on."""
         heading(self._console, self._say("用时", "Time"))
         shares = " · ".join(f"{self._say(*_STEPS[name])} {s:.1f}" for name, s in seconds.items())
@@ -167,9 +176,9 @@ class Pages:
             self._console.print(Text("# " + self._say(step.zh, step.en), style="dim"))
             # Not folded: a line break in the middle of a command could not be copied.
             self._console.print(Text("  " + step.command), soft_wrap=True)
-        if note:
-            self._console.print()
-            self._console.print(Text(note))
+
+    def _title(self, trait: str) -> str:
+        return self._say(*TITLES[trait])
 
     def _tier(self, tier: str) -> Text:
         return Text(_tier_titles(self._out.language).get(tier, tier))

@@ -30,7 +30,7 @@ from service.demo.figures import closed_through, quarters, standings
 from service.demo.next_steps import next_steps
 from service.demo.pages import Pages
 from service.demo.what_if import what_if_document, what_if_write
-from service.output import Language, Output
+from service.output import Output
 from service.settings import DATABASE_URL_VARIABLE, Settings
 
 LEDGER: Final = "demo"
@@ -85,17 +85,18 @@ class Recorded:
 
 def demo_run(
     settings: Settings,
-    *,
+    out: Output,
     actor: str,
-    json: bool = False,
-    language: Language = "zh",
-    home_note: str = "",
+    *,
     yes: bool = False,
     seed: int = SEED,
     last_day: date | None = None,
+    firms: int = 300,
+    facts: int = 104_000,
+    years: int = YEARS,
 ) -> None:
-    """Tell the whole story on standard output. `last_day` is yesterday where none is given; `home_note` is a
-    sentence printed at the end.
+    """Tell the whole story on standard output. `last_day` is yesterday where none is given; `yes` allows an
+    external database; `firms`, at least `facts` and `years` say how much is invented.
 
     Raises DemoRefused where the database is external and `yes` is not said, DemoBroken where the books don't take
     the facts or replay differs from the record.
@@ -105,25 +106,25 @@ def demo_run(
             f"{DATABASE_URL_VARIABLE} names a database of yours, and the demo drops and makes anew the ledger"
             f" '{LEDGER}' in it: say --yes if that is what you want, or unset the variable for the embedded one"
         )
-    out = Output(json, language)
     pages = Pages(out)
     clocked = Clocked()
     last = last_day or (clock().astimezone(ZoneInfo(TIMEZONE_DEFAULT)).date() - timedelta(days=1))
     folder = settings.home / LEDGER
-    pages.title(first_day_of(last, YEARS), last)
+    pages.title(first_day_of(last, years), last, firms)
 
     with clocked.step("books"):
         ledger_drop(settings, LEDGER)
     with clocked.step("generate"):
         shutil.rmtree(folder, ignore_errors=True)
         counts: dict[str, int] = {}
-        months = list(months_write(_counted(contractor_facts(seed, last, years=YEARS), counts), folder))
-    facts = sum(counts.values())
-    pages.generated(facts, len(months), folder, clocked.seconds["generate"])
+        rows = contractor_facts(seed, last, firms=firms, facts=facts, years=years)
+        months = list(months_write(_counted(rows, counts), folder))
+    invented = sum(counts.values())
+    pages.generated(invented, len(months), folder, clocked.seconds["generate"])
 
     with ledger_open(settings, LEDGER, actor, create=True) as handle:
         with clocked.step("import_and_close"), handle.writing(actor) as writer:
-            recorded = _record(handle, writer, months, facts, last, actor, out)
+            recorded = _record(handle, writer, months, invented, last, actor, out)
         pages.recorded(recorded.facts, recorded.position, clocked.seconds["import_and_close"])
         with clocked.step("views"), out.progress("更新视图", "bringing views up to date") as update:
             handle.follow(update)
@@ -142,10 +143,10 @@ def demo_run(
             run, count, differences = recorded_check(columns, _THREADS, lambda done, of: None)
 
     changes = found.comparison.customers
-    steps = next_steps(settings, LEDGER, language, candidate, months[len(months) // 2], places, changes)
-    if json:
+    steps = next_steps(settings, LEDGER, out.language, candidate, months[len(months) // 2], places, changes)
+    if out.json:
         out.document({
-            "ledger": LEDGER, "seed": seed, "first_day": first_day_of(last, YEARS).isoformat(),
+            "ledger": LEDGER, "seed": seed, "first_day": first_day_of(last, years).isoformat(),
             "last_day": last.isoformat(), "closed_through": closed_through(book), "customers": len(book.customers),
             "facts": recorded.facts, "facts_by_type": counts, "position": recorded.position,
             "leaderboard": [s.document() for s in places[:10]], "tiers": found.comparison.recorded.tiers,
@@ -160,7 +161,7 @@ def demo_run(
         pages.quarters(by_quarter)
         pages.what_if(found, book)
         pages.proof(run, count, differences)
-        pages.end(steps, clocked.seconds, clocked.total, home_note)
+        pages.end(steps, clocked.seconds, clocked.total)
     if count:
         raise DemoBroken(
             f"replay under the recorded rules differs from the record in {count} decisions; please report this"

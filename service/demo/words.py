@@ -45,6 +45,24 @@ PROJECTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What is built, by industry."""
 
+TITLES: Final[dict[str, tuple[str, str]]] = {
+    "building": ("房建", "building"),
+    "municipal": ("市政", "municipal"),
+    "transport": ("交通", "transport"),
+    "water": ("水利", "water"),
+    "railway": ("铁路", "railway"),
+    "energy": ("电力", "energy"),
+    "hubei": ("湖北", "Hubei"),
+    "hunan": ("湖南", "Hunan"),
+    "jiangsu": ("江苏", "Jiangsu"),
+    "zhejiang": ("浙江", "Zhejiang"),
+    "guangdong": ("广东", "Guangdong"),
+    "sichuan": ("四川", "Sichuan"),
+    "shandong": ("山东", "Shandong"),
+    "shaanxi": ("陕西", "Shaanxi"),
+}
+"""What industries and regions are called, zh and en."""
+
 WORK_TYPES: Final[dict[str, str]] = {
     "building": "房建工程",
     "municipal": "市政工程",

@@ -1,0 +1,84 @@
+"""The demonstration, small: it fills books of its own through the usual doors, and replay finds what is on record."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from datetime import date
+from pathlib import Path
+
+import orjson
+import pytest
+
+from connectors.files.importing import import_file
+from connectors.files.mapping_loading import mapping_load
+from service.bootstrap import clock, ledger_names, ledger_open
+from service.demo.story import DemoRefused, demo_run
+from service.output import Output
+from service.settings import Settings
+
+SMALL = {"firms": 12, "facts": 1_500, "years": 1}
+LAST = date(2026, 6, 20)
+
+
+def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
+    settings: Settings, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with ledger_open(settings, "demo_neighbour", "tester", create=True) as handle:
+        neighbour = handle.recorder.position_head()
+    for _ in range(2):  # the second run finds the books of the first and makes them anew
+        demo_run(settings, Output(True, "en"), "tester", last_day=LAST, **SMALL)
+        told = orjson.loads(capfdbinary.readouterr().out)
+        assert told["customers"] == 12
+        assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_500
+        assert told["closed_through"] == "2026-05-30"
+        assert told["recorded"]["differences"] == 0
+        assert len(told["leaderboard"]) == 10
+        assert told["what_if"]["customers_changed"] > 0
+    assert {"demo", "demo_neighbour"} <= set(ledger_names(settings))
+
+    with ledger_open(settings, "demo", "tester") as handle:
+        assert handle.recorder.position_head() == told["position"]
+        month = settings.home / "demo" / "2026-01.csv"
+        with handle.writing("tester") as writer:
+            again = import_file(
+                writer.submit,
+                mapping_load("facts"),
+                writer.state.book.fact_types.get,
+                month,
+                actor="tester",
+                recorded_at=clock(),
+            )
+        assert again.read == again.duplicates > 0
+        assert handle.recorder.position_head() == told["position"]
+    with ledger_open(settings, "demo_neighbour", "tester") as handle:
+        assert handle.recorder.position_head() == neighbour
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "积分榜"), ("en", "Leaderboard")])
+def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plumbline", "demo"])
+    output = Output(False, "zh" if language == "zh" else "en")
+    demo_run(settings, output, "tester", last_day=LAST, **SMALL)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(words) for line in lines)
+    commands = [line.strip() for line in lines if " plumbline " in line]
+    assert len(commands) == 6
+    told = [line for line in lines if line.strip() not in commands and str(settings.home) not in line]
+    assert all(sum(2 if ord(c) > 0x2E80 else 1 for c in line) <= 100 for line in told)
+    files = re.findall(r"\S+\.(?:yaml|csv)\b", "\n".join(commands))
+    assert len(files) == 2
+    assert all(Path(shlex.split(name)[0]).is_file() for name in files)
+
+
+def test_an_external_database_is_left_alone_unless_one_says_so(database_url: str, tmp_path: Path) -> None:
+    external = Settings(home=tmp_path, database_url=database_url)
+    with pytest.raises(DemoRefused, match="PLUMBLINE_DATABASE_URL"):
+        demo_run(external, Output(True, "en"), "tester", last_day=LAST, **SMALL)
