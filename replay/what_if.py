@@ -33,7 +33,7 @@ class Backtest:
             "digest": self.candidate.digest,
             "position": self.candidate.position,
             "facts": self.candidate.facts,
-            "seconds": f"{self.candidate.seconds:.3f}",
+            "seconds": round(self.candidate.seconds, 3),
             **self.comparison.document(limit),
         }
 

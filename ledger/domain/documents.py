@@ -4,7 +4,7 @@ written."""
 from __future__ import annotations
 
 import re
-from typing import Any, cast, cast
+from typing import Any, cast
 
 import yaml
 from yaml.composer import ComposerError

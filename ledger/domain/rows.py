@@ -20,7 +20,7 @@ NULL: Final = -(2**63)
 nothing."""
 
 NULL_TRAIT: Final = -1
-"""The code of a trait nobody knows. It differs from every value: `not_equals` holds, `equals` does not."""
+"""The code of a trait nobody knows. Every comparison with it fails, `not_equals` too, as with NULL."""
 
 # Operations: what a row asks of the account it stands at.
 OP_FACT: Final = 0

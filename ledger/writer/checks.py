@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ledger.domain.commands import (
     ActivateRuleSet,
@@ -115,7 +115,7 @@ def _fact(command: RecordFact) -> None:
 def _attributes(raw: object) -> None:
     if not isinstance(raw, dict):
         raise Refused("FACT_INVALID", "attributes are no mapping of names to values", "attributes")
-    attributes: dict[Any, Any] = raw
+    attributes = cast(dict[Any, Any], raw)
     if len(attributes) > ATTRIBUTES_MAX:
         raise Refused("FACT_INVALID", f"attributes are more than {ATTRIBUTES_MAX}", "attributes")
     for name, value in attributes.items():
@@ -140,7 +140,7 @@ def _attributes(raw: object) -> None:
 def _traits(raw: object) -> None:
     if not isinstance(raw, dict):
         raise Refused("TRAIT_INVALID", "traits are no mapping of names to text", "traits")
-    traits: dict[Any, Any] = raw
+    traits = cast(dict[Any, Any], raw)
     for name, value in traits.items():
         _text(name, "traits", "TRAIT_INVALID", 64)
         if value is not None:
@@ -151,7 +151,7 @@ def _document_of(command: DeclareFactType | ProposeRuleSet) -> None:
     document: object = command.document
     if not isinstance(document, dict):
         raise Refused("DOCUMENT_INVALID", "document is no mapping", "document")
-    _document(document)
+    _document(cast(dict[Any, Any], document))
 
 
 def _document(document: Mapping[Any, Any]) -> None:
@@ -164,14 +164,12 @@ def _document(document: Mapping[Any, Any]) -> None:
         if depth > DOCUMENT_DEPTH_MAX or count > DOCUMENT_VALUES_MAX:
             raise Refused("DOCUMENT_INVALID", "document is too deep or too large", "document")
         if isinstance(value, dict):
-            inner: dict[Any, Any] = value
-            for name, part in inner.items():
+            for name, part in cast(dict[Any, Any], value).items():
                 if not isinstance(name, str) or not name.isprintable():
                     raise Refused("DOCUMENT_INVALID", f"{place} has a name that is no plain text", place)
                 waiting.append((name[:64], part, depth + 1))
         elif isinstance(value, list):
-            parts: list[Any] = value
-            waiting += [(place, part, depth + 1) for part in parts]
+            waiting += [(place, part, depth + 1) for part in cast(list[Any], value)]
         elif isinstance(value, str):
             _text(value, place, "DOCUMENT_INVALID")
         elif isinstance(value, int):

@@ -68,7 +68,7 @@ def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> 
     if out.json:
         out.document({
             "run_id": result.run_id, "digest": result.digest, "position": result.position, "facts": result.facts,
-            "seconds": f"{result.seconds:.3f}", "differences": count, "first": [d.document() for d in differences],
+            "seconds": round(result.seconds, 3), "differences": count, "first": [d.document() for d in differences],
         })  # fmt: skip
     else:
         recorded_print(out.console, out.language, result, count, differences)

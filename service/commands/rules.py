@@ -87,8 +87,8 @@ def show(
 
 
 @rules_app.command("schema")
-def schema_print() -> None:
-    """Print the JSON Schema of rule documents. 规则文件的 JSON Schema。"""
+def schema_print(json: JsonOption = False) -> None:
+    """Print the JSON Schema of rule documents; it is JSON with and without --json. 规则文件的 JSON Schema。"""
     Output(True, "en").document(schema())
 
 

@@ -1,4 +1,4 @@
-"""The demonstration, small: it fills books of its own through the usual doors, and replay finds what is on record."""
+"""The demonstration, small: books of its own, filled through the usual doors, and replay finds the record."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from service.demo.story import DemoRefused, demo_run
 from service.output import Output
 from service.settings import Settings
 
-SMALL = {"firms": 12, "facts": 1_500, "years": 1}
 LAST = date(2026, 6, 20)
+
+
+def demo_small(settings: Settings, out: Output) -> None:
+    demo_run(settings, out, "tester", last_day=LAST, firms=12, facts=1_500, years=1)
 
 
 def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
@@ -28,7 +31,7 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
     with ledger_open(settings, "demo_neighbour", "tester", create=True) as handle:
         neighbour = handle.recorder.position_head()
     for _ in range(2):  # the second run finds the books of the first and makes them anew
-        demo_run(settings, Output(True, "en"), "tester", last_day=LAST, **SMALL)
+        demo_small(settings, Output(True, "en"))
         told = orjson.loads(capfdbinary.readouterr().out)
         assert told["customers"] == 12
         assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_500
@@ -66,7 +69,7 @@ def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["plumbline", "demo"])
     output = Output(False, "zh" if language == "zh" else "en")
-    demo_run(settings, output, "tester", last_day=LAST, **SMALL)
+    demo_small(settings, output)
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(words) for line in lines)
     commands = [line.strip() for line in lines if " plumbline " in line]
@@ -81,4 +84,4 @@ def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
 def test_an_external_database_is_left_alone_unless_one_says_so(database_url: str, tmp_path: Path) -> None:
     external = Settings(home=tmp_path, database_url=database_url)
     with pytest.raises(DemoRefused, match="PLUMBLINE_DATABASE_URL"):
-        demo_run(external, Output(True, "en"), "tester", last_day=LAST, **SMALL)
+        demo_small(external, Output(True, "en"))

@@ -90,9 +90,7 @@ def rule_sets(draw: st.DrawFn, plain: bool = False) -> dict[str, Any]:
     return rule_set(*rules, **more)
 
 
-def _scenery(
-    draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStrategy[dict[str, Any]]]
-) -> None:
+def _scenery(draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStrategy[dict[str, Any]]]) -> None:
     """Measures, a ladder, tags and a credit grade, and the comparisons they make possible."""
     if draw(st.booleans()):
         window = draw(st.sampled_from(WINDOWS))

@@ -140,9 +140,7 @@ class Play:
         self.activations.append(Activation(name, _parsed(rules), day_parse(since), self.position))
         return self.position
 
-    def fact(
-        self, occurred: str, fact: str = "visit", account: int = 1, referrer: int = 0, **attributes: Any
-    ) -> int:
+    def fact(self, occurred: str, fact: str = "visit", account: int = 1, referrer: int = 0, **attributes: Any) -> int:
         """Record a fact; its position. It is booked on the first open day where its month is closed."""
         self.position += 1
         content = {
@@ -158,9 +156,7 @@ class Play:
         content = {**old.content, **{k: v for k, v in change.items() if k in old.content}}
         more = {k: v for k, v in change.items() if k not in old.content}
         content["attributes"] = {**content["attributes"], **more}
-        back = [
-            (self.position, r[1], at.OP_REVERSE, r[3], r[4], r[5], position, r[7], r[8]) for r in old.rows
-        ]
+        back = [(self.position, r[1], at.OP_REVERSE, r[3], r[4], r[5], position, r[7], r[8]) for r in old.rows]
         self._add(content, back)
         return self.position
 
@@ -310,9 +306,7 @@ class Result:
     def of(self, position: int | str, account: int = 1) -> list[tuple[str, int]]:
         """What came of one position (or the close of one day): kind or rule, and points."""
         return [
-            (o["rule"] or o["kind"], o["points"])
-            for o in self.outs
-            if o["at"] == position and o["account"] == account
+            (o["rule"] or o["kind"], o["points"]) for o in self.outs if o["at"] == position and o["account"] == account
         ]
 
     def detail(self, position: int, account: int = 1) -> list[int]:

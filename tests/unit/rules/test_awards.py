@@ -65,9 +65,7 @@ def test_a_band_begins_at_its_edge_and_below_the_first_is_nothing(score: str, po
 @pytest.mark.parametrize(
     ("due", "paid", "points"), [("2024-03-01", "2024-03-04", [-300]), ("2024-03-04", "2024-03-01", [])]
 )
-def test_a_derived_number_of_days_is_weighed_and_never_negative(
-    due: str, paid: str, points: list[int]
-) -> None:
+def test_a_derived_number_of_days_is_weighed_and_never_negative(due: str, paid: str, points: list[int]) -> None:
     award = {"per_unit": {"attribute": "late", "unit": 1, "points": -1}}  # 3 days × -1.00
     assert awards(rule_set(rule(fact="deal", award=award)), "deal", due_on=due, paid_on=paid) == points
 
@@ -114,9 +112,7 @@ def test_weight_and_tier_factor_are_multiplied_and_rounded_once_towards_zero() -
 
 def test_the_rounding_comes_before_the_limit() -> None:
     weights = [{"when": {"attribute": "score", "at_least": 0}, "percent": "33.33"}]
-    document = rule_set(
-        rule(award={"points": "9.99"}, weights=weights, limits=[{"window": "day", "points": "3.31"}])
-    )
+    document = rule_set(rule(award={"points": "9.99"}, weights=weights, limits=[{"window": "day", "points": "3.31"}]))
     play = Play(document)
     position = play.fact("2024-03-10", score=1)
     result = play.run()
@@ -131,9 +127,7 @@ def test_penalties_are_not_weighed_unless_the_rule_says_so() -> None:
     weights = [{"when": {"attribute": "score", "at_least": 0}, "percent": 150}]
     ladder = {"window": "year", "levels": [level("base", 0, 120)]}
     more: dict[str, Any] = {"weights": weights, "tier_factor": True, "award": {"points": -10}}
-    document = rule_set(
-        rule("plain", **more), rule("weighed", factors_on_penalties=True, **more), tiers=ladder
-    )
+    document = rule_set(rule("plain", **more), rule("weighed", factors_on_penalties=True, **more), tiers=ladder)
     # -10.00, then -10.00 × 150 % × 120 %
     assert awards(document, score=1) == [-1000, -1800]
 

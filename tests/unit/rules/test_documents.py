@@ -44,7 +44,7 @@ WRONG_FORM: list[tuple[dict[str, Any], str, str]] = [
     (rule_set(rule(weights=[{"when": {"tag": "t"}, "percent": -1}])), "rules.0.weights.0.percent", "below zero"),
     (rule_set(rule(weights=[{"when": {"tag": "t"}, "percent": 0.5}])), "rules.0.weights.0.percent", "is not a number"),
     (rule_set(rule(extra=1)), "rules.0.extra", "not permitted"),
-    (rule_set(rule(fact=None)), "rules.0.fact", "valid string"),
+    (rule_set({**rule(), "fact": None}), "rules.0.fact", "valid string"),
     (rule_set(rule("Big")), "rules.0.id", "pattern"),
     (rule_set(rule(nth={"n": 1, "window": "month"})), "rules.0.nth.n", "greater than or equal to 2"),
     (rule_set(rule(nth={"n": 3, "window": "week"})), "rules.0.nth.window", "'lifetime'"),
@@ -113,7 +113,9 @@ WRONG_SENSE: list[tuple[dict[str, Any], str, str]] = [
     (rule_set(rule(fact="deal", award={"per_unit": {**PER_UNIT, "unit": 0}})), "rules.r.award", "above zero"),
     (rule_set(rule(fact="deal", award={"per_unit": {**PER_UNIT, "attribute": "kind"}})), "rules.r.award", "no number"),
     (
-        rule_set(rule(award={"bands": {"attribute": "score", "steps": [{"from": 2, "points": 1}, {"from": 2, "points": 2}]}})),
+        rule_set(
+            rule(award={"bands": {"attribute": "score", "steps": [{"from": 2, "points": 1}, {"from": 2, "points": 2}]}})
+        ),
         "rules.r.award",
         "bands must rise",
     ),
@@ -253,7 +255,11 @@ def test_a_document_read_back_is_the_same() -> None:
 def test_the_published_schema_takes_the_standard_rules_and_refuses_what_the_parser_refuses() -> None:
     validator = Draft202012Validator(schema())
     assert validator.is_valid(rules_standard())
-    for wrong in ({**rules_standard(), "extra": 1}, rule_set(rule(nth={"n": 1, "window": "month"})), rule_set(rule("Big"))):
+    for wrong in (
+        {**rules_standard(), "extra": 1},
+        rule_set(rule(nth={"n": 1, "window": "month"})),
+        rule_set(rule("Big")),
+    ):
         assert not validator.is_valid(wrong)
 
 

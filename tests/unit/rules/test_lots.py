@@ -210,9 +210,7 @@ def test_a_correction_gives_back_the_counts_of_a_window_that_is_open() -> None:
 
 
 def test_a_correction_gives_nothing_back_to_a_window_that_is_closed() -> None:
-    play = Play(
-        rule_set(rule(award=FREE, limits=[{"window": "month", "times": 1}, {"window": "year", "times": 2}]))
-    )
+    play = Play(rule_set(rule(award=FREE, limits=[{"window": "month", "times": 1}, {"window": "year", "times": 2}])))
     old = play.fact("2024-01-01", score=6)
     play.close("2024-01")
     play.correct(old, score=7)  # booked on 1 February; the year, still open, gets its one back
@@ -574,3 +572,20 @@ def test_after_a_correction_an_account_stands_where_the_rules_of_today_put_it() 
     play.correct(moved, account=2)
     state = both_ways(play).state(1)
     assert (state["tier"], state["tags"]) == ("two", ["present"])
+
+
+def test_a_correction_of_a_closed_month_brings_no_tag_of_that_month_back() -> None:
+    document = rule_set(
+        rule(award=FREE),
+        measures=[{"id": "gripes", "fact": "gripe", "window": "month"}],
+        tags=[tag("angry", {"measure": "gripes", "at_least": 2})],
+    )
+    play = Play(document)
+    moved = play.fact("2024-01-01", score=1)
+    play.fact("2024-01-02", "gripe")
+    play.fact("2024-01-03", "gripe")
+    play.close("2024-01")
+    assert both_ways(play).state()["tags"] == ["angry"]
+    play.fact("2024-02-01", score=1)
+    play.correct(moved, account=2)
+    assert both_ways(play).state(1)["tags"] == []
