@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ledger.domain.book import Book
 from ledger.domain.values import money_text, points_text
@@ -32,7 +33,7 @@ def _signed(points: int) -> str:
 
 
 def _table(title: str, headers: Sequence[str], left: int = 1) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(title=Text(title, no_wrap=True, overflow="ignore"), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for i, header in enumerate(headers):
         table.add_column(header, justify="left" if i < left else "right", overflow="fold")
     return table

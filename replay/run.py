@@ -22,6 +22,7 @@ from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, program_compile
 from ledger.rules.engine import batch_of, records_new, run, span_months
+from ledger.rules.kernel.room import points_sum
 from replay.scenario import Scenario
 
 Ints = NDArray[np.int64]
@@ -96,10 +97,8 @@ def part_run(
     outcome = run(program, batch, records, closings, detail=keep)
     outs = outcome.outs
     sums = np.zeros((len(batch.accounts), at.KIND_EXPIRY + 1), np.int64)
+    points_sum(outs, outcome.owners, sums)
     kinds = outs[:, at.OUT_KIND]
-    pointed = kinds <= at.KIND_EXPIRY
-    flat = outcome.owners[pointed] * (at.KIND_EXPIRY + 1) + kinds[pointed]
-    np.add.at(sums.reshape(-1), flat, outs[pointed, at.OUT_POINTS])
     awards = np.zeros((len(outs) if keep else 0, 7), np.int64)
     if keep and len(outs):
         row = outs[:, at.OUT_ROW]

@@ -29,7 +29,7 @@ def _cache_folder() -> str:
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [here / "layout.py", *sorted((here / "kernel").glob("*.py"))]:
+    for path in [here / "_jit.py", here / "layout.py", *sorted((here / "kernel").glob("*.py"))]:
         digest.update(path.read_bytes())
     base = Path(os.environ.get("PLUMBLINE_KERNEL_CACHE") or here / "__pycache__")
     try:
@@ -48,8 +48,13 @@ _config.CACHE_DIR = _cache_folder()
 
 def jit(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile with Numba (no Python objects, no global lock, cached on disk), or leave as it is for the
-    oracle."""
+    oracle.
+
+    Everything is inlined and nothing counts references: a call would hand on each table by its seven fields, and
+    two threads would fight over the counts of the tables they share; together that is eight times the work. So
+    what is compiled here must make no arrays.
+    """
     if not COMPILED:
         return function
-    decorate: Any = numba.njit(cache=True, nogil=True)  # pyright: ignore[reportUnknownMemberType]
+    decorate: Any = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)  # pyright: ignore[reportUnknownMemberType]
     return decorate(function)

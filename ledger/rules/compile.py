@@ -38,7 +38,7 @@ from ledger.rules.conditions import (
     terms_of,
 )
 from ledger.rules.document import AttributeIs, Condition, Leaf, Rule, RuleSet, leaves_of
-from ledger.rules.program import SPAN_MONTHS_MAX, WINDOWS, Activation, Program, SlotKey, ring_size
+from ledger.rules.program import SPAN_MONTHS_MAX, WINDOWS, Activation, Program, SlotKey, ring_rounded, ring_size
 
 __all__ = ["SPAN_MONTHS_MAX", "Activation", "Program", "program_compile", "ring_size"]
 
@@ -98,7 +98,7 @@ class _Compiler:
         for number, activation in enumerate(self.activations):
             self.rule_set(number, activation.rules)
         lots_offset = at.REC_FIXED
-        lots_ring = self.span + self.expiry_months_max + 3
+        lots_ring = ring_rounded(self.span + self.expiry_months_max + 3)
         offset = lots_offset + lots_ring
         streaks = {name: offset + i for i, name in enumerate(self.streak_keys)}
         offset += len(streaks)

@@ -20,6 +20,7 @@ from ledger.domain.values import day_text, month_of
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, ring_size
 from ledger.rules.kernel.fold import fold as fold_compiled
+from ledger.rules.kernel.room import room_fill
 
 Ints = NDArray[np.int64]
 Array = NDArray[Any]
@@ -87,6 +88,10 @@ def batch_of(rows: Rows, accounts: Ints | None = None, *, is_sorted: bool = Fals
     if not is_sorted:
         order = np.lexsort((rows.roles, -rows.operations, rows.positions, rows.accounts))
         rows = rows.take(order)
+    if accounts is not None:
+        firsts = np.searchsorted(rows.accounts, accounts)
+        if int((np.searchsorted(rows.accounts, accounts, side="right") - firsts).sum()) == len(rows):
+            return Batch(rows, accounts, np.append(firsts, len(rows)).astype(np.int64))
     starts = np.flatnonzero(np.diff(rows.accounts, prepend=-1)) if len(rows) else np.zeros(0, np.int64)
     present = rows.accounts[starts].astype(np.int64)
     if accounts is None:
@@ -144,46 +149,31 @@ def run(
     tables = program.tables
     rows = batch.rows
     prior = prior or Prior.none()
-    days = rows.days.astype(np.int64)
+    reversing = np.flatnonzero(rows.operations == at.OP_REVERSE)
     positions = rows.positions
-    reversing = rows.operations == at.OP_REVERSE
-    if reversing.any():
-        positions = np.where(reversing, rows.refers, positions)
-    rule_sets = program.rule_sets_of(positions, days)
-    _in_force(rule_sets, days)
+    if len(reversing):
+        positions = positions.copy()
+        positions[reversing] = rows.refers[reversing]
+    rule_sets = program.rule_sets_of(positions, rows.days)
+    _in_force(rule_sets, rows.days)
     ends = closings_of(program, closings)
     reviews = rule_sets
-    if reversing.any():
-        reviews = np.where(reversing, _reviews_of(program, batch, records, ends), rule_sets)
+    if len(reversing):
+        reviews = rule_sets.copy()
+        reviews[reversing] = _reviews_of(program, batch, records, ends, reversing)
 
-    index = (rule_sets * tables.sizes[at.SIZE_TYPES] + rows.fact_types) * at.ROLES + rows.roles
-    awards_by_index, penalties_by_index = _rooms(program)
-    sums = np.zeros((2, len(rows) + 1), np.int64)
-    np.cumsum(awards_by_index[index], out=sums[0, 1:])
-    np.cumsum(penalties_by_index[index], out=sums[1, 1:])
-    firsts = batch.firsts
-    counts = np.diff(firsts)
-    awards = sums[0, firsts[1:]] - sums[0, firsts[:-1]]
-    penalties = sums[1, firsts[1:]] - sums[1, firsts[:-1]]
     ring = int(tables.sizes[at.SIZE_LOTS_RING])
-    room = np.empty((len(batch.accounts), 2), np.int64)
-    # A month end comes to a tier, tags and a grade, and to an expiry for each month it passes and the one
-    # before.
     months = int(ends[-1, 2] - ends[0, 2]) + ring if len(ends) else 0
-    room[:, 0] = awards + 3 * counts + 4 * len(ends) + months
-    # A taking draws on four places (its own lot, part of another, never, debt) beside the lots it empties.
-    # Each of those was filled: before, by a grant, or by giving a penalty back, which touches each of its
-    # places twice.
-    undone = np.zeros((2, len(rows) + 1), np.int64)
-    np.cumsum(awards_by_index[index] * reversing, out=undone[0, 1:])
-    np.cumsum(penalties_by_index[index] * reversing, out=undone[1, 1:])
-    takings = penalties + undone[0, firsts[1:]] - undone[0, firsts[:-1]]
-    given_back = undone[1, firsts[1:]] - undone[1, firsts[:-1]]
     places = ring + 2
     if len(prior.awards):
         of_prior = prior.awards[:, at.PRIOR_MOVES_LAST] - prior.awards[:, at.PRIOR_MOVES_FIRST]
         places = max(places, int(of_prior.max()))
-    room[:, 1] = np.where(takings > 0, 4 * takings + awards + ring + 1 + 3 * places * given_back, 0)
+    firsts = batch.firsts
+    room = np.empty((len(batch.accounts), 2), np.int64)
+    room_fill(
+        firsts, rows.operations, rule_sets, rows.fact_types, rows.roles, int(tables.sizes[at.SIZE_TYPES]),
+        *_rooms(program), len(ends), months, ring, places, room,
+    )  # fmt: skip
     largest = room.max(axis=0) if len(room) else np.zeros(2, np.int64)
     out_size, move_size = _array_sizes(room, len(rows))
 
@@ -234,17 +224,17 @@ def closings_of(program: Program, closings: Ints) -> Ints:
     return ends
 
 
-def _reviews_of(program: Program, batch: Batch, records: Ints, ends: Ints) -> Ints:
-    """For each row the rule set in force at its own position, on its day or the first that is open by
+def _reviews_of(program: Program, batch: Batch, records: Ints, ends: Ints, which: Ints) -> Ints:
+    """For some rows the rule set in force at their own position, on their day or the first that is open by
     then."""
-    rows = batch.rows
-    days = rows.days.astype(np.int64)
-    closed = np.repeat(records[:, at.REC_CLOSED_MONTH], np.diff(batch.firsts))
+    positions, days = batch.rows.positions[which], batch.rows.days[which].astype(np.int64)
+    owners = np.searchsorted(batch.firsts, which, side="right") - 1
+    closed = records[owners, at.REC_CLOSED_MONTH]
     if len(ends):
-        passed = np.searchsorted(ends[:, 0], rows.positions)
+        passed = np.searchsorted(ends[:, 0], positions)
         closed = np.where(passed > 0, np.maximum(ends[np.maximum(passed - 1, 0), 2], closed), closed)
     first_open = np.where(closed >= 0, program.tables.day_of_month_end[np.maximum(closed, 0)] + 1, 0)
-    return program.rule_sets_of(rows.positions, np.maximum(days, first_open))
+    return program.rule_sets_of(positions, np.maximum(days, first_open))
 
 
 def _in_force(rule_sets: Array, days: Array) -> None:

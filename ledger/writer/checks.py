@@ -106,8 +106,7 @@ def _fact(command: RecordFact) -> None:
         _register(registration)
     elif registration is not None:
         raise Refused("FACT_INVALID", "registration is no registration of a customer", "registration")
-    revert: object = command.revert
-    if not isinstance(revert, bool):
+    if not isinstance(cast(object, command.revert), bool):
         raise Refused("FACT_INVALID", "revert is neither true nor false", "revert")
     _attributes(command.attributes)
 

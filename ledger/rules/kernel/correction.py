@@ -74,7 +74,7 @@ def counts_give_back(t: Tables, record: Ints, rule: int, points: int, day: int, 
         slot = t.limits[i, LIMIT_SLOT]
         window = t.slots[slot, SLOT_WINDOW]
         key = window_key(window, day, month)
-        at = t.slots[slot, SLOT_OFFSET] + (key % t.slots[slot, SLOT_RING]) * COUNTER_FIELDS
+        at = t.slots[slot, SLOT_OFFSET] + (key & (t.slots[slot, SLOT_RING] - 1)) * COUNTER_FIELDS
         if record[at + COUNTER_KEY] == key and window_open(
             window, key, record[REC_CLOSED_MONTH], t.day_of_month_end
         ):

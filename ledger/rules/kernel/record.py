@@ -77,7 +77,7 @@ def counter_of(record: Ints, slots: Ints, slot: int, day: int, month: int) -> in
     """Where in the record the counter of this slot's window for this date lies; an older window's is
     cleared."""
     key = window_key(slots[slot, SLOT_WINDOW], day, month)
-    at = slots[slot, SLOT_OFFSET] + (key % slots[slot, SLOT_RING]) * COUNTER_FIELDS
+    at = slots[slot, SLOT_OFFSET] + (key & (slots[slot, SLOT_RING] - 1)) * COUNTER_FIELDS
     if record[at + COUNTER_KEY] != key:
         record[at + COUNTER_KEY] = key
         record[at + COUNTER_TIMES] = 0
@@ -89,7 +89,7 @@ def counter_of(record: Ints, slots: Ints, slot: int, day: int, month: int) -> in
 def counter_read(record: Ints, slots: Ints, slot: int, day: int, month: int, field: int) -> int:
     """The counter's value for this date without touching the record."""
     key = window_key(slots[slot, SLOT_WINDOW], day, month)
-    at = slots[slot, SLOT_OFFSET] + (key % slots[slot, SLOT_RING]) * COUNTER_FIELDS
+    at = slots[slot, SLOT_OFFSET] + (key & (slots[slot, SLOT_RING] - 1)) * COUNTER_FIELDS
     if record[at + COUNTER_KEY] != key:
         return 0
     return record[at + field]
@@ -98,7 +98,7 @@ def counter_read(record: Ints, slots: Ints, slot: int, day: int, month: int, fie
 @jit
 def lot_at(t: Tables, month: int) -> int:
     """Where in the record the lot that expires at the end of this month lies."""
-    return t.sizes[SIZE_LOTS_OFFSET] + month % t.sizes[SIZE_LOTS_RING]
+    return t.sizes[SIZE_LOTS_OFFSET] + (month & (t.sizes[SIZE_LOTS_RING] - 1))
 
 
 @jit
@@ -113,7 +113,7 @@ def lot_add(t: Tables, record: Ints, month: int, points: int) -> None:
     ring = t.sizes[SIZE_LOTS_RING]
     if record[REC_LOT_MONTH_MIN] == NONE or month < record[REC_LOT_MONTH_MIN]:
         record[REC_LOT_MONTH_MIN] = month
-    record[lots + month % ring] += points
+    record[lots + (month & (ring - 1))] += points
 
 
 @jit
