@@ -75,7 +75,7 @@ def run_id_of(columns: Columns, scenario: Scenario) -> str:
 
 def scenario_compile(columns: Columns, scenario: Scenario, span: int) -> Program:
     """The scenario's rule sets compiled for a span of open months."""
-    return program_compile(scenario.activations, list(columns.book().fact_types.values()), columns.vocabulary(), span)
+    return program_compile(scenario.activations, columns.fact_types(), columns.vocabulary(), span)
 
 
 def columns_span(columns: Columns) -> int:
@@ -90,7 +90,7 @@ def part_run(
     columns: Columns, program: Program, part: int, parts: int, keep: bool, closings: Ints
 ) -> PartResult:
     """Run one part of the accounts. `keep` keeps every output, for digest and comparison."""
-    rows = columns.rows(part, parts)
+    rows = columns.rows(part, parts, program.weighed)
     accounts = columns.accounts(part, parts)
     batch = batch_of(rows, accounts, is_sorted=True)
     records = records_new(program, len(batch.accounts))

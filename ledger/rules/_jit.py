@@ -29,7 +29,7 @@ def _cache_folder() -> str:
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [here / "_jit.py", here / "layout.py", *sorted((here / "kernel").glob("*.py"))]:
+    for path in [here / "_jit.py", here / "layout.py", here.parent / "domain" / "rows.py", *sorted((here / "kernel").glob("*.py"))]:
         digest.update(path.read_bytes())
     base = Path(os.environ.get("PLUMBLINE_KERNEL_CACHE") or here / "__pycache__")
     try:
@@ -42,8 +42,8 @@ def _cache_folder() -> str:
     return str(base / f"kernel-{digest.hexdigest()[:16]}")
 
 
-_config: Any = numba.config  # pyright: ignore[reportPrivateImportUsage, reportUnknownMemberType]
-_config.CACHE_DIR = _cache_folder()
+_numba: Any = numba
+_numba.config.CACHE_DIR = _cache_folder()
 
 
 def jit(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -56,5 +56,5 @@ def jit(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """
     if not COMPILED:
         return function
-    decorate: Any = numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)  # pyright: ignore[reportUnknownMemberType]
+    decorate: Any = _numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)
     return decorate(function)

@@ -229,10 +229,11 @@ def _reviews_of(program: Program, batch: Batch, records: Ints, ends: Ints, which
     then."""
     positions, days = batch.rows.positions[which], batch.rows.days[which].astype(np.int64)
     owners = np.searchsorted(batch.firsts, which, side="right") - 1
-    closed = records[owners, at.REC_CLOSED_MONTH]
+    closed: Ints = records[owners, at.REC_CLOSED_MONTH]
     if len(ends):
         passed = np.searchsorted(ends[:, 0], positions)
-        closed = np.where(passed > 0, np.maximum(ends[np.maximum(passed - 1, 0), 2], closed), closed)
+        latest: Ints = ends[np.maximum(passed - 1, 0), 2]
+        closed = np.where(passed > 0, np.maximum(latest, closed), closed)
     first_open = np.where(closed >= 0, program.tables.day_of_month_end[np.maximum(closed, 0)] + 1, 0)
     return program.rule_sets_of(positions, np.maximum(days, first_open))
 

@@ -70,6 +70,15 @@ class Program:
         """Integers in one account's record."""
         return int(self.tables.sizes[at.SIZE_RECORD])
 
+    @property
+    def weighed(self) -> frozenset[str]:
+        """The attributes and traits of facts that any rule looks at, as the columns name them: "a0" …, "t0" …"""
+        rules, leaves = self.tables.rules, self.tables.leaves
+        attributes = {int(c) for c in rules[:, at.RULE_ATTRIBUTE] if c != at.NONE}
+        attributes |= {int(row[at.LEAF_COLUMN]) for row in leaves if row[at.LEAF_SOURCE] == at.SOURCE_FACT}
+        traits = {int(row[at.LEAF_COLUMN]) for row in leaves if row[at.LEAF_SOURCE] == at.SOURCE_CUSTOMER}
+        return frozenset({f"a{c}" for c in attributes} | {f"t{c}" for c in traits})
+
     def rule(self, row: int) -> tuple[Activation, Rule]:
         """The rule behind a row of `rules`, with its rule set."""
         activation, rule_id = self.rule_ids[row]

@@ -118,7 +118,7 @@ def _attributes(raw: object) -> None:
     if len(attributes) > ATTRIBUTES_MAX:
         raise Refused("FACT_INVALID", f"attributes are more than {ATTRIBUTES_MAX}", "attributes")
     for name, value in attributes.items():
-        if not isinstance(name, str) or not name.isprintable() or len(name) > 64:
+        if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 64:
             raise Refused("FACT_INVALID", "attributes have a name that no attribute can have", "attributes")
         if isinstance(value, str):
             _text(value, name, "FACT_INVALID")

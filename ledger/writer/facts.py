@@ -195,7 +195,7 @@ class FactPreparer:
         customer = self._customer(command.customer)
         name = None if command.name is None else _text(command.name, NAME_LENGTH_MAX, "name")
         traits = _traits(command.traits, allow_empty=True)
-        old = dict(zip(TRAITS, customer.traits, strict=True))
+        old: dict[str, str] = dict(zip(TRAITS, customer.traits, strict=True))
         changed = {t: v for t, v in traits.items() if old[t] != v}
         if name == customer.name:
             name = None

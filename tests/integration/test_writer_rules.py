@@ -41,7 +41,10 @@ RULES_BY_REGION: dict[str, Any] = {
             "title": title("done"),
             "fact": "project_completed",
             "award": {"points": 50},
-            "weights": {"region": {"hubei": 150, "hunan": 80}},
+            "weights": [
+                {"when": {"customer": "region", "equals": "hubei"}, "percent": 150},
+                {"when": {"customer": "region", "equals": "hunan"}, "percent": 80},
+            ],
         }
     ],
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ledger.domain.book import Book
+from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START
@@ -69,6 +70,10 @@ class Columns:
         claims = table_read(self.folder, self._files("claims"), CLAIM_COLUMNS)
         return book_load(self.manifest.book, accounts_merge(accounts), references, claims_merge(claims))
 
+    def fact_types(self) -> tuple[FactType, ...]:
+        """The declared fact types in the order of their numbers, without making the whole book."""
+        return tuple(fact_type_parse(d) for d in self.manifest.book.get("fact_types", []))
+
     def vocabulary(self) -> Vocabulary:
         """The codes of trait values as of `position`: a new one with each call."""
         return Vocabulary({value: code for code, value in enumerate(self.manifest.vocabulary)})
@@ -79,14 +84,15 @@ class Columns:
         count = self.manifest.book.get("customers", 0)
         return np.arange(max(low, 1), min(high, count + 1), dtype=np.int64)
 
-    def rows(self, part: int = 0, parts: int = 1) -> Rows:
-        """The rows of one of `parts` shares of the accounts, sorted by (account, position, taking back
-        first).
+    def rows(self, part: int = 0, parts: int = 1, weighed: Collection[str] | None = None) -> Rows:
+        """The rows of one of `parts` shares of the accounts, sorted by (account, position, taking back first).
 
         The shares are ranges of accounts with about as many rows each; together they hold every row once.
+        `weighed` names the attributes and traits that are wanted ("a0" …, "t0" …); the others are not read,
+        and are 0.
         """
         low, high = self._range(part, parts)
-        return inputs_read(self.folder, self._files("inputs"), self._attributes(), low, high)
+        return inputs_read(self.folder, self._files("inputs"), self._attributes(), low, high, weighed)
 
     def closings(self) -> NDArray[np.int64]:
         """The month ends that were closed: (position, day) rows in order of position."""

@@ -6,7 +6,7 @@ rows of a range of accounts are a slice of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -98,11 +98,11 @@ def rows_sorted(rows: Rows) -> Rows:
 
 
 def rows_empty(count: int, attributes: int) -> Rows:
-    """Room for rows, not filled."""
+    """Room for rows, not filled; attributes and traits are 0 (memory nobody touches costs nothing)."""
     return Rows(
         np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int8),
         np.empty(count, np.int16), np.empty(count, np.int8), np.empty(count, np.int32),
-        np.empty(count, np.int64), np.empty((attributes, count), np.int64), np.empty((4, count), np.int32),
+        np.empty(count, np.int64), np.zeros((attributes, count), np.int64), np.zeros((4, count), np.int32),
     )  # fmt: skip
 
 
@@ -112,10 +112,14 @@ def inputs_read(
     attributes: int,
     account_low: int = 0,
     account_high: int = ACCOUNT_MAX,
+    weighed: Collection[str] | None = None,
 ) -> Rows:
     """The rows of `account_low` ≤ account < `account_high`, sorted. `entries` come in order of their
-    positions."""
-    slices = [s for s in (_slice(folder, e, account_low, account_high) for e in entries) if s is not None]
+    positions.
+
+    With `weighed`, attributes and traits not named there ("a0" …, "t0" …) are not read: they are 0.
+    """
+    slices = [s for s in (_slice(folder, e, account_low, account_high, weighed) for e in entries) if s is not None]
     rows = rows_empty(sum(s.frame.height for s in slices), attributes)
     if not slices:
         return rows
@@ -124,6 +128,8 @@ def inputs_read(
         accounts = np.concatenate([s.frame["account"].to_numpy() for s in slices])
         order = np.argsort(accounts, kind="stable")  # fast: it finds and merges sorted runs
     for name, target in _columns(rows).items():
+        if not _is_read(name, weighed):
+            continue
         if order is None:
             _fill(target, slices[0], name)
         else:
@@ -138,7 +144,13 @@ class _Slice(NamedTuple):
     frame: pl.DataFrame
 
 
-def _slice(folder: Path, entry: FileEntry, account_low: int, account_high: int) -> _Slice | None:
+def _is_read(name: str, weighed: Collection[str] | None) -> bool:
+    return weighed is None or name in weighed or not name[1:].isdigit()
+
+
+def _slice(
+    folder: Path, entry: FileEntry, account_low: int, account_high: int, weighed: Collection[str] | None
+) -> _Slice | None:
     first, last = 0, entry.rows
     for account, row in entry.bounds:
         if account <= account_low:
@@ -149,6 +161,8 @@ def _slice(folder: Path, entry: FileEntry, account_low: int, account_high: int) 
     if first >= last:
         return None
     lazy = pl.scan_parquet(folder / entry.name)
+    if weighed is not None:
+        lazy = lazy.select([n for n in pl.read_parquet_schema(folder / entry.name) if _is_read(n, weighed)])
     if last - first < entry.rows:
         lazy = lazy.slice(first, last - first)
     frame = lazy.collect()
@@ -202,7 +216,7 @@ def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Arra
                 return
             wide = np.where(nulls, lowest, wide)
         part[:] = wide
-    gathered = narrow[order]
+    gathered = np.take(narrow, order)
     target[:] = gathered
     if has_nulls:
         np.putmask(target, gathered == lowest, at.NULL)

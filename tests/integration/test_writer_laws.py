@@ -1,0 +1,124 @@
+"""The law of the writer: what it holds in memory is what the log says, whatever happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    ApproveRuleSet,
+    ChangeCustomer,
+    CloseDays,
+    CustomerReference,
+    GiveConsent,
+    ProposeRuleSet,
+    RegisterCustomer,
+    WithdrawConsent,
+)
+from ledger.rules.engine import state_of
+from ledger.standard import rules_standard
+from ledger.writer import LedgerState
+from tests.ledgers import Books, books_open, fact, log_check, sums_of
+
+CUSTOMERS = st.sampled_from(["C-000001", "C-000002", "C-000003"])
+DAYS = st.builds(
+    lambda year, month, day: f"{year}-{month:02d}-{day:02d}",
+    st.sampled_from([2024, 2025, 2026]),
+    st.integers(1, 10),
+    st.sampled_from([1, 2, 15, 28]),
+)
+AMOUNTS = st.sampled_from(["9999.99", "10000", "30000", "12000000", "60000000"])
+CONTENTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "contract_signed": st.fixed_dictionaries({"amount": AMOUNTS}, optional={"referrer": CUSTOMERS}),
+    "complaint_filed": st.fixed_dictionaries({"severity": st.sampled_from(["minor", "major"])}),
+    "project_completed": st.just({}),
+    "login": st.just({}),
+    "report_viewed": st.just({}),
+    "referral_signed": st.fixed_dictionaries({"new_customer": CUSTOMERS}),
+    "invoice_paid": st.fixed_dictionaries(
+        {"due_on": st.just("2026-01-10"), "paid_on": st.sampled_from(["2026-01-10", "2026-03-01"]), "amount": st.just("5")}
+    ),
+    "manual_adjustment": st.fixed_dictionaries(
+        {"points": st.sampled_from(["-300", "250.5"]), "reason": st.just("r")}
+    ),
+}  # fmt: skip
+# Few external ids, so that many facts are corrections: of content, of type, of customer.
+FACTS = st.sampled_from(sorted(CONTENTS)).flatmap(
+    lambda kind: st.builds(
+        lambda external_id, day, customer, attributes, revert: fact(
+            external_id, kind, day, customer, revert=revert, **attributes
+        ),
+        st.integers(1, 12).map(str),
+        DAYS,
+        CUSTOMERS
+        | st.sampled_from("ab").map(lambda r: CustomerReference("crm", r)),
+        CONTENTS[kind],
+        st.booleans(),
+    )
+)
+OTHERS = st.one_of(
+    st.builds(
+        lambda c, region: ChangeCustomer(c, traits={"region": region}), CUSTOMERS, st.sampled_from(["hubei", ""])
+    ),
+    st.builds(GiveConsent, CUSTOMERS, st.just("publication")),
+    st.builds(WithdrawConsent, CUSTOMERS, st.just("publication")),
+    st.sampled_from("abcd").map(lambda r: RegisterCustomer("crm", r, r)),
+    DAYS.map(CloseDays),
+    st.builds(ActivateRuleSet, st.sampled_from(["RS-0001", "RS-0002"]), DAYS),
+)
+BATCHES = st.lists(
+    st.lists(st.one_of(FACTS, FACTS, FACTS, OTHERS), min_size=1, max_size=12), min_size=1, max_size=6
+)
+
+
+def rules_other() -> dict[str, Any]:
+    """The standard rules, points living a year, penalties weighing by region."""
+    document = {**rules_standard(), "id": "other", "expiry_months": 12}
+    weights = [{"when": {"customer": "region", "equals": "hubei"}, "percent": 130}]
+    document["rules"] = [
+        {**r, "weights": weights} if r["id"] == "project_completed" else r for r in document["rules"]
+    ]
+    return document
+
+
+def states(state: LedgerState) -> list[dict[str, Any]]:
+    return [state_of(state.program, record) for record in state.records]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BATCHES)
+def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(
+    database_url: str, batches: list[list[Any]]
+) -> None:
+    test_a_state_loaded_from_the_log_is_the_one_that_was_lived.count += 1  # type: ignore[attr-defined]
+    schema = f"t_laws_{test_a_state_loaded_from_the_log_is_the_one_that_was_lived.count}"  # type: ignore[attr-defined]
+    with books_open(database_url, schema, pool_size=2) as books:
+        books.register("a", "b")
+        books.do(ProposeRuleSet(rules_other()))
+        books.do(ApproveRuleSet("RS-0002"), actor="alice")
+        behind = LedgerState.load(None, books.recorder)
+        for batch in batches:
+            for answer in books.send(*batch):
+                assert answer.code != "COMMAND_FAILED"
+                if answer.status == "refused":
+                    assert answer.field
+            behind.catch_up(books.recorder)
+            assert states(behind) == states(books.state), "one that follows batch by batch"
+        loaded = LedgerState.load(None, books.recorder)
+        assert loaded.book == books.state.book == behind.book
+        assert states(loaded) == states(books.state)
+        balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(loaded)) if s["balance"]}
+        assert balances == {c: p for c, p in sums_of(books.log()).items() if p}
+        log_check(database_url, schema)
+        # And it goes on in the same way.
+        further = Books(books.recorder)
+        assert further.do(fact("last", "project_completed", "2026-10-31")).points > 0
+        further.writer.stop()
+        books.state.catch_up(books.recorder)
+        assert states(books.state) == states(further.state)
+
+
+test_a_state_loaded_from_the_log_is_the_one_that_was_lived.count = 0  # type: ignore[attr-defined]
