@@ -29,9 +29,8 @@ def main() -> None:
     """Run the command line; whatever a person can mend is said in a sentence, with exit code 1."""
     out = Output("--json" in sys.argv, "en")
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        # Without standalone mode, click gives back the exit code that a command asked for.
+        sys.exit(app(standalone_mode=False) or 0)
     except click.UsageError as error:
         _stopped(out, "USAGE", error.format_message(), 2)
     except click.Abort:

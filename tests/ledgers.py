@@ -83,8 +83,13 @@ class Books:
 
     def log(self, after: int = 0) -> list[Entry]:
         """Every event after a position."""
+        return self.log_of(self.recorder, after)
+
+    @staticmethod
+    def log_of(recorder: LogRecorder, after: int = 0) -> list[Entry]:
+        """Every event of a log after a position."""
         entries: list[Entry] = []
-        while rows := self.recorder.select_range(after, 10_000):
+        while rows := recorder.select_range(after, 10_000):
             entries += [(p, s, t, event_state(t, d)) for p, s, _, t, d in rows]
             after = rows[-1][0]
         return entries

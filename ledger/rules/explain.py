@@ -35,7 +35,7 @@ def _attribute_title(fact_type: FactType, name: str, language: Language) -> str:
 def _unit(fact_type: FactType, name: str, language: Language) -> str:
     attribute = fact_type.attributes.get(name)
     unit = attribute.unit if attribute is not None and attribute.type == "number" else ""
-    return {"CNY": "元"}.get(unit, unit) if language == "zh" else unit
+    return {"CNY": "元", "h": "小时", "points": "分"}.get(unit, unit) if language == "zh" else unit
 
 
 def _grouped(text: str) -> str:
@@ -58,7 +58,11 @@ def clause(rule: Rule, fact_type: FactType, language: Language) -> str:
         unit = _grouped(str(per.unit))
         title = _attribute_title(fact_type, per.attribute, language)
         suffix = _unit(fact_type, per.attribute, language)
-        text = f"{title}每满{unit}{suffix}{points}分" if zh else f"{points} points for every full {unit} {suffix} of {title.lower()}"
+        text = (
+            f"{title}每满{unit}{suffix}{points}分"
+            if zh
+            else f"{points} points for every full {unit} {suffix} of {title.lower()}"
+        )
     elif award.streak is not None:
         steps = ", ".join(points_short(points_parse(s), signed=True) for s in award.streak.steps)
         text = f"连续第1、2…次依次{steps}分" if zh else f"in a row: {steps} points, the last repeats"
@@ -66,7 +70,8 @@ def clause(rule: Rule, fact_type: FactType, language: Language) -> str:
         assert award.bands is not None
         title = _attribute_title(fact_type, award.bands.attribute, language)
         parts = [
-            f"{b.from_}{'起' if zh else '+'} {points_short(points_parse(b.points), signed=True)}" for b in award.bands.steps
+            f"{b.from_}{'起' if zh else '+'} {points_short(points_parse(b.points), signed=True)}"
+            for b in award.bands.steps
         ]
         text = f"按{title}分档：{'，'.join(parts)}分" if zh else f"by {title.lower()}: {', '.join(parts)} points"
     if rule.nth is not None:
@@ -94,9 +99,7 @@ def _percent(bp: int) -> str:
     return scaled_text(bp, 2).removesuffix(".00") + "%"
 
 
-def award_words(
-    state: Mapping[str, Any], rules: RuleSet, fact_type: FactType, rule: Rule, language: Language
-) -> str:
+def award_words(state: Mapping[str, Any], rules: RuleSet, fact_type: FactType, rule: Rule, language: Language) -> str:
     """How a PointsGranted or PointsDeducted came to its points, from its own arithmetic."""
     zh = language == "zh"
     a: Mapping[str, int] = state["arithmetic"]
@@ -109,11 +112,18 @@ def award_words(
         title = _attribute_title(fact_type, per.attribute, language)
         unit = _grouped(str(per.unit))
         suffix = _unit(fact_type, per.attribute, language)
-        text = (
-            f"{title}{value}{suffix}，满{unit}{suffix}共{a['units']}份 × {each}分 = {base}分"
-            if zh
-            else f"{title} {value} {suffix}: {a['units']} full units of {unit} × {each} = {base} points"
-        )
+        if unit == each and a["units"] == a["base"]:
+            text = (
+                f"{title}{value}{suffix}，照记{base}分"
+                if zh
+                else f"{title} {value} {suffix}, as it stands: {base} points"
+            )
+        else:
+            text = (
+                f"{title}{value}{suffix}，满{unit}{suffix}共{a['units']}份 × {each}分 = {base}分"
+                if zh
+                else f"{title} {value} {suffix}: {a['units']} full units of {unit} × {each} = {base} points"
+            )
     elif award.bands is not None:
         value = scaled_text(a["source"], places_of(fact_type, award.bands.attribute))
         title = _attribute_title(fact_type, award.bands.attribute, language)
@@ -140,7 +150,9 @@ def award_words(
         words = WINDOW_WORDS[window][0 if zh else 1]
         title = getattr(cap.title, language) if cap else getattr(rule.title, language)
         final = points_short(state["points"])
-        text += f"；受“{title}”{words}上限所限，计{final}分" if zh else f"; cut to {final} by the limit of {title} {words}"
+        text += (
+            f"；受“{title}”{words}上限所限，计{final}分" if zh else f"; cut to {final} by the limit of {title} {words}"
+        )
     if state.get("debt_paid"):
         paid = points_short(state["debt_paid"])
         text += f"；其中{paid}分抵偿欠分" if zh else f"; {paid} of them pay debt"

@@ -13,7 +13,7 @@ import numpy as np
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import customer_id, customer_number, month_of, points_text
+from ledger.domain.values import customer_id, customer_number, day_parse, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
@@ -55,7 +55,7 @@ class LedgerState:
         self.month_max = NOTHING_CLOSED
         self.program = self._compile()
         self.records: Ints = records_new(self.program, 0)
-        self._rule_rows: dict[tuple[str, str], int] = {}
+        self._rule_rows: dict[tuple[int, str], int] = {}
         self._recorded: Ints | None = None
         """While catching up: what the recorded decisions come to, account by account."""
         self._index()
@@ -110,8 +110,7 @@ class LedgerState:
         self._rule_rows = {}
         for row, (activation, rule_id) in enumerate(self.program.rule_ids):
             if self.program.tables.rules[row, at.RULE_ACTION] == at.ACTION_AWARD:
-                # A rule set activated twice stands twice; either row says the same.
-                self._rule_rows.setdefault((self.program.activations[activation].rule_set, rule_id), row)
+                self._rule_rows[(activation, rule_id)] = row
 
     def recompile(self) -> None:
         """Take up new rule sets, fact types or a longer span of open months; the records move along."""
@@ -261,7 +260,10 @@ class LedgerState:
                 row = [0] * at.PRIOR_FIELDS
                 row[at.PRIOR_ACCOUNT] = customer_number(stream)
                 row[at.PRIOR_POSITION] = position
-                row[at.PRIOR_RULE] = self._rule_rows[(state["rule_set"], state["rule"])]
+                # A rule set activated twice stands twice: it is taken back by the activation that decided.
+                day = np.array([day_parse(state["booked_on"])], np.int64)
+                activation = int(self.program.rule_sets_of(np.array([position], np.int64), day)[0])
+                row[at.PRIOR_RULE] = self._rule_rows[(activation, state["rule"])]
                 row[at.PRIOR_POINTS] = state["points"]
                 row[at.PRIOR_EXPIRY_MONTH] = at.MONTH_NEVER
                 row[at.PRIOR_MOVES_FIRST] = row[at.PRIOR_MOVES_LAST] = len(moves)

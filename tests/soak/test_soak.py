@@ -1,0 +1,22 @@
+"""Fifty rounds of killing. `make soak` runs this; it takes some minutes."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from service.settings import Settings
+from tests.acceptance.kills import kill_rounds
+from tests.acceptance.test_kills import own_settings
+
+__all__ = ["own_settings"]
+
+
+@pytest.mark.soak
+def test_fifty_kills_under_load_lose_nothing_and_double_nothing(own_settings: Settings) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    happened = kill_rounds(own_settings, rounds=50, seed=seed, progress=lambda text: print(text, flush=True))
+    assert (happened["writer killed"], happened["postgres killed"], happened["checks"]) == (25, 25, 50)
+    assert happened["acknowledged"] > 2_000
