@@ -34,6 +34,7 @@ ROWS_PER_PART = 700_000
 class PartResult:
     """What came of one part: final records by account, sums by kind, and (if kept) every output.
 
+    Of the records, the fixed fields and the lots; the counters of windows are left behind.
     `awards` has the columns (position, account, kind, rule, points, before, after), in the part's order.
     """
 
@@ -112,6 +113,9 @@ def part_run(
         standing = kinds >= at.KIND_TIER
         awards[standing, 5] = outcome.details[standing, at.DETAIL_BEFORE]
         awards[standing, 6] = outcome.details[standing, at.DETAIL_AFTER]
+    # Counters have done their work: what is kept is a tenth of a record.
+    kept = int(program.tables.sizes[at.SIZE_LOTS_OFFSET] + program.tables.sizes[at.SIZE_LOTS_RING])
+    records = records[:, :kept].copy()
     facts = int(((batch.rows.operations == at.OP_FACT) & (batch.rows.roles == at.ROLE_CUSTOMER)).sum())
     return PartResult(batch.accounts, records, sums, awards, facts)
 

@@ -162,7 +162,7 @@ def test_decisions_keep_what_was_decided_and_why() -> None:
 
     decisions = data.decisions_frame().drop("position", "account", "cause").rows()
     assert decisions == [
-        (1, "standard-1", "completed", 5000, 672 - 1, 0, "", ""),  # 2026-01 is month 672
+        (1, "standard-1", "completed", 5000, 672, 0, "", ""),  # 2026-01 is month 672
         (1, "standard-1", "other", 100, -1, 0, "", ""),
         (3, "s", "r", -100, -1, fact, "", ""),
         (5, "s", "", 0, -1, 0, "bronze", "silver"),

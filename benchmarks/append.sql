@@ -1,0 +1,18 @@
+-- The least an append could do: one binary INSERT of the same rows into a table of the same shape.
+
+-- name: bare_schema
+CREATE SCHEMA {schema}
+
+-- name: bare_table
+CREATE TABLE {schema}.event (
+    notification_id    bigint NOT NULL UNIQUE CHECK (notification_id > 0),
+    originator_id      text   NOT NULL,
+    originator_version bigint NOT NULL,
+    topic              text   NOT NULL,
+    state              bytea  NOT NULL,
+    PRIMARY KEY (originator_id, originator_version)
+)
+
+-- name: bare_insert
+INSERT INTO {schema}.event (notification_id, originator_id, originator_version, topic, state)
+SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])

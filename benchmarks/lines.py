@@ -1,0 +1,77 @@
+"""One measured line: what, how much, the peer in the same run, and what must be reached."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measurement. Rates are per second; `ratio` is the measured one over the peer's.
+
+    `must` is the least the ratio, or where there is no peer the rate, has to be; None where nothing is asked.
+    """
+
+    what: str
+    unit: str
+    measured: float
+    peer: str = ""
+    peer_measured: float | None = None
+    must: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the peer."""
+        return self.measured / self.peer_measured if self.peer_measured else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether it is as much as it must be; None where nothing is asked."""
+        if self.must is None:
+            return None
+        return (self.ratio if self.ratio is not None else self.measured) >= self.must
+
+    def as_data(self) -> dict[str, Any]:
+        """The line as plain data."""
+        return {
+            "what": self.what, "unit": self.unit, "measured": self.measured, "peer": self.peer or None,
+            "peer_measured": self.peer_measured, "ratio": self.ratio, "must": self.must,
+            "reached": self.reached, **self.more,
+        }  # fmt: skip
+
+
+Say = Callable[[str], None]
+"""Told what is being done."""
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long an action takes."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def seconds_interleaved(actions: Mapping[str, Callable[[int], object]], rounds: int, say: Say) -> dict[str, float]:
+    """The median of each action over rounds in which they take turns, so that a slow minute meets all alike.
+
+    Each is called with the number of the round, from 0; round 0 warms up and does not count.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in actions}
+    for number in range(rounds + 1):
+        say(f"round {number} of {rounds}")
+        for name, action in actions.items():
+            started = time.perf_counter()
+            action(number)
+            if number:
+                taken[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, best and worst of some measurements in words."""
+    return f"median {statistics.median(values):,.3g}, best {max(values):,.3g}, worst {min(values):,.3g}"
