@@ -1,10 +1,13 @@
 -- The least an append could do: one binary INSERT of the same rows into a table of the same shape.
 
--- name: bare_schema
-CREATE SCHEMA {schema}
+-- name: schema_create
+CREATE SCHEMA bare
 
--- name: bare_table
-CREATE TABLE {schema}.event (
+-- name: schema_use
+SELECT set_config('search_path', 'bare', false)
+
+-- name: table_create
+CREATE TABLE event (
     notification_id    bigint NOT NULL UNIQUE CHECK (notification_id > 0),
     originator_id      text   NOT NULL,
     originator_version bigint NOT NULL,
@@ -13,6 +16,6 @@ CREATE TABLE {schema}.event (
     PRIMARY KEY (originator_id, originator_version)
 )
 
--- name: bare_insert
-INSERT INTO {schema}.event (notification_id, originator_id, originator_version, topic, state)
+-- name: insert
+INSERT INTO event (notification_id, originator_id, originator_version, topic, state)
 SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::text[], %b::bytea[])

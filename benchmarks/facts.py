@@ -178,7 +178,7 @@ class _History:
         # Some customers do much, most little: a log-normal share each.
         shares = np.cumsum(rng.lognormal(0.0, 1.0, customers))
         self.shares = shares / shares[-1]
-        self.chain = b"benchmark"
+        self.chain = hashlib.sha256(b"benchmark").digest()
 
     def segments(self, facts: int, segment: int, tail: int) -> Iterator[tuple[SegmentData, int]]:
         """Segments in order, each with how many facts it adds."""
@@ -235,8 +235,10 @@ class _History:
             np.ascontiguousarray(self.traits[:, accounts - 1]),
         )  # fmt: skip
         rows = self._corrected(self._referred(rows))
-        self.chain = hashlib.sha256(self.chain).digest()
-        return SegmentData(head + 1, book.position, self.chain, rows)
+        before, self.chain = self.chain, hashlib.sha256(self.chain).digest()
+        return SegmentData(
+            position_first=head + 1, position_last=book.position, chain=self.chain, chain_before=before, inputs=rows
+        )
 
     def _attributes(self, types: NDArray[Any], days: Ints) -> Ints:
         rng = self.rng

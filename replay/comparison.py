@@ -269,7 +269,7 @@ def _points_by_key(result: RunResult, number: int) -> dict[tuple[int, int, str],
     own = result.awards[(result.awards[:, 1] == number) & (result.awards[:, 2] <= at.KIND_EXPIRY)]
     found: dict[tuple[int, int, str], tuple[int, int]] = {}
     rows: list[list[int]] = own.tolist()
-    for position, _, kind, rule, points, _, _ in rows:
+    for position, _, kind, rule, points, *_ in rows:
         name = result.program.rule_ids[rule][1] if rule >= 0 else ""
         before = found.get((position, kind, name), (0, rule))[0]
         found[(position, kind, name)] = (before + points, rule)

@@ -1,4 +1,5 @@
-"""The proof that the rules in force reproduce the record: every decision compared, bit for bit."""
+"""The proof that the rules in force reproduce the record: every decision compared, by fact, customer and order: kind,
+points, rule and version, expiry month of grants, tier, tags and grade."""
 
 from __future__ import annotations
 
@@ -74,7 +75,7 @@ def _frame(result: RunResult) -> pl.DataFrame:
     pointed = kinds <= at.KIND_REVERSAL
     frame = pl.DataFrame({
         "cause": awards[:, 0], "account": awards[:, 1], "kind": kinds, "points": awards[:, 4],
-        "row": np.where(pointed, awards[:, 3], -1), "before_n": awards[:, 5], "after_n": awards[:, 6],
+        "row": np.where(pointed, awards[:, 3], -1), "before_n": awards[:, 5], "after_n": awards[:, 6], "expiry_month": awards[:, 7],
     })  # fmt: skip
     names = pl.DataFrame({"row": list(range(len(rules))), "rule": rules, "rule_set": rule_sets}, schema={
         "row": pl.Int64, "rule": pl.String, "rule_set": pl.String
@@ -108,7 +109,8 @@ def _words(frame: pl.DataFrame) -> pl.Series:
         .then(pl.format("{} {} -> {}", kind, pl.col("before").fill_null(""), pl.col("after").fill_null("")))
         .otherwise(
             pl.format(
-                "{} {} by {}/{}", kind, pl.col("points"), pl.col("rule_set").fill_null(""), pl.col("rule").fill_null("")
+                "{} {} by {}/{} until {}", kind, pl.col("points"), pl.col("rule_set").fill_null(""),
+                pl.col("rule").fill_null(""), pl.col("expiry_month").cast(pl.Int64),
             )
         )
         .alias("words")

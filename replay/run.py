@@ -35,7 +35,7 @@ class PartResult:
     """What came of one part: final records by account, sums by kind, and (if kept) every output.
 
     Of the records, the fixed fields and the lots; the counters of windows are left behind.
-    `awards` has the columns (position, account, kind, rule, points, before, after), in the part's order.
+    `awards` has the columns (position, account, kind, rule, points, before, after, expiry month), in the part's order.
     """
 
     accounts: Ints
@@ -100,7 +100,7 @@ def part_run(
     sums = np.zeros((len(batch.accounts), at.KIND_EXPIRY + 1), np.int64)
     points_sum(outs, outcome.owners, sums)
     kinds = outs[:, at.OUT_KIND]
-    awards = np.zeros((len(outs) if keep else 0, 7), np.int64)
+    awards = np.zeros((len(outs) if keep else 0, 8), np.int64)
     if keep and len(outs):
         row = outs[:, at.OUT_ROW]
         of_fact = row >= 0
@@ -110,6 +110,7 @@ def part_run(
         awards[:, 2] = kinds
         awards[:, 3] = outs[:, at.OUT_RULE]
         awards[:, 4] = outs[:, at.OUT_POINTS]
+        awards[:, 7] = np.where(kinds == at.KIND_GRANT, outs[:, at.OUT_EXPIRY_MONTH], at.MONTH_NEVER)
         standing = kinds >= at.KIND_TIER
         awards[standing, 5] = outcome.details[standing, at.DETAIL_BEFORE]
         awards[standing, 6] = outcome.details[standing, at.DETAIL_AFTER]

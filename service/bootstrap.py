@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import LedgerState, Writer
+from ledger.writer.state import columns_check
 from projections import views
 from projections.follower import Follower
 from service.embedded import database_url
@@ -27,6 +29,7 @@ from service.settings import Settings
 SCHEMA_PREFIX = "ledger_"
 TIMEZONE_DEFAULT = "Asia/Shanghai"
 LEASE_WAIT_SECONDS = 30.0
+BUSY_WAIT_SECONDS = 30.0
 
 Progress = Callable[[int, int], None]
 
@@ -71,7 +74,19 @@ class LedgerHandle:
     def follow(self, progress: Progress = lambda done, of: None) -> None:
         """Bring every view, the columns among them, to the head of the log. Raises ViewFailed where one stopped."""
         with self.follower() as follower:
-            failed = follower.follow_once(progress=lambda view, done, of: progress(done, of))
+            target = self.recorder.position_head()
+            deadline = time.monotonic() + BUSY_WAIT_SECONDS
+            while True:
+                failed = follower.follow_once(target, lambda view, done, of: progress(done, of))
+                # Another process may be writing the columns just now: it brings them on, or lets go.
+                if failed or self.columns().position >= target:
+                    break
+                if time.monotonic() > deadline:
+                    raise ViewFailed(
+                        f"another process holds the columns of {self.name} and they don't reach position {target}; "
+                        "wait for it, or stop it"
+                    )
+                time.sleep(0.05)
         if failed:
             raise ViewFailed(
                 "; ".join(f"the view {name} stopped: {error}" for name, error in failed.items())
@@ -106,10 +121,12 @@ def ledger_names(settings: Settings) -> list[str]:
 
 
 @contextmanager
-def ledger_open(settings: Settings, name: str, actor: str, *, create: bool = False) -> Generator[LedgerHandle]:
+def ledger_open(
+    settings: Settings, name: str, actor: str, *, create: bool = False, rebuilding: bool = False
+) -> Generator[LedgerHandle]:
     """An open ledger, its schema brought up to date. With `create`, one that isn't there yet is made.
 
-    Raises LedgerMissing.
+    Raises LedgerMissing; StateDiffers where its columns were built from another log (unless `rebuilding`).
     """
     settings.columns_folder(name)
     url = database_url(settings)
@@ -123,6 +140,8 @@ def ledger_open(settings: Settings, name: str, actor: str, *, create: bool = Fal
     recorder = recorder_open(url, schema)
     try:
         handle = LedgerHandle(settings, name, url, recorder)
+        if not rebuilding:
+            columns_check(handle.columns(), recorder)
         if recorder.position_head() == 0:
             with handle.writing(actor):
                 pass

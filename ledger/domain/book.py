@@ -127,8 +127,12 @@ class Book:
         if topic == "CustomerRegistered":
             self._register(position, number, version, state)
         elif number:
+            if number > len(self.customers):
+                raise ValueError(f"event {position} is of customer {number}, who was never registered")
             self._customer_event(number, version, topic, state)
         else:
+            if stream not in self.versions:
+                raise ValueError(f"event {position} is in a stream that no ledger has: {stream}")
             self.versions[stream] = version
             self._general_event(position, topic, state)
         self.position = position
@@ -164,14 +168,12 @@ class Book:
             day = day_parse(state["booked_on"])
             if self.booked_day_min == NOTHING_CLOSED or day < self.booked_day_min:
                 self.booked_day_min = day
-        once = self.fact_types[state["fact_type"]].once
-        if once is None:
-            return
         key = (state["source"], state["external_id"])
-        if state["version"] > 1:
+        if state["version"] > 1 and self.once:
             for claim in [c for c, k in self.once.items() if k == key]:
                 del self.once[claim]
-        named = state["attributes"].get(once)
+        once = self.fact_types[state["fact_type"]].once
+        named = state["attributes"].get(once) if once else None
         if named is not None:
             self.once[(state["fact_type"], named)] = key
 

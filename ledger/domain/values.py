@@ -137,7 +137,8 @@ def customer_id(number: int) -> str:
 def customer_number(customer: str) -> int:
     """The number in a customer's id; 0 where the text is no such id."""
     if customer.startswith("C-") and customer[2:].isascii() and customer[2:].isdigit() and len(customer) < 20:
-        return int(customer[2:])
+        number = int(customer[2:])
+        return number if customer == customer_id(number) else 0
     return 0
 
 

@@ -29,7 +29,8 @@ def _cache_folder() -> str:
     """
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [here / "_jit.py", here / "layout.py", here.parent / "domain" / "rows.py", *sorted((here / "kernel").glob("*.py"))]:
+    sources = [here / "_jit.py", here / "layout.py", here.parent / "domain" / "rows.py"]
+    for path in [*sources, *sorted((here / "kernel").glob("*.py"))]:
         digest.update(path.read_bytes())
     base = Path(os.environ.get("PLUMBLINE_KERNEL_CACHE") or here / "__pycache__")
     try:

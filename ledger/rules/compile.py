@@ -144,6 +144,9 @@ class _Compiler:
         row[at.SET_LEVELS_FIRST] = len(self.levels)
         if rules.tiers is not None:
             if rules.tiers.window != "lifetime":
+                row[at.SET_REVIEW_FROM] = (
+                    0 if ("tier", "", rules.tiers.window) in self.slot_keys else self.activations[number].day_from
+                )
                 row[at.SET_TIER_SLOT] = self.slot("tier", "", rules.tiers.window)
             row[at.SET_FALL_MAX] = rules.tiers.fall_levels_max
             for level in rules.tiers.levels:

@@ -198,6 +198,12 @@ class Cap(Strict):
     points: PointsText
     rules: list[Identifier] | None = None
 
+    @model_validator(mode="after")
+    def _positive(self) -> Cap:
+        if points_parse(self.points) <= 0:
+            raise ValueError("points must be above zero")
+        return self
+
 
 class Level(Strict):
     """A tier: from how many counted points, and the factor of rules that ask for it."""

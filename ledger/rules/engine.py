@@ -107,6 +107,7 @@ def records_new(program: Program, count: int, closed_month: int = at.NONE) -> In
     records[:, at.REC_LOT_MONTH_MIN] = at.NONE
     records[:, at.REC_CLOSED_MONTH] = closed_month
     records[:, at.REC_GRADE] = at.NONE
+    records[:, at.REC_DAY_LAST] = at.NONE
     for offset, ring, _ in program.tables.slots:
         records[:, offset : offset + ring * at.COUNTER_FIELDS : at.COUNTER_FIELDS] = at.NONE
     return records

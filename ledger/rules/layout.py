@@ -60,7 +60,10 @@ REC_GRADE: Final = 8
 REC_EARNED: Final = 9
 REC_ADDED: Final = 10
 REC_TAKEN: Final = 11
-REC_FIXED: Final = 12
+REC_DAY_LAST: Final = 12
+"""The latest booked day of any fact so far, and (below) the rule set that decided it: where the account stands now."""
+REC_SET_LAST: Final = 13
+REC_FIXED: Final = 14
 
 # One counter of one window: the window's key, how often, how many points (or the sum of a measure).
 COUNTER_KEY: Final = 0
@@ -165,7 +168,9 @@ SET_GRADE_ALL: Final = 9
 SET_GRADES_FIRST: Final = 10
 SET_GRADES_LAST: Final = 11
 SET_EXPIRY_MONTHS: Final = 12
-SET_FIELDS: Final = 13
+SET_REVIEW_FROM: Final = 13
+"""The first day from which the ladder's window was counted: one that began earlier ends without a fall."""
+SET_FIELDS: Final = 14
 
 # Columns of `levels` (lowest first) and `grades` (best first).
 LEVEL_TIER: Final = 0

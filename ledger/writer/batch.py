@@ -174,7 +174,8 @@ class BatchDecider:
             elif answer.status == "repeated":
                 answer = replace(decided.answers[int(answer.id)], hit=True)
             decided.answers.append(answer)
-            if item.request.key and not answer.hit and answer.code != "IDEMPOTENCY_CONFLICT":
+            # A refusal recorded nothing: once its cause is mended, the same request may succeed.
+            if item.request.key and not answer.hit and answer.status != "refused":
                 decided.entries.append(answer_entry(item.request, answer))
         return decided
 

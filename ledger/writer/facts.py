@@ -35,6 +35,7 @@ from ledger.domain.events import (
     Event,
     FactRecorded,
 )
+from ledger.domain.fact_types import FactType
 from ledger.domain.rows import Row
 from ledger.domain.values import customer_id, day_of, day_parse, day_text, text_checked
 from ledger.log.types import FactEntry
@@ -200,7 +201,7 @@ class FactPreparer:
         if name == customer.name:
             name = None
         if name is None and not changed:
-            item.answer = Answer("duplicate", self.book.position, command.customer)
+            item.answer = Answer("duplicate", self.book.position, customer_id(customer.number))
             return
         before = (customer.name, customer.traits)
 
@@ -210,15 +211,15 @@ class FactPreparer:
         self._undo.append(undo)
         customer.name = name or customer.name
         customer.traits = tuple(changed.get(t, old[t]) for t in TRAITS)  # pyright: ignore[reportAttributeAccessIssue]
-        item.inputs.append(CustomerChanged(**self._base(command.customer, actor), name=name, traits=changed))
-        item.answer = Answer("accepted", 0, command.customer)
+        item.inputs.append(CustomerChanged(**self._base(customer_id(customer.number), actor), name=name, traits=changed))
+        item.answer = Answer("accepted", 0, customer_id(customer.number))
 
     def _consent(self, item: Item, command: GiveConsent | WithdrawConsent, actor: str) -> None:
         customer = self._customer(command.customer)
         purpose = _text(command.purpose, 60, "purpose")
         given = isinstance(command, GiveConsent)
         if (purpose in customer.consents) == given:
-            item.answer = Answer("duplicate", self.book.position, command.customer)
+            item.answer = Answer("duplicate", self.book.position, customer_id(customer.number))
             return
         before = customer.consents
 
@@ -227,9 +228,9 @@ class FactPreparer:
 
         self._undo.append(undo)
         customer.consents = before | {purpose} if given else before - {purpose}
-        base = self._base(command.customer, actor)
+        base = self._base(customer_id(customer.number), actor)
         item.inputs.append(ConsentGiven(**base, purpose=purpose) if given else ConsentWithdrawn(**base, purpose=purpose))
-        item.answer = Answer("accepted", 0, command.customer)
+        item.answer = Answer("accepted", 0, customer_id(customer.number))
 
     def _fact(self, item: Item, command: RecordFact, actor: str) -> None:
         source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
@@ -257,7 +258,7 @@ class FactPreparer:
         if not command.revert and any(v.content_sha256 == content for v in versions):
             item.answer = self._duplicate(versions[-1], number)
             return
-        self._once(fact_type.id, fact_type.once, attributes, (source, external_id))
+        self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
         previous = versions[-1] if versions else None
         if previous is not None and previous.state is None:
             previous.customer, previous.state = self.fetch(previous.position)
@@ -294,40 +295,46 @@ class FactPreparer:
 
     def _fact_customer(self, command: RecordFact, item: Item, actor: str) -> int:
         if isinstance(command.customer, CustomerReference):
-            reference = command.customer
-            number = self.book.references.get((reference.source, reference.reference))
+            source = _text(command.customer.source, REFERENCE_LENGTH_MAX, "customer")
+            reference = _text(command.customer.reference, REFERENCE_LENGTH_MAX, "customer")
+            number = self.book.references.get((source, reference))
             if number is not None:
                 return number
             if command.registration is None:
                 raise Refused(
                     "CUSTOMER_UNKNOWN", "no customer is registered under this reference; register it first", "customer"
                 )
-            registration = replace(command.registration, source=reference.source, reference=reference.reference)
+            registration = replace(command.registration, source=source, reference=reference)
             number, event = self._register(registration, actor)
             if event is not None:
                 item.inputs.append(event)
             return number
         return self._customer(command.customer).number
 
-    def _once(self, fact_type: str, name: str | None, attributes: Mapping[str, Any], key: tuple[str, str]) -> None:
-        if name is None or attributes.get(name) is None:
-            return
-        claim = (fact_type, attributes[name])
-        held = self.book.once.get(claim)
-        if held is not None and held != key:
-            raise Refused("FACT_ONCE_ONLY", f"{name} was named by an earlier fact; once is all", name)
-        released = [c for c, k in self.book.once.items() if k == key and c != claim] if held is None else []
+    def _once(
+        self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool
+    ) -> None:
+        """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
+        once = self.book.once
+        released = [c for c, k in once.items() if k == key] if corrects else []
         for old in released:
-            del self.book.once[old]
-        self.book.once[claim] = key
+            del once[old]
+        named = attributes.get(fact_type.once) if fact_type.once else None
+        claim = (fact_type.id, named) if named is not None else None
+        taken = claim is not None and claim in once
+        if claim is not None and not taken:
+            once[claim] = key
 
         def undo() -> None:
-            if held is None:
-                del self.book.once[claim]
+            if claim is not None and not taken:
+                del once[claim]
             for old in released:
-                self.book.once[old] = key
+                once[old] = key
 
         self._undo.append(undo)
+        if taken:
+            name = fact_type.once or ""
+            raise Refused("FACT_ONCE_ONLY", f"{name} was named by an earlier fact; once is all", name)
 
     def _occurred(self, raw: object) -> tuple[str, int]:
         """When a fact occurred: as it is recorded, and the day in the ledger's time zone."""

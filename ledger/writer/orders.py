@@ -87,8 +87,19 @@ class OrderDecider:
             if old.document() == new.document():
                 return [], Answer("duplicate", self.book.position, id=new.id)
             _extends(old, new)
+            self._still_compiles(new)
         event = FactTypeDeclared(**self._base(STREAM_FACT_TYPES, actor), fact_type=new.id, document=new.document())
         return [event], Answer("accepted", id=new.id)
+
+    def _still_compiles(self, new: FactType) -> None:
+        """Every rule set that was ever activated must go on compiling with the changed type. Raises Refused."""
+        types = {**self.book.fact_types, new.id: new}
+        try:
+            program_compile(activations_of(self.book), list(types.values()), Vocabulary())
+        except DocumentInvalid as invalid:
+            raise Refused(
+                "FACT_TYPE_CONFLICT", f"an active rule set doesn't fit it: {invalid}; add a new fact type instead", new.id
+            ) from None
 
     def propose(self, command: ProposeRuleSet, actor: str) -> tuple[list[Event], Answer]:
         """A rule set, checked against the fact types and for overflow. Raises Refused."""
@@ -145,15 +156,19 @@ def rule_set_check(document: Mapping[str, Any], book: Book) -> RuleSet:
     """
     try:
         rules = rule_set_parse(document)
-        others = [
-            Activation(a.rule_set, rule_set_parse(book.rule_sets[a.rule_set].document), a.day_from, a.position)
-            for a in book.activations
-        ]
-        program_compile([*others, Activation("new", rules, 0, 0)], list(book.fact_types.values()), Vocabulary())
+        program_compile([*activations_of(book), Activation("new", rules, 0, 0)], list(book.fact_types.values()), Vocabulary())
     except DocumentInvalid as invalid:
         raise Refused("RULESET_INVALID", str(invalid), invalid.problems[0].field) from None
     canonical_bytes(rules.document)
     return rules
+
+
+def activations_of(book: Book) -> list[Activation]:
+    """Every activation of the book with its rule set."""
+    return [
+        Activation(a.rule_set, rule_set_parse(book.rule_sets[a.rule_set].document), a.day_from, a.position)
+        for a in book.activations
+    ]
 
 
 def _extends(old: FactType, new: FactType) -> None:
@@ -180,6 +195,10 @@ def _extends(old: FactType, new: FactType) -> None:
             kept = list(attribute.values)[: len(before.values)]
             if kept != list(before.values):
                 raise refuse(name, "removes or reorders values")
+        if before.type == "customer" and attribute.type == "customer":
+            same = (before.role, before.once) == (attribute.role, attribute.once)
+            if not same:
+                raise refuse(name, "changes its role")
         if attribute.required and not before.required:
             raise refuse(name, "becomes required")
     for name in old.attributes:

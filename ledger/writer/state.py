@@ -66,13 +66,9 @@ class LedgerState:
         if columns is None:
             state = LedgerState(Book(), Vocabulary())
         else:
+            columns_check(columns, recorder)
             state = LedgerState(columns.book(), columns.vocabulary())
             state._fold_columns(columns)
-            if columns.position > recorder.position_head():
-                raise StateDiffers(
-                    f"the columns stand at position {columns.position}, past the log's head; "
-                    "they belong to another log: run `plumbline rebuild columns`"
-                )
         state.catch_up(recorder)
         return state
 
@@ -278,6 +274,15 @@ class LedgerState:
                         moves.append([0, at.MOVE_DEBT, state["debt"]])
                     row[at.PRIOR_MOVES_LAST] = len(moves)
                 awards.append(row)
+
+
+def columns_check(columns: Columns, recorder: LogRecorder) -> None:
+    """Raises StateDiffers where columns were built from another log than this."""
+    last = recorder.select_range(max(columns.position - 1, 0), 1, stop=columns.position)
+    if columns.position and not columns.built_from(last[0] if last else None):
+        raise StateDiffers(
+            f"the columns stand at position {columns.position} of another log; run `plumbline rebuild columns`"
+        )
 
 
 def closings_with_month(closings: Ints, months: Any) -> Ints:

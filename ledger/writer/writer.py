@@ -6,6 +6,7 @@ append that fails changes nothing in memory: the draft is taken back, and the st
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -281,7 +282,7 @@ class Writer:
             try:
                 events, answer = self._order_decide(request)
             except Refused as refusal:
-                events, answer = [], _refusal_of(refusal)
+                return _refusal_of(refusal)
             except (PlumblineError, *CONNECTION_LOST):
                 raise
             except Exception as error:
@@ -370,6 +371,8 @@ class Writer:
 def _refusal_of(error: Exception) -> Answer:
     if isinstance(error, Refused):
         return Answer("refused", code=error.code, reason=error.reason, field=error.field)
+    # A fault of ours, not of the request: it must not take the others with it, nor go unseen.
+    logging.getLogger(__name__).error("a command failed", exc_info=error)
     reason = f"could not be carried out: {type(error).__name__}"
     return Answer("refused", code="COMMAND_FAILED", reason=reason, field="command")
 

@@ -185,7 +185,9 @@ def rebuild(
 ) -> None:
     """Build a view anew from the log, beside the one that is read. 重建视图。"""
     out = output_of(json, language)
-    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+    with ledger_open(
+        Settings.from_environment(), ledger, actor, create=ledger == "main", rebuilding=True
+    ) as handle:
         names = [v.name for v in views(handle.columns_folder)]
         if view not in names:
             raise Refused("VIEW_UNKNOWN", f"views are {', '.join(names)}", "view")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 import yaml
@@ -72,7 +73,7 @@ def show(
         headers = [out.say(*w) for w in (("编号", "id"), ("名称", "title"), ("提出", "proposed by"), ("批准", "approved by"), ("生效自", "in force from"))]
         out.table("", headers, rows)
         return
-    name = rule_set or book.in_force(day_of(clock().date()))
+    name = rule_set or book.in_force(day_of(clock().astimezone(ZoneInfo(book.timezone)).date()))
     entry = book.rule_sets.get(name or "")
     if entry is None:
         raise Refused("RULESET_UNKNOWN", "no such rule set; `plumbline rules show --all` lists them", "rule_set")

@@ -69,6 +69,11 @@ def postgres_kill(settings: Settings) -> None:
     status = embedded.servers_status(settings)[0]
     assert status.pid is not None
     os.kill(status.pid, signal.SIGKILL)
+    deadline = time.monotonic() + WAIT_SECONDS
+    # A killed process can be seen for a moment more; who asks within it is told that the server runs.
+    while embedded.servers_status(settings)[0].running:
+        assert time.monotonic() < deadline, "Postgres survives SIGKILL"
+        time.sleep(0.005)
     embedded.servers_up(settings)
 
 

@@ -213,3 +213,16 @@ def test_rules_activated_between_closings_are_found_again_after_a_restart(books:
     assert [a["balance"] for a in live] == [15_000, 7_500]
     books.restart()
     assert [books.account(c) for c in ("C-000001", "C-000002")] == live
+
+
+def test_awards_of_a_rule_set_activated_twice_are_taken_back_by_a_correction(books: Books) -> None:
+    books.register("a")
+    assert books.do(ActivateRuleSet("RS-0001", "2026-02-01")).status == "accepted"
+    assert books.do(fact("1", "complaint_filed", "2026-05-01", severity="minor")).points == -500
+    assert books.do(fact("2", "project_completed", "2026-05-01")).points == 5_000
+    # The complaint is moved to January, before the second activation: +5, -5. The project becomes a login: -50.
+    assert books.do(fact("1", "complaint_filed", "2026-01-01", severity="minor")).points == 500 - 500
+    assert books.do(fact("2", "login", "2026-05-01")).points == -5_000
+    assert books.balance() == -500
+    books.restart()
+    assert books.balance() == -500

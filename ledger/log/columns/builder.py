@@ -92,6 +92,7 @@ class SegmentData:
     position_first: int
     position_last: int
     chain: bytes
+    chain_before: bytes
     inputs: Rows
     decisions: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     accounts: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
@@ -137,11 +138,12 @@ class ColumnsBuilder:
         facts: dict[int, tuple[int, Mapping[str, Any]]] = {}
         touched: set[int] = set()
         rows: list[Row] = []
-        data = SegmentData(first, first - 1, chain, _NO_ROWS)
+        data = SegmentData(first, first - 1, chain, chain, _NO_ROWS)
         kinds = KINDS
         for position, stream, version, topic, state_bytes in events:
             state = state_of(topic, state_bytes)
             book.apply(position, stream, version, topic, state)
+            data.chain_before = chain
             chain = chain_next(chain, position, stream, version, topic, state_bytes)
             if not stream.startswith("C-"):
                 continue

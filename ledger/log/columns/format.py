@@ -68,6 +68,8 @@ class Manifest:
     segments: list[SegmentEntry]
     vocabulary: list[str]
     book: dict[str, Any]
+    chain_before: str
+    """The chain's value before the last event: with that event it proves whose log this is."""
     format: int = FORMAT
 
     def file_names(self) -> set[str]:

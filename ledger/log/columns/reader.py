@@ -14,7 +14,7 @@ from ledger.domain.book import Book
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
-from ledger.log.columns.chain import CHAIN_START
+from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, table_read
@@ -27,7 +27,7 @@ class Columns:
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
         self.folder = folder
-        self.manifest = manifest or Manifest("", 0, CHAIN_START.hex(), [], [], {})
+        self.manifest = manifest or Manifest("", 0, CHAIN_START.hex(), [], [], {}, CHAIN_START.hex())
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -56,6 +56,12 @@ class Columns:
     def inputs_count(self) -> int:
         """How many rows `rows()` gives."""
         return sum(entry.rows for entry in self._files("inputs"))
+
+    def built_from(self, event: tuple[int, str, int, str, bytes] | None) -> bool:
+        """Whether the log these columns were built from is the one in which this event stands at `position`."""
+        if not self.position:
+            return True
+        return event is not None and chain_next(bytes.fromhex(self.manifest.chain_before), *event) == self.chain
 
     def verify(self) -> None:
         """Read every file and compare its SHA-256. Raises ColumnsDamaged."""

@@ -133,7 +133,10 @@ class ColumnsStore:
         segments = [*self.manifest.segments, entry] if self.manifest else [entry]
         vocabulary_values = sorted(vocabulary.codes, key=vocabulary.codes.__getitem__)
         self._put(
-            Manifest(book.ledger, book.position, entry.chain, segments, vocabulary_values, book_save(book))
+            Manifest(
+                book.ledger, book.position, entry.chain, segments, vocabulary_values, book_save(book),
+                data.chain_before.hex(),
+            )
         )
 
     def compact(self, *, idle: bool = False) -> bool:
@@ -153,7 +156,7 @@ class ColumnsStore:
         self._put(
             Manifest(
                 manifest.ledger, manifest.position, manifest.chain, [*segments[:first], merged],
-                manifest.vocabulary, manifest.book,
+                manifest.vocabulary, manifest.book, manifest.chain_before,
             )
         )  # fmt: skip
         now = time.monotonic()

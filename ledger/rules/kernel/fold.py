@@ -34,6 +34,8 @@ from ledger.rules.layout import (
     OP_REVERSE,
     REC_ACTIVE,
     REC_CLOSED_MONTH,
+    REC_DAY_LAST,
+    REC_SET_LAST,
     REC_TIER,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
@@ -121,14 +123,23 @@ def fold(
                 outs, details, n, moves, moves_n, reversing,
             )  # fmt: skip
             month = t.month_of_day[day]
+            review_set = reviews[row]
             if not reversing:
                 n = promote(t, rule_set, record, row, day, month, outs, details, n)
+                if day >= record[REC_DAY_LAST]:
+                    record[REC_DAY_LAST] = day
+                    record[REC_SET_LAST] = rule_set
             elif month <= record[REC_CLOSED_MONTH]:
                 # The old version's windows are over: the account stands where it stands on the first open
                 # day.
                 day = t.day_of_month_end[record[REC_CLOSED_MONTH]] + 1
                 month = record[REC_CLOSED_MONTH] + 1
-            n = standing_review(t, reviews[row], record, row, day, month, outs, details, n)
+            if day < record[REC_DAY_LAST]:
+                # A late fact changes counts of its own windows; the account stands where its latest fact is.
+                day = record[REC_DAY_LAST]
+                month = t.month_of_day[day]
+                review_set = record[REC_SET_LAST]
+            n = standing_review(t, review_set, record, row, day, month, outs, details, n)
         while closing < closings.shape[0]:
             if record[REC_ACTIVE] != 0:
                 n = month_close(

@@ -43,9 +43,11 @@ from ledger.rules.layout import (
     OPERATOR_LT,
     REC_BALANCE,
     REC_CLOSED_MONTH,
+    REC_DAY_LAST,
     REC_EARNED,
     REC_GRADE,
     REC_LOT_MONTH_MIN,
+    REC_SET_LAST,
     REC_TAGS,
     REC_TAKEN,
     REC_TIER,
@@ -58,6 +60,7 @@ from ledger.rules.layout import (
     SET_GRADES_LAST,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
+    SET_REVIEW_FROM,
     SET_TAGS_FIRST,
     SET_TAGS_LAST,
     SET_TIER_SLOT,
@@ -257,9 +260,15 @@ def month_close(
             or (window == WINDOW_QUARTER and month % 3 == 2)
             or (window == WINDOW_YEAR and month % 12 == 11)
         )
-        if ends:
+        key_closed = window_key(window, day, month)
+        month_first = key_closed
+        if window == WINDOW_QUARTER:
+            month_first = key_closed * 3
+        elif window == WINDOW_YEAR:
+            month_first = key_closed * 12
+        day_first = t.day_of_month_end[month_first - 1] + 1 if month_first > 0 else 0
+        if ends and day_first >= t.sets[rule_set, SET_REVIEW_FROM]:
             # Facts of later, open windows may have been recorded already: the best of them counts.
-            key_closed = window_key(window, day, month)
             best = 0
             for i in range(t.slots[slot, SLOT_RING]):
                 at = t.slots[slot, SLOT_OFFSET] + i * COUNTER_FIELDS
@@ -273,6 +282,11 @@ def month_close(
             if reached < now:
                 n = tier_set(record, t.levels[reached, LEVEL_TIER], row, outs, details, n, best)
     record[REC_CLOSED_MONTH] = month
+    if record[REC_DAY_LAST] > day:
+        # Later facts were recorded already: the account stands where the latest of them is.
+        day = record[REC_DAY_LAST]
+        month = t.month_of_day[day]
+        rule_set = record[REC_SET_LAST]
     return standing_review(t, rule_set, record, row, day, month, outs, details, n)
 
 

@@ -1,0 +1,183 @@
+"""The commands as people type them, in a process of their own, on real tenders where they are at hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.standard import rules_standard_text
+from service.embedded import servers_down
+from service.settings import Settings
+
+TENDERS = Path(__file__).parents[3] / "shared" / "data" / "tenders"
+PLUMBLINE = Path(sys.executable).with_name("plumbline")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PLUMBLINE_HOME in which nothing has been started."""
+    home = tmp_path_factory.mktemp("cli") / "home"
+    yield home
+    servers_down(Settings(home))
+
+
+@pytest.fixture(scope="module")
+def run(own_home: Path) -> Run:
+    """Runs `plumbline` with these arguments."""
+
+    def plumbline(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PLUMBLINE_HOME": str(own_home)}
+        for name in ("PLUMBLINE_DATABASE_URL", "PLUMBLINE_NATS_URL", "PLUMBLINE_LANGUAGE"):
+            environment.pop(name, None)
+        done = subprocess.run(
+            [str(PLUMBLINE), *arguments], env=environment, text=True, capture_output=True, timeout=180, check=False
+        )
+        assert done.returncode == expect, (arguments, done.stdout[-2000:], done.stderr[-2000:])
+        return done
+
+    return plumbline
+
+
+@pytest.fixture(scope="module")
+def data(run: Run) -> Callable[..., Any]:
+    """Runs a command with --json and gives its document."""
+
+    def plumbline(*arguments: str, expect: int = 0) -> Any:
+        return json.loads(run(*arguments, "--json", expect=expect).stdout)
+
+    return plumbline
+
+
+def calculator(path: Path) -> dict[str, Decimal]:
+    """What a person with a calculator gets: 2 points for each full 10,000 CNY of every contract, by customer."""
+    points: dict[str, Decimal] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            amount = Decimal(row["中标价(元)"])
+            if amount >= 10_000:
+                points[row["招标人"]] = points.get(row["招标人"], Decimal(0)) + 2 * (amount // 10_000)
+    return points
+
+
+@pytest.mark.skipif(not TENDERS.is_dir(), reason="../shared/data/tenders is not there")
+def test_tenders_in_either_encoding_give_what_a_person_with_a_calculator_gets(data: Callable[..., Any]) -> None:
+    ledger = ("--ledger", "tenders")
+    first = data("import", "tenders", str(TENDERS / "tenders.csv"), *ledger)
+    assert (first["read"], first["accepted"], first["duplicates"], len(first["rejected"])) == (380, 365, 0, 15)
+    assert all(r["field"] == "中标价(元)" and r["reason"] and r["row"] > 1 for r in first["rejected"])
+
+    found = {c["name"]: Decimal(c["balance"]) for c in data("customers", *ledger)}
+    assert found == calculator(TENDERS / "tenders.csv")
+
+    quarantined = data("quarantine", "list", *ledger)
+    assert len({row["id"] for row in quarantined}) == len(quarantined) == 15
+    again = data("import", "tenders", str(TENDERS / "tenders.gb18030.csv"), *ledger)
+    assert (again["accepted"], again["duplicates"], again["position"]) == (0, 365, first["position"])
+    assert data("quarantine", "list", *ledger) == quarantined
+
+    assert data("replay", "--recorded", *ledger)["differences"] == 0
+    other = data("import", "tenders", str(TENDERS / "tenders.gb18030.csv"), "--ledger", "tenders_gb")
+    assert other["accepted"] == 365
+    assert {c["name"]: Decimal(c["balance"]) for c in data("customers", "--ledger", "tenders_gb")} == found
+
+
+FACTS = """fact_type,external_id,customer,occurred,customer_name,industry,region,amount,severity
+contract_signed,1,k1,2024-01-05,甲路桥,transport,hubei,25000.00,
+contract_signed,2,k2,2024-01-09,乙水利,water,hunan,1000000.00,
+complaint_filed,3,k1,2024-02-01,,,,,major
+complaint_filed,4,k2,2024-02-01,,,,,grave
+"""
+
+
+def test_a_week_of_work_from_import_to_what_if(run: Run, data: Callable[..., Any], tmp_path: Path) -> None:
+    facts, rules = tmp_path / "facts.csv", tmp_path / "rules.yaml"
+    facts.write_text(FACTS, "utf-8")
+    rules.write_text(rules_standard_text().replace('unit: "10000", points: 2', 'unit: "10000", points: 3'), "utf-8")
+
+    report = data("import", "facts", str(facts))
+    assert (report["accepted"], len(report["rejected"])) == (3, 1)
+    assert report["rejected"][0]["row"] == 5
+    # 25,000 CNY: 2 full units × 2 = 4, a major complaint −30: −26. 1,000,000 CNY: 100 units × 2 = 200.
+    assert {c["name"]: c["balance"] for c in data("customers")} == {"甲路桥": "-26.00", "乙水利": "200.00"}
+
+    history = data("history", "C-000001")
+    assert [e["position"] for e in history] == sorted(e["position"] for e in history)
+    assert [e["points"] for e in history if e["points"]] == ["4.00", "-30.00"]
+    assert all(e["explanation"]["zh"] and e["explanation"]["en"] and e["actor"] for e in history)
+    assert data("history", "customers:k1") == history
+
+    what_if = data("replay", "--rules", str(rules), "--customer", "C-000002")
+    # k1: 2 × 3 − 30 = −24; k2: 100 × 3 = 300. Liability counts what is outstanding: 200 and 300 points at 0.05 CNY.
+    assert what_if["facts"] == 3 and what_if["customers_changed"] == 2
+    assert (what_if["recorded"]["granted"], what_if["candidate"]["granted"]) == ("204.00", "306.00")
+    assert (what_if["recorded"]["liability_cny"], what_if["candidate"]["liability_cny"]) == ("10.00", "15.00")
+    assert [(c["points"], c["points_candidate"]) for c in what_if["changes"]] == [("200.00", "300.00")]
+    assert what_if["run_id"] == data("replay", "--rules", str(rules), "--threads", "1")["run_id"]
+    assert what_if["digest"] == data("replay", "--rules", str(rules), "--threads", "1")["digest"]
+
+    proposed = data("rules", "propose", str(rules), "--actor", "ann")["rule_set"]
+    assert data("rules", "approve", proposed, "--actor", "ann", expect=1)["error"]["code"] == "RULESET_SELF_APPROVAL"
+    assert data("rules", "activate", proposed, "--from", "2024-03-01", expect=1)["error"]["code"] == "RULESET_NOT_APPROVED"
+    data("rules", "approve", proposed, "--run", what_if["run_id"], "--actor", "ben")
+    data("rules", "activate", proposed, "--from", "2024-03-01", "--actor", "ben")
+    assert data("rules", "show")["rules"][0]["award"]["per_unit"]["points"] == 3
+    march = data("record", "contract_signed", "C-000002", "amount=20000", "--id", "9", "--occurred", "2024-03-02")
+    february = data("record", "contract_signed", "C-000002", "amount=20000", "--id", "10", "--occurred", "2024-02-02")
+    assert (march["points"], february["points"]) == ("6.00", "4.00")
+
+    assert data("close", "--through", "2026-01-31")["closed_through"] == "2026-01-31"
+    # Of January 2024: 200 points of k2 expire after 24 months. k1's 4 were taken by the complaint.
+    assert {c["name"]: c["balance"] for c in data("customers")} == {"甲路桥": "-26.00", "乙水利": "10.00"}
+    assert data("close", "--through", "2026-01-31")["events"] == 0
+    assert data("replay", "--recorded")["differences"] == 0
+
+    [row] = data("quarantine", "list")
+    mended = tmp_path / "mended.yaml"
+    mended.write_text(f"{row['id']}: {{severity: minor}}\n", "utf-8")
+    retried = data("quarantine", "retry", "--set", str(mended))
+    assert (retried["accepted"], data("quarantine", "list")) == (1, [])
+    # February 2024 is closed: the complaint is booked on 2026-02-01 and takes 5 points.
+    last = data("history", "C-000002")[-2:]
+    assert [(e["event"], e["booked_on"]) for e in last] == [("FactRecorded", "2026-02-01"), ("PointsDeducted", "2026-02-01")]
+
+    for view in ("customers", "balances", "tiers", "history", "columns"):
+        before = data("customers")
+        data("rebuild", view)
+        assert data("customers") == before
+    assert data("replay", "--recorded")["differences"] == 0
+
+
+def test_what_is_wrong_is_said_in_a_sentence_with_exit_code_1(run: Run, data: Callable[..., Any], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("id: x\nid: y\n", "utf-8")
+    for arguments, code in (
+        (["history", "C-999999"], "CUSTOMER_UNKNOWN"),
+        (["import", "tenders", "nowhere.csv"], "FILE_MISSING"),
+        (["rules", "check", str(broken)], "DOCUMENT_INVALID"),
+        (["close", "--through", "2100-01-01"], "DAY_NOT_OVER"),
+        (["close", "--through", "yesterday"], "DATE_INVALID"),
+        (["customers", "--ledger", "nobody"], "LEDGER_UNKNOWN"),
+        (["record", "login", "C-000001", "--occurred", "2024-13-01"], "FACT_INVALID"),
+    ):
+        error = data(*arguments, expect=1)["error"]
+        assert error["code"] == code and error["reason"]
+        said = run(*arguments, expect=1)
+        assert code in said.stderr and "Traceback" not in said.stderr
+
+
+def test_status_says_with_its_exit_code_whether_all_servers_run(run: Run) -> None:
+    run("up")
+    assert "running" in run("status").stdout
+    run("down")
+    run("status", expect=1)

@@ -1,0 +1,115 @@
+"""What must never be let in, each named after the harm it would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    ApproveRuleSet,
+    ChangeCustomer,
+    CloseDays,
+    DeclareFactType,
+    GiveConsent,
+    ProposeRuleSet,
+    WithdrawConsent,
+)
+from ledger.log.columns.reader import Columns
+from ledger.standard import fact_types_standard, rules_standard
+from ledger.writer import LedgerState
+from ledger.writer.state import StateDiffers
+from projections.columns import ColumnsView
+from projections.follower import Follower
+from tests.ledgers import Books, books_open, fact, log_check
+
+
+def _document(name: str) -> dict[str, Any]:
+    [found] = [d for d in fact_types_standard() if d["id"] == name]
+    return {**found, "attributes": {k: dict(v) for k, v in found["attributes"].items()}}
+
+
+def test_a_fact_type_that_an_active_rule_set_cannot_run_on_is_refused_before_it_bricks_the_ledger(books: Books) -> None:
+    wider = _document("contract_signed")
+    wider["attributes"]["amount"]["max"] = "90000000000000000"  # × 2 points a 10,000 CNY × 10^8 passes 2^63
+    assert books.do(DeclareFactType(wider)).code in ("FACT_TYPE_CONFLICT", "FACT_TYPE_INVALID")
+    unnamed = _document("contract_signed")
+    del unnamed["attributes"]["referrer"]["role"]
+    assert books.do(DeclareFactType(unnamed)).code == "FACT_TYPE_CONFLICT"
+    books.restart()
+    books.register("a")
+    assert books.do(fact("1", "project_completed", "2026-10-05")).points == 5_000
+
+
+def test_a_customer_is_written_under_its_one_id_however_it_was_named(
+    books: Books, database_url: str, schema_name: str
+) -> None:
+    books.register("a")
+    reference = next(r for r in books.state.book.references)
+    spelled = f"{reference[0]}:{reference[1]}"
+    assert books.do(GiveConsent(spelled, "publication")).customer == "C-000001"
+    assert books.do(ChangeCustomer(spelled, name="新名")).customer == "C-000001"
+    assert books.do(WithdrawConsent("C-1", "publication")).code == "CUSTOMER_UNKNOWN"
+    assert books.do(WithdrawConsent(spelled, "publication")).status == "accepted"
+    assert books.state.book.customers[0].consents == frozenset()
+    books.restart()
+    assert books.state.book.customers[0].name == "新名"
+    log_check(database_url, schema_name)
+
+
+def test_a_writer_does_not_start_on_the_columns_of_another_log(
+    books: Books, database_url: str, tmp_path: Path
+) -> None:
+    books.register("a", "b")
+    follower = Follower(books.recorder, [ColumnsView(tmp_path)])
+    assert follower.follow_once() == {}
+    follower.close()
+    assert LedgerState.load(Columns.open(tmp_path), books.recorder).book.position == books.position
+    with books_open(database_url, "t_otherlog") as other:
+        other.register("x", "y", "z")
+        with pytest.raises(StateDiffers, match="another log"):
+            LedgerState.load(Columns.open(tmp_path), other.recorder)
+
+
+def test_a_ladder_that_counts_by_another_window_demotes_nobody_for_the_window_it_began_in(books: Books) -> None:
+    books.register("a")
+    # 30,000,000 CNY: 3,000 units × 2 = 6,000 points, gold.
+    books.do(fact("1", "contract_signed", "2026-06-05", amount="30000000"))
+    quarterly = {**rules_standard(), "id": "quarterly", "tiers": {**rules_standard()["tiers"], "window": "quarter"}}
+    proposed = books.do(ProposeRuleSet(quarterly), actor="ann").id
+    books.do(ApproveRuleSet(proposed), actor="ben")
+    books.do(ActivateRuleSet(proposed, "2026-06-15"))
+    books.do(CloseDays("2026-06-30"))
+    assert books.account()["tier"] == "gold"
+    books.do(CloseDays("2026-09-30"))
+    assert books.account()["tier"] == "silver"  # nothing earned in the third quarter: one level down
+
+
+def test_a_late_fact_does_not_set_todays_grade(books: Books) -> None:
+    books.register("a")
+    for i in range(4):
+        paid: dict[str, Any] = {"due_on": "2026-01-10", "paid_on": "2026-01-09", "amount": "5"}
+        books.do(fact(f"i{i}", "invoice_paid", "2026-01-10", **paid))
+    assert books.account()["grade"] == "a"  # 4 of 4 in 2026
+    late: dict[str, Any] = {"due_on": "2025-12-01", "paid_on": "2025-12-20", "amount": "5"}
+    books.do(fact("late", "invoice_paid", "2025-12-20", **late))
+    assert books.account()["grade"] == "a"  # 0 of 1 in 2025 is 2025's affair
+    books.do(CloseDays("2025-12-31"))
+    assert books.account()["grade"] == "a"
+
+
+def test_a_correction_to_another_type_lets_go_of_the_customer_it_named(books: Books) -> None:
+    a, b, c = books.register("a", "b", "c")
+    books.do(fact("r1", "referral_signed", "2026-10-05", a, new_customer=c))
+    assert books.do(fact("r2", "referral_signed", "2026-10-06", b, new_customer=c)).code == "FACT_ONCE_ONLY"
+    assert books.do(fact("r1", "login", "2026-10-05", a)).status == "corrected"
+    assert books.do(fact("r2", "referral_signed", "2026-10-06", b, new_customer=c)).points == 5_000
+    books.restart()
+    assert books.do(fact("r3", "referral_signed", "2026-10-07", a, new_customer=c)).code == "FACT_ONCE_ONLY"
+
+
+def test_a_cap_of_nothing_is_refused_where_it_would_silently_stop_all_grants(books: Books) -> None:
+    caps = [{"id": "none", "title": {"zh": "无", "en": "none"}, "window": "year", "points": -5}]
+    assert books.do(ProposeRuleSet({**rules_standard(), "caps": caps})).code == "RULESET_INVALID"
