@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
@@ -35,7 +36,7 @@ def requests_of(external_id: str, n: int) -> list[tuple[str, Request]]:
     registration = RegisterCustomer("crm", "", f"客户{n % 7}")
     day = f"{2024 + n // 12 % 2}-{n % 12 + 1:02d}-{n % 28 + 1:02d}"
 
-    def of(part: str, kind: str, version: int = 1, **attributes: object) -> tuple[str, Request]:
+    def of(part: str, kind: str, version: int = 1, **attributes: Any) -> tuple[str, Request]:
         command: Command = fact(
             f"{external_id}/{part}", kind, day, reference, registration=registration, **attributes
         )

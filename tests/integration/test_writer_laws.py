@@ -93,7 +93,7 @@ def states(state: LedgerState) -> list[dict[str, Any]]:
     max_examples=20,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(BATCHES)
 def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(

@@ -1,0 +1,94 @@
+"""The documents tell the truth: what they show runs, what they name exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from ledger.standard import fact_types_standard, rules_standard
+from service.embedded import servers_down
+from service.main import app
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_tour_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    tour = [block for block in blocks if "plumbline" in block]
+    assert len(tour) >= 2
+    home = tmp_path / "home"
+    environment = {
+        **os.environ,
+        "PLUMBLINE_HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    try:
+        done = subprocess.run(
+            ["sh", "-eu", "-c", "\n".join(tour)], cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=300,
+            check=False,
+        )  # fmt: skip
+    finally:
+        servers_down(Settings(home))
+    assert done.returncode == 0, (done.stdout[-3000:], done.stderr[-3000:])
+    assert "4 rows read: 3 accepted" in done.stdout
+    assert "-26.00" in done.stdout and "300.00" in done.stdout
+    assert '"balance": "10.00"' not in done.stdout  # 200 expired, 6 of March 2024 are left
+    assert '"balance": "6.00"' in done.stdout
+    assert "0 differences" in " ".join(done.stdout.split())
+
+
+def test_make_knows_what_the_readme_tells_one_to_type() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z]+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def _commands(command: click.Command, path: str = "") -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, child in getattr(command, "commands", {}).items():
+        found += _commands(child, f"{path} {name}".strip())
+    return found or [(path, command)]
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    commands = _commands(typer.main.get_command(app))
+    assert len(commands) > 20
+    for path, command in commands:
+        for word in path.split():
+            assert re.search(rf"[`\s,]{re.escape(word)}[`\s,]", page), f"{path} is not in docs/commands.md"
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option not in ("--help", "--version"):
+                    assert option in page, f"{option} of {path} is not in docs/commands.md"
+
+
+def test_the_glossary_has_every_term_of_the_standard_documents_in_both_languages() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    rules = rules_standard()
+    terms = [*fact_types_standard(), *rules["tiers"]["levels"], *rules["tags"]]
+    assert len(terms) > 15
+    for term in terms:
+        assert re.search(rf"\| {term['id']} \| {term['title']['zh']} \| {term['title']['en']}", page), term["id"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_decision_can_be_quoted() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len(pages) > 5
+    for page in pages:
+        assert re.search(r"^> \S.{10,}", page.read_text("utf-8"), re.MULTILINE), page.name
