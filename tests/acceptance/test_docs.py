@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -61,7 +62,7 @@ def _commands(command: click.Command, path: str = "") -> list[tuple[str, click.C
 
 def test_every_command_and_option_is_documented() -> None:
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    commands = _commands(typer.main.get_command(app))
+    commands = _commands(cast(click.Command, typer.main.get_command(app)))
     assert len(commands) > 20
     for path, command in commands:
         for word in path.split():
