@@ -98,7 +98,8 @@ def _sql(columns: Columns) -> str:
 def _read(columns: Columns, entry: FileEntry) -> str:
     """A file with its columns as they are meant: those that are one value throughout, and NULL."""
     path = str(columns.folder / entry.name).replace("'", "''")
-    schema = duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet('{path}')").fetchall()
+    described = duckdb.execute(f"DESCRIBE SELECT * FROM read_parquet('{path}')")
+    schema = described.fetchall()
     lowest = {"TINYINT": -(2**7), "SMALLINT": -(2**15), "INTEGER": -(2**31), "BIGINT": NULL}
     kinds = {name: kind for name, kind, *_ in schema}
     picked: list[str] = []

@@ -116,7 +116,7 @@ class _Compiler:
             rules=rules,
             rule_first=np.array(self.rule_first, np.int64),
             leaves=_table(self.leaves, at.LEAF_FIELDS),
-            leaf_first=_table(self.leaf_first, 3),
+            leaf_first=_table(self.leaf_first, 4),
             members=np.array(self.members or [0], np.int64),
             terms=_table(self.terms, 2),
             bands=_table(self.bands, 2),
@@ -241,10 +241,14 @@ class _Compiler:
                 self.rule_first.append(len(self.rules))
             first = len(self.leaves)
             self.leaves.extend(fixed.rows)
-            self.leaf_first.append([first, len(self.leaves), int(uses_state[0])])
+            is_measured = any(m.fact == fact_type.id for m in rules.measures)
+            self.leaf_first.append([first, len(self.leaves), int(uses_state[0]), int(is_measured)])
         row[at.SET_DYNAMIC_FIRST] = len(self.leaves)
         self.leaves.extend(changing.rows)
         row[at.SET_DYNAMIC_LAST] = len(self.leaves)
+        on_points = (at.SOURCE_BALANCE, at.SOURCE_EARNED)
+        row[at.SET_REVIEW_POINTS] = int(any(leaf[at.LEAF_SOURCE] in on_points for leaf in changing.rows))
+        row[at.SET_REVIEW_ALWAYS] = int(any(m.window == "day" for m in rules.measures))
         self.sets.append(row)
 
     def fact_type(self, name: str, place: str) -> FactType:

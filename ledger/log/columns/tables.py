@@ -21,6 +21,7 @@ from ledger.log.columns.format import FileEntry, file_sha256, file_sync
 ROW_GROUP_ROWS: Final = 1 << 17
 BOUNDS_COUNT: Final = 128
 ACCOUNT_MAX: Final = 2**63 - 1
+_GATHERED_ROWS: Final = 1 << 15
 
 _TRAITS: Final = ("t0", "t1", "t2", "t3")
 _NARROW: Final = (np.int8, np.int16, np.int32)
@@ -216,10 +217,12 @@ def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Arra
                 return
             wide = np.where(nulls, lowest, wide)
         part[:] = wide
-    gathered = np.take(narrow, order)
-    target[:] = gathered
-    if has_nulls:
-        np.putmask(target, gathered == lowest, at.NULL)
+    for first in range(0, len(order), _GATHERED_ROWS):  # what is gathered stays in the cache
+        part = target[first : first + _GATHERED_ROWS]
+        gathered = np.take(narrow, order[first : first + _GATHERED_ROWS])
+        part[:] = gathered
+        if has_nulls:
+            np.putmask(part, gathered == lowest, at.NULL)
 
 
 def _fits(values: Array, kind: np.dtype[Any], has_nulls: bool) -> bool:

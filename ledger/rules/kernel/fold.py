@@ -31,6 +31,7 @@ from ledger.rules.kernel.standing import (
 )
 from ledger.rules.layout import (
     LEVEL_TIER,
+    NONE,
     OP_REVERSE,
     REC_ACTIVE,
     REC_CLOSED_MONTH,
@@ -39,6 +40,9 @@ from ledger.rules.layout import (
     REC_TIER,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
+    SET_REVIEW_ALWAYS,
+    SET_REVIEW_POINTS,
+    SIZE_TYPES,
     Ints,
     Tables,
 )
@@ -93,6 +97,12 @@ def fold(
             closing += 1
         n_first = n
         moves_first = moves_n
+        # For which rule set and month the account was last promoted and reviewed, as long as nothing has changed
+        # that either depends on: doing it again would come to the same.
+        promoted_set = NONE
+        promoted_month = NONE
+        reviewed_set = NONE
+        reviewed_month = NONE
         first = firsts[a]
         last = firsts[a + 1]
         for row in range(first, last):
@@ -102,6 +112,9 @@ def fold(
                         t, closings[closing, 3], record, -1 - closing, closings[closing, 1],
                         closings[closing, 2], outs, details, n,
                     )  # fmt: skip
+                    promoted_set = NONE
+                    reviewed_set = closings[closing, 3]
+                    reviewed_month = closings[closing, 2]
                 else:
                     record[REC_CLOSED_MONTH] = closings[closing, 2]
                 closing += 1
@@ -112,6 +125,7 @@ def fold(
                 if t.sets[rule_set, SET_LEVELS_FIRST] != t.sets[rule_set, SET_LEVELS_LAST]:
                     record[REC_TIER] = t.levels[t.sets[rule_set, SET_LEVELS_FIRST], LEVEL_TIER]
             reversing = operations[row] == OP_REVERSE
+            n_before = n
             if reversing:
                 n, moves_n = correct(
                     t, record, accounts[a], row, first, positions, operations, rule_sets,
@@ -124,8 +138,20 @@ def fold(
             )  # fmt: skip
             month = t.month_of_day[day]
             review_set = reviews[row]
-            if not reversing:
+            changed = (
+                reversing
+                or t.leaf_first[rule_set * t.sizes[SIZE_TYPES] + fact_types[row], 3] != 0
+                or (n != n_before and t.sets[review_set, SET_REVIEW_POINTS] != 0)
+            )
+            if reversing:
+                promoted_set = NONE
+            elif n != n_before or rule_set != promoted_set or month != promoted_month:
+                n_before = n
                 n = promote(t, rule_set, record, row, day, month, outs, details, n)
+                changed = changed or n != n_before
+                promoted_set = rule_set
+                promoted_month = month
+            if not reversing:
                 if day >= record[REC_DAY_LAST]:
                     record[REC_DAY_LAST] = day
                     record[REC_SET_LAST] = rule_set
@@ -139,7 +165,16 @@ def fold(
                 day = record[REC_DAY_LAST]
                 month = t.month_of_day[day]
                 review_set = record[REC_SET_LAST]
-            n = standing_review(t, review_set, record, row, day, month, outs, details, n)
+                changed = changed or t.sets[review_set, SET_REVIEW_POINTS] != 0
+            if (
+                changed
+                or review_set != reviewed_set
+                or month != reviewed_month
+                or t.sets[review_set, SET_REVIEW_ALWAYS] != 0
+            ):
+                n = standing_review(t, review_set, record, row, day, month, outs, details, n)
+                reviewed_set = review_set
+                reviewed_month = month
         while closing < closings.shape[0]:
             if record[REC_ACTIVE] != 0:
                 n = month_close(
