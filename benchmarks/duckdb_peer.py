@@ -75,10 +75,12 @@ def run(columns: Columns, made: Facts, threads: int, say: Say) -> list[Line]:
 
 
 def rules_subset() -> dict[str, Any]:
-    """The standard rules without tiers, tags, credit, measures, caps over several rules, and expiry."""
+    """The standard rules without tiers, tags, credit, measures, expiry, and the cap over everything, which corrections
+    give back to."""
     document = copy.deepcopy(rules_standard())
-    for part in ("tiers", "tags", "credit", "measures", "caps"):
+    for part in ("tiers", "tags", "credit", "measures"):
         document.pop(part)
+    document["caps"] = [cap for cap in document["caps"] if cap["id"] == "activity_yearly"]
     for rule in document["rules"]:
         rule.pop("tier_factor", None)
     document.update(id="subset", expiry_months="never")

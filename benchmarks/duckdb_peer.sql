@@ -1,6 +1,8 @@
 -- The points of every customer under the rules that windows can express, by hand: fixed, per full unit, banded, the
--- nth of a month, so many a month or quarter, a streak that another fact breaks, and corrections of rules without
--- counters. {facts}: the Parquet files of the facts. {…} in capitals: numbers of fact types.
+-- nth of a month, so many a month or quarter, a cap over several rules a year, a streak that another fact breaks, and
+-- corrections of rules without counters.
+--
+-- {facts}: the Parquet files of the facts. {…} in capitals: numbers of fact types.
 
 -- name: month_number
 CREATE MACRO month_number(day) AS
@@ -16,39 +18,54 @@ WITH fact AS (
 ),
 -- Logins: the third of a month.
 login AS (
-    SELECT account, 1000 AS points
+    SELECT account, position, month, 1000 AS points
     FROM (
-        SELECT account, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
+        SELECT account, position, month, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
         FROM fact WHERE kind = {LOGIN}
     )
     WHERE nth = 3
 ),
 -- Report views: ten a month.
 report AS (
-    SELECT account, 100 AS points
+    SELECT account, position, month, 100 AS points
     FROM (
-        SELECT account, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
+        SELECT account, position, month, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
         FROM fact WHERE kind = {REPORT_VIEWED}
     )
     WHERE nth <= 10
 ),
 -- Surveys: two a quarter.
 survey AS (
-    SELECT account, 500 AS points
+    SELECT account, position, month, 500 AS points
     FROM (
-        SELECT account, row_number() OVER (PARTITION BY account, month // 3 ORDER BY position) AS nth
+        SELECT
+            account, position, month,
+            row_number() OVER (PARTITION BY account, month // 3 ORDER BY position) AS nth
         FROM fact WHERE kind = {SURVEY_ANSWERED}
     )
     WHERE nth <= 2
 ),
 -- Payments on time: four a month.
 on_time AS (
-    SELECT account, 500 AS points
+    SELECT account, position, month, 500 AS points
     FROM (
-        SELECT account, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
+        SELECT account, position, month, row_number() OVER (PARTITION BY account, month ORDER BY position) AS nth
         FROM fact WHERE kind = {INVOICE_PAID} AND a4 = 0
     )
     WHERE nth <= 4
+),
+-- These four together: 500 a year. What goes beyond is cut from the grant that crosses the line.
+activity AS (
+    SELECT account, least(50000, earned) - least(50000, earned - points) AS points
+    FROM (
+        SELECT
+            account, points,
+            sum(points) OVER (PARTITION BY account, month // 12 ORDER BY position ROWS UNBOUNDED PRECEDING) AS earned
+        FROM (
+            SELECT * FROM login UNION ALL SELECT * FROM report UNION ALL
+            SELECT * FROM survey UNION ALL SELECT * FROM on_time
+        )
+    )
 ),
 -- Major complaints: 30 off, 60 for each further one until a project is completed.
 project_or_complaint AS (
@@ -91,7 +108,6 @@ plain AS (
 )
 SELECT account, sum(points)::BIGINT AS points
 FROM (
-    SELECT * FROM login UNION ALL SELECT * FROM report UNION ALL SELECT * FROM survey UNION ALL
-    SELECT * FROM on_time UNION ALL SELECT * FROM complaint UNION ALL SELECT * FROM plain
+    SELECT * FROM activity UNION ALL SELECT * FROM complaint UNION ALL SELECT * FROM plain
 )
 GROUP BY account ORDER BY account

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,3 @@ def seconds_interleaved(actions: Mapping[str, Callable[[int], object]], rounds: 
             if number:
                 taken[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in taken.items()}
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, best and worst of some measurements in words."""
-    return f"median {statistics.median(values):,.3g}, best {max(values):,.3g}, worst {min(values):,.3g}"

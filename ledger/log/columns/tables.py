@@ -124,17 +124,18 @@ def inputs_read(
     rows = rows_empty(sum(s.frame.height for s in slices), attributes)
     if not slices:
         return rows
-    order = None
+    order = scratch = None
     if len(slices) > 1:
         accounts = np.concatenate([s.frame["account"].to_numpy() for s in slices])
         order = np.argsort(accounts, kind="stable")  # fast: it finds and merges sorted runs
+        scratch = np.empty(8 * len(order), np.int8)
     for name, target in _columns(rows).items():
         if not _is_read(name, weighed):
             continue
-        if order is None:
+        if order is None or scratch is None:
             _fill(target, slices[0], name)
         else:
-            _fill_merged(target, slices, name, order)
+            _fill_merged(target, slices, name, order, scratch)
     return rows
 
 
@@ -177,17 +178,25 @@ def _fill(target: Array, piece: _Slice, name: str) -> None:
     if name not in piece.frame:
         target[:] = piece.entry.constants.get(name, at.NULL)
         return
+    lowest = None
+    if name in piece.entry.nulls:
+        lowest = np.iinfo(piece.frame[name][:1].to_numpy().dtype).min
+    _chunks_copy(target, piece.frame[name], lowest)
+
+
+def _chunks_copy(target: Array, series: pl.Series, lowest: int | None = None) -> None:
+    """Copy a column piece by piece, as it was read; `lowest` stands for NULL where there is one."""
     at_row = 0
-    for chunk in piece.frame[name].get_chunks():
+    for chunk in series.get_chunks():
         values = chunk.to_numpy()
         part = target[at_row : at_row + len(values)]
         part[:] = values
-        if name in piece.entry.nulls:
-            np.putmask(part, values == np.iinfo(values.dtype).min, at.NULL)
+        if lowest is not None:
+            np.putmask(part, values == lowest, at.NULL)
         at_row += len(values)
 
 
-def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Array) -> None:
+def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Array, scratch: Array) -> None:
     """Widen a column of several files into its place, in order. Gathers while the values are narrow: that
     is what costs."""
     if all(name not in p.frame for p in pieces):
@@ -196,8 +205,8 @@ def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Arra
             target[:] = values.pop()
             return
     largest = max(pieces, key=lambda p: p.frame.height)
-    kind = largest.frame[name].to_numpy().dtype if name in largest.frame else target.dtype
-    narrow = np.empty(len(order), kind)
+    kind = largest.frame[name][:1].to_numpy().dtype if name in largest.frame else target.dtype
+    narrow = scratch[: kind.itemsize * len(order)].view(kind)
     lowest = np.iinfo(kind).min
     has_nulls = name in largest.entry.nulls
     at_row = 0
@@ -205,7 +214,7 @@ def _fill_merged(target: Array, pieces: Sequence[_Slice], name: str, order: Arra
         part = narrow[at_row : at_row + piece.frame.height]
         at_row += len(part)
         if piece is largest and name in piece.frame:
-            part[:] = piece.frame[name].to_numpy()
+            _chunks_copy(part, piece.frame[name])
             continue
         wide = np.empty(len(part), target.dtype)
         _fill(wide, piece, name)
