@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from ledger.domain.errors import PlumblineError
 from ledger.domain.values import customer_number
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
@@ -74,8 +75,10 @@ class View(Protocol):
         ...
 
 
-class ViewBehind(Exception):
+class ViewBehind(PlumblineError):
     """A view has not reached the position that a reader asked for."""
+
+    code = "VIEW_BEHIND"
 
 
 def view_wait(

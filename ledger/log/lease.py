@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import psycopg
 
+from ledger.domain.errors import PlumblineError
 from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
 
@@ -23,12 +24,14 @@ _KEEPALIVES_INTERVAL_SECONDS = 2
 _KEEPALIVES_COUNT = 3
 
 
-class LeaseHeld(Exception):
+class LeaseHeld(PlumblineError):
     """Another process holds the lease.
 
     `holder` is the name it gave, `since` the moment its session began; both None when it let go just then, or
     when this login may not see the other's session.
     """
+
+    code = "LEDGER_LEASED"
 
     def __init__(self, schema: str, holder: str | None, since: datetime | None) -> None:
         self.holder = holder

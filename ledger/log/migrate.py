@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ledger.domain.errors import PlumblineError
 from ledger.log.queries import queries_load
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
@@ -23,8 +24,10 @@ _FILE_NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 _SCHEMA_NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
 
 
-class MigrationError(Exception):
+class MigrationError(PlumblineError):
     """The schema cannot be brought up to date; the message says what to do."""
+
+    code = "MIGRATION_FAILED"
 
 
 @dataclass(frozen=True, slots=True)

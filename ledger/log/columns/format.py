@@ -14,14 +14,18 @@ from typing import Any, Final
 
 import orjson
 
+from ledger.domain.errors import PlumblineError
+
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 REBUILD: Final = "build them again from the log: plumbline rebuild columns"
 
 
-class ColumnsDamaged(Exception):
+class ColumnsDamaged(PlumblineError):
     """The columns are not as they were written. The log is untouched: the message says how to build them
     again."""
+
+    code = "COLUMNS_DAMAGED"
 
 
 @dataclass(slots=True)

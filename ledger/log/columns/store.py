@@ -14,6 +14,7 @@ from typing import Final, Self
 import polars as pl
 
 from ledger.domain.book import Book
+from ledger.domain.errors import PlumblineError
 from ledger.domain.rows import Vocabulary
 from ledger.log.columns.builder import (
     ACCOUNT_COLUMNS,
@@ -63,8 +64,10 @@ _TABLES: Final[Mapping[str, tuple[Mapping[str, pl.DataType], _Merge]]] = {
 }
 
 
-class ColumnsBusy(Exception):
+class ColumnsBusy(PlumblineError):
     """Another process writes these columns."""
+
+    code = "COLUMNS_BUSY"
 
 
 class ColumnsStore:

@@ -1,0 +1,185 @@
+"""The views follow the log: each event once, each at its own pace, and what is rebuilt equals what was followed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from ledger.domain.commands import ChangeCustomer, CloseDays, GiveConsent
+from ledger.domain.values import day_parse
+from ledger.log.columns.reader import Columns
+from ledger.rules import layout as at
+from ledger.rules.document import rule_set_parse
+from ledger.standard import rules_standard
+from projections import views
+from projections.balances import balances_read, lots_read
+from projections.follower import Follower
+from projections.history import history_read
+from projections.tiers import tiers_read
+from projections.view import Batch, View, ViewBehind
+from tests.ledgers import Books, fact
+
+TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
+
+
+def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
+    """Customers, facts of many kinds, corrections, a changed name, and months closed along the way."""
+    rng = random.Random(seed)
+    ids = books.register("a", "b", "c", "d", region="hubei")
+    month = 1
+    for i in range(facts):
+        month = 1 + i * 9 // facts
+        day = f"2026-{month:02d}-{rng.randint(1, 28):02d}"
+        kind, attributes = rng.choice([
+            ("contract_signed", {"amount": str(rng.randint(0, 9_000_000))}),
+            ("complaint_filed", {"severity": rng.choice(["minor", "major"])}),
+            ("login", {}),
+            ("invoice_paid", {"due_on": "2026-01-10", "paid_on": rng.choice(["2026-01-09", "2026-02-20"]), "amount": "5"}),
+        ])  # fmt: skip
+        content: dict[str, Any] = dict(attributes)
+        books.do(fact(f"f{rng.randint(0, facts)}", kind, day, rng.choice(ids), **content))
+        if i % 100 == 99:
+            books.do(CloseDays(f"2026-{month:02d}-28"))
+    books.do(ChangeCustomer(ids[0], name="新名", traits={"region": "hunan"}))
+    books.do(GiveConsent(ids[1], "publication"))
+    books.do(CloseDays("2026-09-30"))
+
+
+@contextmanager
+def following(books: Books, chosen: Sequence[View]) -> Iterator[Follower]:
+    follower = Follower(books.recorder, chosen)
+    try:
+        yield follower
+    finally:
+        follower.close()
+
+
+def tables(database_url: str, schema: str) -> dict[str, list[Any]]:
+    """Every view's rows."""
+    with psycopg.connect(database_url) as connection:
+        found: dict[str, list[Any]] = {}
+        for table in TABLES:
+            query = SQL("SELECT t::text FROM {}.{} t ORDER BY 1").format(Identifier(schema), Identifier(table))
+            found[table] = connection.execute(query).fetchall()
+        return found
+
+
+def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> None:
+    live_a_little(books)
+    with following(books, views(tmp_path)) as follower:
+        assert follower.follow_once() == {}
+        assert {lag.behind for lag in follower.lag()} == {0}
+    ladder = rule_set_parse(rules_standard()).tiers
+    with books.recorder.datastore.get_connection() as connection:
+        balances = balances_read(connection, day_parse("2026-10-01"), min_position=books.position)
+        standing = tiers_read(connection, ladder, day_parse("2026-10-01"))
+        assert len(balances) == len(standing) == 4
+        for row, place in zip(balances, standing, strict=True):
+            account = books.account(f"C-{row.customer:06d}")
+            assert (row.balance, row.debt) == (account["balance"], account["debt"])
+            assert row.balance == row.granted + row.deducted + row.reversed + row.expired
+            lots = {at.MONTH_NEVER if m is None else m: p for m, p in lots_read(connection, row.customer)}
+            assert lots == account["lots"] and row.balance == sum(lots.values()) - row.debt
+            assert (place.tier, place.grade, sorted(place.tags)) == (account["tier"], account["grade"], account["tags"])
+            events = history_read(connection, row.customer)
+            assert events[-1].balance == row.balance
+            assert sum(e.points or 0 for e in events) == row.balance
+    columns = Columns.open(tmp_path)
+    assert columns.position == books.position
+    sums = np.zeros(4, np.int64)
+    decisions = columns.decisions(["account", "points"])
+    np.add.at(sums, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
+    assert sums.tolist() == [b.balance for b in balances]
+
+
+def test_a_view_that_is_rebuilt_equals_the_one_that_followed(
+    books: Books, database_url: str, schema_name: str, tmp_path: Path
+) -> None:
+    live_a_little(books)
+    with following(books, views(tmp_path)) as follower:
+        for until in range(100, books.position, 130):
+            follower.follow_once(until)
+        follower.follow_once()
+        before, chain = tables(database_url, schema_name), Columns.open(tmp_path).chain
+        for name in follower.views:
+            assert follower.rebuild(name) == books.position
+        assert tables(database_url, schema_name) == before
+        assert Columns.open(tmp_path).chain == chain
+
+
+class Dying:
+    """A view whose process dies after it wrote, before the commit, the first times."""
+
+    def __init__(self, view: View, times: int) -> None:
+        self.view, self.times = view, times
+        self.name, self.batch_events, self.pause_seconds = view.name, 50, view.pause_seconds
+
+    def apply(self, batch: Batch, transaction: psycopg.Connection[Any]) -> None:
+        self.view.apply(batch, transaction)
+        if self.times:
+            self.times -= 1
+            transaction.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_a_cut_between_apply_and_commit_neither_loses_nor_doubles_an_event(
+    books: Books, database_url: str, schema_name: str, tmp_path: Path
+) -> None:
+    live_a_little(books, facts=150)
+    plain = [view for view in views(tmp_path) if view.name != "columns"]
+    dying: list[View] = [Dying(view, times=1) for view in plain]
+    for _ in range(3):
+        with following(books, dying) as follower:
+            try:
+                follower.follow_once()
+            except Exception as error:  # the cut itself: the next follower goes on where the last commit stands
+                assert "connection" in str(error) or "terminat" in str(error)
+    with following(books, dying) as follower:
+        assert follower.follow_once() == {}
+        found = tables(database_url, schema_name)
+        for view in plain:
+            follower.rebuild(view.name)
+        assert tables(database_url, schema_name) == found
+
+
+class Failing:
+    """A view that cannot bear a certain event."""
+
+    name, batch_events, pause_seconds = "failing", 20, 0.0
+
+    def __init__(self, at_position: int) -> None:
+        self.at_position = at_position
+
+    def apply(self, batch: Batch, transaction: psycopg.Connection[Any]) -> None:
+        if batch.position_last >= self.at_position:
+            raise ValueError("it cannot be borne")
+
+
+def test_a_failing_view_stops_alone_and_says_why(books: Books, tmp_path: Path) -> None:
+    live_a_little(books, facts=80)
+    with following(books, [Failing(60), *views(tmp_path)]) as follower:
+        failed = follower.follow_once()
+        assert list(failed) == ["failing"] and "it cannot be borne" in failed["failing"]
+        lags = {lag.name: lag for lag in follower.lag()}
+        assert 0 < lags["failing"].position < 60 and lags["failing"].error
+        assert lags["balances"].behind == 0
+    with books.recorder.datastore.get_connection() as connection, pytest.raises(ViewBehind):
+        balances_read(connection, 0, min_position=books.position + 1, timeout_seconds=0.1)
+
+
+def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema_name: str, tmp_path: Path) -> None:
+    live_a_little(books, facts=80)
+    first, *others = views(tmp_path)
+    with following(books, [first]) as follower:
+        follower.follow_once()
+    with following(books, [first, *others]) as follower:
+        assert follower.follow_once() == {}
+        assert {lag.position for lag in follower.lag()} == {books.position}
+    assert all(tables(database_url, schema_name).values())
