@@ -10,10 +10,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, replay
+from benchmarks import append, http, replay
 from benchmarks.lines import Line
 
-BENCHES: dict[str, Callable[..., list[Line]]] = {"append": append.run, "replay": replay.run}
+BENCHES: dict[str, Callable[..., list[Line]]] = {"append": append.run, "replay": replay.run, "http": http.run}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,8 +47,9 @@ def _table(lines: Sequence[Line], *, quick: bool) -> Table:
         peer = f"{line.peer}: {_figure(line.peer_measured, line.unit)}" if line.peer_measured else ""
         ratio = f"{line.ratio:.2f}" if line.ratio is not None else ""
         must = ""
-        if line.must is not None:
-            must = f"{line.must:g} times" if line.ratio is not None else _figure(line.must, line.unit)
+        for limit, sign in ((line.must, "≥"), (line.most, "≤")):
+            if limit is not None:
+                must = f"{sign} {limit:g} times" if line.ratio is not None else f"{sign} {_figure(limit, line.unit)}"
         reached = {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[line.reached]
         table.add_row(line.what, _figure(line.measured, line.unit), peer, ratio, must, reached)
     return table

@@ -13,7 +13,8 @@ from typing import Any
 class Line:
     """A measurement. Rates are per second; `ratio` is the measured one over the peer's.
 
-    `must` is the least the ratio, or where there is no peer the rate, has to be; None where nothing is asked.
+    `must` is the least the ratio, or where there is no peer the rate, has to be; `most` is the most it may be, for what
+    should be small. None where nothing is asked.
     """
 
     what: str
@@ -23,6 +24,7 @@ class Line:
     peer_measured: float | None = None
     must: float | None = None
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    most: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -32,15 +34,16 @@ class Line:
     @property
     def reached(self) -> bool | None:
         """Whether it is as much as it must be; None where nothing is asked."""
-        if self.must is None:
+        if self.must is None and self.most is None:
             return None
-        return (self.ratio if self.ratio is not None else self.measured) >= self.must
+        figure = self.ratio if self.ratio is not None else self.measured
+        return (self.must is None or figure >= self.must) and (self.most is None or figure <= self.most)
 
     def as_data(self) -> dict[str, Any]:
         """The line as plain data."""
         return {
             "what": self.what, "unit": self.unit, "measured": self.measured, "peer": self.peer or None,
-            "peer_measured": self.peer_measured, "ratio": self.ratio, "must": self.must,
+            "peer_measured": self.peer_measured, "ratio": self.ratio, "must": self.must, "most": self.most,
             "reached": self.reached, **self.more,
         }  # fmt: skip
 
