@@ -75,7 +75,7 @@ def _customers_register(settings: Settings, count: int) -> None:
                         )
                         for n in range(first, min(first + 5_000, count + 1))
                     ],
-                    position_expected=None,
+                    position_expected=recorder.position_head(),
                 )  # fmt: skip
         handle.follow()
 
