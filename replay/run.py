@@ -21,7 +21,7 @@ from ledger.domain.values import INTEGER_MAX
 from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, program_compile
-from ledger.rules.engine import batch_of, records_new, run, span_months
+from ledger.rules.engine import batch_of, records_new, run, span_of
 from ledger.rules.kernel.room import points_sum
 from replay.scenario import Scenario
 
@@ -84,7 +84,8 @@ def columns_span(columns: Columns) -> int:
     months = program_compile([], [], columns.vocabulary()).tables.month_of_day
     closings = columns.closings()
     with_month = np.column_stack([closings, months[closings[:, 1]]]) if len(closings) else np.zeros((0, 3), np.int64)
-    return span_months(columns.rows(), with_month, NOTHING_CLOSED, months, INTEGER_MAX)
+    booked = columns.months_booked()
+    return span_of(booked[:, 0], booked[:, 1], with_month, NOTHING_CLOSED, INTEGER_MAX)
 
 
 def part_run(

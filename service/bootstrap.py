@@ -14,7 +14,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
-from ledger.domain.errors import PlumblineError
+from ledger.domain.errors import LedgerMissing, PlumblineError
 from ledger.log.columns.reader import Columns
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
@@ -32,12 +32,6 @@ LEASE_WAIT_SECONDS = 30.0
 BUSY_WAIT_SECONDS = 30.0
 
 Progress = Callable[[int, int], None]
-
-
-class LedgerMissing(PlumblineError):
-    """There are no such books."""
-
-    code = "LEDGER_UNKNOWN"
 
 
 class ViewFailed(PlumblineError):

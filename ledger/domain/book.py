@@ -62,6 +62,8 @@ class Book:
     position: int = 0
     ledger: str = ""
     timezone: str = "Asia/Shanghai"
+    closed: bool = False
+    """The books were closed for good."""
     fact_types: dict[str, FactType] = field(default_factory=dict[str, FactType])
     rule_sets: dict[str, RuleSetEntry] = field(default_factory=dict[str, RuleSetEntry])
     activations: list[ActivationEntry] = field(default_factory=list[ActivationEntry])
@@ -198,3 +200,5 @@ class Book:
             )
         elif topic == "LedgerOpened":
             self.ledger, self.timezone = state["ledger"], state["timezone"]
+        elif topic == "LedgerClosed":
+            self.closed = True

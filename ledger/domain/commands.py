@@ -114,6 +114,13 @@ class CloseDays:
     through: str
 
 
+@dataclass(frozen=True, slots=True)
+class CloseLedger:
+    """Close the books for good: from then on every command is refused, everything stays readable."""
+
+    reason: str
+
+
 Command: TypeAlias = (
     RegisterCustomer
     | ChangeCustomer
@@ -125,6 +132,7 @@ Command: TypeAlias = (
     | ApproveRuleSet
     | ActivateRuleSet
     | CloseDays
+    | CloseLedger
 )
 
 
@@ -158,3 +166,14 @@ class Answer:
     field: str = ""
     points: int = 0
     hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would come of a command if it were carried out now: the answer, and the events it would append.
+
+    Each event is `{"event": name, "stream": …, "state": …}`. Nothing was recorded.
+    """
+
+    answer: Answer
+    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])

@@ -3,6 +3,7 @@ written."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ from yaml.constructor import ConstructorError
 from ledger.domain.errors import DocumentInvalid, Problem
 
 BYTES_MAX = 2_000_000
+DEPTH_MAX = 40
+INTEGER_MAX = 2**63 - 1
 
 
 class _Loader(yaml.SafeLoader):
@@ -67,3 +70,84 @@ def yaml_parse(text: str, name: str) -> Any:
         raise DocumentInvalid([Problem(name, f"holds a value that can't be read: {error}")]) from None
     except RecursionError:
         raise DocumentInvalid([Problem(name, "lies too deep in itself")]) from None
+
+
+class _JsonInvalid(ValueError):
+    """Something that JSON allows, or that parsers let pass, and a ledger can't take. The text never echoes it."""
+
+
+def json_parse(data: bytes | str, name: str) -> Any:
+    """Plain data from JSON (RFC 8259), strictly: a name stands once in its object, integers fit 64 bits, text holds
+    no NUL and no half of a surrogate pair, nothing lies deeper than DEPTH_MAX. A number with a decimal point or an
+    exponent stays the text that was written.
+
+    Raises DocumentInvalid; `name` says what was read ("body", "line 3"). The input is never echoed.
+    """
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        parsed = json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=str, parse_constant=_constant
+        )
+        if text.count("{") + text.count("[") > DEPTH_MAX and _depth(parsed) > DEPTH_MAX:
+            raise _JsonInvalid(f"lies more than {DEPTH_MAX} levels deep")
+        # A strict parser refuses bare control characters and bytes that are no UTF-8; escapes could still hide some.
+        if "\\u" in text or isinstance(data, str):
+            _texts_check(parsed)
+        return parsed
+    except _JsonInvalid as error:
+        raise DocumentInvalid([Problem(name, str(error))]) from None
+    except UnicodeDecodeError as error:
+        raise DocumentInvalid([Problem(name, f"is not UTF-8 (byte {error.start})")]) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise DocumentInvalid([Problem(name, f"is not JSON ({where})")]) from None
+    except RecursionError:
+        raise DocumentInvalid([Problem(name, f"lies more than {DEPTH_MAX} levels deep")]) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _JsonInvalid("has an object in which a name stands twice")
+    return found
+
+
+def _integer(digits: str) -> int:
+    # 20 characters hold every 64-bit integer; longer ones are not even converted.
+    number = int(digits) if len(digits) <= 20 else INTEGER_MAX + 1
+    if abs(number) > INTEGER_MAX:
+        raise _JsonInvalid("holds an integer that does not fit 64 bits")
+    return number
+
+
+def _constant(_: str) -> Any:
+    raise _JsonInvalid("holds NaN or Infinity, which are no JSON")
+
+
+def _depth(data: Any) -> int:
+    deepest, waiting = 0, [(data, 1)]
+    while waiting:
+        value, level = waiting.pop()
+        if isinstance(value, (dict, list)):
+            deepest = max(deepest, level)
+            if deepest > DEPTH_MAX:
+                return deepest
+            parts = cast(Any, value.values() if isinstance(value, dict) else value)
+            waiting += [(part, level + 1) for part in parts]
+    return deepest
+
+
+def _texts_check(data: Any) -> None:
+    waiting = [data]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                raise _JsonInvalid("holds text with a NUL character")
+            if not value.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in value):
+                raise _JsonInvalid("holds text with half of a surrogate pair")
+        elif isinstance(value, dict):
+            for key, part in cast("dict[str, Any]", value).items():
+                waiting += [key, part]
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)

@@ -29,6 +29,21 @@ class Refused(PlumblineError):
         self.field = field
 
 
+class WriterUnavailable(PlumblineError):
+    """No writer could be asked, or none answered in time.
+
+    Whether the command was recorded is unknown: sent again with the same idempotency key it has one effect.
+    """
+
+    code = "WRITER_UNAVAILABLE"
+
+
+class LedgerMissing(PlumblineError):
+    """There are no such books."""
+
+    code = "LEDGER_UNKNOWN"
+
+
 class DocumentInvalid(PlumblineError):
     """A rule set, fact type or mapping document that can't be used; names every problem found."""
 

@@ -65,6 +65,14 @@ class LedgerOpened(Input):
 
 @registered
 @dataclass(kw_only=True)
+class LedgerClosed(Input):
+    """The books are closed for good; nothing follows this event."""
+
+    reason: str
+
+
+@registered
+@dataclass(kw_only=True)
 class FactTypeDeclared(Input):
     """A fact type begins to exist, or gains attributes and values."""
 

@@ -20,6 +20,7 @@ from ledger.domain.errors import PlumblineError
 from ledger.log.queries import queries_load
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
+SHARED_SCHEMA = "plumbline"
 _FILE_NAME = re.compile(r"^(\d{4})_(\w+)\.sql$")
 _SCHEMA_NAME = re.compile(r"^[a-z_][a-z0-9_]{0,62}$")
 
@@ -99,6 +100,16 @@ def ledger_schema_create(
         for step in steps[recorded:]:
             _apply(connection, schema, step)
         return [step.number for step in steps[recorded:]]
+
+
+def shared_schema_create(database_url: str) -> list[int]:
+    """Creates the schema that all ledgers share (`SHARED_SCHEMA`) where missing, or brings it up to date.
+
+    Returns the numbers of the steps applied. Raises MigrationError as `ledger_schema_create` does.
+    """
+    return ledger_schema_create(
+        database_url, SHARED_SCHEMA, migrations=migrations_read(files("migrations.shared"))
+    )
 
 
 def ledger_schemas(database_url: str) -> list[str]:

@@ -119,12 +119,17 @@ def span_months(rows: Rows, closings: Ints, closed_month: int, month_of_day: Arr
     `month_min` is the earliest month booked while none was closed (a large number where that never was).
     Raises Refused where more are open than the ledger keeps counters for.
     """
-    if not len(rows):
+    return span_of(month_of_day[rows.days].astype(np.int64), rows.positions, closings, closed_month, month_min)
+
+
+def span_of(months: Ints, positions: Ints, closings: Ints, closed_month: int, month_min: int) -> int:
+    """`span_months` of rows that are booked in these months at these positions. Of each month, the row with the
+    first position suffices: what is closed only grows."""
+    if not len(months):
         return 1
-    months = month_of_day[rows.days].astype(np.int64)
-    closed = np.full(len(rows), closed_month, np.int64)
+    closed = np.full(len(months), closed_month, np.int64)
     if len(closings):
-        passed = np.searchsorted(closings[:, 0], rows.positions)
+        passed = np.searchsorted(closings[:, 0], positions)
         closed = np.where(
             passed > 0, np.maximum(closings[np.maximum(passed - 1, 0), 2], closed_month), closed
         )
@@ -382,5 +387,5 @@ def is_month_end(day: int) -> bool:
 
 __all__ = [
     "Batch", "Outcome", "Prior", "Rows", "batch_of", "closings_of", "is_month_end", "records_migrate",
-    "records_new", "ring_size", "rows_of", "run", "span_months", "state_of",
+    "records_new", "ring_size", "rows_of", "run", "span_months", "span_of", "state_of",
 ]  # fmt: skip

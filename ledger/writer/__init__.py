@@ -7,6 +7,6 @@ transaction, answers each caller.
 """
 
 from ledger.writer.state import LedgerState
-from ledger.writer.writer import Writer
+from ledger.writer.writer import Account, Writer, WriterStopped
 
-__all__ = ["LedgerState", "Writer"]
+__all__ = ["Account", "LedgerState", "Writer", "WriterStopped"]

@@ -17,6 +17,7 @@ from ledger.domain.commands import (
     ApproveRuleSet,
     ChangeCustomer,
     CloseDays,
+    CloseLedger,
     CustomerReference,
     DeclareFactType,
     GiveConsent,
@@ -193,6 +194,10 @@ def _close(command: CloseDays) -> None:
     _text(command.through, "through", "DATE_INVALID")
 
 
+def _close_ledger(command: CloseLedger) -> None:
+    _text(command.reason, "reason", "REASON_MISSING", 1_000)
+
+
 _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     RegisterCustomer: _register,
     ChangeCustomer: _change,
@@ -204,4 +209,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ApproveRuleSet: _approve,
     ActivateRuleSet: _activate,
     CloseDays: _close,
+    CloseLedger: _close_ledger,
 }

@@ -111,5 +111,6 @@ def _month_close(
     events += [writer.event(i, stamp, now, lambda p: p) for i in range(len(outcome.outs))]
     if not append(events):
         return False
-    state.records[accounts - 1] = records
+    with state.moving:
+        state.records[accounts - 1] = records
     return True

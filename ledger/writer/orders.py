@@ -11,7 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger.domain.book import Book
-from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, DeclareFactType, ProposeRuleSet
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    Answer,
+    ApproveRuleSet,
+    CloseLedger,
+    DeclareFactType,
+    ProposeRuleSet,
+)
 from ledger.domain.errors import DocumentInvalid, Refused
 from ledger.domain.events import (
     STREAM_FACT_TYPES,
@@ -19,6 +26,7 @@ from ledger.domain.events import (
     STREAM_RULEBOOK,
     Event,
     FactTypeDeclared,
+    LedgerClosed,
     LedgerOpened,
     RuleSetActivated,
     RuleSetApproved,
@@ -75,6 +83,14 @@ class OrderDecider:
             )
         )
         return events
+
+    def close(self, command: CloseLedger, actor: str) -> tuple[list[Event], Answer]:
+        """The books are closed for good. Raises Refused without a reason."""
+        reason = command.reason.strip()
+        if not reason:
+            raise Refused("REASON_MISSING", "say why the books are closed", "reason")
+        event = LedgerClosed(**self._base(STREAM_LEDGER, actor), reason=reason)
+        return [event], Answer("accepted", id=self.book.ledger)
 
     def declare(self, command: DeclareFactType, actor: str) -> tuple[list[Event], Answer]:
         """A new fact type, or one that gains optional attributes and values. Raises Refused."""

@@ -5,6 +5,7 @@ Rebuilt at start from the columns and the tail of the log, so there is nothing e
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class LedgerState:
     def __init__(self, book: Book, vocabulary: Vocabulary) -> None:
         self.book = book
         self.vocabulary = vocabulary
+        self.moving = threading.Lock()
+        """Held while records of committed accounts change in place, so that another thread reads whole ones."""
         self.span = 1
         self.month_max = NOTHING_CLOSED
         self.program = self._compile()

@@ -24,9 +24,11 @@ from ledger.domain.commands import (
     Answer,
     ApproveRuleSet,
     CloseDays,
+    CloseLedger,
     DeclareFactType,
     ProposeRuleSet,
     RecordFact,
+    Rehearsal,
     Request,
 )
 from ledger.domain.errors import PlumblineError, Refused
@@ -34,6 +36,8 @@ from ledger.domain.events import Event
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry, PositionMoved
+from ledger.rules import layout
+from ledger.rules.engine import state_of
 from ledger.writer.answers import answer_again, answer_entry
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
@@ -62,6 +66,7 @@ class _Submission:
 
     requests: list[Request]
     refusals: dict[int, Answer]
+    atomic: bool = False
     future: Future[list[Answer]] = field(default_factory=Future[list[Answer]])
 
     def answer(self, answers: Sequence[Answer]) -> None:
@@ -69,6 +74,30 @@ class _Submission:
         decided = iter(answers)
         count = len(self.requests) + len(self.refusals)
         self.future.set_result([self.refusals.get(i) or next(decided) for i in range(count)])
+
+
+@dataclass(slots=True)
+class _RehearsalWanted:
+    """Requests that are only to be decided."""
+
+    requests: list[Request]
+    future: Future[list[Rehearsal]] = field(default_factory=Future[list[Rehearsal]])
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the writer's memory holds of an account at `position`; points in 1/100.
+
+    `lots`: (month at whose end they expire, counted from 1970-01, or None for never; points), next to expire first.
+    """
+
+    position: int
+    balance: int
+    debt: int
+    lots: tuple[tuple[int | None, int], ...]
+    tier: str | None
+    grade: str | None
+    tags: tuple[str, ...]
 
 
 class Writer:
@@ -88,19 +117,61 @@ class Writer:
         self.state = state
         self.clock = clock
         self.alive = alive
-        self._queue: deque[_Submission] = deque()
+        self._queue: deque[_Submission | _RehearsalWanted] = deque()
         self._differs: StateDiffers | None = None
+        self._aborted = False
+        self._publish()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="plumbline-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, requests: Sequence[Request]) -> list[Answer]:
-        """Carry out requests in order and answer each. Raises WriterStopped."""
-        return self.submit_later(requests).result()
+    @property
+    def position(self) -> int:
+        """The position of the last event in memory; all up to it are committed."""
+        return self._published[0]
 
-    def submit_later(self, requests: Sequence[Request]) -> Future[list[Answer]]:
-        """Queue requests; the future holds their answers once they are committed (or refused)."""
+    @property
+    def failed(self) -> Exception | None:
+        """Why this writer refuses to go on, where its memory and the log disagree."""
+        return self._differs
+
+    def account(self, number: int) -> Account | None:
+        """A customer's account as last committed, from memory; None where there is no such customer (yet). May be
+        called from any thread."""
+        with self.state.moving:
+            position, program, records, count = self._published
+            if not 0 < number <= count:
+                return None
+            record = records[number - 1].copy()
+        found = state_of(program, record)
+        lots = sorted((layout.MONTH_NEVER if m is None else m, p) for m, p in found["lots"].items())
+        return Account(
+            position, found["balance"], found["debt"],
+            tuple((None if m == layout.MONTH_NEVER else m, p) for m, p in lots),
+            found["tier"], found["grade"], tuple(found["tags"]),
+        )  # fmt: skip
+
+    def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
+        """Carry out requests in order and answer each. Raises WriterStopped."""
+        return self.submit_later(requests, atomic=atomic).result()
+
+    def rehearse_later(self, requests: Sequence[Request]) -> Future[list[Rehearsal]]:
+        """Decide requests without carrying them out, each as if those before it had been.
+
+        Facts, registrations, changes and consents may be rehearsed together, any other command alone; of a close of
+        several months the first is shown. Raises WriterStopped.
+        """
+        wanted = _RehearsalWanted(list(requests))
+        self._enqueue(wanted)
+        return wanted.future
+
+    def submit_later(self, requests: Sequence[Request], *, atomic: bool = False) -> Future[list[Answer]]:
+        """Queue requests; the future holds their answers once they are committed (or refused).
+
+        With `atomic` all are carried out, in one transaction, or none: where one is refused, so are the others, with
+        the code ATOMIC_REFUSED. At most BATCH_REQUESTS_MAX facts, registrations, changes and consents.
+        """
         refusals: dict[int, Answer] = {}
         sound: list[Request] = []
         for i, request in enumerate(requests):
@@ -109,13 +180,16 @@ class Writer:
                 sound.append(request)
             else:
                 refusals[i] = refusal
-        submission = _Submission(sound, refusals)
+        submission = _Submission(sound, refusals, atomic)
+        self._enqueue(submission)
+        return submission.future
+
+    def _enqueue(self, submission: _Submission | _RehearsalWanted) -> None:
         with self._wake:
             if self._stopping:
                 raise WriterStopped("the writer is stopping; send it again to the next one")
             self._queue.append(submission)
             self._wake.notify()
-        return submission.future
 
     def open_books(self, ledger: str, timezone: str, actor: str) -> None:
         """Write the first events of an empty ledger; does nothing where there are some."""
@@ -130,6 +204,18 @@ class Writer:
             self._wake.notify()
         self._thread.join()
 
+    def abort(self) -> None:
+        """Stop at once: what waits gets WriterStopped; what is being appended is still answered."""
+        with self._wake:
+            self._stopping = self._aborted = True
+            waiting, self._queue = self._queue, deque()
+            self._wake.notify()
+        for submission in waiting:
+            if submission.future.set_running_or_notify_cancel():
+                submission.future.set_exception(WriterStopped("the writer was stopped; send it again to the next one"))
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
     def __enter__(self) -> Writer:
         return self
 
@@ -143,31 +229,129 @@ class Writer:
                     self._wake.wait()
                 if not self._queue:
                     return
-                drained: list[_Submission] = []
-                count = 0
-                while self._queue and (
-                    not drained or count + len(self._queue[0].requests) <= BATCH_REQUESTS_MAX
-                ):
-                    submission = self._queue.popleft()
-                    # Who no longer waits for the answer has taken the request back.
-                    if submission.future.set_running_or_notify_cancel():
-                        drained.append(submission)
-                        count += len(submission.requests)
-            answers: list[Answer] = []
-            failure: BaseException | None = None
-            try:
+                drained = self._drain()
+            if len(drained) == 1 and isinstance(drained[0], _RehearsalWanted):
+                self._rehearse_answer(drained[0])
+            else:
+                self._answer([d for d in drained if isinstance(d, _Submission)])
+
+    def _drain(self) -> list[_Submission | _RehearsalWanted]:
+        """What can be appended together; what has to stand alone comes alone. Called with the lock held."""
+        drained: list[_Submission | _RehearsalWanted] = []
+        count = 0
+        while self._queue:
+            first = self._queue[0]
+            alone = isinstance(first, _RehearsalWanted) or first.atomic
+            if drained and (alone or count + len(first.requests) > BATCH_REQUESTS_MAX):
+                break
+            submission = self._queue.popleft()
+            # Who no longer waits for the answer has taken the request back.
+            if submission.future.set_running_or_notify_cancel():
+                drained.append(submission)
+                count += len(submission.requests)
+                if alone:
+                    break
+        return drained
+
+    def _answer(self, drained: list[_Submission]) -> None:
+        answers: list[Answer] = []
+        failure: BaseException | None = None
+        try:
+            if len(drained) == 1 and drained[0].atomic:
+                answers += self._atomic(drained[0])
+            else:
                 self._process([r for submission in drained for r in submission.requests], answers)
-            except BaseException as error:
-                failure = error
-            at = 0
-            for submission in drained:
-                end = at + len(submission.requests)
-                # What was committed before the failure is answered all the same.
-                if failure is None or end <= len(answers):
-                    submission.answer(answers[at:end])
-                else:
-                    submission.future.set_exception(failure)
-                at = end
+        except BaseException as error:
+            failure = error
+        at = 0
+        for submission in drained:
+            end = at + len(submission.requests)
+            # What was committed before the failure is answered all the same.
+            if failure is None or end <= len(answers):
+                submission.answer(answers[at:end])
+            else:
+                submission.future.set_exception(failure)
+            at = end
+
+    def _atomic(self, submission: _Submission) -> list[Answer]:
+        requests = submission.requests
+        if len(requests) > BATCH_REQUESTS_MAX or not all(isinstance(r.command, SMALL_COMMANDS) for r in requests):
+            refused = Answer(
+                "refused", code="ATOMIC_INVALID", field="atomic",
+                reason=f"takes at most {BATCH_REQUESTS_MAX} facts, registrations, changes and consents",
+            )  # fmt: skip
+            return [refused] * len(requests)
+        if submission.refusals:
+            return [_ATOMIC_REFUSED] * len(requests)
+        if self._differs is not None:
+            raise self._differs
+        try:
+            return self._small_once(requests, atomic=True) if requests else []
+        except StateDiffers as differs:
+            self._differs = differs
+            raise
+
+    def _rehearse_answer(self, wanted: _RehearsalWanted) -> None:
+        try:
+            if self._differs is not None:
+                raise self._differs
+            wanted.future.set_result(self._rehearse(wanted.requests))
+        except BaseException as error:
+            wanted.future.set_exception(error)
+
+    def _rehearse(self, requests: list[Request]) -> list[Rehearsal]:
+        refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+        sound = [r for i, r in enumerate(requests) if i not in refusals]
+        if self.state.book.closed:
+            found = [Rehearsal(_LEDGER_CLOSED) for _ in sound]
+        elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
+            found = self._rehearse_small(sound)
+        elif len(sound) == 1:
+            found = [self._rehearse_order(sound[0])]
+        else:
+            found = [Rehearsal(_REHEARSAL_INVALID) for _ in sound]
+        decided = iter(found)
+        return [Rehearsal(refusals[i]) if i in refusals else next(decided) for i in range(len(requests))]
+
+    def _rehearse_small(self, requests: list[Request]) -> list[Rehearsal]:
+        known: dict[UUID, list[FactEntry]] = {}
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        self._look_up(requests, known, stored)
+        decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
+        self._publish()
+        events = [_event_told(e) for e in decided.events]
+        found: list[Rehearsal] = []
+        first = 0
+        for answer in decided.answers:
+            # What a request appends ends at the position that its answer names.
+            last = answer.position - self.state.book.position
+            mine = answer.status in ("accepted", "corrected") and not answer.hit and last > first
+            found.append(Rehearsal(answer, events[first:last] if mine else []))
+            first = max(first, last) if mine else first
+        return found
+
+    def _rehearse_order(self, request: Request) -> Rehearsal:
+        known = self._answered(request)
+        if known is not None:
+            return Rehearsal(known)
+        told: list[Event] = []
+
+        def only_tell(events: list[Event]) -> bool:
+            told.extend(events)
+            raise _Told
+
+        try:
+            if isinstance(request.command, CloseDays):
+                days_close(self.state, self.clock(), request.command, request.actor, only_tell)
+                return Rehearsal(Answer("duplicate", self.state.book.position, id=request.command.through))
+            events, answer = self._order_decide(request)
+        except _Told:
+            through = told[-1].__dict__.get("day") or getattr(request.command, "through", "")
+            answer, events = Answer("accepted", id=str(through)), told
+        except Refused as refusal:
+            return Rehearsal(_refusal_of(refusal))
+        position = self.state.book.position + len(events)
+        return Rehearsal(replace(answer, position=position), [_event_told(e) for e in events])
 
     def _process(self, requests: list[Request], answers: list[Answer]) -> None:
         """Carry out requests in order; `answers` grows by what is committed, also where this raises."""
@@ -211,13 +395,17 @@ class Writer:
             self._small(requests[:half], answers)
             self._small(requests[half:], answers)
 
-    def _small_once(self, requests: list[Request]) -> list[Answer]:
+    def _small_once(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
         known: dict[UUID, list[FactEntry]] = {}
         stored: dict[tuple[str, str], AnswerEntry] = {}
         if len(requests) >= LOOK_UP_FROM:
             self._look_up(requests, known, stored)
         for _ in range(ATTEMPTS_MAX):
+            if self.state.book.closed:
+                return [self._answered(r) or _LEDGER_CLOSED for r in requests]
             decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
+            if atomic and any(a.status == "refused" for a in decided.answers):
+                return [a if a.status == "refused" else _ATOMIC_REFUSED for a in decided.answers]
             outcome = self._append(decided)
             if outcome is None:
                 return decided.answers
@@ -263,9 +451,17 @@ class Writer:
             return PositionMoved(book.position)
         if isinstance(outcome, (EntriesKnown, PositionMoved)):
             return outcome
-        self._apply(decided.events)
-        decided.commit(self.state)
+        with self.state.moving:
+            self._apply(decided.events)
+            decided.commit(self.state)
+            self._publish()
         return None
+
+    def _publish(self) -> None:
+        """Let `account` read what is committed now. The arrays of the tuple stay as they are: where records are
+        migrated or grow, others take their place."""
+        state = self.state
+        self._published = (state.book.position, state.program, state.records, len(state.book.customers))
 
     def _apply(self, events: Sequence[Event]) -> None:
         book = self.state.book
@@ -289,7 +485,8 @@ class Writer:
                 return _refusal_of(error)
             position = self.state.book.position + len(events)
             answer = replace(answer, position=position) if events else answer
-            entries = [answer_entry(request, answer)] if request.key else []
+            # A refusal recorded nothing: once its cause is mended, the same request may succeed.
+            entries = [answer_entry(request, answer)] if request.key and answer.status != "refused" else []
             if self._append_events(events, entries):
                 return answer
             known = self._answered(request)
@@ -299,6 +496,8 @@ class Writer:
 
     def _order_decide(self, request: Request) -> tuple[list[Event], Answer]:
         command, actor = request.command, request.actor
+        if self.state.book.closed:
+            return [], _LEDGER_CLOSED
         decider = OrderDecider(self.state.book, self.clock())
         if isinstance(command, DeclareFactType):
             return decider.declare(command, actor)
@@ -308,9 +507,14 @@ class Writer:
             return decider.approve(command, actor)
         if isinstance(command, ActivateRuleSet):
             return decider.activate(command, actor)
+        if isinstance(command, CloseLedger):
+            return decider.close(command, actor)
         assert isinstance(command, CloseDays)
         # Each month is a transaction of its own, so that a long close can be resumed; here only the answer is left.
-        count = days_close(self.state, self.clock(), command, actor, self._append_chunks)
+        try:
+            count = days_close(self.state, self.clock(), command, actor, self._append_chunks)
+        finally:
+            self._publish()
         return [], Answer("accepted" if count else "duplicate", self.state.book.position, id=command.through)
 
     def _answered(self, request: Request) -> Answer | None:
@@ -340,6 +544,7 @@ class Writer:
         self._apply(events)
         if recompiles:
             self.state.recompile()
+        self._publish()
         return True
 
     def _append_chunks(self, events: list[Event]) -> bool:
@@ -366,6 +571,26 @@ class Writer:
     def _alive(self) -> None:
         if not self.alive():
             raise WriterStopped("this writer's lease is gone; another writer has taken over")
+
+
+_LEDGER_CLOSED = Answer(
+    "refused", code="LEDGER_CLOSED", reason="the books are closed for good; they can only be read", field="ledger"
+)
+_ATOMIC_REFUSED = Answer(
+    "refused", code="ATOMIC_REFUSED", reason="another line was refused, and all were to be recorded or none", field="atomic"
+)
+_REHEARSAL_INVALID = Answer(
+    "refused", code="REHEARSAL_INVALID", reason="rehearse a command of this kind alone", field="command"
+)
+
+
+class _Told(Exception):
+    """Ends a rehearsal once its events are known."""
+
+
+def _event_told(event: Event) -> dict[str, Any]:
+    state = {k: v for k, v in event.__dict__.items() if not k.startswith("originator_")}
+    return {"event": type(event).__name__, "stream": event.originator_id, "state": state}
 
 
 def _refusal_of(error: Exception) -> Answer:

@@ -34,7 +34,8 @@ class FileEntry:
 
     `constants` are columns that hold one value throughout and are not in the file; `nulls` are columns in
     which the lowest value of their type stands for "none"; `bounds` are (account, first row of it) about
-    every 1/128 of the rows, for files that are sorted by account.
+    every 1/128 of the rows, for files that are sorted by account; `months` are (month, first position) of the
+    months their rows are booked in, none in files from before these were kept.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FileEntry:
     constants: dict[str, int] = field(default_factory=dict[str, int])
     nulls: list[str] = field(default_factory=list[str])
     bounds: list[list[int]] = field(default_factory=list[list[int]])
+    months: list[list[int]] = field(default_factory=list[list[int]])
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_
 from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
 from ledger.log.columns.snapshot import book_load
-from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, table_read
+from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
 
 
 class Columns:
@@ -103,6 +103,16 @@ class Columns:
     def closings(self) -> NDArray[np.int64]:
         """The month ends that were closed: (position, day) rows in order of position."""
         return np.array(self.manifest.book.get("closings", []), np.int64).reshape(-1, 2)
+
+    def months_booked(self) -> NDArray[np.int64]:
+        """The months the rows are booked in: (month, a position), among them the first position of each month.
+
+        From the manifest; rows are read only from files written before it said so.
+        """
+        found: list[list[int]] = []
+        for entry in self._files("inputs"):
+            found += entry.months or months_of(inputs_read(self.folder, [entry], self._attributes(), weighed=()))
+        return np.array(found, np.int64).reshape(-1, 2)
 
     def decisions(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """What was decided, in order of position; `columns` picks some of `DECISION_COLUMNS`."""

@@ -21,6 +21,7 @@ def book_save(book: Book) -> dict[str, Any]:
         "position": book.position,
         "ledger": book.ledger,
         "timezone": book.timezone,
+        "closed": book.closed,
         "fact_types": [t.document() for t in book.fact_types.values()],
         "rule_sets": [{name: getattr(e, name) for name in _RULE_SET_FIELDS} for e in book.rule_sets.values()],
         "activations": [[a.rule_set, a.day_from, a.position] for a in book.activations],
@@ -41,6 +42,8 @@ def book_load(
         position=saved["position"],
         ledger=saved["ledger"],
         timezone=saved["timezone"],
+        # Manifests from before books could be closed don't say.
+        closed=saved.get("closed", False),
         closings=[(position, day) for position, day in saved["closings"]],
         closed_day=saved["closed_day"],
         booked_day_min=saved["booked_day_min"],

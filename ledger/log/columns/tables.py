@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from ledger.domain import rows as at
 from ledger.domain.rows import Rows
+from ledger.domain.values import month_of
 from ledger.log.columns.format import FileEntry, file_sha256, file_sync
 
 ROW_GROUP_ROWS: Final = 1 << 17
 BOUNDS_COUNT: Final = 128
 ACCOUNT_MAX: Final = 2**63 - 1
 _GATHERED_ROWS: Final = 1 << 15
+_POSITION_NONE: Final = 2**63 - 1
 
 _TRAITS: Final = ("t0", "t1", "t2", "t3")
 _NARROW: Final = (np.int8, np.int16, np.int32)
@@ -67,7 +69,22 @@ def inputs_write(path: Path, rows: Rows) -> FileEntry:
     marks = accounts[np.arange(BOUNDS_COUNT) * len(accounts) // BOUNDS_COUNT]
     firsts = np.searchsorted(accounts, marks)
     entry.bounds = [[a, r] for a, r in dict(zip(marks.tolist(), firsts.tolist(), strict=True)).items()]
+    entry.months = months_of(rows)
     return entry
+
+
+def months_of(rows: Rows) -> list[list[int]]:
+    """The months that rows are booked in, ascending, each with the first position that books in it."""
+    if not len(rows):
+        return []
+    low = int(rows.days.min())
+    firsts = np.full(int(rows.days.max()) - low + 1, _POSITION_NONE, np.int64)
+    np.minimum.at(firsts, rows.days - low, rows.positions)
+    months: dict[int, int] = {}
+    for step in np.flatnonzero(firsts != _POSITION_NONE).tolist():
+        month = month_of(low + step)
+        months[month] = min(months.get(month, _POSITION_NONE), int(firsts[step]))
+    return [[month, position] for month, position in months.items()]
 
 
 def _kind(low: int, high: int) -> type[np.signedinteger[Any]]:

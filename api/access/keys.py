@@ -1,0 +1,250 @@
+"""API keys: made once, kept as hashes, looked up in memory, revoked everywhere within two seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, LiteralString, cast
+
+import anyio.to_thread
+import structlog
+from eventsourcing.persistence import PersistenceError
+from psycopg import Error as DatabaseError
+
+from api.access.roles import PERMISSIONS, Permission, Role
+from ledger.domain.errors import Refused
+from ledger.domain.values import customer_number, text_checked
+from ledger.log.datastore import LogDatastore
+from ledger.log.migrate import SHARED_SCHEMA, shared_schema_create
+from ledger.log.queries import queries_load
+
+SECRET_PREFIX: Final = "plk_"
+FRESH_SECONDS: Final = 0.7
+"""A looked-up key younger than this is taken as it is."""
+STALE_SECONDS_MAX: Final = 1.5
+"""Up to here it is still taken while a look-up runs behind it. A revoked key stops within this time everywhere."""
+CACHE_KEYS_MAX: Final = 10_000
+DATABASE_WAIT_SECONDS: Final = 2.0
+USED_FLUSH_SECONDS: Final = 3.0
+
+_QUERIES = queries_load("api.access", "queries.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the key, the actor it acts for, and what it may touch. `ledgers` None means all of them."""
+
+    key_id: str
+    actor: str
+    role: Role
+    ledgers: frozenset[str] | None
+    customer: str | None
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it may be shown: everything but its secret."""
+
+    id: str
+    actor: str
+    role: Role
+    ledgers: tuple[str, ...] | None
+    customer: str | None
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(slots=True)
+class _Cached:
+    principal: Principal | None
+    at: float
+    refreshing: bool = False
+
+
+class AccessStore:
+    """The keys of a database, in the schema all ledgers share. `close` it after use.
+
+    The constructor makes the schema where it is missing. Methods talk to the database in the calling thread,
+    except `principal_find`, which answers from memory and looks up in a worker thread.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        shared_schema_create(database_url)
+        self._datastore = LogDatastore(database_url, SHARED_SCHEMA, pool_size=2)
+        # A database that is away must be told soon, not after the pool's own patience.
+        self._datastore.pool.timeout = DATABASE_WAIT_SECONDS
+        self._cache: dict[bytes, _Cached] = {}
+        self._used: dict[str, datetime] = {}
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._flusher = threading.Thread(target=self._flush_loop, name="plumbline-keys-used", daemon=True)
+        self._flusher.start()
+
+    def key_create(
+        self,
+        actor: str,
+        role: str,
+        ledgers: Sequence[str] | None = None,
+        customer: str | None = None,
+        ledger: str | None = None,
+        expires: datetime | None = None,
+        created_by: str = "",
+    ) -> tuple[KeyRecord, str]:
+        """A new key and its secret, which is shown this once. `ledgers` None allows all.
+
+        The role customer takes one `customer` and one `ledger`. Raises Refused (KEY_REQUEST_INVALID).
+        """
+        chosen = _request_check(actor, role, ledgers, customer, ledger, expires)
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        values = {
+            "id": "K-" + secrets.token_hex(8),
+            "secret_sha256": _sha256(secret),
+            "actor": actor,
+            "role": role,
+            "ledgers": chosen,
+            "customer": customer,
+            "created_by": created_by or actor,
+            "expires_at": expires,
+        }
+        [row] = self._execute("key_insert", values)
+        return _record_of(row), secret
+
+    def keys_list(self, after: str = "", limit: int = 1_000) -> list[KeyRecord]:
+        """Up to `limit` keys in the order of their ids, revoked ones too."""
+        return [_record_of(row) for row in self._execute("keys_list", {"after": after, "limit": limit})]
+
+    def key_revoke(self, key_id: str) -> KeyRecord:
+        """End a key for good. Raises Refused (API_KEY_UNKNOWN) where there is none of this id."""
+        rows = self._execute("key_revoke", {"id": key_id})
+        if not rows:
+            raise Refused("API_KEY_UNKNOWN", "no key has this id; GET /v1/keys lists them", "key")
+        with self._lock:
+            for cached in self._cache.values():
+                if cached.principal is not None and cached.principal.key_id == key_id:
+                    cached.principal = None
+        return _record_of(rows[0])
+
+    def key_find(self, secret: str) -> Principal | None:
+        """Who comes with this secret, asked of the database now; None where the key is unknown or at its end."""
+        return self._look_up(_sha256(secret))
+
+    async def principal_find(self, secret: str) -> Principal | None:
+        """`key_find` from memory: at most STALE_SECONDS_MAX old, and no wait while the key is in use."""
+        digest = _sha256(secret)
+        cached = self._cache.get(digest)
+        if cached is not None:
+            age = time.monotonic() - cached.at
+            if age < FRESH_SECONDS or (age < STALE_SECONDS_MAX and cached.refreshing):
+                return self._note(cached.principal)
+            cached.refreshing = True
+        try:
+            principal = await anyio.to_thread.run_sync(self._look_up, digest)
+        finally:
+            if cached is not None:
+                cached.refreshing = False
+        return self._note(principal)
+
+    def signing_key(self) -> bytes:
+        """The 32 random bytes by which all processes sign cursors."""
+        self._execute("signing_key_insert", {"value": secrets.token_bytes(32)})
+        [row] = self._execute("signing_key_find", {})
+        return bytes(row["value"])
+
+    def close(self) -> None:
+        """Write what is left of the last uses, then let the connections go."""
+        self._closing.set()
+        self._flusher.join()
+        self._datastore.close()
+
+    def _note(self, principal: Principal | None) -> Principal | None:
+        if principal is not None:
+            self._used[principal.key_id] = datetime.now(UTC)
+        return principal
+
+    def _look_up(self, digest: bytes) -> Principal | None:
+        asked = time.monotonic()
+        rows = self._execute("key_find", {"secret_sha256": digest})
+        principal = _principal_of(rows[0]) if rows else None
+        with self._lock:
+            if len(self._cache) >= CACHE_KEYS_MAX:
+                self._cache.clear()
+            self._cache[digest] = _Cached(principal, asked)
+        return principal
+
+    def _flush_loop(self) -> None:
+        ended = False
+        while not ended:
+            ended = self._closing.wait(USED_FLUSH_SECONDS)
+            used, self._used = self._used, {}
+            if not used:
+                continue
+            try:
+                self._execute("keys_used", {"ids": list(used), "times": list(used.values())})
+            except (PersistenceError, DatabaseError) as error:
+                structlog.get_logger(__name__).warning("last use of keys not written", error=type(error).__name__)
+
+    def _execute(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        with self._datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(cast(LiteralString, _QUERIES[query].decode()), values)
+            return cursor.fetchall() if cursor.description else []
+
+
+def _sha256(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _principal_of(row: dict[str, Any]) -> Principal:
+    role = Role(row["role"])
+    ledgers = None if row["ledgers"] is None else frozenset[str](row["ledgers"])
+    return Principal(row["id"], row["actor"], role, ledgers, row["customer"], PERMISSIONS[role])
+
+
+def _record_of(row: dict[str, Any]) -> KeyRecord:
+    ledgers = None if row["ledgers"] is None else tuple(row["ledgers"])
+    values: dict[str, Any] = {**row, "role": Role(row["role"]), "ledgers": ledgers}
+    return KeyRecord(**values)
+
+
+def _request_check(
+    actor: str,
+    role: str,
+    ledgers: Sequence[str] | None,
+    customer: str | None,
+    ledger: str | None,
+    expires: datetime | None,
+) -> list[str] | None:
+    """The ledgers of a key to be made. Raises Refused."""
+
+    def refuse(field: str, reason: str) -> Refused:
+        return Refused("KEY_REQUEST_INVALID", f"{field} {reason}", field)
+
+    try:
+        if text_checked(actor, 200) != actor:
+            raise refuse("actor", "begins or ends with a space")
+    except ValueError as error:
+        raise refuse("actor", str(error)) from None
+    if role not in set(Role):
+        raise refuse("role", f"is none of {', '.join(Role)}")
+    if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC)):
+        raise refuse("expires", "must lie in the future and have a time zone")
+    if (role == Role.CUSTOMER) != (customer is not None):
+        raise refuse("customer", "goes with the role customer, and only with it")
+    if customer is None:
+        chosen = [*ledgers] if ledgers is not None else None
+        return chosen if ledger is None else [*(chosen or ()), ledger]
+    if not customer_number(customer):
+        raise refuse("customer", "is no customer's id, such as C-000001")
+    if ledger is None:
+        if ledgers is None or len(ledgers) != 1:
+            raise refuse("ledger", "must be the one ledger in which the customer is")
+        return [*ledgers]
+    return [ledger]

@@ -1,0 +1,72 @@
+"""Roles and what each may do. A route names the one permission that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class Permission(StrEnum):
+    """What a route asks for. PUBLIC asks for nothing, not even a key."""
+
+    PUBLIC = "public"
+    LEDGERS_READ = "ledgers.read"
+    LEDGERS_WRITE = "ledgers.write"
+    FACTS_WRITE = "facts.write"
+    CUSTOMERS_READ = "customers.read"
+    CUSTOMERS_WRITE = "customers.write"
+    POINTS_READ = "points.read"
+    """One customer's balance, tier, tags, history and explanations: the customer's own key may, too."""
+    VIEWS_READ = "views.read"
+    """Leaderboards, segments, campaigns, alerts: figures over many customers."""
+    EVENTS_READ = "events.read"
+    RULES_READ = "rules.read"
+    RULES_PROPOSE = "rules.propose"
+    RULES_APPROVE = "rules.approve"
+    REPLAYS_READ = "replays.read"
+    REPLAYS_RUN = "replays.run"
+    IMPORTS_READ = "imports.read"
+    IMPORTS_WRITE = "imports.write"
+    DAYS_CLOSE = "days.close"
+    VIEWS_REBUILD = "views.rebuild"
+    SCHEMAS_READ = "schemas.read"
+    METRICS_READ = "metrics.read"
+    KEYS_MANAGE = "keys.manage"
+
+
+class Role(StrEnum):
+    """What a key is for."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    SERVICE = "service"
+    CUSTOMER = "customer"
+
+
+_ALL: Final = frozenset(Permission)
+_READS: Final = frozenset(p for p in Permission if p.value.endswith(".read")) | {Permission.PUBLIC}
+
+PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.ADMIN: _ALL,
+    Role.OPERATOR: _ALL - {Permission.KEYS_MANAGE, Permission.LEDGERS_WRITE},
+    Role.AUDITOR: _READS,
+    Role.SERVICE: frozenset(
+        {
+            Permission.PUBLIC,
+            Permission.LEDGERS_READ,
+            Permission.FACTS_WRITE,
+            Permission.CUSTOMERS_READ,
+            Permission.CUSTOMERS_WRITE,
+            Permission.POINTS_READ,
+            Permission.VIEWS_READ,
+            Permission.EVENTS_READ,
+            Permission.RULES_READ,
+            Permission.SCHEMAS_READ,
+            Permission.METRICS_READ,
+        }
+    ),
+    Role.CUSTOMER: frozenset({Permission.PUBLIC, Permission.POINTS_READ}),
+}
+"""The permissions of each role."""

@@ -1,0 +1,41 @@
+"""Makes the app of its parts."""
+
+from __future__ import annotations
+
+import anyio
+from fastapi import FastAPI
+
+from api.access.keys import AccessStore
+from api.core import Core
+from api.limits import Rates
+from api.lists import Pages
+from api.metrics import Metrics
+from api.middleware import Surroundings
+from api.openapi import openapi_install
+from api.ports import LedgersPort
+from api.problems import handlers_add
+from api.routes import routers
+from api.settings import ApiSettings
+
+VERSION = "1"
+
+
+def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings) -> FastAPI:
+    """The app. `access` stays the caller's to close. Asks the database for the key that signs cursors."""
+    app = FastAPI(title="Plumbline", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
+    metrics = Metrics()
+    app.state.core = Core(
+        ledgers=ledgers,
+        access=access,
+        settings=settings,
+        pages=Pages(access.signing_key()),
+        rates=Rates(settings.requests_per_second, settings.requests_burst),
+        metrics=metrics,
+        threads=anyio.CapacityLimiter(settings.threads),
+    )
+    for router in routers():
+        router.add_to(app)
+    handlers_add(app)
+    openapi_install(app)
+    app.add_middleware(Surroundings, settings=settings, metrics=metrics)
+    return app

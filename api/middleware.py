@@ -1,0 +1,87 @@
+"""Around every request, as plain ASGI: its id, its time, the limit of how many run at once, the last resort."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import problem_response
+from api.settings import ApiSettings
+
+REQUEST_ID_HEADER = b"x-request-id"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_log: Any = structlog.get_logger("plumbline.http")
+
+
+class Surroundings:
+    """The middleware. Takes `X-Request-Id` where one came, and sends it back."""
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics) -> None:
+        self.app = app
+        self.settings = settings
+        self.metrics = metrics
+        self._prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = self._request_id(scope)
+        scope["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, request_id.encode())]
+            await send(message)
+
+        self._under_way += 1
+        self.metrics.under_way.set(self._under_way)
+        try:
+            if self._under_way > self.settings.concurrent_max:
+                await problem_response(
+                    request_id, "OVERLOADED", "too many requests are under way; send it again in a second"
+                )(scope, receive, send_with_id)
+            else:
+                await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            _log.error("request failed", path=_route(scope), exc_info=error)
+            if status:
+                raise  # the head is out: only a broken connection can still tell the client
+            await problem_response(
+                request_id, "INTERNAL_ERROR", "the service failed at this; its log has the cause under request_id"
+            )(scope, receive, send_with_id)
+        finally:
+            self._under_way -= 1
+            self.metrics.under_way.set(self._under_way)
+            seconds = time.perf_counter() - started
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self.metrics.observe(method, _route(scope), status, seconds)
+            if self.settings.log_requests or status >= 500:
+                _log.info("request", method=method, route=_route(scope), status=status, seconds=round(seconds, 4))
+
+    def _request_id(self, scope: Scope) -> str:
+        for name, value in scope["headers"]:
+            if name == REQUEST_ID_HEADER and _REQUEST_ID.fullmatch(value):
+                return value.decode()
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, never the path itself: that would make a label of every customer."""
+    return getattr(scope.get("route"), "path", "none")

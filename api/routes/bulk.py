@@ -1,0 +1,173 @@
+"""Facts in bulk: a line of JSON for each, an answer line for each, in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from typing import IO, Any, Final
+
+import orjson
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+
+from api.access.keys import Principal
+from api.access.roles import Permission
+from api.core import LedgerOf, core_of, in_thread, principal_of
+from api.input import flag
+from api.ports import LedgerPort
+from api.problems import DATABASE_LOST
+from api.routes.facts import ERRORS, EXAMPLE
+from api.routing import Parameter, Router
+from api.writing import answer_document
+from ledger.domain.commands import Answer, Request
+from ledger.domain.documents import json_parse
+from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
+from ledger.writer.fact_line import request_of_document
+
+router = Router(tags=["facts"])
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+ATOMIC_LINES_MAX: Final = 5_000
+_SPOOL_BYTES: Final = 1_000_000
+_TRUTH: Final = {"type": "string", "enum": ["true", "false"], "default": "false"}
+
+Item = Request | Answer
+"""A line's request, or its refusal where it holds none."""
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/facts/bulk",
+    permission=Permission.FACTS_WRITE,
+    errors=(*ERRORS, "ATOMIC_TOO_LARGE", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED"),
+    body_example=orjson.dumps(EXAMPLE).decode() + "\n",
+    body_media_type=MEDIA_TYPE,
+    query=(
+        Parameter("atomic", f"All or none; at most {ATOMIC_LINES_MAX} lines.", _TRUTH),
+        Parameter("dry_run", "Nothing is recorded; the lines tell what would be answered.", _TRUTH),
+    ),
+    summary="Record many facts",
+    description="NDJSON in, one result line per line out: `status` and `position`, or `refused` with a code. Any number"
+    " of lines; a line may carry its own idempotency `key`. The answer begins when the last line has come. Where the"
+    " writer is lost on the way, the lines left are refused with its code: send them again, none counts twice.",
+    responses={
+        200: {"description": "A result for each line.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
+    },
+    response_class=Response,
+)
+async def facts_bulk(request: HttpRequest, ledger: LedgerOf) -> Response:
+    """Read lines and send them in batches; two batches are under way at most, so memory stays flat."""
+    settings = core_of(request).settings
+    principal = principal_of(request)
+    atomic, dry_run = flag(request, "atomic"), flag(request, "dry_run")
+    size = ATOMIC_LINES_MAX if atomic or dry_run else settings.bulk_lines
+    # The answers wait in a file: a client that reads only after it has sent everything must not block both sides.
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the answer closes it
+    task: asyncio.Task[bytes] | None = None
+    try:
+        number = 0
+        async for lines in _batches(request, size, settings.line_bytes_max):
+            if (atomic or dry_run) and number:
+                raise Refused(
+                    "ATOMIC_TOO_LARGE", f"atomic and dry_run take at most {ATOMIC_LINES_MAX} lines; send fewer", "body"
+                )
+            items = await in_thread(request, _parse, lines, principal)
+            if task is not None:
+                spool.write(await task)
+            task = asyncio.create_task(_batch_send(ledger, items, number + 1, atomic, dry_run))
+            number += len(lines)
+        if task is not None:
+            spool.write(await task)
+    except BaseException:
+        if task is not None:
+            # What was handed to the writer goes on; nobody is left to read its answers.
+            task.cancel()
+        spool.close()
+        raise
+    spool.seek(0)
+    return StreamingResponse(_chunks(spool), media_type=MEDIA_TYPE)
+
+
+async def _batches(request: HttpRequest, lines_max: int, bytes_max: int) -> AsyncIterator[list[bytes]]:
+    """The lines of the body that aren't blank, in lists. Raises Refused for a line past `bytes_max`."""
+    lines: list[bytes] = []
+    rest = b""
+    async for chunk in request.stream():
+        *whole, rest = (rest + chunk).split(b"\n")
+        if len(rest) > bytes_max or any(len(line) > bytes_max for line in whole):
+            raise Refused("BODY_TOO_LARGE", f"a line is longer than {bytes_max} bytes; shorten it", "body")
+        lines += [line for line in whole if line.strip()]
+        while len(lines) >= lines_max:
+            yield lines[:lines_max]
+            lines = lines[lines_max:]
+    if rest.strip():
+        lines.append(rest)
+    if lines:
+        yield lines
+
+
+def _parse(lines: Sequence[bytes], principal: Principal) -> list[Item]:
+    return [_item(line, principal) for line in lines]
+
+
+def _item(line: bytes, principal: Principal) -> Item:
+    try:
+        return request_of_document(json_parse(line, "line"), actor=principal.actor, client=principal.key_id)
+    except Refused as refusal:
+        return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
+    except DocumentInvalid as invalid:
+        first = invalid.problems[0]
+        return Answer("refused", code=invalid.code, reason=first.reason, field=first.field)
+
+
+async def _batch_send(
+    ledger: LedgerPort, items: Sequence[Item], first_number: int, atomic: bool, dry_run: bool
+) -> bytes:
+    """Result lines of a batch."""
+    requests = [item for item in items if isinstance(item, Request)]
+    if atomic and len(requests) < len(items):
+        answers = [_atomic_refused()] * len(requests)
+    elif dry_run:
+        answers = [rehearsal.answer for rehearsal in await ledger.rehearse(requests)]
+        if atomic and any(answer.status == "refused" for answer in answers):
+            answers = [a if a.status == "refused" else _atomic_refused() for a in answers]
+    elif requests:
+        answers = await _submit(ledger, requests, atomic, first_number)
+    else:
+        answers = []
+    given = iter(answers)
+    results = [next(given) if isinstance(item, Request) else item for item in items]
+    return b"".join(_line(number, answer) for number, answer in enumerate(results, first_number))
+
+
+async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, first_number: int) -> list[Answer]:
+    """Answers of the writer. Once lines before were handed in, its loss is told line by line."""
+    try:
+        return await ledger.submit(requests, atomic=atomic)
+    except (PlumblineError, *DATABASE_LOST) as error:
+        if first_number == 1:
+            raise
+        code = error.code if isinstance(error, PlumblineError) else "DATABASE_UNREACHABLE"
+        reason = "no answer of the writer; whether it was recorded is unknown, send the line again"
+        return [Answer("refused", code=code, reason=reason)] * len(requests)
+
+
+def _atomic_refused() -> Answer:
+    return Answer("refused", code="ATOMIC_REFUSED", reason="another line was refused, so none was recorded")
+
+
+def _line(number: int, answer: Answer) -> bytes:
+    document: dict[str, Any] = {"line": number}
+    if answer.status == "refused":
+        document |= {"status": "refused", "code": answer.code, "reason": answer.reason, "field": answer.field}
+    else:
+        document |= answer_document(answer)
+    if answer.hit:
+        document["hit"] = True
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+async def _chunks(spool: IO[bytes]) -> AsyncIterator[bytes]:
+    with spool:
+        while chunk := spool.read(65_536):
+            yield chunk

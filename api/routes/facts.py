@@ -1,0 +1,117 @@
+"""Facts one by one: recorded, corrected."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import LedgerOf, in_thread, principal_of
+from api.input import Body, flag, json_read
+from api.routing import Router
+from api.schemas import WRITE_RESPONSES
+from api.writing import request_send
+from ledger.domain.errors import Refused
+from ledger.writer.fact_line import request_of_document
+from ledger.writer.facts import fact_key
+
+router = Router(tags=["facts"])
+
+EXAMPLE: dict[str, Any] = {
+    "source": "crm",
+    "external_id": "HT-2026-0117",
+    "fact_type": "contract_signed",
+    "customer": "C-000001",
+    "occurred_at": "2026-01-17",
+    "attributes": {"amount": "1200000.00"},
+}
+ERRORS = (
+    "FACT_INVALID", "FACT_TYPE_UNKNOWN", "FACT_IN_FUTURE", "FACT_MONTHS_OPEN", "FACT_ONCE_ONLY", "CUSTOMER_UNKNOWN",
+    "TRAIT_UNKNOWN", "TRAIT_INVALID", "COMMAND_FAILED",
+)  # fmt: skip
+
+
+class ReferenceBody(BaseModel):
+    """How a source names a customer."""
+
+    source: str
+    reference: str
+
+
+class RegistrationBody(ReferenceBody):
+    """The customer to register where the reference is not known yet."""
+
+    name: str
+    traits: dict[str, str] = {}
+
+
+class FactCorrectBody(Body):
+    """The new content of a fact; source and external id stand in the path."""
+
+    fact_type: str
+    customer: str | ReferenceBody = Field(description="The customer's id, or how a source names it.")
+    occurred_at: str = Field(description="A date or a date-time.", examples=["2026-01-17"])
+    attributes: dict[str, Any]
+    revert: bool = Field(default=False, description="Allow going back to an earlier content of this fact.")
+
+
+class FactBody(FactCorrectBody):
+    """What happened outside. Numbers with decimals are decimal text."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    source: str
+    external_id: str = Field(description="The source's own id of it; the same twice is one fact.")
+    registration: RegistrationBody | None = None
+    key: str = Field(default="", description="The idempotency key, where no header carries it.")
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/facts",
+    permission=Permission.FACTS_WRITE,
+    errors=ERRORS,
+    body=FactBody,
+    body_example=EXAMPLE,
+    writes=True,
+    lean=True,
+    summary="Record a fact",
+    description="The same (source, external_id) with the same content is a duplicate, with other content a correction.",
+    status_code=201,
+    responses=WRITE_RESPONSES,
+)
+async def fact_record(request: Request) -> Response:
+    """The hot path: nothing between the key and the writer but the fact's own form."""
+    principal = principal_of(request)
+    document = await json_read(request)
+    asked = request_of_document(document, actor=principal.actor, client=principal.key_id)
+    return await request_send(request, asked, flag(request, "dry_run"))
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/facts/{source}/{external_id:path}/correct",
+    permission=Permission.FACTS_WRITE,
+    errors=(*ERRORS, "FACT_UNKNOWN"),
+    body=FactCorrectBody,
+    body_example={k: v for k, v in EXAMPLE.items() if k not in ("source", "external_id")},
+    writes=True,
+    summary="Correct a fact",
+    description="The fact must be there. Nothing is edited: a new version and the difference in points are appended.",
+    status_code=201,
+    responses=WRITE_RESPONSES,
+)
+async def fact_correct(request: Request, ledger: LedgerOf, source: str, external_id: str) -> Response:
+    """A new version of a fact that is there."""
+    principal = principal_of(request)
+    document: Any = await json_read(request)
+    if isinstance(document, dict):
+        named = cast(dict[str, Any], document)
+        if not named.keys() <= FactCorrectBody.model_fields.keys():
+            raise Refused("FACT_INVALID", "takes only the members of a fact's content", "body")
+        document = {**named, "source": source, "external_id": external_id}
+    asked = request_of_document(document, actor=principal.actor, client=principal.key_id)
+    key = fact_key(source.strip(), external_id.strip())
+    if not await in_thread(request, ledger.recorder.select_facts, [key]):
+        raise Refused("FACT_UNKNOWN", "there is no such fact; record it with POST …/facts", "external_id")
+    return await request_send(request, asked, flag(request, "dry_run"))

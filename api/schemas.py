@@ -1,0 +1,109 @@
+"""The forms of answers that several routes give, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Points = Field(description="Points as decimal text with two decimals.", examples=["50.00"])
+
+
+class FieldProblem(BaseModel):
+    """One field that is wrong."""
+
+    field: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """Why a request was not served (RFC 9457)."""
+
+    type: str = Field(examples=["urn:plumbline:problem:CUSTOMER_UNKNOWN"])
+    title: str
+    status: int
+    detail: str = Field(description="A sentence for people; says what to do.")
+    code: str = Field(description="The code for programs.", examples=["CUSTOMER_UNKNOWN"])
+    field: str = Field(description="The field concerned; empty where it is none.")
+    request_id: str
+    errors: list[FieldProblem] = Field(default=[], description="All faults, where there are several.")
+
+
+class AnswerBody(BaseModel):
+    """What came of a command."""
+
+    model_config = ConfigDict(json_schema_extra={
+        "examples": [{"status": "accepted", "position": 42, "customer": "C-000001", "id": "", "points": "50.00"}]
+    })  # fmt: skip
+    status: Literal["accepted", "duplicate", "corrected"]
+    position: int = Field(description="The log contains it from here on; give it to a read as `min_position`.")
+    customer: str
+    id: str = Field(description="What was recorded or made: a fact's external id, a customer, a rule set, a ledger.")
+    points: str = Points
+
+
+class RehearsedEvent(BaseModel):
+    """An event that would be appended."""
+
+    model_config = ConfigDict(extra="allow")
+    event: str
+    stream: str
+    state: dict[str, Any]
+
+
+class RehearsalBody(BaseModel):
+    """What a dry run tells: the answer that would be given and the events that would be appended."""
+
+    dry_run: Literal[True]
+    answer: AnswerBody
+    events: list[RehearsedEvent]
+
+
+class KeyBody(BaseModel):
+    """A key of the API without its secret. `ledgers` null: all of them."""
+
+    id: str
+    actor: str
+    role: Literal["admin", "operator", "auditor", "service", "customer"]
+    ledgers: list[str] | None
+    customer: str | None
+    created_at: str
+    created_by: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class KeyCreatedBody(KeyBody):
+    """A new key with its secret, which is shown this once."""
+
+    secret: str
+
+
+class KeysPage(BaseModel):
+    """A page of keys."""
+
+    data: list[KeyBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class HealthBody(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class ReadyBody(BaseModel):
+    """Whether everything needed to serve is there, part by part: true, or what is wrong."""
+
+    ready: bool
+    parts: dict[str, bool | str]
+
+
+WRITE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": AnswerBody | RehearsalBody, "description": "It was there already, was corrected, or is a dry run."},
+    201: {"model": AnswerBody, "description": "It was recorded."},
+}
+"""The answers of every route that sends one command."""

@@ -1,0 +1,23 @@
+"""Limits and sizes of the HTTP floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """How much the API takes at once.
+
+    Sizes in bytes, rates in requests per second and key. `threads` read the database beside the event loop.
+    """
+
+    body_bytes_max: int = 1_000_000
+    document_bytes_max: int = 2_000_000
+    line_bytes_max: int = 100_000
+    requests_per_second: float = 10_000.0
+    requests_burst: float = 20_000.0
+    concurrent_max: int = 2_000
+    threads: int = 8
+    bulk_lines: int = 1_000
+    log_requests: bool = False

@@ -1,0 +1,67 @@
+"""Sends commands to the writer and makes answers of what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from api.core import Context, context_of, principal_of
+from api.input import flag, idempotency_key
+from api.problems import problem_response
+from ledger.domain.commands import Answer, Command, Request
+from ledger.domain.errors import Refused
+from ledger.domain.values import points_text
+
+
+def answer_document(answer: Answer) -> dict[str, Any]:
+    """An answer that is no refusal, for JSON."""
+    return {
+        "status": answer.status,
+        "position": answer.position,
+        "customer": answer.customer,
+        "id": answer.id,
+        "points": points_text(answer.points),
+    }
+
+
+async def command_send(request: HttpRequest, command: Command) -> Response:
+    """Carry out one command as the key's actor, or rehearse it where the request is a dry run."""
+    return await request_send(request, Request(command, principal_of(request).actor), flag(request, "dry_run"))
+
+
+async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> Response:
+    """Carry out or rehearse a request of the domain, under the Idempotency-Key where one came."""
+    context = context_of(request)
+    ledger, principal = context.ledger, context.principal
+    assert ledger is not None and principal is not None
+    key = idempotency_key(request)
+    if key:
+        if asked.key and asked.key != key:
+            raise Refused("KEY_INVALID", "the body's key and the header Idempotency-Key differ; send one", "key")
+        asked = replace(asked, client=principal.key_id, key=key)
+    if dry_run:
+        [rehearsal] = await ledger.rehearse([asked])
+        if rehearsal.answer.status == "refused":
+            return _refusal(context, rehearsal.answer)
+        body = {"dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events}
+        return Response(orjson.dumps(body, default=str), 200, media_type="application/json")
+    [answer] = await ledger.submit([asked])
+    return answer_response(context, answer)
+
+
+def answer_response(context: Context, answer: Answer) -> Response:
+    """An answer over HTTP: 201 for what is new, 200 for the others, a problem for a refusal."""
+    if answer.status == "refused":
+        return _refusal(context, answer)
+    headers = {"Idempotency-Hit": "true"} if answer.hit else None
+    status = 201 if answer.status == "accepted" and not answer.hit else 200
+    return Response(orjson.dumps(answer_document(answer)), status, headers, "application/json")
+
+
+def _refusal(context: Context, answer: Answer) -> Response:
+    headers = {"Idempotency-Hit": "true"} if answer.hit else None
+    return problem_response(context.request_id, answer.code, answer.reason, answer.field, headers=headers)

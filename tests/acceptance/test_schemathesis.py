@@ -1,0 +1,93 @@
+"""Requests made up from the OpenAPI document, as every role: no 5xx, no answer that the document doesn't know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.access.keys import AccessStore
+from api.access.roles import Role
+from api.app import app_create
+from api.settings import ApiSettings
+from tests.integration.api.ports import LedgersHere
+from tests.integration.api.serving import Api
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines_serialize(ctx: Any, value: Any) -> bytes:
+    """A made-up body of lines."""
+    return str(value).encode("utf-8", "replace")
+
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 6
+EXAMPLES_SOAK = int(os.environ.get("PLUMBLINE_SOAK_EXAMPLES", "1000"))
+
+
+@pytest.fixture(scope="module")
+def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder: Path = tmp_path_factory.mktemp("columns")
+    ledgers, access = LedgersHere(database_url, folder), AccessStore(database_url)
+    ledgers.make("main").books.register("a", "b", region="east")
+    with Api(app_create(ledgers, access, ApiSettings()), access) as api:
+        yield api
+    ledgers.close()
+    access.close()
+
+
+def play(served: Api, role: str, examples: int) -> int:
+    """Send made-up requests to every operation but the close of a ledger for good; how many were sent."""
+    schema = schemathesis.openapi.from_dict(served.app.openapi())
+    sent = 0
+    for found in schema.get_all_operations():
+        operation = cast(Any, found).ok()
+
+        def run(case: Any) -> None:
+            nonlocal sent
+            if "ledger" in case.path_parameters and sent % 4:
+                case.path_parameters["ledger"] = "main"
+            if "customer" in case.path_parameters and sent % 3:
+                case.path_parameters["customer"] = "C-000001"
+            if case.operation.path.endswith("{ledger}/close"):
+                case.query = {**(case.query or {}), "dry_run": "true"}
+            arguments = case.as_transport_kwargs(base_url="http://test", headers={"Authorization": f"Bearer {served.keys[role]}"})
+            arguments.pop("cookies", None)
+            method, url = arguments.pop("method"), arguments.pop("url")
+            headers = dict(arguments.pop("headers"))
+            body = arguments.pop("data", None)
+            if body is not None and not isinstance(body, dict):
+                arguments["content"] = body
+            answer = served.send(method, url.removeprefix("http://test"), key=None, headers=headers, **arguments)
+            sent += 1
+            case.validate_response(schemathesis.Response.from_any(answer), checks=CHECKS)
+
+        bounded = settings(
+            max_examples=examples, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            suppress_health_check=cast(Any, list(HealthCheck)),
+        )  # fmt: skip
+        bounded(given(case=operation.as_strategy())(run))()
+    return sent
+
+
+@pytest.mark.parametrize("role", [r.value for r in Role])
+def test_no_made_up_request_breaks_the_service(served: Api, role: str) -> None:
+    assert play(served, role, EXAMPLES) > 50
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("role", [r.value for r in Role])
+def test_no_made_up_request_breaks_the_service_for_long(served: Api, role: str) -> None:
+    assert play(served, role, EXAMPLES_SOAK) > 1_000

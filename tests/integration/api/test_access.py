@@ -1,0 +1,198 @@
+"""Keys and permissions: every route names one, every role is held to it, a revoked key stops."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api.access.keys import AccessStore
+from api.access.roles import PERMISSIONS, Permission, Role
+from api.app import app_create
+from api.routing import Route
+from api.settings import ApiSettings
+from ledger.domain.errors import Refused
+from ledger.log.migrate import shared_schema_create
+from tests.integration.api.ports import LedgersHere
+from tests.integration.api.serving import Api
+
+FACT = {
+    "source": "crm", "external_id": "x", "fact_type": "project_completed", "customer": "C-000001",
+    "occurred_at": "2026-10-01",
+}  # fmt: skip
+
+
+def own_routes(app: FastAPI) -> list[Route]:
+    return [route for route in app.routes if isinstance(route, Route)]
+
+
+def filled(route: Route) -> str:
+    """The route's path with parameters that exist or could."""
+    return route.path_format.format_map(
+        dict.fromkeys(route.param_convertors, "x") | {"ledger": "main", "customer": "C-000002"}
+    )
+
+
+def test_every_route_declares_a_permission(app: FastAPI) -> None:
+    api_routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(api_routes) > 15
+    assert [route.path for route in api_routes if not isinstance(route, Route)] == []
+    assert all(isinstance(route.spec.permission, Permission) for route in own_routes(app))
+    public = {route.path for route in own_routes(app) if route.spec.permission is Permission.PUBLIC}
+    assert public == {"/health", "/ready"}
+    # What FastAPI adds by itself beside our routes is the document alone.
+    assert {getattr(r, "path", "") for r in app.routes if not isinstance(r, Route)} == {"/openapi.json"}
+
+
+def test_a_route_without_a_key_is_closed_and_each_role_is_held_to_its_permissions(api: Api, app: FastAPI) -> None:
+    for route in own_routes(app):
+        permission = route.spec.permission
+        if permission is Permission.PUBLIC:
+            continue
+        path, method = filled(route), route.spec.method
+        assert api.send(method, path, key=None).json()["code"] == "KEY_MISSING"
+        assert api.send(method, path, key="plk_nobody").json()["code"] == "KEY_UNKNOWN"
+        for role in Role:
+            if permission not in PERMISSIONS[role]:
+                answer = api.send(method, path, key=role)
+                assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED"), (path, role)
+        if "{customer}" in route.path:
+            assert api.send(method, path, key="customer").json()["code"] == "PERMISSION_DENIED"
+
+
+def test_an_auditor_reads_and_writes_nothing() -> None:
+    assert not any(p.value.endswith((".write", ".propose", ".approve", ".close", ".run", ".manage", ".rebuild"))
+                   for p in PERMISSIONS[Role.AUDITOR])  # fmt: skip
+    assert PERMISSIONS[Role.CUSTOMER] == {Permission.PUBLIC, Permission.POINTS_READ}
+
+
+def test_a_key_is_made_used_listed_and_revoked(api: Api, access: AccessStore) -> None:
+    body = {"actor": "erp", "role": "service", "ledgers": ["main"]}
+    made = api.post("/v1/keys", json=body)
+    assert made.status_code == 201
+    secret, key_id = made.json()["secret"], made.json()["id"]
+    assert secret.startswith("plk_") and len(secret) > 40
+    fact = {**FACT, "external_id": "by-erp"}
+    assert api.post("/v1/ledgers/main/facts", key=secret, json=fact).status_code == 201
+    assert api.post("/v1/ledgers/other/facts", key=secret, json=fact).json()["code"] == "PERMISSION_DENIED"
+
+    listed: dict[str, dict[str, object]] = {}
+    answer = api.get("/v1/keys?limit=2").json()
+    while True:
+        assert len(answer["data"]) <= 2
+        listed |= {entry["id"]: entry for entry in answer["data"]}
+        if not answer["has_more"]:
+            break
+        answer = api.get("/v1/keys", params={"cursor": answer["next"]}).json()
+    assert listed[key_id]["actor"] == "erp" and "secret" not in listed[key_id]
+
+    # Another process learns of the revocation by its own look-ups.
+    other = AccessStore(access._datastore.database_url)  # pyright: ignore[reportPrivateUsage]
+    try:
+        other.key_revoke(key_id)
+    finally:
+        other.close()
+    revoked_at = time.monotonic()
+    while api.post("/v1/ledgers/main/facts", key=secret, json=fact).status_code != 401:
+        assert time.monotonic() - revoked_at < 2.0
+        time.sleep(0.02)
+    assert api.send("DELETE", f"/v1/keys/{key_id}").json()["revoked_at"] is not None
+    assert api.send("DELETE", "/v1/keys/K-none").json()["code"] == "API_KEY_UNKNOWN"
+
+
+def test_only_the_hash_of_a_secret_is_kept_and_last_use_is_written(database_url: str) -> None:
+    store = AccessStore(database_url)
+    try:
+        record, secret = store.key_create("eve", "auditor")
+        found = store.key_find(secret)
+        assert found is not None and found.actor == "eve"
+    finally:
+        store.close()
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT k::text FROM plumbline.api_key k WHERE id = %s", (record.id,)).fetchone()
+    assert row is not None and secret not in row[0] and secret[4:] not in row[0]
+
+
+def test_the_last_use_of_a_key_is_written_at_the_latest_when_the_store_closes(
+    ledgers: LedgersHere, database_url: str
+) -> None:
+    store = AccessStore(database_url)
+    _, secret = store.key_create("late", "admin")
+    with Api(app_create(ledgers, store, ApiSettings()), store) as api:
+        assert api.get("/v1/keys", key=secret).status_code == 200
+    store.close()
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT last_used_at FROM plumbline.api_key WHERE actor = 'late'").fetchall()
+    assert rows[0][0] is not None
+
+
+def test_an_expired_key_is_unknown(access: AccessStore) -> None:
+    _, secret = access.key_create("soon", "auditor", expires=datetime.now(UTC) + timedelta(seconds=0.3))
+    assert access.key_find(secret) is not None
+    time.sleep(0.4)
+    assert access.key_find(secret) is None
+
+
+@pytest.mark.parametrize(
+    ("actor", "role", "more", "field"),
+    [
+        ("", "admin", {}, "actor"),
+        ("a\0b", "admin", {}, "actor"),
+        ("a", "king", {}, "role"),
+        ("a", "customer", {}, "customer"),
+        ("a", "customer", {"customer": "C-000001"}, "ledger"),
+        ("a", "customer", {"customer": "nobody", "ledger": "main"}, "customer"),
+        ("a", "admin", {"customer": "C-000001"}, "customer"),
+        ("a", "admin", {"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(
+    access: AccessStore, actor: str, role: str, more: dict[str, object], field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        access.key_create(actor, role, **more)  # pyright: ignore[reportArgumentType]
+    assert (refused.value.code, refused.value.field) == ("KEY_REQUEST_INVALID", field)
+
+
+def test_an_admin_of_some_ledgers_makes_no_key_of_all(api: Api, access: AccessStore) -> None:
+    _, secret = access.key_create("half", "admin", ["main"])
+    assert api.post("/v1/keys", key=secret, json={"actor": "x", "role": "admin"}).status_code == 403
+    assert api.get("/v1/keys", key=secret).status_code == 403
+    assert api.post("/v1/ledgers", key=secret, json={"name": "mine"}).status_code == 403
+
+
+def test_too_many_requests_of_a_key_are_told_when_to_come_again(ledgers: LedgersHere, access: AccessStore) -> None:
+    settings = ApiSettings(requests_per_second=0.5, requests_burst=2)
+    with Api(app_create(ledgers, access, settings), access) as api:
+        answers = [api.get("/v1/keys") for _ in range(3)]
+        assert [a.status_code for a in answers] == [200, 200, 429]
+        assert answers[2].headers["Retry-After"] == "2" and answers[2].json()["code"] == "RATE_EXCEEDED"
+        assert api.get("/v1/keys", key="operator").status_code == 403  # another key has a bucket of its own
+
+
+def test_the_shared_schema_is_made_once_and_the_application_cannot_delete_a_key(
+    access: AccessStore, database_url: str
+) -> None:
+    assert shared_schema_create(database_url) == []
+    record, _ = access.key_create("kept", "auditor")
+    with psycopg.connect(database_url, autocommit=True, options="-c search_path=plumbline") as connection:
+        connection.execute("SET ROLE plumbline_app")
+        for statement in (
+            "DELETE FROM api_key", "UPDATE api_key SET role = 'admin'", "UPDATE signing_key SET value = value",
+            "DELETE FROM signing_key",
+        ):  # fmt: skip
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+    assert record.id in {entry.id for entry in access.keys_list(limit=100_000)}
+
+
+def test_all_processes_sign_cursors_with_one_key(access: AccessStore, database_url: str) -> None:
+    other = AccessStore(database_url)
+    try:
+        assert other.signing_key() == access.signing_key() and len(access.signing_key()) == 32
+    finally:
+        other.close()

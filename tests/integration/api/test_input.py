@@ -1,0 +1,196 @@
+"""Whatever comes in: never a 500, a problem document that names the field and echoes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from api.app import app_create
+from api.routing import Route
+from api.settings import ApiSettings
+from tests.integration.api.ports import LedgersHere
+from tests.integration.api.serving import Api
+
+MARK = "zqxjkv"
+"""Stands in every hostile input; it must not come back."""
+FACTS = "/v1/ledgers/main/facts"
+FACT: dict[str, Any] = {
+    "source": "crm", "external_id": "in-1", "fact_type": "contract_signed", "customer": "C-000001",
+    "occurred_at": "2026-10-01", "attributes": {"amount": "10000"},
+}  # fmt: skip
+MEMBERS = {"type", "title", "status", "detail", "code", "field", "request_id"}
+
+RAW = [
+    b"", b" ", b"{", b"[]", b"null", b"1", b'"text"', b"\xff\xfe", b"\x00", b"\xef\xbb\xbf{}",
+    b'{"zqxjkv": NaN}', b'{"zqxjkv": 1e400}', b'{"zqxjkv": Infinity}', b'{"zqxjkv": 99999999999999999999999}',
+    b'{"zqxjkv": "\\u0000"}', b'{"zqxjkv": "\\ud800"}', b'{"\\ud800zqxjkv": 1}', b'{"zqxjkv": 1, "zqxjkv": 2}',
+    b'{"zqxjkv": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", b"[" * 100_000, b'{"zqxjkv":' + b"9" * 100_000 + b"}",
+]  # fmt: skip
+HOSTILE: list[Any] = [
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), "", " ", MARK, f"{MARK} 'x' OR 1=1", f"{MARK}%00", "../" + MARK,
+    [], [MARK], {}, {MARK: MARK}, {"source": MARK}, "1e400", "NaN", "9" * 400, MARK * 4_000, "2026-02-30", "0000-00-00",
+    "2026-10-01T25:00:00", f"2026-10-01{MARK}", [[[[MARK]]]],
+]  # fmt: skip
+
+
+def problem_check(answer: Any, *, echo: bool = True) -> None:
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document.keys() >= MEMBERS and document["status"] == answer.status_code
+    assert document["detail"] and document["request_id"] == answer.headers["x-request-id"]
+    if echo:
+        assert MARK not in answer.text
+
+
+def test_bodies_that_are_no_json_of_ours_are_refused_on_every_route(api: Api, app: FastAPI) -> None:
+    for route in app.routes:
+        if not isinstance(route, Route) or route.spec.method != "POST" or route.path.endswith("/bulk"):
+            continue
+        path = route.path_format.format_map(
+            dict.fromkeys(route.param_convertors, "x") | {"ledger": "main", "customer": "C-000001"}
+        )
+        for raw in RAW:
+            # Documents of rules and fact types name the places of their faults.
+            problem_check(api.post(path, content=raw), echo=not path.endswith(("fact-types", "rule-sets")))
+
+
+@pytest.mark.parametrize("member", [*FACT, "registration", "revert", "key", MARK])
+def test_every_member_of_a_fact_takes_anything_without_breaking(api: Api, member: str) -> None:
+    for value in HOSTILE:
+        answer = api.post(FACTS + "?dry_run=true", content=orjson.dumps({**FACT, member: value}))
+        if answer.status_code != 200:
+            # The field that a problem names may be an attribute that the sender made up; its value never comes back.
+            problem_check(answer, echo=not (member == "attributes" and isinstance(value, dict)))
+            assert answer.json()["field"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("customers", {"source": "crm", "reference": "h", "name": "n", "traits": {"region": "east"}}),
+        ("customers/C-000001/change", {"name": "n", "traits": {}}),
+        ("customers/C-000001/consents", {"purpose": "p", "given": True}),
+        ("days/close", {"through": "2026-10-01"}),
+        ("close", {"reason": "r"}),
+        ("rule-sets/RS-0001/approve", {"run": "r"}),
+        ("rule-sets/RS-0001/activate", {"effective_from": "2026-10-01"}),
+        ("fact-types", {"id": "x", "title": {"zh": "x", "en": "x"}, "attributes": {}}),
+        ("rule-sets", {"id": "x", "title": {"zh": "x", "en": "x"}, "rules": []}),
+    ],
+)
+def test_every_member_of_every_body_takes_anything_without_breaking(
+    api: Api, path: str, body: dict[str, Any]
+) -> None:
+    for member in [*body, MARK]:
+        for value in HOSTILE:
+            answer = api.post(
+                f"/v1/ledgers/main/{path}?dry_run=true", content=orjson.dumps({**body, member: value})
+            )
+            if answer.status_code != 200:
+                # Documents of rules and fact types name the places of their own faults.
+                problem_check(answer, echo=path not in ("fact-types", "rule-sets"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0", "limit=-1", "limit=1001", "limit=99999999999999999999", "limit=true", "limit=1e3", "limit=NaN",
+        "limit=" + "9" * 5_000, "limit=%00", "limit=zqxjkv", "cursor=zqxjkv", "cursor=%00", "cursor=", "zqxjkv=1",
+        "cursor=" + "A" * 4_000, "cursor=" + "A" * 4_001, "cursor=%ED%A0%80", "limit=1&cursor=AAAA", "%FF=1",
+    ],
+)  # fmt: skip
+def test_parameters_out_of_bounds_are_refused(api: Api, query: str) -> None:
+    problem_check(api.get(f"/v1/keys?{query}"))
+
+
+@pytest.mark.parametrize("query", ["dry_run=1", "dry_run=True", "dry_run=", "dry_run=true&dry_run=false", "dryrun=true"])
+def test_a_dry_run_that_is_misspelt_records_nothing(api: Api, ledgers: LedgersHere, query: str) -> None:
+    before = ledgers.ledgers["main"].books.position
+    problem_check(api.post(f"{FACTS}?{query}", json=FACT))
+    assert ledgers.ledgers["main"].books.position == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/ledgers/zqxjkv/facts", "/v1/ledgers/%00/facts", "/v1/ledgers/pg_catalog/facts", "/v1/ledgers/Ma'in/facts",
+        "/v1/ledgers/..%2f/facts", "/v1/zqxjkv", "/v1/ledgers/main/facts/%00/zqxjkv/correct", "/%ED%A0%80",
+        "/v1/ledgers/" + "m" * 3_000 + "/facts", "/v1/ledgers/main/facts/crm/" + "x" * 3_000 + "/correct",
+    ],
+)  # fmt: skip
+def test_paths_that_lead_nowhere_are_refused(api: Api, path: str) -> None:
+    problem_check(api.post(path, json={"fact_type": "login", "customer": "C-000001", "occurred_at": "2026-10-01"}))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "zqxjkv"}, {"Authorization": "Bearer "}, {"Authorization": "Bearer " + "x" * 10_000},
+        {"Authorization": b"Bearer \xff\xfe"}, {"Idempotency-Key": ""}, {"Idempotency-Key": "a b"},
+        {"Idempotency-Key": "x" * 201}, {"Idempotency-Key": b"\xff"},
+    ],
+)  # fmt: skip
+def test_headers_are_input_too(api: Api, headers: dict[str, Any]) -> None:
+    problem_check(api.post(FACTS, headers=headers, json=FACT))
+
+
+def test_a_cursor_of_another_list_or_changed_by_one_character_is_refused(api: Api, app: FastAPI) -> None:
+    cursor = api.get("/v1/keys?limit=1").json()["next"]
+    assert api.get("/v1/keys", params={"cursor": cursor}).status_code == 200
+    for at in range(0, len(cursor), 7):
+        forged = cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
+        answer = api.get("/v1/keys", params={"cursor": forged})
+        assert (answer.status_code, answer.json()["code"]) == (400, "CURSOR_INVALID")
+    from starlette.requests import Request
+
+    elsewhere = Request({"type": "http", "method": "GET", "path": "/v1/other", "query_string": b"", "headers": [],
+                         "server": ("test", 80), "scheme": "http"})  # fmt: skip
+    foreign = app.state.core.pages.cursor(elsewhere, {"limit": 1}, "K")
+    assert api.get("/v1/keys", params={"cursor": foreign}).json()["code"] == "CURSOR_INVALID"
+
+
+def test_a_body_past_the_limit_is_given_up(ledgers: LedgersHere, api: Api) -> None:
+    with Api(app_create(ledgers, api.access, ApiSettings(body_bytes_max=1_000, line_bytes_max=500)), api.access) as small:
+        read = 0
+
+        async def endless() -> Any:
+            nonlocal read
+            for _ in range(100_000):
+                read += 100
+                yield b"x" * 100
+
+        answer = small.post(FACTS, content=endless())
+        assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+        answer = small.post(FACTS + "/bulk", content=b"x" * 501)
+        assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(HOSTILE),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from([*FACT, "registration", "revert", "key"]), json_values, max_size=4))
+def test_any_json_as_a_fact_is_answered(api: Api, changes: dict[str, Any]) -> None:
+    import json
+
+    answer = api.post(FACTS + "?dry_run=true", content=json.dumps({**FACT, **changes}).encode())
+    assert answer.status_code == 200 or 400 <= answer.status_code < 500, answer.text
+
+
+@settings(max_examples=100, deadline=None)
+@given(raw=st.binary(max_size=300))
+def test_any_bytes_as_bulk_lines_are_answered_line_by_line(api: Api, raw: bytes) -> None:
+    answer = api.post(FACTS + "/bulk", content=raw)
+    assert answer.status_code == 200
+    lines = [orjson.loads(line) for line in answer.content.splitlines()]
+    assert len(lines) == sum(1 for line in raw.split(b"\n") if line.strip())
+    assert all(line["status"] == "refused" for line in lines)

@@ -1,0 +1,242 @@
+"""Writes over HTTP: answers, idempotency, dry runs, bulk, and what happens where the writer is away."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from api.app import app_create
+from api.settings import ApiSettings
+from ledger.domain.errors import WriterUnavailable
+from tests.integration.api.ports import LedgerHere, LedgersHere
+from tests.integration.api.serving import Api
+
+FACTS = "/v1/ledgers/main/facts"
+_numbers = itertools.count()
+
+
+def fact(**more: Any) -> dict[str, Any]:
+    """A new fact worth 50 points."""
+    return {
+        "source": "crm", "external_id": f"w-{next(_numbers)}", "fact_type": "project_completed",
+        "customer": "C-000001", "occurred_at": "2026-10-01", **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def main(ledgers: LedgersHere) -> LedgerHere:
+    return ledgers.ledgers["main"]
+
+
+def lines_of(answer: Any) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in answer.content.splitlines()]
+
+
+def test_a_fact_is_recorded_once_and_corrected(api: Api, main: LedgerHere) -> None:
+    balance = main.books.balance()
+    body = fact(fact_type="contract_signed", attributes={"amount": "100000.00"})
+    first = api.post(FACTS, json=body)
+    assert first.status_code == 201
+    assert first.json() == {
+        "status": "accepted", "position": first.json()["position"], "customer": "C-000001",
+        "id": body["external_id"], "points": "20.00",
+    }  # fmt: skip
+    assert [name for _, _, name, _ in main.books.log(first.json()["position"] - 2)][-2:] == ["FactRecorded", "PointsGranted"]
+    again = api.post(FACTS, json=body)
+    assert (again.status_code, again.json()["status"]) == (200, "duplicate")
+    path = f"{FACTS}/crm/{body['external_id']}/correct"
+    new = {k: v for k, v in body.items() if k not in ("source", "external_id")} | {"attributes": {"amount": "50000"}}
+    corrected = api.post(path, json=new)
+    assert (corrected.status_code, corrected.json()["status"]) == (200, "corrected")
+    assert main.books.balance() == balance + 1000
+    assert api.post(f"{FACTS}/crm/none/correct", json=new).json()["code"] == "FACT_UNKNOWN"
+    assert api.post(path, json={**new, "source": "other"}).json()["code"] == "FACT_INVALID"
+
+
+def test_the_actor_of_the_log_is_the_keys(api: Api, main: LedgerHere) -> None:
+    position = api.post(FACTS, key="service", json=fact()).json()["position"]
+    entries = main.books.log(position - 5)
+    assert [s["actor"] for _, _, name, s in entries if name == "FactRecorded"][-1] == "service-person"
+
+
+def test_a_repeated_key_gives_the_first_answer_and_another_body_a_422(api: Api, main: LedgerHere) -> None:
+    body, headers = fact(), {"Idempotency-Key": "same"}
+    first = api.post(FACTS, json=body, headers=headers)
+    before = main.books.position
+    again = api.post(FACTS, json=body, headers=headers)
+    assert first.status_code == 201 and "Idempotency-Hit" not in first.headers
+    assert again.headers["Idempotency-Hit"] == "true" and again.json() == first.json()
+    other = api.post(FACTS, json=fact(), headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_CONFLICT")
+    assert main.books.position == before
+    # Another key of the API has idempotency keys of its own.
+    assert api.post(FACTS, key="service", json=fact(), headers=headers).status_code == 201
+
+
+def test_a_dry_run_tells_what_would_be_appended_and_refuses_the_same(api: Api, main: LedgerHere) -> None:
+    body, before = fact(), main.books.position
+    dry = api.post(FACTS + "?dry_run=true", json=body)
+    assert dry.status_code == 200 and main.books.position == before
+    assert [e["event"] for e in dry.json()["events"]] == ["FactRecorded", "PointsGranted"]
+    assert dry.json()["answer"]["points"] == "50.00"
+    bad = fact(customer="C-999999")
+    wet, dry = api.post(FACTS, json=bad), api.post(FACTS + "?dry_run=true", json=bad)
+    assert (wet.status_code, wet.json()["code"]) == (dry.status_code, dry.json()["code"]) == (404, "CUSTOMER_UNKNOWN")
+    assert api.post(FACTS, json=body).status_code == 201
+
+
+def test_bulk_answers_every_line_in_order(api: Api, main: LedgerHere) -> None:
+    good = [fact(customer="C-000002", fact_type="login", occurred_at=f"2026-10-{i % 28 + 1:02d}") for i in range(3_000)]
+    lines = [orjson.dumps(f) for f in good]
+    lines[10] = b"{broken"
+    lines[20] = orjson.dumps({**good[20], "customer": "C-777777"})
+    lines[30] = lines[29]
+    answer = api.post(FACTS + "/bulk", content=b"\n".join(lines))
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("application/x-ndjson")
+    results = lines_of(answer)
+    assert [r["line"] for r in results] == list(range(1, 3_001))
+    assert (results[10]["code"], results[20]["code"], results[30]["status"]) == (
+        "DOCUMENT_INVALID", "CUSTOMER_UNKNOWN", "duplicate"
+    )  # fmt: skip
+    rest = [r for i, r in enumerate(results) if i not in (10, 20, 30)]
+    assert all(r["status"] == "accepted" and r["position"] for r in rest)
+    assert lines_of(api.post(FACTS + "/bulk", content=b"")) == []
+
+
+def test_bulk_atomic_is_all_or_none(api: Api, main: LedgerHere) -> None:
+    before = main.books.position
+    for wrong in (orjson.dumps(fact(customer="C-777777")), b"{"):
+        lines = [orjson.dumps(fact()), wrong, orjson.dumps(fact())]
+        results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(lines)))
+        assert [r["status"] for r in results] == ["refused"] * 3
+        assert [r["code"] for r in results][::2] == ["ATOMIC_REFUSED"] * 2
+    assert main.books.position == before
+    results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(orjson.dumps(fact()) for _ in range(3))))
+    assert [r["status"] for r in results] == ["accepted"] * 3
+    too_many = b"\n".join(orjson.dumps(fact()) for _ in range(5_001))
+    before = main.books.position
+    assert api.post(FACTS + "/bulk?atomic=true", content=too_many).json()["code"] == "ATOMIC_TOO_LARGE"
+
+
+def test_bulk_dry_run_records_nothing(api: Api, main: LedgerHere) -> None:
+    before = main.books.position
+    lines = [orjson.dumps(fact()), b"{"]
+    results = lines_of(api.post(FACTS + "/bulk?dry_run=true", content=b"\n".join(lines)))
+    assert [r["status"] for r in results] == ["accepted", "refused"] and main.books.position == before
+
+
+def test_a_customer_is_registered_changed_and_consents(api: Api) -> None:
+    base = "/v1/ledgers/main/customers"
+    body = {"source": "crm", "reference": "new", "name": "新公司", "traits": {"region": "east"}}
+    made = api.post(base, json=body)
+    assert made.status_code == 201
+    customer = made.json()["id"]
+    assert api.post(base, json=body).json()["status"] == "duplicate"
+    assert api.post(f"{base}/{customer}/change", json={"traits": {"region": "south"}}).status_code == 201
+    assert api.post(f"{base}/C-888888/change", json={"name": "x"}).status_code == 404
+    assert api.post(f"{base}/{customer}/consents", json={"purpose": "news", "given": True}).status_code == 201
+    assert api.post(f"{base}/{customer}/consents", json={"purpose": "news", "given": 1}).json()["field"] == "given"
+
+
+def test_a_rule_set_is_proposed_by_one_and_approved_by_another(api: Api) -> None:
+    base = "/v1/ledgers/main"
+    rules = {
+        "id": "r", "title": {"zh": "规", "en": "R"}, "expiry_months": 24,
+        "rules": [{"id": "login", "title": {"zh": "登", "en": "L"}, "fact": "login", "award": {"points": 1}}],
+    }  # fmt: skip
+    proposed = api.post(f"{base}/rule-sets", key="operator", json=rules)
+    assert proposed.status_code == 201, proposed.text
+    path = f"{base}/rule-sets/{proposed.json()['id']}"
+    activation = {"effective_from": "2026-11-01"}
+    assert api.post(f"{path}/activate", json=activation).json()["code"] == "RULESET_NOT_APPROVED"
+    assert api.post(f"{path}/approve", key="operator", json={}).json()["code"] == "RULESET_SELF_APPROVAL"
+    assert api.post(f"{path}/approve", json={}).status_code == 201
+    assert api.post(f"{path}/activate?dry_run=true", json=activation).json()["events"][0]["event"] == "RuleSetActivated"
+    assert api.post(f"{base}/rule-sets/RS-9999/approve", json={}).status_code == 404
+    visited = {"id": "site_visited", "title": {"zh": "回访", "en": "Visited"}}
+    assert api.post(f"{base}/fact-types", json=visited).status_code == 201
+    assert api.post(f"{base}/fact-types", json={"id": "X!"}).json()["code"] == "FACT_TYPE_INVALID"
+
+
+def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: LedgersHere) -> None:
+    assert api.post("/v1/ledgers?dry_run=true", json={"name": "second"}).status_code == 200
+    assert "second" not in ledgers.ledgers
+    assert api.post("/v1/ledgers", json={"name": "second"}).status_code == 201
+    assert api.post("/v1/ledgers", json={"name": "second"}).json()["status"] == "duplicate"
+    assert api.post("/v1/ledgers", json={"name": "No Name"}).json()["code"] == "LEDGER_NAME_INVALID"
+    base = "/v1/ledgers/second"
+    assert api.post(f"{base}/days/close", json={"through": "2026-10-31"}).status_code == 201
+    assert api.post(f"{base}/days/close", json={"through": "2026-11-01"}).json()["code"] == "DAY_NOT_OVER"
+    assert api.post(f"{base}/close", json={"reason": "merged"}).status_code == 201
+    refused = api.post(f"{base}/customers", json={"source": "c", "reference": "r", "name": "n"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (WriterUnavailable("no writer now"), "WRITER_UNAVAILABLE"),
+        (psycopg.OperationalError("gone"), "DATABASE_UNREACHABLE"),
+    ],
+)
+def test_a_writer_that_is_away_is_a_503_with_retry_after(
+    api: Api, main: LedgerHere, failure: Exception, code: str
+) -> None:
+    main.fails = failure
+    try:
+        for path, body in ((FACTS, orjson.dumps(fact())), (FACTS + "/bulk", orjson.dumps(fact()))):
+            answer = api.post(path, content=body)
+            assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, code, "1")
+    finally:
+        main.fails = None
+    assert api.post(FACTS, json=fact()).status_code == 201
+
+
+def test_a_fault_of_ours_is_a_500_that_tells_nothing_and_request_ids_go_through(api: Api, main: LedgerHere) -> None:
+    main.fails = RuntimeError("secret detail")
+    try:
+        answer = api.post(FACTS, json=fact(), headers={"X-Request-Id": "mine-1"})
+    finally:
+        main.fails = None
+    assert answer.status_code == 500 and "secret detail" not in answer.text
+    assert answer.json()["request_id"] == answer.headers["X-Request-Id"] == "mine-1"
+    assert api.get("/health", headers={"X-Request-Id": "no good\x7f"}).headers["X-Request-Id"] != "no good\x7f"
+
+
+def test_health_readiness_and_figures(api: Api, ledgers: LedgersHere) -> None:
+    assert api.get("/health", key=None).json() == {"status": "ok"}
+    assert api.get("/ready", key=None).json()["ready"] is True
+    ledgers.parts["nats"] = "can't be reached"
+    try:
+        answer = api.get("/ready", key=None)
+    finally:
+        del ledgers.parts["nats"]
+    assert (answer.status_code, answer.json()["parts"]["nats"]) == (503, "can't be reached")
+    api.post(FACTS, json=fact())
+    text = api.get("/metrics", key="auditor").text
+    assert 'plumbline_http_requests_total{method="POST",route="/v1/ledgers/{ledger}/facts",status="201"}' in text
+
+
+def test_fifty_requests_at_once_with_one_key_have_one_effect_and_one_answer(api: Api, main: LedgerHere) -> None:
+    for number in range(4):
+        before = main.books.balance()
+        same = partial(api.post, content=orjson.dumps(fact()), headers={"Idempotency-Key": f"burst-{number}"})
+        with ThreadPoolExecutor(50) as pool:
+            answers = list(pool.map(same, [FACTS] * 50))
+        assert {a.status_code for a in answers} <= {200, 201}
+        assert len({a.text for a in answers}) == 1
+        assert sum("Idempotency-Hit" not in a.headers for a in answers) == 1
+        assert main.books.balance() == before + 5_000
+
+
+def test_too_many_requests_under_way_are_told_to_come_again(ledgers: LedgersHere, api: Api) -> None:
+    with Api(app_create(ledgers, api.access, ApiSettings(concurrent_max=0)), api.access) as full:
+        answer = full.get("/health")
+    assert (answer.status_code, answer.json()["code"]) == (503, "OVERLOADED")
+    assert answer.headers["Retry-After"] == "1"

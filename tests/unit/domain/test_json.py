@@ -1,0 +1,84 @@
+"""JSON without surprises: what other parsers let pass is refused, and never repeated in the message."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ledger.domain.documents import DEPTH_MAX, json_parse
+from ledger.domain.errors import DocumentInvalid, Refused
+from ledger.writer.fact_line import request_of_document
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(PLAIN)
+def test_plain_data_comes_back_as_it_was(data: object) -> None:
+    assert json_parse(json.dumps(data).encode(), "body") == data
+
+
+def test_a_number_with_a_point_stays_the_text_that_was_written() -> None:
+    assert json_parse(b'{"a": 1.50, "b": 1e400, "c": -0}', "body") == {"a": "1.50", "b": "1e400", "c": 0}
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b'{"secret": 1, "secret": 2}', "stands twice"),
+        (b'{"secret": NaN}', "NaN"),
+        (b"[-Infinity]", "NaN or Infinity"),
+        (b"9223372036854775808", "64 bits"),
+        (b"[" + b"9" * 10_000 + b"]", "64 bits"),
+        (b'"secret\\u0000"', "NUL"),
+        (b'{"secret\\ud800": 1}', "surrogate"),
+        (b"\xff", "UTF-8"),
+        (b'{"secret": ', "not JSON"),
+        (b'"secret\x00"', "not JSON"),
+        (b"[" * (DEPTH_MAX + 1) + b"]" * (DEPTH_MAX + 1), "levels deep"),
+        (b"[" * 100_000, "levels deep"),
+    ],
+)
+def test_what_a_ledger_cannot_take_is_named_and_not_echoed(data: bytes, told: str) -> None:
+    with pytest.raises(DocumentInvalid) as refused:
+        json_parse(data, "body")
+    assert told in str(refused.value) and str(refused.value).startswith("body: ")
+    assert "secret" not in str(refused.value) and len(str(refused.value)) < 200
+
+
+FACT = {"source": "crm", "external_id": "1", "fact_type": "login", "customer": "C-000001", "occurred_at": "2026-01-02"}
+
+
+def test_a_fact_in_json_becomes_a_request() -> None:
+    request = request_of_document({**FACT, "key": "k", "customer": {"source": "crm", "reference": "7"}}, actor="a", client="c")
+    assert (request.actor, request.client, request.key) == ("a", "c", "k")
+    assert request.command.customer.reference == "7"  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"source": None}, "source"), ({"external_id": 5}, "external_id"), ({"occurred_at": True}, "occurred_at"),
+        ({"customer": 1}, "customer"), ({"customer": {"source": "crm"}}, "customer.reference"),
+        ({"customer": {"source": 1, "reference": "x"}}, "customer.source"), ({"attributes": []}, "attributes"),
+        ({"registration": {}}, "registration.name"), ({"registration": 3}, "registration"),
+        ({"registration": {"source": "a", "reference": "b", "name": "c", "traits": {"region": 1}}}, "registration.traits"),
+        ({"revert": 1}, "revert"), ({"key": 3}, "key"), ({"other": 1}, "body"),
+    ],
+)  # fmt: skip
+def test_a_fact_that_is_none_is_refused_by_the_member(change: dict[str, object], field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        request_of_document({**FACT, **change}, actor="a", client="c")
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("document", [None, 1, "x", [], [FACT]])
+def test_a_fact_is_an_object(document: object) -> None:
+    with pytest.raises(Refused, match="no JSON object"):
+        request_of_document(document, actor="a", client="c")
