@@ -10,7 +10,7 @@ import typer
 from eventsourcing.persistence import PersistenceError
 
 from ledger.domain.errors import PlumblineError
-from service.commands import customers, demo, importing, ledgers, recording, replaying, rules, servers
+from service.commands import customers, demo, importing, keys, ledgers, recording, replaying, rules, servers, serving
 from service.output import Output, fail
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (servers, ledgers, importing, customers, recording, rules, replaying, demo):
+for module in (servers, serving, keys, ledgers, importing, customers, recording, rules, replaying, demo):
     module.register(app)
 
 

@@ -118,6 +118,18 @@ class AccessStore:
         [row] = self._execute("key_insert", values)
         return _record_of(row), secret
 
+    def key_create_first(self, actor: str) -> tuple[KeyRecord, str] | None:
+        """An admin's key with its secret where there is no key at all; None where there is one.
+
+        Of several processes that begin at once, one makes it.
+        """
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        values = {"id": "K-" + secrets.token_hex(8), "secret_sha256": _sha256(secret), "actor": actor}
+        with self._datastore.get_connection() as connection, connection.transaction():
+            connection.execute(_QUERIES["keys_first_lock"])
+            row = connection.execute(_QUERIES["key_insert_first"], values).fetchone()
+        return None if row is None else (_record_of(row), secret)
+
     def keys_list(self, after: str = "", limit: int = 1_000) -> list[KeyRecord]:
         """Up to `limit` keys in the order of their ids, revoked ones too."""
         return [_record_of(row) for row in self._execute("keys_list", {"after": after, "limit": limit})]

@@ -5,6 +5,17 @@ INSERT INTO api_key (id, secret_sha256, actor, role, ledgers, customer, created_
 VALUES (%(id)s, %(secret_sha256)s, %(actor)s, %(role)s, %(ledgers)s, %(customer)s, %(created_by)s, %(expires_at)s)
 RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
 
+-- name: keys_first_lock
+-- Of several that look whether there is a key, one after the other does.
+SELECT pg_advisory_xact_lock(hashtext('plumbline first key'))
+
+-- name: key_insert_first
+-- The admin's key of a database that has none.
+INSERT INTO api_key (id, secret_sha256, actor, role, created_by)
+SELECT %(id)s, %(secret_sha256)s, %(actor)s, 'admin', %(actor)s
+WHERE NOT EXISTS (SELECT FROM api_key)
+RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+
 -- name: keys_list
 -- A page of keys in the order of their ids.
 SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at

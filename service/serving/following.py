@@ -1,0 +1,93 @@
+"""The follower of one ledger's views in a thread of its own, and how far they lag."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import structlog
+
+from ledger.log.recorder import recorder_open
+from projections import views
+from projections.follower import Follower, ViewLag
+from service.bootstrap import SCHEMA_PREFIX
+from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS
+from service.settings import Settings
+
+AGAIN_SECONDS: Final = 1.0
+LAG_SECONDS: Final = 2.0
+
+_log: Any = structlog.get_logger("plumbline.follower")
+
+
+class Following:
+    """Follows one ledger until stopped; begins again whatever happens."""
+
+    def __init__(self, settings: Settings, name: str, database_url: str) -> None:
+        self.name = name
+        self.status = "starting"
+        self.lags: list[ViewLag] = []
+        """Where the views stand, looked up every LAG_SECONDS."""
+        self._settings = settings
+        self._database_url = database_url
+        self._stopping = threading.Event()
+        self._follower: Follower | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name=f"follower-{name}", daemon=True),
+            threading.Thread(target=self._watch, name=f"lag-{name}", daemon=True),
+        ]
+
+    @property
+    def running(self) -> bool:
+        """Whether it follows."""
+        return self.status == "following"
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch under way, end."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with recorder_open(self._database_url, SCHEMA_PREFIX + self.name, pool_size=4) as recorder:
+                    recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
+                    follower = Follower(recorder, views(self._settings.columns_folder(self.name)))
+                    try:
+                        self._follower = follower
+                        self.status = "following"
+                        follower.follow(self._stopping)
+                    finally:
+                        self._follower = None
+                        follower.close()
+            except DATABASE_LOST as error:
+                self.status = "the database can't be reached"
+                _log.warning("database lost", ledger=self.name, error=type(error).__name__)
+            except Exception as error:
+                self.status = f"failed: {type(error).__name__}"
+                _log.error("follower failed", ledger=self.name, exc_info=error)
+            self._stopping.wait(AGAIN_SECONDS)
+        self.status = "stopped"
+
+    def _watch(self) -> None:
+        failed: set[str] = set()
+        while not self._stopping.wait(LAG_SECONDS):
+            follower = self._follower
+            if follower is None:
+                continue
+            try:
+                self.lags = follower.lag()
+            except Exception as error:
+                # Only the figures are missing; the follower itself says what it meets.
+                _log.info("lag unknown", ledger=self.name, error=type(error).__name__)
+                continue
+            for lag in self.lags:
+                if lag.status == "failed" and lag.name not in failed:
+                    _log.error("view failed", ledger=self.name, view=lag.name, position=lag.position, reason=lag.error)
+            failed = {lag.name for lag in self.lags if lag.status == "failed"}

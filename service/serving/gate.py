@@ -1,0 +1,292 @@
+"""Commands on their way to whichever process holds a ledger's lease, by NATS request and reply.
+
+The holder alone subscribes to `plumbline.<ledger>.commands`. A message holds a piece of at most PIECE_BYTES; what is
+larger comes in several pieces, and so does a large reply. A new holder announces itself on
+`plumbline.<ledger>.holder`: who still waits for the one before then knows that no answer will come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError, NoRespondersError, TimeoutError as NatsTimeout
+
+from ledger.domain.commands import Answer, Rehearsal, Request
+from ledger.domain.errors import PlumblineError, WriterUnavailable
+from ledger.writer import Writer
+from ledger.writer.wire import (
+    answers_dump,
+    answers_load,
+    rehearsals_dump,
+    rehearsals_load,
+    request_load,
+    requests_dump,
+)
+
+PIECE_BYTES: Final = 512 * 1024
+PIECES_MAX: Final = 64
+REQUEST_SECONDS_MAX: Final = 30.0
+KEPT_SECONDS: Final = 60.0
+"""How long pieces wait for the rest of theirs, and the rest of a large reply for being fetched."""
+RECONNECT_SECONDS: Final = 0.5
+
+Mode = Literal["submit", "atomic", "rehearse", "ping"]
+
+_ID, _PART, _OF, _KIND = "Plumbline-Id", "Plumbline-Part", "Plumbline-Of", "Plumbline-Kind"
+_log: Any = structlog.get_logger("plumbline.gate")
+
+
+class HolderMissing(WriterUnavailable):
+    """Nobody holds the ledger's lease now; nothing was sent."""
+
+
+class HolderGone(WriterUnavailable):
+    """The holder went away before it answered; what it was sent may have been recorded or not."""
+
+
+class Gate:
+    """This process's connection to NATS. Belongs to one event loop."""
+
+    def __init__(self, nats_url: str) -> None:
+        self._url = nats_url
+        # Its `subscribe` is typed in part only.
+        self._client: Any = Client()
+        self._connecting: asyncio.Task[None] | None = None
+        self._served: dict[str, Subscription] = {}
+        self._writers: dict[str, Writer] = {}
+        self._waiting: dict[str, set[asyncio.Future[Msg]]] = {}
+        self._pieces: dict[str, dict[int, bytes]] = {}
+        self._replies: dict[str, list[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS is there now."""
+        return self._client.is_connected
+
+    def start(self) -> None:
+        """Connect in the background, for as long as it takes."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def connect(self, seconds: float) -> None:
+        """Connect now. Raises WriterUnavailable."""
+        try:
+            await asyncio.wait_for(self._connect(), seconds)
+        except TimeoutError:
+            raise WriterUnavailable("NATS can't be reached; see `plumbline status`") from None
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._client.is_connected:
+            await self._client.close()
+
+    async def serve(self, ledger: str, writer: Writer) -> None:
+        """Take commands for a ledger from now on, and tell those who wait for another holder."""
+        self._writers[ledger] = writer
+        await self._serve(ledger)
+
+    async def withdraw(self, ledger: str) -> None:
+        """Take no more commands for a ledger."""
+        self._writers.pop(ledger, None)
+        subscription = self._served.pop(ledger, None)
+        if subscription is not None and self._client.is_connected:
+            await subscription.unsubscribe()
+
+    async def ping(self, ledger: str) -> bool:
+        """Whether somebody holds the lease and answers."""
+        try:
+            await self._exchange(ledger, "ping", b"[]", 2.0)
+        except WriterUnavailable:
+            return False
+        return True
+
+    async def submit(self, ledger: str, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
+        """The holder's answers. Raises WriterUnavailable: HolderMissing, HolderGone, or what the holder met."""
+        body = await self._exchange(ledger, "atomic" if atomic else "submit", _body(requests), REQUEST_SECONDS_MAX)
+        return answers_load(body)
+
+    async def rehearse(self, ledger: str, requests: Sequence[Request]) -> list[Rehearsal]:
+        """The holder's rehearsals. Raises as `submit`."""
+        return rehearsals_load(await self._exchange(ledger, "rehearse", _body(requests), REQUEST_SECONDS_MAX))
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                await self._client.connect(
+                    self._url, name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
+                    reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=_lost,
+                )  # fmt: skip
+                break
+            except (OSError, NatsError, TimeoutError) as error:
+                _log.info("nats not reached", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+        await self._client.subscribe("plumbline.*.holder", cb=self._holder_changed)
+        for ledger in list(self._writers):
+            await self._serve(ledger)
+
+    async def _serve(self, ledger: str) -> None:
+        if not self._client.is_connected:
+            return
+        if ledger not in self._served:
+
+            async def take(message: Msg) -> None:
+                # A task each: the next piece is read while the writer works on this one.
+                task = asyncio.create_task(self._answer(ledger, message))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+            self._served[ledger] = await self._client.subscribe(_subject(ledger), cb=take)
+            # The server knows of the subscription before anybody is told to come.
+            await self._client.flush()
+        await self._client.publish(f"plumbline.{ledger}.holder", b"")
+
+    async def _reconnected(self) -> None:
+        _log.info("nats is back")
+
+    async def _holder_changed(self, message: Msg) -> None:
+        ledger = message.subject.split(".")[1]
+        for waiting in list(self._waiting.get(ledger, ())):
+            waiting.cancel()
+
+    async def _exchange(self, ledger: str, mode: Mode, body: bytes, seconds: float) -> Any:
+        """Send a body in pieces, get the reply in pieces."""
+        exchange = secrets.token_hex(12)
+        size = PIECE_BYTES
+        pieces = [body[at : at + size] for at in range(0, len(body), size)]
+        if len(pieces) > PIECES_MAX:
+            raise PlumblineError(f"a command is larger than {PIECES_MAX * PIECE_BYTES} bytes; send it in parts")
+        reply: Msg | None = None
+        for number, piece in enumerate(pieces):
+            headers = {_ID: exchange, _PART: str(number), _OF: str(len(pieces)), _KIND: mode}
+            reply = await self._request(ledger, piece, headers, seconds, sent=number > 0)
+        assert reply is not None
+        parts = [reply.data]
+        count = int((reply.headers or {}).get(_OF, "1"))
+        for number in range(1, count):
+            headers = {_ID: exchange, _PART: str(number), _KIND: "rest"}
+            parts.append((await self._request(ledger, b"", headers, seconds, sent=True)).data)
+        answer = orjson.loads(b"".join(parts))
+        if "error" in answer:
+            raise WriterUnavailable(answer["error"])
+        return answer["found"]
+
+    async def _request(
+        self, ledger: str, data: bytes, headers: Mapping[str, str], seconds: float, *, sent: bool
+    ) -> Msg:
+        if not self._client.is_connected:
+            raise HolderMissing("NATS can't be reached, and the writer is in another process")
+        waiting = asyncio.ensure_future(
+            self._client.request(_subject(ledger), data, timeout=seconds, headers=dict(headers))
+        )
+        self._waiting.setdefault(ledger, set()).add(waiting)
+        try:
+            return await waiting
+        except NoRespondersError:
+            kind = HolderGone if sent else HolderMissing
+            raise kind(f"no process writes to {ledger} now; start `plumbline serve`, or wait for it") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise HolderGone(f"the writer of {ledger} was replaced before it answered; send it again") from None
+        except (NatsTimeout, NatsError) as error:
+            raise HolderGone(f"the writer of {ledger} didn't answer ({type(error).__name__}); send it again") from None
+        finally:
+            self._waiting[ledger].discard(waiting)
+
+    async def _answer(self, ledger: str, message: Msg) -> None:
+        headers = message.headers or {}
+        exchange, kind = headers.get(_ID, ""), headers.get(_KIND, "")
+        try:
+            number, count = int(headers.get(_PART, "0")), int(headers.get(_OF, "1"))
+        except ValueError:
+            number, count = 0, 0
+        if kind == "rest":
+            await self._rest(message, exchange, number)
+            return
+        body = self._gathered(exchange, number, count, message.data)
+        if body is None:
+            await message.respond(b"")
+            return
+        try:
+            found: Any = {"found": await self._carry_out(ledger, kind, body)}
+        except PlumblineError as error:
+            found = {"error": str(error)}
+        except (ValueError, KeyError, TypeError) as error:
+            _log.error("a command could not be read", ledger=ledger, exc_info=error)
+            found = {"error": "the command could not be read by the process that writes; are both of one version?"}
+        except Exception as error:
+            _log.warning("a command failed", ledger=ledger, error=type(error).__name__)
+            found = {"error": f"the writer can't record it now ({type(error).__name__}); send it again"}
+        await self._reply(message, exchange, orjson.dumps(found, default=str))
+
+    def _gathered(self, exchange: str, number: int, count: int, data: bytes) -> bytes | None:
+        """The whole body once all pieces are here; the first piece missing gives a body that can't be read."""
+        if count <= 1:
+            return data
+        if number == 0:
+            self._pieces[exchange] = {}
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._pieces.pop, exchange, None)
+        pieces = self._pieces.get(exchange)
+        if pieces is None or count > PIECES_MAX:
+            return b""
+        pieces[number] = data
+        if len(pieces) < count:
+            return None
+        del self._pieces[exchange]
+        return b"".join(pieces[i] for i in range(count))
+
+    async def _carry_out(self, ledger: str, kind: str, body: bytes) -> Any:
+        writer = self._writers.get(ledger)
+        if writer is None:
+            raise WriterUnavailable(f"this process no longer writes to {ledger}; send it again")
+        if kind == "ping":
+            return []
+        requests = [request_load(document) for document in orjson.loads(body)]
+        if kind == "rehearse":
+            return rehearsals_dump(await asyncio.wrap_future(writer.rehearse_later(requests)))
+        return answers_dump(await asyncio.wrap_future(writer.submit_later(requests, atomic=kind == "atomic")))
+
+    async def _reply(self, message: Msg, exchange: str, data: bytes) -> None:
+        parts = [data[at : at + PIECE_BYTES] for at in range(0, len(data), PIECE_BYTES)] or [b""]
+        if len(parts) > 1:
+            self._replies[exchange] = parts
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._replies.pop, exchange, None)
+        await self._client.publish(message.reply, parts[0], headers={_OF: str(len(parts))})
+
+    async def _rest(self, message: Msg, exchange: str, number: int) -> None:
+        parts = self._replies.get(exchange, [])
+        gone = orjson.dumps({"error": "the answer is no longer kept; send the command again with its key"})
+        await message.respond(parts[number] if 0 < number < len(parts) else gone)
+        if number == len(parts) - 1:
+            self._replies.pop(exchange, None)
+
+
+def _subject(ledger: str) -> str:
+    return f"plumbline.{ledger}.commands"
+
+
+def _body(requests: Sequence[Request]) -> bytes:
+    return b"[" + b",".join(requests_dump(requests)) + b"]"
+
+
+async def _error(error: Exception) -> None:
+    _log.info("nats", error=type(error).__name__)
+
+
+async def _lost() -> None:
+    _log.warning("nats lost")
+
+

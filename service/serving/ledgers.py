@@ -1,0 +1,277 @@
+"""Every ledger of the database, opened once, as the API sees it; its writer and its follower run beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import psycopg
+import structlog
+
+from connectors.files.quarantine import Quarantine
+from ledger.domain.commands import Answer, RecordFact, Rehearsal, Request
+from ledger.domain.errors import LedgerMissing, WriterUnavailable
+from ledger.log.migrate import ledger_schema_create
+from ledger.log.recorder import LogRecorder, recorder_open
+from ledger.writer import Account, Writer, WriterStopped
+from ledger.writer.checks import request_refusal
+from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
+from service.serving.following import Following
+from service.serving.gate import Gate, HolderGone, HolderMissing
+from service.serving.handover import Handover
+from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
+from service.serving.roles import Role
+from service.settings import Settings
+
+DISCOVER_SECONDS: Final = 2.0
+HOLDER_WAIT_SECONDS: Final = 8.0
+"""How long a command waits for a new holder of the lease before it is told to come again."""
+HOLDER_POLL_SECONDS: Final = 0.1
+POOL_SIZE: Final = 8
+
+_log: Any = structlog.get_logger("plumbline.ledgers")
+Found = TypeVar("Found")
+
+
+class LedgerServed:
+    """One ledger: reads from its log and views, commands to its writer, here or elsewhere."""
+
+    def __init__(self, settings: Settings, name: str, database_url: str, gate: Gate) -> None:
+        self.name = name
+        self.schema = SCHEMA_PREFIX + name
+        self.database_url = database_url
+        self.columns_folder: Path = settings.columns_folder(name)
+        self.recorder: LogRecorder = recorder_open(database_url, self.schema, pool_size=POOL_SIZE)
+        self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
+        self.keeper: Keeper | None = None
+        self.following: Following | None = None
+        self.handover: Handover | None = None
+        self._gate = gate
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """What was refused and waits for a person."""
+        return Quarantine(self.database_url, self.schema)
+
+    def account(self, number: int) -> Account | None:
+        """A customer's account from the writer's memory; None where the writer is not in this process."""
+        handover = self.handover
+        return None if handover is None else handover.writer.account(number)
+
+    async def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
+        """Carry out requests in order, here or at the lease's holder. Raises WriterUnavailable."""
+        repeatable = all(r.key or isinstance(r.command, RecordFact) for r in requests)
+
+        async def here(handover: Handover) -> list[Answer]:
+            if atomic:
+                return await asyncio.wrap_future(handover.writer.submit_later(requests, atomic=True))
+            return await handover.submit(requests)
+
+        async def there() -> list[Answer]:
+            # What is no request has no form on the wire, and is refused everywhere alike.
+            refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+            if atomic and refusals:
+                others = Answer("refused", code="ATOMIC_REFUSED", reason="another line was refused", field="atomic")
+                return [refusals.get(i, others) for i in range(len(requests))]
+            sound = [r for i, r in enumerate(requests) if i not in refusals]
+            found = iter(await self._gate.submit(self.name, sound, atomic=atomic) if sound else [])
+            return [refusals.get(i) or next(found) for i in range(len(requests))]
+
+        return await self._reach(here, there, repeatable)
+
+    async def rehearse(self, requests: Sequence[Request]) -> list[Rehearsal]:
+        """What `submit` would append and answer; nothing is recorded. Raises WriterUnavailable."""
+
+        async def here(handover: Handover) -> list[Rehearsal]:
+            return await asyncio.wrap_future(handover.writer.rehearse_later(requests))
+
+        async def there() -> list[Rehearsal]:
+            refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+            sound = [r for i, r in enumerate(requests) if i not in refusals]
+            found = iter(await self._gate.rehearse(self.name, sound) if sound else [])
+            return [Rehearsal(refusals[i]) if i in refusals else next(found) for i in range(len(requests))]
+
+        return await self._reach(here, there, repeatable=True)
+
+    async def writer_reachable(self) -> bool | str:
+        """Whether commands can be carried out, here or elsewhere; else the sentence that says why not."""
+        if self.handover is not None or await self._gate.ping(self.name):
+            return True
+        return self.keeper.status if self.keeper is not None else "no process writes to it"
+
+    def close(self) -> None:
+        """End what runs for it, then let its connections go."""
+        if self.following is not None:
+            self.following.stop()
+        if self.keeper is not None:
+            self.keeper.stop()
+        self.recorder.close()
+
+    async def _reach(
+        self,
+        here: Callable[[Handover], Awaitable[Found]],
+        there: Callable[[], Awaitable[Found]],
+        repeatable: bool,
+    ) -> Found:
+        """Ask whoever writes; while nobody does, wait a little: a standby takes over within seconds.
+
+        What may have been recorded is sent again only where the same request cannot be recorded twice.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + HOLDER_WAIT_SECONDS
+        while True:
+            handover = self.handover
+            try:
+                return await here(handover) if handover is not None else await there()
+            except HolderMissing as missing:
+                if loop.time() >= deadline:
+                    raise WriterUnavailable(str(missing)) from None
+            except (WriterStopped, HolderGone) as gone:
+                if not repeatable or loop.time() >= deadline:
+                    raise WriterUnavailable(
+                        "the writer went away before it answered; send it again with the same key"
+                    ) from gone
+            await asyncio.sleep(HOLDER_POLL_SECONDS)
+
+
+class LedgersServed:
+    """All ledgers. Made and used on one event loop; `start` before, `stop` after."""
+
+    def __init__(
+        self, settings: Settings, database_url: str, gate: Gate, roles: frozenset[Role], close_rule: CloseRule
+    ) -> None:
+        self.database_url = database_url
+        self._settings = settings
+        self._gate = gate
+        self._roles = roles
+        self._close_rule = close_rule
+        self._open: dict[str, LedgerServed] = {}
+        self._opening = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._discovering: asyncio.Task[None] | None = None
+        self._discovered = threading.Event()
+
+    def served(self) -> list[LedgerServed]:
+        """The ledgers that are open now, by name."""
+        return [self._open[name] for name in sorted(self._open)]
+
+    async def start(self) -> None:
+        """Open what is there, and from now on look for what others create."""
+        self._discovering = asyncio.create_task(self._discover())
+
+    async def stop(self) -> None:
+        """Take no more commands from elsewhere, answer what waits, end everything."""
+        if self._discovering is not None:
+            self._discovering.cancel()
+        for name in list(self._open):
+            await self._gate.withdraw(name)
+        await asyncio.gather(*(asyncio.to_thread(ledger.close) for ledger in self._open.values()))
+        self._open.clear()
+
+    async def names(self) -> list[str]:
+        """Their names in order."""
+        return await asyncio.to_thread(ledger_names, self._settings)
+
+    async def open(self, name: str) -> LedgerServed:
+        """One of them. Raises LedgerMissing."""
+        found = self._open.get(name)
+        if found is not None:
+            return found
+        if name not in await self.names():
+            raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
+        return await self._take_in(name)
+
+    async def create(self, name: str, actor: str) -> LedgerServed:
+        """A new one with its books opened by `actor`; the one of this name where it is there already."""
+
+        def make() -> None:
+            with ledger_open(self._settings, name, actor, create=True):
+                pass
+
+        await asyncio.to_thread(make)
+        return await self._take_in(name)
+
+    def clock(self) -> datetime:
+        """Now, with its time zone."""
+        return clock()
+
+    async def ready(self) -> dict[str, bool | str]:
+        """What must be there to serve, each true or the sentence that says what is wrong."""
+        parts: dict[str, bool | str] = {"database": await asyncio.to_thread(self._database_there)}
+        if Role.API in self._roles or Role.WRITER in self._roles:
+            parts["nats"] = self._gate.connected or "can't be reached; `plumbline status` says what runs"
+        if parts["database"] is True and not self._discovered.is_set():
+            parts["ledgers"] = "being opened"
+        for ledger in self.served():
+            if ledger.keeper is not None or Role.API in self._roles:
+                parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
+            if ledger.following is not None:
+                parts[f"follower {ledger.name}"] = ledger.following.running or ledger.following.status
+        return parts
+
+    async def _writer_there(self, ledger: LedgerServed) -> bool | str:
+        reachable = await ledger.writer_reachable()
+        # A warm standby is what it should be, though another process writes.
+        standby = ledger.keeper is not None and ledger.keeper.status == "standby"
+        return True if standby and Role.API not in self._roles else reachable
+
+    def _database_there(self) -> bool | str:
+        try:
+            with psycopg.connect(self.database_url, connect_timeout=2) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error:
+            return "can't be reached; `plumbline status` says what runs"
+        return True
+
+    async def _discover(self) -> None:
+        while True:
+            try:
+                names = await self.names()
+                for name in names:
+                    if name not in self._open:
+                        await self._take_in(name)
+                for name in [n for n in self._open if n not in names]:
+                    _log.warning("ledger is gone", ledger=name)
+                    await self._gate.withdraw(name)
+                    await asyncio.to_thread(self._open.pop(name).close)
+                self._discovered.set()
+            except DATABASE_LOST as error:
+                _log.warning("database lost", error=type(error).__name__)
+            except Exception as error:
+                _log.error("a ledger could not be opened", exc_info=error)
+            await asyncio.sleep(DISCOVER_SECONDS)
+
+    async def _take_in(self, name: str) -> LedgerServed:
+        async with self._opening:
+            if name not in self._open:
+                self._open[name] = await asyncio.to_thread(self._begin, name)
+        return self._open[name]
+
+    def _begin(self, name: str) -> LedgerServed:
+        ledger_schema_create(self.database_url, SCHEMA_PREFIX + name)
+        ledger = LedgerServed(self._settings, name, self.database_url, self._gate)
+        if Role.WRITER in self._roles:
+
+            def changed(writer: Writer | None) -> None:
+                # From the keeper's thread; the loop may have ended where the whole process stops.
+                if not self._loop.is_closed():
+                    asyncio.run_coroutine_threadsafe(self._writer_changed(ledger, writer), self._loop)
+
+            ledger.keeper = Keeper(self._settings, name, self.database_url, self._close_rule, changed)
+            ledger.keeper.start()
+        if Role.FOLLOWER in self._roles:
+            ledger.following = Following(self._settings, name, self.database_url)
+            ledger.following.start()
+        return ledger
+
+    async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:
+        if writer is None:
+            ledger.handover = None
+            await self._gate.withdraw(ledger.name)
+        else:
+            ledger.handover = Handover(self._loop, writer)
+            await self._gate.serve(ledger.name, writer)

@@ -1,0 +1,155 @@
+"""One serving process from its start to its graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from api.access.keys import AccessStore
+from api.app import app_create
+from api.settings import ApiSettings
+from service import embedded
+from service.bootstrap import ledger_names, ledger_open
+from service.serving.gate import Gate
+from service.serving.keeper import CloseRule
+from service.serving.ledgers import LedgersServed
+from service.serving.logs import logs_begin
+from service.serving.metrics import ServingCollector
+from service.serving.roles import Role
+from service.settings import Settings
+
+ADMIN_KEY_FILE: Final = "admin.key"
+LEDGER_FIRST: Final = "main"
+DRAIN_SECONDS: Final = 20
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread may keep the interpreter while another waits: the loop and the writer answer one another, and
+Python's own 5 ms would be most of a request's time."""
+
+_log: Any = structlog.get_logger("plumbline.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """How a process serves."""
+
+    host: str = "127.0.0.1"
+    port: int = 8700
+    roles: frozenset[Role] = frozenset(Role)
+    close_rule: CloseRule = field(default_factory=CloseRule)
+    log_level: str = "info"
+    log_words: bool = False
+
+
+def serve(settings: Settings, serving: ServeSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun. Raises OSError where the port is taken."""
+    logs_begin(serving.log_level, words=serving.log_words)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    url = embedded.database_url(settings)
+    nats = embedded.nats_url(settings)
+    if not ledger_names(settings):
+        with ledger_open(settings, LEDGER_FIRST, "plumbline-serve", create=True):
+            _log.info("ledger created", ledger=LEDGER_FIRST)
+    uvloop.run(_serve(settings, serving, url, nats))
+
+
+async def _serve(settings: Settings, serving: ServeSettings, url: str, nats: str) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    gate = Gate(nats)
+    ledgers = LedgersServed(settings, url, gate, serving.roles, serving.close_rule)
+    with _signals(loop, stopping):
+        gate.start()
+        await ledgers.start()
+        try:
+            if Role.API in serving.roles:
+                await _http(settings, serving, url, ledgers, stopping)
+            else:
+                _log.info("serving", roles=sorted(serving.roles))
+                await stopping.wait()
+        finally:
+            await ledgers.stop()
+            await gate.close()
+    _log.info("stopped")
+
+
+async def _http(
+    settings: Settings, serving: ServeSettings, url: str, ledgers: LedgersServed, stopping: asyncio.Event
+) -> None:
+    # Before anything else: an address that is taken ends this with a sentence.
+    family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+    listening = socket.create_server((serving.host, serving.port), family=family, backlog=4096)
+    access = await asyncio.to_thread(AccessStore, url)
+    try:
+        await asyncio.to_thread(admin_key_first, access, settings.home)
+        app = await asyncio.to_thread(app_create, ledgers, access, ApiSettings(log_requests=True))
+        app.state.core.metrics.registry.register(ServingCollector(ledgers))
+        server = _Server(
+            uvicorn.Config(
+                app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
+                server_header=False, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=4096,
+            )
+        )  # fmt: skip
+        ending = asyncio.create_task(_end(server, stopping))
+        _log.info("serving", address=f"http://{serving.host}:{serving.port}", roles=sorted(serving.roles))
+        try:
+            await server.serve([listening])
+        finally:
+            ending.cancel()
+    finally:
+        listening.close()
+        await asyncio.to_thread(access.close)
+
+
+async def _end(server: uvicorn.Server, stopping: asyncio.Event) -> None:
+    await stopping.wait()
+    _log.info("stopping")
+    server.should_exit = True
+
+
+def admin_key_first(access: AccessStore, home: Path) -> Path | None:
+    """Where there is no key at all: make an admin's, and say where it lies (readable by its owner only)."""
+    made = access.key_create_first("admin")
+    if made is None:
+        return None
+    path = home / ADMIN_KEY_FILE
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(made[1] + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    _log.warning("first admin key made; keep it safe, then remove the file", file=str(path))
+    return path
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: those would end the process before the writer has finished."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to whoever runs the server."""
+        yield
+
+
+@contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> Generator[None]:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
