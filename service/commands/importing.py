@@ -12,6 +12,7 @@ from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
 from service.bootstrap import clock, ledger_open
+from service.commanding import commands
 from service.output import (
     ACTOR_DEFAULT,
     ActorOption,
@@ -45,11 +46,11 @@ def import_(
     document = mapping_load(mapping)
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
-        with handle.writing(actor) as writer, out.progress("导入", "importing") as update:
+        with commands(handle, actor) as writing, out.progress("导入", "importing") as update:
             report = import_files(
-                writer.submit,
+                writing.submit,
                 [(document, file) for file in files],
-                writer.state.book.fact_types.get,
+                writing.book().fact_types.get,
                 actor=actor,
                 recorded_at=clock(),
                 progress=lambda stage, done, total: update(done, total),
@@ -57,8 +58,8 @@ def import_(
                 dry_run=dry_run,
                 language=out.language,
             )
-            position = writer.state.book.position
         handle.follow()
+        position = handle.recorder.position_head()
     _report(out, report, position, dry_run)
 
 
@@ -149,10 +150,10 @@ def quarantine_retry(
             raise Refused("DOCUMENT_INVALID", "its keys are not ids of quarantined rows", "set") from None
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        with handle.writing(actor) as writer:
+        with commands(handle, actor) as writing:
             report = handle.quarantine.retry(
-                writer.submit,
-                writer.state.book.fact_types.get,
+                writing.submit,
+                writing.book().fact_types.get,
                 actor=actor,
                 resolved_at=clock(),
                 ids=ids or None,

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from ledger.domain.book import NOTHING_CLOSED
 from ledger.domain.commands import CloseDays, DeclareFactType, Request
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_text
 from service.bootstrap import ledger_names, ledger_open
+from service.commanding import commands
 from service.output import (
     ACTOR_DEFAULT,
     ActorOption,
@@ -62,19 +64,20 @@ def close(
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor) as handle:
         handle.follow()
-        with handle.writing(actor) as writer:
-            before = writer.state.book.position
-            [answer] = writer.submit([Request(CloseDays(through), actor)])
+        with commands(handle, actor) as writing:
+            before = handle.recorder.position_head()
+            [answer] = writing.submit([Request(CloseDays(through), actor)])
             if answer.status == "refused":
                 raise Refused(answer.code, answer.reason, answer.field)
-            closed_day = writer.state.book.closed_day
+            closed_day = writing.book().closed_day
         handle.follow()
+    events = answer.position - before
     if json:
-        out.document({
-            "closed_through": day_text(closed_day), "events": answer.position - before, "position": answer.position
-        })  # fmt: skip
+        closed = None if closed_day == NOTHING_CLOSED else day_text(closed_day)
+        out.document({"closed_through": closed, "events": events, "position": answer.position})
+    elif closed_day == NOTHING_CLOSED:
+        out.console.print(out.say("还没有可关的账：没有更早的事实。", "There is nothing to close yet: no fact is as old as that."))
     else:
-        events = answer.position - before
         out.console.print(
             out.say(
                 f"已关账至 {day_text(closed_day)}，新增 {events} 个事件。",
@@ -117,8 +120,8 @@ def types_declare(
     document = yaml_parse(file.read_text("utf-8"), file.name)
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
-        with handle.writing(actor) as writer:
-            [answer] = writer.submit([Request(DeclareFactType(document), actor)])
+        with commands(handle, actor) as writing:
+            [answer] = writing.submit([Request(DeclareFactType(document), actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
         handle.follow()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,12 @@ from ledger.domain.commands import (
 )
 from ledger.domain.errors import Refused
 from ledger.domain.values import points_text
+from ledger.log.codec import state_of
+from ledger.log.types import FactEntry
+from ledger.writer.facts import fact_key
 from projections import views
-from service.bootstrap import clock, ledger_open
+from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 
@@ -35,12 +40,13 @@ TypeOption = Annotated[str | None, typer.Option("--customer-type", help="客户�
 ScaleOption = Annotated[str | None, typer.Option("--scale", help="规模")]
 
 
-def _submit(command: Command, ledger: str, actor: str, key: str = "") -> Answer:
-    """Carry out one command; a refusal is raised."""
+def _submit(asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str) -> Answer:
+    """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
-        with handle.writing(actor) as writer:
-            [answer] = writer.submit([Request(command, actor, client=actor if key else "", key=key)])
+        command = asked(handle) if callable(asked) else asked
+        with commands(handle, actor) as writing:
+            [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
         handle.follow()
@@ -149,9 +155,11 @@ def record(
         if not equals:
             raise Refused("USAGE", f"write attributes as name=value, not {pair}", "attributes")
         values[name] = {"true": True, "false": False}.get(value, value)
-    command = RecordFact(
-        source, id_ or str(uuid.uuid4()), fact_type, customer, occurred or _today(), values, revert=revert
-    )
+
+    def command(handle: LedgerHandle) -> Command:
+        day = occurred or _occurred(handle, source, id_)
+        return RecordFact(source, id_ or str(uuid.uuid4()), fact_type, customer, day, values, revert=revert)
+
     _print(out, _submit(command, ledger, actor))
 
 
@@ -168,12 +176,22 @@ def adjust(
     """Adjust points by hand, with a reason. 人工调整。"""
     out = output_of(json, language)
     values: dict[str, object] = {"points": points, "reason": reason}
-    command = RecordFact(SOURCE_MANUAL, id_ or str(uuid.uuid4()), "manual_adjustment", customer, _today(), values)
+
+    def command(handle: LedgerHandle) -> Command:
+        day = _occurred(handle, SOURCE_MANUAL, id_)
+        return RecordFact(SOURCE_MANUAL, id_ or str(uuid.uuid4()), "manual_adjustment", customer, day, values)
+
     _print(out, _submit(command, ledger, actor))
 
 
-def _today() -> str:
-    return clock().astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
+def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
+    """When a fact without a date of its own occurred: as it says where it is recorded already, so that a repeat on
+    another day is no correction; else today, where the books are kept."""
+    known: list[FactEntry] = handle.recorder.select_facts([fact_key(source, external_id)]) if external_id else []
+    if known:
+        [(_, _, _, topic, data)] = handle.recorder.select_range(known[-1].position - 1, 1)
+        return state_of(topic, data)["occurred_at"]
+    return clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date().isoformat()
 
 
 def rebuild(

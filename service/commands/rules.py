@@ -17,6 +17,7 @@ from ledger.rules.document import rule_set_parse, schema
 from ledger.rules.explain import clause
 from ledger.writer.orders import rule_set_check
 from service.bootstrap import clock, ledger_open
+from service.commanding import commands
 from service.output import (
     ACTOR_DEFAULT,
     ActorOption,
@@ -116,8 +117,8 @@ def check(
 def _order(command: Command, ledger: str, actor: str) -> Answer:
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        with handle.writing(actor) as writer:
-            [answer] = writer.submit([Request(command, actor)])
+        with commands(handle, actor) as writing:
+            [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
         handle.follow()

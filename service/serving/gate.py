@@ -22,6 +22,7 @@ from nats.errors import Error as NatsError, NoRespondersError, TimeoutError as N
 from ledger.domain.commands import Answer, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, WriterUnavailable
 from ledger.writer import Writer
+from ledger.writer.checks import request_refusal
 from ledger.writer.wire import (
     answers_dump,
     answers_load,
@@ -37,6 +38,10 @@ REQUEST_SECONDS_MAX: Final = 30.0
 KEPT_SECONDS: Final = 60.0
 """How long pieces wait for the rest of theirs, and the rest of a large reply for being fetched."""
 RECONNECT_SECONDS: Final = 0.5
+
+_ATOMIC_REFUSED: Final = Answer(
+    "refused", code="ATOMIC_REFUSED", reason="another line was refused, and all were to be recorded or none", field="atomic"
+)
 
 Mode = Literal["submit", "atomic", "rehearse", "ping"]
 
@@ -114,12 +119,18 @@ class Gate:
 
     async def submit(self, ledger: str, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
         """The holder's answers. Raises WriterUnavailable: HolderMissing, HolderGone, or what the holder met."""
-        body = await self._exchange(ledger, "atomic" if atomic else "submit", _body(requests), REQUEST_SECONDS_MAX)
-        return answers_load(body)
+        sound, refusals = _sound(requests)
+        if atomic and refusals:
+            return [refusals.get(i, _ATOMIC_REFUSED) for i in range(len(requests))]
+        mode: Mode = "atomic" if atomic else "submit"
+        found = iter(answers_load(await self._exchange(ledger, mode, _body(sound), REQUEST_SECONDS_MAX)))
+        return [refusals.get(i) or next(found) for i in range(len(requests))]
 
     async def rehearse(self, ledger: str, requests: Sequence[Request]) -> list[Rehearsal]:
         """The holder's rehearsals. Raises as `submit`."""
-        return rehearsals_load(await self._exchange(ledger, "rehearse", _body(requests), REQUEST_SECONDS_MAX))
+        sound, refusals = _sound(requests)
+        found = iter(rehearsals_load(await self._exchange(ledger, "rehearse", _body(sound), REQUEST_SECONDS_MAX)))
+        return [Rehearsal(refusals[i]) if i in refusals else next(found) for i in range(len(requests))]
 
     async def _connect(self) -> None:
         while True:
@@ -280,6 +291,12 @@ def _subject(ledger: str) -> str:
 
 def _body(requests: Sequence[Request]) -> bytes:
     return b"[" + b",".join(requests_dump(requests)) + b"]"
+
+
+def _sound(requests: Sequence[Request]) -> tuple[list[Request], dict[int, Answer]]:
+    """The requests that have a form on the wire, and the refusals of the others by their place."""
+    refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+    return [r for i, r in enumerate(requests) if i not in refusals], refusals
 
 
 async def _error(error: Exception) -> None:

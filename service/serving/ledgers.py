@@ -18,7 +18,6 @@ from ledger.domain.errors import LedgerMissing, WriterUnavailable
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
-from ledger.writer.checks import request_refusal
 from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
@@ -72,14 +71,7 @@ class LedgerServed:
             return await handover.submit(requests)
 
         async def there() -> list[Answer]:
-            # What is no request has no form on the wire, and is refused everywhere alike.
-            refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
-            if atomic and refusals:
-                others = Answer("refused", code="ATOMIC_REFUSED", reason="another line was refused", field="atomic")
-                return [refusals.get(i, others) for i in range(len(requests))]
-            sound = [r for i, r in enumerate(requests) if i not in refusals]
-            found = iter(await self._gate.submit(self.name, sound, atomic=atomic) if sound else [])
-            return [refusals.get(i) or next(found) for i in range(len(requests))]
+            return await self._gate.submit(self.name, requests, atomic=atomic)
 
         return await self._reach(here, there, repeatable)
 
@@ -90,10 +82,7 @@ class LedgerServed:
             return await asyncio.wrap_future(handover.writer.rehearse_later(requests))
 
         async def there() -> list[Rehearsal]:
-            refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
-            sound = [r for i, r in enumerate(requests) if i not in refusals]
-            found = iter(await self._gate.rehearse(self.name, sound) if sound else [])
-            return [Rehearsal(refusals[i]) if i in refusals else next(found) for i in range(len(requests))]
+            return await self._gate.rehearse(self.name, requests)
 
         return await self._reach(here, there, repeatable=True)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
-from typing import Any
+import threading
+import time
+from typing import Any, Final
 
 import orjson
 import structlog
+
+FLUSH_SECONDS: Final = 0.1
 
 
 def logs_begin(level: str, *, words: bool) -> None:
@@ -28,7 +33,7 @@ def logs_begin(level: str, *, words: bool) -> None:
         shared = shared[:-1]
     else:
         renderer = structlog.processors.JSONRenderer(serializer=_dumps)
-        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+        factory = _Lines().logger
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -37,6 +42,40 @@ def logs_begin(level: str, *, words: bool) -> None:
     )
     handler = _Handler()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+class _Lines:
+    """Lines on standard error, gathered for a moment: a write of its own for each request would stop its thread each
+    time. What is left is written at the end of the process."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._lock = threading.Lock()
+        atexit.register(self.flush)
+        threading.Thread(target=self._run, name="plumbline-log", daemon=True).start()
+
+    def logger(self, *_: Any) -> _Lines:
+        """The one logger of all."""
+        return self
+
+    def msg(self, line: bytes) -> None:
+        """Take in a line."""
+        self._lines.append(line)
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+            if lines:
+                sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+                sys.stderr.buffer.flush()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            self.flush()
 
 
 class _Handler(logging.Handler):
