@@ -1,4 +1,4 @@
-"""Fifty rounds of killing. `make soak` runs this; it takes some minutes."""
+"""Many rounds of killing. `make soak` runs this; it takes some minutes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from service.settings import Settings
 from tests.acceptance.kills import kill_rounds
+from tests.acceptance.served_kills import served_kill_rounds
 from tests.acceptance.test_kills import own_settings
 
 __all__ = ["own_settings"]
@@ -20,3 +21,12 @@ def test_fifty_kills_under_load_lose_nothing_and_double_nothing(own_settings: Se
     happened = kill_rounds(own_settings, rounds=50, seed=seed, progress=lambda text: print(text, flush=True))
     assert (happened["writer killed"], happened["postgres killed"], happened["checks"]) == (25, 25, 50)
     assert happened["acknowledged"] > 2_000
+
+
+@pytest.mark.soak
+def test_a_hundred_kills_under_http_load_lose_nothing_and_double_nothing(own_settings: Settings) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    happened = served_kill_rounds(own_settings, rounds=100, seed=seed, progress=lambda text: print(text, flush=True))
+    assert (happened["service"], happened["postgres"], happened["follower"]) == (34, 33, 33)
+    assert happened["acknowledged"] > 10_000

@@ -1,0 +1,184 @@
+"""Serving processes and a load on them: what the tests of faults over HTTP are made of."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service import embedded
+from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, NATS_URL_VARIABLE, Settings
+
+ROOT = Path(__file__).parents[2]
+WAIT_SECONDS = 90.0
+LEDGER = "main"
+
+
+def port_free() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+class Served:
+    """One `plumbline serve`, in a process of its own."""
+
+    def __init__(self, settings: Settings, roles: str = "api,writer,follower") -> None:
+        self.settings = settings
+        self.roles = roles
+        self.port = port_free()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it (again) on the same port."""
+        environment = {**os.environ, HOME_VARIABLE: str(self.settings.home)}
+        # The addresses are given, so that no process starts a server that a test has killed.
+        environment[DATABASE_URL_VARIABLE] = embedded.database_url(self.settings)
+        environment[NATS_URL_VARIABLE] = embedded.nats_url(self.settings)
+        log = self.settings.home / f"serve-{self.port}.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service.main", "serve", "--port", str(self.port), "--roles", self.roles],
+                cwd=ROOT, env=environment, stdout=output, stderr=output,
+            )  # fmt: skip
+
+    def ready(self, seconds: float = WAIT_SECONDS) -> None:
+        """Wait until it says that it is ready."""
+        deadline = time.monotonic() + seconds
+        last: Any = None
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"it ended by itself with {self.process.returncode}"
+            try:
+                answer = httpx.get(f"{self.url}/ready", timeout=5)
+                last = answer.json()
+                if answer.status_code == 200:
+                    return
+            except httpx.TransportError as error:
+                last = repr(error)
+            time.sleep(0.05)
+        raise AssertionError(f"not ready after {seconds} s: {last}")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds: float = 40.0) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    @property
+    def key(self) -> str:
+        """The first admin's key."""
+        return (self.settings.home / "admin.key").read_text("utf-8").strip()
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return (self.settings.home / f"serve-{self.port}.log").read_text("utf-8")
+
+
+def fact_document(name: str, n: int) -> dict[str, Any]:
+    """The n-th fact of a load."""
+    kinds: list[tuple[str, dict[str, Any]]] = [
+        ("contract_signed", {"amount": 10_000 * (n % 50)}),
+        ("login", {}),
+        ("complaint_filed", {"severity": ("minor", "major")[n % 2]}),
+    ]
+    kind, attributes = kinds[n % 3]
+    return {
+        "source": "crm", "external_id": f"{name}/{n}", "fact_type": kind,
+        "customer": {"source": "crm", "reference": f"c{n % 7}"},
+        "registration": {"source": "crm", "reference": f"c{n % 7}", "name": f"客户{n % 7}"},
+        "occurred_at": f"2026-0{n % 6 + 1}-{n % 28 + 1:02d}", "attributes": attributes,
+    }  # fmt: skip
+
+
+class HttpLoad:
+    """Threads that send facts until told to end, each again under the same key until it is acknowledged."""
+
+    def __init__(self, name: str, urls: list[str], key: str, threads: int = 6) -> None:
+        self.acknowledged: list[str] = []
+        self.statuses: Counter[int] = Counter()
+        self.wrong: list[str] = []
+        self.gap_seconds = 0.0
+        """The longest time in which nothing was acknowledged."""
+        self._urls = urls
+        self._key = key
+        self._name = name
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
+        self._threads = [threading.Thread(target=self._run, args=(i,), daemon=True) for i in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> HttpLoad:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def more(self, count: int) -> None:
+        """Wait until so many more were acknowledged."""
+        until = len(self.acknowledged) + count
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(self.acknowledged) < until:
+            assert not self.wrong, self.wrong[:3]
+            assert time.monotonic() < deadline, f"the load does not go on: {self.statuses}"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Let every thread finish what it has begun."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(WAIT_SECONDS)
+            assert not thread.is_alive(), "a request was never acknowledged"
+
+    def _run(self, thread: int) -> None:
+        n = thread
+        at = thread % len(self._urls)
+        with httpx.Client(headers={"Authorization": f"Bearer {self._key}"}, timeout=60) as client:
+            while not self._stopping.is_set():
+                document = fact_document(self._name, n)
+                name = document["external_id"]
+                while True:
+                    try:
+                        answer = client.post(
+                            f"{self._urls[at]}/v1/ledgers/{LEDGER}/facts", json=document,
+                            headers={"Idempotency-Key": name},
+                        )  # fmt: skip
+                    except httpx.TransportError:
+                        at = (at + 1) % len(self._urls)
+                        time.sleep(0.02)
+                        continue
+                    self._note(name, answer)
+                    if answer.status_code < 300:
+                        break
+                    if self.wrong:
+                        return
+                    time.sleep(0.05)
+                n += len(self._threads)
+
+    def _note(self, name: str, answer: httpx.Response) -> None:
+        with self._lock:
+            self.statuses[answer.status_code] += 1
+            if answer.status_code < 300:
+                now = time.monotonic()
+                self.gap_seconds = max(self.gap_seconds, now - self._last)
+                self._last = now
+                self.acknowledged.append(name)
+            elif answer.status_code != 503 or "retry-after" not in answer.headers:
+                self.wrong.append(f"{name}: {answer.status_code} {answer.text[:300]}")

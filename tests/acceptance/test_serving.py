@@ -1,0 +1,138 @@
+"""`plumbline serve` as it is run: processes of its own, killed, cut off from Postgres, asked the same many times."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import stat
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from ledger.log.recorder import recorder_open
+from service import embedded
+from service.embedded.postgres import postgres_down
+from service.settings import Settings
+from tests.acceptance.served import LEDGER, HttpLoad, Served, fact_document
+from tests.acceptance.served_kills import SCHEMA, served_kill_rounds
+from tests.ledgers import Books, log_check
+
+TAKEOVER_SECONDS_MAX = 5.0
+AWAY_SECONDS = 10.0
+FACTS = f"/v1/ledgers/{LEDGER}/facts"
+
+
+@pytest.fixture
+def own_settings() -> Iterator[Settings]:
+    """A home of its own: its servers are going to be killed."""
+    parent = Path(tempfile.mkdtemp(prefix="plumbline-serve-"))
+    settings = Settings(home=parent / "home")
+    try:
+        yield settings
+    finally:
+        embedded.servers_down(settings)
+        shutil.rmtree(parent)
+
+
+def test_five_kills_under_http_load_lose_nothing_and_double_nothing(own_settings: Settings) -> None:
+    happened = served_kill_rounds(own_settings, rounds=5, seed=20261124, progress=print)
+    assert (happened["service"], happened["postgres"], happened["follower"]) == (2, 2, 1)
+    assert happened["acknowledged"] > 500
+
+
+def test_a_second_serve_takes_over_within_seconds_and_a_stop_finishes_what_it_took(own_settings: Settings) -> None:
+    first = Served(own_settings)
+    try:
+        first.ready()
+        key_file = own_settings.home / "admin.key"
+        assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+        assert str(key_file) in first.log()
+        second = Served(own_settings)
+        try:
+            second.ready()
+            # The second has no lease: what it is sent goes to the first and back.
+            with HttpLoad("a", [second.url], first.key) as load:
+                load.more(200)
+                first.kill()
+                load.more(200)
+            assert load.gap_seconds < TAKEOVER_SECONDS_MAX
+            with HttpLoad("b", [second.url], first.key) as last:
+                last.more(100)
+                assert second.stop() == 0
+                log = [orjson.loads(line) for line in second.log().splitlines() if line.startswith("{")]
+                assert log[-1]["event"] == "stopped"
+                second.start()
+        finally:
+            second.kill()
+    finally:
+        first.kill()
+    acknowledged = load.acknowledged + last.acknowledged
+    _acknowledged_once(own_settings, acknowledged)
+
+
+def test_postgres_away_for_ten_seconds_means_503_and_recovery_without_a_hand(own_settings: Settings) -> None:
+    served = Served(own_settings)
+    try:
+        served.ready()
+        with HttpLoad("away", [served.url], served.key) as load:
+            load.more(100)
+            postgres_down(own_settings.home)
+            away_since = time.monotonic()
+            while time.monotonic() - away_since < AWAY_SECONDS:
+                assert httpx.get(f"{served.url}/health", timeout=5).status_code == 200
+                assert httpx.get(f"{served.url}/ready", timeout=30).status_code == 503
+                time.sleep(0.3)
+            embedded.servers_up(own_settings)
+            load.more(200)
+        assert load.wrong == []
+        assert load.statuses[503] > 0
+        assert served.process.poll() is None
+    finally:
+        served.kill()
+    _acknowledged_once(own_settings, load.acknowledged)
+
+
+def test_fifty_requests_at_once_under_one_key_have_one_effect_and_one_answer(own_settings: Settings) -> None:
+    served = Served(own_settings)
+    try:
+        served.ready()
+
+        async def one_key(client: httpx.AsyncClient, n: int) -> tuple[set[bytes], Counter[Any]]:
+            document = fact_document("same", n)
+            headers = {"Idempotency-Key": f"key-{n}"}
+            answers = await asyncio.gather(*(client.post(FACTS, json=document, headers=headers) for _ in range(50)))
+            assert {a.status_code for a in answers} <= {200, 201}, Counter(a.text for a in answers)
+            return {a.content for a in answers}, Counter(a.headers.get("idempotency-hit") for a in answers)
+
+        async def all_keys() -> None:
+            limits = httpx.Limits(max_connections=50)
+            headers = {"Authorization": f"Bearer {served.key}"}
+            async with httpx.AsyncClient(base_url=served.url, headers=headers, limits=limits, timeout=60) as client:
+                for n in range(200):
+                    bodies, hits = await one_key(client, n)
+                    assert len(bodies) == 1, bodies
+                    assert hits == {None: 1, "true": 49}
+
+        asyncio.run(all_keys())
+        assert served.stop() == 0
+    finally:
+        served.kill()
+    _acknowledged_once(own_settings, [fact_document("same", n)["external_id"] for n in range(200)])
+
+
+def _acknowledged_once(settings: Settings, acknowledged: list[str]) -> None:
+    url = embedded.database_url(settings)
+    log_check(url, SCHEMA)
+    with closing(recorder_open(url, SCHEMA)) as recorder:
+        recorded = Counter(s["external_id"] for _, _, n, s in Books.log_of(recorder) if n == "FactRecorded")
+    assert set(recorded.values()) == {1}
+    assert len(set(acknowledged)) == len(acknowledged)
+    assert set(acknowledged) <= set(recorded)
