@@ -14,11 +14,14 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 
 from api.access.keys import AccessStore, Principal
+from api.gathering import Gathering
 from api.limits import Rates
 from api.lists import Pages
 from api.metrics import Metrics
 from api.ports import LedgerPort, LedgersPort
 from api.settings import ApiSettings
+from projections.as_of import AccountRow
+from projections.rulebook import Rulebook
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,6 +37,10 @@ class Core:
     pages: Pages
     rates: Rates
     metrics: Metrics
+    rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])
+    """The rule book of each schema as last read; whoever takes it asks whether it still is."""
+    balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])
+    """Who gathers reads of balances, by schema."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
 
 

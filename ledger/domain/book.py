@@ -139,6 +139,12 @@ class Book:
             self._general_event(position, topic, state)
         self.position = position
 
+    def apply_general(self, position: int, stream: str, version: int, topic: str, state: Mapping[str, Any]) -> None:
+        """Fold an event of one of STREAMS alone, for readers who leave out the customers: then `position` says
+        nothing, and where the calendar was left out but for its last day, `closings` are not all there."""
+        self.versions[stream] = version
+        self._general_event(position, topic, state)
+
     def _register(self, position: int, number: int, version: int, state: Mapping[str, Any]) -> None:
         if number != len(self.customers) + 1:
             raise ValueError(f"customer {number} registered after {len(self.customers)}")

@@ -1,0 +1,103 @@
+"""What read routes share: the moment that is asked about, the customer, the rule book in words."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import Query
+from starlette.requests import Request
+
+from api.core import context_of, core_of, read
+from ledger.domain.errors import Refused
+from ledger.domain.values import customer_number, points_text
+from ledger.rules.document import RuleSet, rule_set_parse
+from ledger.rules.narrate import Narrator
+from projections.as_of import Moment
+from projections.history import HistoryRow
+from projections.rulebook import Rulebook, rulebook_read
+
+INSTANT_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
+)
+
+Instant = Annotated[
+    str | None,
+    Query(
+        max_length=40, pattern=INSTANT_PATTERN, examples=["2026-01-31T18:00:00+08:00"],
+        description="What the books said then: only what was recorded by this time (with its offset) counts.",
+    ),
+]  # fmt: skip
+Name = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+def customer_number_of(customer: str) -> int:
+    """The number in a customer's id. Raises Refused (CUSTOMER_UNKNOWN)."""
+    number = customer_number(customer)
+    if not 0 < number < 2**63:
+        raise customer_unknown()
+    return number
+
+
+def customer_unknown() -> Refused:
+    """The refusal of a customer that isn't there."""
+    return Refused("CUSTOMER_UNKNOWN", "there is no such customer; GET …/customers lists them", "customer")
+
+
+def day_of_text(text: str | None, field: str) -> date | None:
+    """A date. Raises Refused (DATE_INVALID)."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused("DATE_INVALID", f"{field} is no date of the calendar", field) from None
+
+
+def moment_of(as_of: str | None, as_known_at: str | None, timezone: str) -> Moment:
+    """The moment asked about. Raises Refused (DATE_INVALID)."""
+    try:
+        known = None if as_known_at is None else datetime.fromisoformat(as_known_at)
+    except ValueError:
+        raise Refused("DATE_INVALID", "as_known_at is no time of the calendar", "as_known_at") from None
+    return Moment(day_of_text(as_of, "as_of"), known, timezone)
+
+
+async def rulebook_of(request: Request) -> Rulebook:
+    """The rule book of the request's ledger as of now."""
+    ledger = context_of(request).ledger
+    assert ledger is not None
+    known = core_of(request).rulebooks
+    found = await read(request, rulebook_read, known.get(ledger.schema))
+    known[ledger.schema] = found
+    return found
+
+
+def today(request: Request, rulebook: Rulebook) -> date:
+    """The day it is where the books are kept."""
+    return core_of(request).ledgers.clock().astimezone(ZoneInfo(rulebook.book.timezone)).date()
+
+
+def rules_in_force(rulebook: Rulebook, day: int) -> RuleSet | None:
+    """The rule set that decides a fact booked on a day (since 1970-01-01); None where there is none yet."""
+    name = rulebook.book.in_force(day)
+    return rule_set_parse(rulebook.book.rule_sets[name].document) if name else None
+
+
+def history_document(row: HistoryRow, narrators: dict[str, Narrator]) -> dict[str, Any]:
+    """An event of a customer for JSON."""
+    return {
+        "position": row.position, "event": row.topic, "occurred_at": row.occurred_at.isoformat(),
+        "booked_on": row.booked_on.isoformat() if row.booked_on else None,
+        "recorded_at": row.recorded_at.isoformat(), "actor": row.actor, "cause": row.cause, "rule": row.rule,
+        "rule_set": row.rule_set, "points": None if row.points is None else points_text(row.points),
+        "balance": points_text(row.balance),
+        "explanation": {language: n.words(row.topic, row.state) for language, n in narrators.items()},
+    }  # fmt: skip
+
+
+def narrators_of(rulebook: Rulebook) -> dict[str, Narrator]:
+    """One for each language."""
+    return {"zh": Narrator(rulebook.book, "zh"), "en": Narrator(rulebook.book, "en")}
+

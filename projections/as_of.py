@@ -1,0 +1,226 @@
+"""What was: a customer's points as of a business day, and as the books knew them at a moment.
+
+`as_of` keeps what was booked up to the end of that day, wherever in the log it stands (an event that moves no points
+counts by the day it occurred); `as_known_at` keeps what had been recorded by that moment. Both together say what the
+books said at that moment about that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import class_row, tuple_row
+
+from ledger.log.codec import state_of
+from ledger.log.queries import queries_load
+from projections.balances import BalancesView
+from projections.history import HistoryRow, HistoryView
+from projections.view import WAIT_SECONDS_DEFAULT, view_wait
+
+_QUERIES = queries_load("projections.sql", "reading.sql")
+POSITION_MAX: Final = 2**63 - 1
+STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a reader looks from: a business day, a moment of recording, in the ledger's time zone; None: now."""
+
+    as_of: date | None = None
+    as_known_at: datetime | None = None
+    timezone: str = "Asia/Shanghai"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """For the queries."""
+        return {"as_of": self.as_of, "as_known_at": self.as_known_at, "timezone": self.timezone}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """A balance with its lots, in 1/100 point. `lots`: (month at whose end they expire, or None; points), the next to
+    expire first. `position` is where the view stands."""
+
+    customer: int
+    balance: int
+    debt: int
+    lots: tuple[tuple[int | None, int], ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsRow:
+    """What a customer's events come to, in 1/100 point: `balance` is the sum of the others. `position` is that of the
+    last event that counted, `events` how many counted."""
+
+    balance: int
+    granted: int
+    deducted: int
+    reversed: int
+    expired: int
+    position: int
+    events: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Tier, grade and tags as last decided, with the events that decided them (positions)."""
+
+    tier: str | None = None
+    tier_since: datetime | None = None
+    tier_position: int = 0
+    grade: str | None = None
+    grade_position: int = 0
+    tags: list[str] = field(default_factory=list[str])
+    tags_position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RulePoints:
+    """What a rule came to for a customer; points in 1/100. `topic` says whether granted, deducted, …"""
+
+    topic: str
+    rule: str | None
+    rule_set: str | None
+    count: int
+    points: int
+    position_first: int
+    position_last: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleEarned:
+    """What a rule contributed to a tier; points in 1/100."""
+
+    rule: str | None
+    rule_set: str | None
+    count: int
+    points: int
+
+
+def accounts_read(
+    connection: Connection[Any],
+    customers: Sequence[int],
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> dict[int, AccountRow]:
+    """Balances with lots of those among `customers` that exist. Raises ViewBehind."""
+    if min_position:
+        view_wait(connection, BalancesView.name, min_position, timeout_seconds)
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        rows = cursor.execute(_QUERIES["accounts_now"], {"customers": list(customers)}, prepare=True).fetchall()
+    return {
+        number: AccountRow(
+            number, balance, debt,
+            tuple((None if m < 0 else m, p) for m, p in zip(months or (), points or (), strict=True)), position,
+        )
+        for number, balance, debt, months, points, position in rows
+    }  # fmt: skip
+
+
+def totals_read(
+    connection: Connection[Any],
+    customer: int,
+    moment: Moment,
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> TotalsRow:
+    """What one customer's events came to at a moment. Raises ViewBehind."""
+    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+    with connection.cursor(row_factory=class_row(TotalsRow)) as cursor:
+        row = cursor.execute(_QUERIES["totals_then"], {"customer": customer, **moment.params}).fetchone()
+    assert row is not None
+    return row
+
+
+def history_then(
+    connection: Connection[Any],
+    customer: int,
+    moment: Moment,
+    *,
+    start: int | None = None,
+    newest_first: bool = False,
+    topics: Sequence[str] | None = None,
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[HistoryRow]:
+    """Up to `limit` events of a customer beyond the position `start`, in order or newest first. Raises ViewBehind."""
+    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+    page = {
+        "customer": customer, "newest_first": newest_first, "limit": limit,
+        "from": start if start is not None else (POSITION_MAX if newest_first else 0),
+        "topics": None if topics is None else list(topics), **moment.params,
+    }  # fmt: skip
+    return _rows(connection, "history_then", page)
+
+
+def standing_then(
+    connection: Connection[Any],
+    customer: int,
+    moment: Moment,
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> Standing:
+    """Tier, grade and tags at a moment. Raises ViewBehind."""
+    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+    found = Standing()
+    start = 0
+    while rows := history_then(connection, customer, moment, start=start, topics=STANDING_TOPICS, limit=1_000):
+        for row in rows:
+            if row.topic == "TierChanged":
+                found.tier, found.tier_since, found.tier_position = row.state["tier"], row.occurred_at, row.position
+            elif row.topic == "GradeChanged":
+                found.grade, found.grade_position = row.state["grade"], row.position
+            else:
+                found.tags = sorted((set(found.tags) | set(row.state["added"])) - set(row.state["removed"]))
+                found.tags_position = row.position
+        start = rows[-1].position
+    return found
+
+
+def event_row(connection: Connection[Any], customer: int, position: int) -> HistoryRow | None:
+    """The event at a position where it stands in this customer's stream."""
+    rows = history_then(connection, customer, Moment(), start=position - 1, limit=1)
+    return rows[0] if rows and rows[0].position == position else None
+
+
+def consequences_read(connection: Connection[Any], customer: int, cause: int, limit: int = 100) -> list[HistoryRow]:
+    """What the input at a position led to in a customer's stream."""
+    return _rows(connection, "history_of_cause", {"customer": customer, "cause": cause, "limit": limit})
+
+
+def reversal_find(connection: Connection[Any], customer: int, cause: int, rule: str) -> int | None:
+    """The position of the reversal of what a rule had decided for a fact version; None while it stands."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        names = {"customer": customer, "cause": cause, "rule": rule}
+        row = cursor.execute(_QUERIES["reversals_of_cause"], names).fetchone()
+    return None if row is None else row[0]
+
+
+def points_by_rule(connection: Connection[Any], customer: int, limit: int = 1_000) -> list[RulePoints]:
+    """A customer's points, rule by rule."""
+    with connection.cursor(row_factory=class_row(RulePoints)) as cursor:
+        return cursor.execute(_QUERIES["points_by_rule"], {"customer": customer, "limit": limit}).fetchall()
+
+
+def earned_by_rule(
+    connection: Connection[Any], customer: int, day_first: date, day_last: date, limit: int = 1_000
+) -> list[RuleEarned]:
+    """What counts for a customer's tier among what was booked in these days, rule by rule."""
+    with connection.cursor(row_factory=class_row(RuleEarned)) as cursor:
+        days = {"customer": customer, "day_first": day_first, "day_last": day_last, "limit": limit}
+        return cursor.execute(_QUERIES["earned_by_rule"], days).fetchall()
+
+
+def _rows(connection: Connection[Any], query: str, params: dict[str, Any]) -> list[HistoryRow]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_QUERIES[query], params).fetchall()
+    return [HistoryRow(*row[:-1], state=state_of(row[2], bytes(row[-1]))) for row in rows]

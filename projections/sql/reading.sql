@@ -1,0 +1,120 @@
+-- What readers ask across views, and of the log itself.
+
+-- name: rulebook_versions
+-- How far the streams that are no customer's have come.
+SELECT s.stream, coalesce(
+    (SELECT max(e.originator_version) FROM event e WHERE e.originator_id = s.stream), 0
+)::bigint AS version
+FROM unnest(%(streams)s::text[]) AS s (stream)
+
+-- name: rulebook_events
+-- All of the streams that change seldom, and of the calendar the last day.
+SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
+FROM event e
+WHERE e.originator_id = ANY (%(streams)s::text[])
+   OR (e.originator_id = %(calendar)s AND e.originator_version = %(calendar_version)s)
+ORDER BY e.notification_id
+
+-- name: accounts_now
+-- Balance and lots of some customers, and where the view stands. Who isn't in the answer is no customer there.
+SELECT b.customer, b.balance, b.debt, l.months, l.points, (SELECT v.position FROM view v WHERE v.name = 'balances')
+FROM unnest(%(customers)s::bigint[]) AS given (customer)
+JOIN balance b ON b.customer = given.customer
+CROSS JOIN LATERAL (
+    SELECT array_agg(lot.expiry_month ORDER BY lot.expiry_month < 0, lot.expiry_month) AS months,
+           array_agg(lot.points ORDER BY lot.expiry_month < 0, lot.expiry_month) AS points
+    FROM lot WHERE lot.customer = b.customer
+) AS l
+
+-- name: totals_then
+-- What a customer's events come to that were booked up to a day and recorded up to a moment.
+SELECT coalesce(sum(points), 0)::bigint AS balance,
+       coalesce(sum(points) FILTER (WHERE topic = 'PointsGranted'), 0)::bigint AS granted,
+       coalesce(sum(points) FILTER (WHERE topic = 'PointsDeducted'), 0)::bigint AS deducted,
+       coalesce(sum(points) FILTER (WHERE topic = 'PointsReversed'), 0)::bigint AS reversed,
+       coalesce(sum(points) FILTER (WHERE topic = 'PointsExpired'), 0)::bigint AS expired,
+       coalesce(max(position), 0)::bigint AS position, count(*)::bigint AS events
+FROM history
+WHERE customer = %(customer)s
+  AND (%(as_of)s::date IS NULL OR coalesce(booked_on, (occurred_at AT TIME ZONE %(timezone)s)::date) <= %(as_of)s::date)
+  AND (%(as_known_at)s::timestamptz IS NULL OR recorded_at <= %(as_known_at)s::timestamptz)
+
+-- name: history_then
+-- A page of them with their state, forwards or (limit below 0 is never given) backwards from a position.
+SELECT h.customer, h.position, h.topic, h.occurred_at, h.recorded_at, h.booked_on, h.actor, h.cause, h.rule,
+       h.rule_set, h.points, h.balance, e.state
+FROM history h
+JOIN event e ON e.notification_id = h.position
+WHERE h.customer = %(customer)s
+  AND CASE WHEN %(newest_first)s THEN h.position < %(from)s ELSE h.position > %(from)s END
+  AND (%(as_of)s::date IS NULL
+       OR coalesce(h.booked_on, (h.occurred_at AT TIME ZONE %(timezone)s)::date) <= %(as_of)s::date)
+  AND (%(as_known_at)s::timestamptz IS NULL OR h.recorded_at <= %(as_known_at)s::timestamptz)
+  AND (%(topics)s::text[] IS NULL OR h.topic = ANY (%(topics)s))
+ORDER BY CASE WHEN %(newest_first)s THEN -h.position ELSE h.position END
+LIMIT %(limit)s
+
+-- name: history_of_cause
+-- What an input led to, in one customer's stream or (customer NULL) in all.
+SELECT h.customer, h.position, h.topic, h.occurred_at, h.recorded_at, h.booked_on, h.actor, h.cause, h.rule,
+       h.rule_set, h.points, h.balance, e.state
+FROM history h
+JOIN event e ON e.notification_id = h.position
+WHERE h.customer = %(customer)s AND h.position > %(cause)s AND h.cause = %(cause)s
+ORDER BY h.position
+LIMIT %(limit)s
+
+-- name: reversals_of_cause
+-- The reversals in a customer's stream of what an input had led to.
+SELECT h.position
+FROM history h
+JOIN event e ON e.notification_id = h.position
+WHERE h.customer = %(customer)s AND h.position > %(cause)s AND h.topic = 'PointsReversed'
+  AND (convert_from(e.state, 'UTF8')::jsonb ->> 'reverses')::bigint = %(cause)s
+  AND h.rule = %(rule)s
+ORDER BY h.position
+LIMIT 1
+
+-- name: points_by_rule
+-- A customer's points, rule by rule.
+SELECT topic, rule, rule_set, count(*)::bigint AS count, sum(points)::bigint AS points,
+       min(position)::bigint AS position_first, max(position)::bigint AS position_last
+FROM history
+WHERE customer = %(customer)s AND points IS NOT NULL
+GROUP BY topic, rule, rule_set
+ORDER BY topic, rule, rule_set
+LIMIT %(limit)s
+
+-- name: earned_by_rule
+-- What counts for the tier in some months, rule by rule: grants, less those taken back.
+SELECT rule, rule_set, count(*)::bigint AS count, sum(points)::bigint AS points
+FROM history
+WHERE customer = %(customer)s
+  AND ((topic = 'PointsGranted' AND points > 0) OR (topic = 'PointsReversed' AND points <= 0))
+  AND booked_on >= %(day_first)s::date AND booked_on <= %(day_last)s::date
+GROUP BY rule, rule_set
+ORDER BY rule, rule_set
+LIMIT %(limit)s
+
+-- name: events_page
+SELECT notification_id, originator_id, originator_version, topic, state
+FROM event
+WHERE notification_id > %(after)s AND notification_id <= %(stop)s AND (%(topics)s::text[] IS NULL OR topic = ANY (%(topics)s))
+ORDER BY notification_id
+LIMIT %(limit)s
+
+-- name: event_one
+SELECT notification_id, originator_id, originator_version, topic, state FROM event WHERE notification_id = %(position)s
+
+-- name: position_head
+SELECT position FROM head
+
+-- name: customers_filtered
+SELECT number, name, industry, region, customer_type, scale, consents, registered, position
+FROM customer
+WHERE number > %(after)s
+  AND (%(region)s::text IS NULL OR region = %(region)s)
+  AND (%(industry)s::text IS NULL OR industry = %(industry)s)
+  AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
+ORDER BY number
+LIMIT %(limit)s
