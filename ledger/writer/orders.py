@@ -18,6 +18,7 @@ from ledger.domain.commands import (
     CloseLedger,
     DeclareFactType,
     ProposeRuleSet,
+    Request,
 )
 from ledger.domain.errors import DocumentInvalid, Refused
 from ledger.domain.events import (
@@ -38,6 +39,8 @@ from ledger.domain.values import DAY_FIRST, day_parse, day_text
 from ledger.rules.compile import Activation, program_compile
 from ledger.rules.document import RuleSet, canonical_bytes, rule_set_parse
 from ledger.standard import fact_types_standard, rules_standard
+from ledger.writer.state import LedgerState
+from ledger.writer.submissions import LEDGER_CLOSED
 
 MAKER = "plumbline"
 """Who proposed the standard rule set: the product's makers, so that the person who opens the books can approve it."""
@@ -223,3 +226,21 @@ def _extends(old: FactType, new: FactType) -> None:
     for name, rule in old.derived.items():
         if new.derived.get(name) != rule:
             raise refuse(name, "changes")
+
+
+def order_decide(state: LedgerState, now: datetime, request: Request) -> tuple[list[Event], Answer]:
+    """The events of a command other than facts and the close of days, and its answer. Raises Refused."""
+    command, actor = request.command, request.actor
+    if state.book.closed:
+        return [], LEDGER_CLOSED
+    decider = OrderDecider(state.book, now)
+    if isinstance(command, DeclareFactType):
+        return decider.declare(command, actor)
+    if isinstance(command, ProposeRuleSet):
+        return decider.propose(command, actor)
+    if isinstance(command, ApproveRuleSet):
+        return decider.approve(command, actor)
+    if isinstance(command, ActivateRuleSet):
+        return decider.activate(command, actor)
+    assert isinstance(command, CloseLedger)
+    return decider.close(command, actor)

@@ -6,12 +6,11 @@ append that fails changes nothing in memory: the draft is taken back, and the st
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,32 +18,30 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
 
-from ledger.domain.commands import (
-    ActivateRuleSet,
-    Answer,
-    ApproveRuleSet,
-    CloseDays,
-    CloseLedger,
-    DeclareFactType,
-    ProposeRuleSet,
-    RecordFact,
-    Rehearsal,
-    Request,
-)
+from ledger.domain.commands import Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import Event
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry, PositionMoved
-from ledger.rules import layout
-from ledger.rules.engine import state_of
-from ledger.writer.answers import answer_again, answer_entry
+from ledger.writer.account import Account, account_of
+from ledger.writer.answers import answer_entry
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
-from ledger.writer.facts import SMALL_COMMANDS, fact_key
-from ledger.writer.orders import OrderDecider
+from ledger.writer.facts import SMALL_COMMANDS
+from ledger.writer.lookups import answered, look_up
+from ledger.writer.orders import OrderDecider, order_decide
+from ledger.writer.rehearsing import Rehearser
 from ledger.writer.state import LedgerState, StateDiffers
+from ledger.writer.submissions import (
+    ATOMIC_REFUSED,
+    LEDGER_CLOSED,
+    RehearsalWanted,
+    Submission,
+    WriterStopped,
+    refusal_of,
+)
 
 BATCH_REQUESTS_MAX = 5_000
 LOOK_UP_FROM = 64
@@ -52,52 +49,6 @@ LOOK_UP_FROM = 64
 ATTEMPTS_MAX = 50
 CONNECTION_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 """After these nobody knows whether an append was committed."""
-
-
-class WriterStopped(PlumblineError):
-    """The writer was stopped; what it hadn't answered was not recorded."""
-
-    code = "WRITER_STOPPED"
-
-
-@dataclass(slots=True)
-class _Submission:
-    """Requests handed in together: those that can be decided, and the refusals of the others by their place."""
-
-    requests: list[Request]
-    refusals: dict[int, Answer]
-    atomic: bool = False
-    future: Future[list[Answer]] = field(default_factory=Future[list[Answer]])
-
-    def answer(self, answers: Sequence[Answer]) -> None:
-        """Give the caller the answers, each at its place."""
-        decided = iter(answers)
-        count = len(self.requests) + len(self.refusals)
-        self.future.set_result([self.refusals.get(i) or next(decided) for i in range(count)])
-
-
-@dataclass(slots=True)
-class _RehearsalWanted:
-    """Requests that are only to be decided."""
-
-    requests: list[Request]
-    future: Future[list[Rehearsal]] = field(default_factory=Future[list[Rehearsal]])
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What the writer's memory holds of an account at `position`; points in 1/100.
-
-    `lots`: (month at whose end they expire, counted from 1970-01, or None for never; points), next to expire first.
-    """
-
-    position: int
-    balance: int
-    debt: int
-    lots: tuple[tuple[int | None, int], ...]
-    tier: str | None
-    grade: str | None
-    tags: tuple[str, ...]
 
 
 class Writer:
@@ -117,10 +68,11 @@ class Writer:
         self.state = state
         self.clock = clock
         self.alive = alive
-        self._queue: deque[_Submission | _RehearsalWanted] = deque()
+        self._queue: deque[Submission | RehearsalWanted] = deque()
         self._differs: StateDiffers | None = None
         self._aborted = False
         self._publish()
+        self._rehearser = Rehearser(state, recorder, clock, self._publish)
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="plumbline-writer", daemon=True)
@@ -144,13 +96,7 @@ class Writer:
             if not 0 < number <= count:
                 return None
             record = records[number - 1].copy()
-        found = state_of(program, record)
-        lots = sorted((layout.MONTH_NEVER if m is None else m, p) for m, p in found["lots"].items())
-        return Account(
-            position, found["balance"], found["debt"],
-            tuple((None if m == layout.MONTH_NEVER else m, p) for m, p in lots),
-            found["tier"], found["grade"], tuple(found["tags"]),
-        )  # fmt: skip
+        return account_of(position, program, record)
 
     def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
         """Carry out requests in order and answer each. Raises WriterStopped."""
@@ -162,7 +108,7 @@ class Writer:
         Facts, registrations, changes and consents may be rehearsed together, any other command alone; of a close of
         several months the first is shown. Raises WriterStopped.
         """
-        wanted = _RehearsalWanted(list(requests))
+        wanted = RehearsalWanted(list(requests))
         self._enqueue(wanted)
         return wanted.future
 
@@ -180,11 +126,11 @@ class Writer:
                 sound.append(request)
             else:
                 refusals[i] = refusal
-        submission = _Submission(sound, refusals, atomic)
+        submission = Submission(sound, refusals, atomic)
         self._enqueue(submission)
         return submission.future
 
-    def _enqueue(self, submission: _Submission | _RehearsalWanted) -> None:
+    def _enqueue(self, submission: Submission | RehearsalWanted) -> None:
         with self._wake:
             if self._stopping:
                 raise WriterStopped("the writer is stopping; send it again to the next one")
@@ -230,18 +176,18 @@ class Writer:
                 if not self._queue:
                     return
                 drained = self._drain()
-            if len(drained) == 1 and isinstance(drained[0], _RehearsalWanted):
+            if len(drained) == 1 and isinstance(drained[0], RehearsalWanted):
                 self._rehearse_answer(drained[0])
             else:
-                self._answer([d for d in drained if isinstance(d, _Submission)])
+                self._answer([d for d in drained if isinstance(d, Submission)])
 
-    def _drain(self) -> list[_Submission | _RehearsalWanted]:
+    def _drain(self) -> list[Submission | RehearsalWanted]:
         """What can be appended together; what has to stand alone comes alone. Called with the lock held."""
-        drained: list[_Submission | _RehearsalWanted] = []
+        drained: list[Submission | RehearsalWanted] = []
         count = 0
         while self._queue:
             first = self._queue[0]
-            alone = isinstance(first, _RehearsalWanted) or first.atomic
+            alone = isinstance(first, RehearsalWanted) or first.atomic
             if drained and (alone or count + len(first.requests) > BATCH_REQUESTS_MAX):
                 break
             submission = self._queue.popleft()
@@ -253,7 +199,7 @@ class Writer:
                     break
         return drained
 
-    def _answer(self, drained: list[_Submission]) -> None:
+    def _answer(self, drained: list[Submission]) -> None:
         answers: list[Answer] = []
         failure: BaseException | None = None
         try:
@@ -273,7 +219,7 @@ class Writer:
                 submission.future.set_exception(failure)
             at = end
 
-    def _atomic(self, submission: _Submission) -> list[Answer]:
+    def _atomic(self, submission: Submission) -> list[Answer]:
         requests = submission.requests
         if len(requests) > BATCH_REQUESTS_MAX or not all(isinstance(r.command, SMALL_COMMANDS) for r in requests):
             refused = Answer(
@@ -282,7 +228,7 @@ class Writer:
             )  # fmt: skip
             return [refused] * len(requests)
         if submission.refusals:
-            return [_ATOMIC_REFUSED] * len(requests)
+            return [ATOMIC_REFUSED] * len(requests)
         if self._differs is not None:
             raise self._differs
         try:
@@ -291,67 +237,13 @@ class Writer:
             self._differs = differs
             raise
 
-    def _rehearse_answer(self, wanted: _RehearsalWanted) -> None:
+    def _rehearse_answer(self, wanted: RehearsalWanted) -> None:
         try:
             if self._differs is not None:
                 raise self._differs
-            wanted.future.set_result(self._rehearse(wanted.requests))
+            wanted.future.set_result(self._rehearser.rehearse(wanted.requests))
         except BaseException as error:
             wanted.future.set_exception(error)
-
-    def _rehearse(self, requests: list[Request]) -> list[Rehearsal]:
-        refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
-        sound = [r for i, r in enumerate(requests) if i not in refusals]
-        if self.state.book.closed:
-            found = [Rehearsal(_LEDGER_CLOSED) for _ in sound]
-        elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
-            found = self._rehearse_small(sound)
-        elif len(sound) == 1:
-            found = [self._rehearse_order(sound[0])]
-        else:
-            found = [Rehearsal(_REHEARSAL_INVALID) for _ in sound]
-        decided = iter(found)
-        return [Rehearsal(refusals[i]) if i in refusals else next(decided) for i in range(len(requests))]
-
-    def _rehearse_small(self, requests: list[Request]) -> list[Rehearsal]:
-        known: dict[UUID, list[FactEntry]] = {}
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        self._look_up(requests, known, stored)
-        decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
-        self._publish()
-        events = [_event_told(e) for e in decided.events]
-        found: list[Rehearsal] = []
-        first = 0
-        for answer in decided.answers:
-            # What a request appends ends at the position that its answer names.
-            last = answer.position - self.state.book.position
-            mine = answer.status in ("accepted", "corrected") and not answer.hit and last > first
-            found.append(Rehearsal(answer, events[first:last] if mine else []))
-            first = max(first, last) if mine else first
-        return found
-
-    def _rehearse_order(self, request: Request) -> Rehearsal:
-        known = self._answered(request)
-        if known is not None:
-            return Rehearsal(known)
-        told: list[Event] = []
-
-        def only_tell(events: list[Event]) -> bool:
-            told.extend(events)
-            raise _Told
-
-        try:
-            if isinstance(request.command, CloseDays):
-                days_close(self.state, self.clock(), request.command, request.actor, only_tell)
-                return Rehearsal(Answer("duplicate", self.state.book.position, id=request.command.through))
-            events, answer = self._order_decide(request)
-        except _Told:
-            through = told[-1].__dict__.get("day") or getattr(request.command, "through", "")
-            answer, events = Answer("accepted", id=str(through)), told
-        except Refused as refusal:
-            return Rehearsal(_refusal_of(refusal))
-        position = self.state.book.position + len(events)
-        return Rehearsal(replace(answer, position=position), [_event_told(e) for e in events])
 
     def _process(self, requests: list[Request], answers: list[Answer]) -> None:
         """Carry out requests in order; `answers` grows by what is committed, also where this raises."""
@@ -389,7 +281,7 @@ class Writer:
             if isinstance(error, PlumblineError) and not isinstance(error, Refused):
                 raise
             if len(requests) == 1:
-                answers.append(_refusal_of(error))
+                answers.append(refusal_of(error))
                 return
             half = len(requests) // 2
             self._small(requests[:half], answers)
@@ -399,13 +291,13 @@ class Writer:
         known: dict[UUID, list[FactEntry]] = {}
         stored: dict[tuple[str, str], AnswerEntry] = {}
         if len(requests) >= LOOK_UP_FROM:
-            self._look_up(requests, known, stored)
+            look_up(self.recorder, requests, known, stored)
         for _ in range(ATTEMPTS_MAX):
             if self.state.book.closed:
-                return [self._answered(r) or _LEDGER_CLOSED for r in requests]
+                return [answered(self.recorder, r) or LEDGER_CLOSED for r in requests]
             decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
             if atomic and any(a.status == "refused" for a in decided.answers):
-                return [a if a.status == "refused" else _ATOMIC_REFUSED for a in decided.answers]
+                return [a if a.status == "refused" else ATOMIC_REFUSED for a in decided.answers]
             outcome = self._append(decided)
             if outcome is None:
                 return decided.answers
@@ -416,23 +308,6 @@ class Writer:
                     known[key] = sorted((f for f in outcome.facts if f.key == key), key=lambda f: f.version)
             self.state.catch_up(self.recorder)
         raise PlumblineError("the log kept moving under this writer; another one writes to it, find and stop it")
-
-    def _look_up(
-        self,
-        requests: Sequence[Request],
-        known: dict[UUID, list[FactEntry]],
-        stored: dict[tuple[str, str], AnswerEntry],
-    ) -> None:
-        keys = {
-            fact_key(r.command.source.strip(), r.command.external_id.strip())
-            for r in requests
-            if isinstance(r.command, RecordFact) and _is_text(r.command.source) and _is_text(r.command.external_id)
-        }
-        for entry in self.recorder.select_facts(list(keys)):
-            known.setdefault(entry.key, []).append(entry)
-        pairs = {(r.client, r.key) for r in requests if r.key and _is_text(r.client) and _is_text(r.key)}
-        for answer in self.recorder.select_answers(list(pairs)) if pairs else ():
-            stored[(answer.client, answer.key)] = answer
 
     def _append(self, decided: Decided) -> EntriesKnown | PositionMoved | None:
         """Append what was decided and move the state by it. None when it is done (or nothing was to be done)."""
@@ -471,58 +346,39 @@ class Writer:
             )
 
     def _order(self, request: Request) -> Answer:
-        entry = self._answered(request)
+        entry = answered(self.recorder, request)
         if entry is not None:
             return entry
         for _ in range(ATTEMPTS_MAX):
             try:
                 events, answer = self._order_decide(request)
             except Refused as refusal:
-                return _refusal_of(refusal)
+                return refusal_of(refusal)
             except (PlumblineError, *CONNECTION_LOST):
                 raise
             except Exception as error:
-                return _refusal_of(error)
+                return refusal_of(error)
             position = self.state.book.position + len(events)
             answer = replace(answer, position=position) if events else answer
             # A refusal recorded nothing: once its cause is mended, the same request may succeed.
             entries = [answer_entry(request, answer)] if request.key and answer.status != "refused" else []
             if self._append_events(events, entries):
                 return answer
-            known = self._answered(request)
+            known = answered(self.recorder, request)
             if known is not None:
                 return known
         raise PlumblineError("the log kept moving under this writer; another one writes to it, find and stop it")
 
     def _order_decide(self, request: Request) -> tuple[list[Event], Answer]:
-        command, actor = request.command, request.actor
-        if self.state.book.closed:
-            return [], _LEDGER_CLOSED
-        decider = OrderDecider(self.state.book, self.clock())
-        if isinstance(command, DeclareFactType):
-            return decider.declare(command, actor)
-        if isinstance(command, ProposeRuleSet):
-            return decider.propose(command, actor)
-        if isinstance(command, ApproveRuleSet):
-            return decider.approve(command, actor)
-        if isinstance(command, ActivateRuleSet):
-            return decider.activate(command, actor)
-        if isinstance(command, CloseLedger):
-            return decider.close(command, actor)
-        assert isinstance(command, CloseDays)
+        command = request.command
+        if self.state.book.closed or not isinstance(command, CloseDays):
+            return order_decide(self.state, self.clock(), request)
         # Each month is a transaction of its own, so that a long close can be resumed; here only the answer is left.
         try:
-            count = days_close(self.state, self.clock(), command, actor, self._append_chunks)
+            count = days_close(self.state, self.clock(), command, request.actor, self._append_chunks)
         finally:
             self._publish()
         return [], Answer("accepted" if count else "duplicate", self.state.book.position, id=command.through)
-
-    def _answered(self, request: Request) -> Answer | None:
-        """The first answer to a request with an idempotency key, if it was given one."""
-        if not request.key:
-            return None
-        found = self.recorder.select_answers([(request.client, request.key)])
-        return answer_again(request, found[0]) if found else None
 
     def _append_events(self, events: list[Event], entries: Sequence[AnswerEntry] = ()) -> bool:
         """Append events that change the rule book or the calendar. False where the log had moved."""
@@ -571,38 +427,3 @@ class Writer:
     def _alive(self) -> None:
         if not self.alive():
             raise WriterStopped("this writer's lease is gone; another writer has taken over")
-
-
-_LEDGER_CLOSED = Answer(
-    "refused", code="LEDGER_CLOSED", reason="the books are closed for good; they can only be read", field="ledger"
-)
-_ATOMIC_REFUSED = Answer(
-    "refused", code="ATOMIC_REFUSED", reason="another line was refused, and all were to be recorded or none", field="atomic"
-)
-_REHEARSAL_INVALID = Answer(
-    "refused", code="REHEARSAL_INVALID", reason="rehearse a command of this kind alone", field="command"
-)
-
-
-class _Told(Exception):
-    """Ends a rehearsal once its events are known."""
-
-
-def _event_told(event: Event) -> dict[str, Any]:
-    state = {k: v for k, v in event.__dict__.items() if not k.startswith("originator_")}
-    return {"event": type(event).__name__, "stream": event.originator_id, "state": state}
-
-
-def _refusal_of(error: Exception) -> Answer:
-    if isinstance(error, Refused):
-        return Answer("refused", code=error.code, reason=error.reason, field=error.field)
-    # A fault of ours, not of the request: it must not take the others with it, nor go unseen.
-    logging.getLogger(__name__).error("a command failed", exc_info=error)
-    reason = f"could not be carried out: {type(error).__name__}"
-    return Answer("refused", code="COMMAND_FAILED", reason=reason, field="command")
-
-
-def _is_text(raw: object) -> bool:
-    if not isinstance(raw, str) or "\0" in raw:
-        return False
-    return raw.isascii() or not any(0xD800 <= ord(c) < 0xE000 for c in raw)

@@ -20,8 +20,7 @@ from ledger.domain.commands import CloseDays, Command, CustomerReference, Regist
 from ledger.domain.values import date_of, month_last_day
 from ledger.log.lease import Lease, LeaseHeld
 from ledger.log.recorder import recorder_open
-from ledger.writer import LedgerState, Writer
-from ledger.writer.writer import WriterStopped
+from ledger.writer import LedgerState, Writer, WriterStopped
 from tests.ledgers import fact
 
 NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)

@@ -35,9 +35,8 @@ from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.log.types import Appended
 from ledger.rules.engine import state_of
 from ledger.standard import fact_types_standard, rules_standard
-from ledger.writer import LedgerState, Writer
+from ledger.writer import LedgerState, Writer, WriterStopped
 from ledger.writer.state import StateDiffers
-from ledger.writer.writer import WriterStopped
 from projections.columns import ColumnsView
 from projections.view import Batch
 from tests.integration.test_log import CuttingProxy

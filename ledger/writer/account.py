@@ -1,0 +1,44 @@
+"""One account as a reader sees it in the writer's memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.rules import layout as at
+from ledger.rules.compile import Program
+from ledger.rules.engine import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the writer's memory holds of an account at `position`; points in 1/100.
+
+    `lots`: (month at whose end they expire, counted from 1970-01, or None for never; points), next to expire first.
+    """
+
+    position: int
+    balance: int
+    debt: int
+    lots: tuple[tuple[int | None, int], ...]
+    tier: str | None
+    grade: str | None
+    tags: tuple[str, ...]
+
+
+def account_of(position: int, program: Program, record: Ints) -> Account:
+    """The account of a record, as of a position."""
+    values: list[int] = record.tolist()
+    offset, ring = int(program.tables.sizes[at.SIZE_LOTS_OFFSET]), int(program.tables.sizes[at.SIZE_LOTS_RING])
+    first = values[at.REC_LOT_MONTH_MIN]
+    lots: list[tuple[int | None, int]] = []
+    if first != at.NONE:
+        lots += [(m, values[offset + m % ring]) for m in range(first, first + ring) if values[offset + m % ring]]
+    if values[at.REC_LOT_NEVER]:
+        lots.append((None, values[at.REC_LOT_NEVER]))
+    borne, grade = values[at.REC_TAGS], values[at.REC_GRADE]
+    return Account(
+        position, values[at.REC_BALANCE], values[at.REC_DEBT], tuple(lots),
+        program.tiers[values[at.REC_TIER]] if program.tiers and values[at.REC_ACTIVE] else None,
+        None if grade == at.NONE else program.grades[grade],
+        tuple(sorted(tag for i, tag in enumerate(program.tags) if borne >> i & 1)) if borne else (),
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Dry runs: what requests would come to, decided by the same parts and never appended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.domain.commands import Answer, CloseDays, Rehearsal, Request
+from ledger.domain.errors import Refused
+from ledger.domain.events import Event
+from ledger.log.recorder import LogRecorder
+from ledger.log.types import AnswerEntry, FactEntry
+from ledger.writer.batch import BatchDecider
+from ledger.writer.checks import request_refusal
+from ledger.writer.closing import days_close
+from ledger.writer.facts import SMALL_COMMANDS
+from ledger.writer.lookups import answered, look_up
+from ledger.writer.orders import order_decide
+from ledger.writer.state import LedgerState
+from ledger.writer.submissions import LEDGER_CLOSED, REHEARSAL_INVALID, refusal_of
+
+
+class Rehearser:
+    """Rehearses on the writer's state, in the writer's thread. `publish` is called where records were replaced."""
+
+    def __init__(
+        self, state: LedgerState, recorder: LogRecorder, clock: Callable[[], datetime], publish: Callable[[], None]
+    ) -> None:
+        self.state = state
+        self.recorder = recorder
+        self.clock = clock
+        self.publish = publish
+
+    def rehearse(self, requests: list[Request]) -> list[Rehearsal]:
+        """Decide requests as if each before had been carried out; nothing is appended."""
+        refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+        sound = [r for i, r in enumerate(requests) if i not in refusals]
+        if self.state.book.closed:
+            found = [Rehearsal(LEDGER_CLOSED) for _ in sound]
+        elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
+            found = self._rehearse_small(sound)
+        elif len(sound) == 1:
+            found = [self._rehearse_order(sound[0])]
+        else:
+            found = [Rehearsal(REHEARSAL_INVALID) for _ in sound]
+        decided = iter(found)
+        return [Rehearsal(refusals[i]) if i in refusals else next(decided) for i in range(len(requests))]
+
+    def _rehearse_small(self, requests: list[Request]) -> list[Rehearsal]:
+        known: dict[UUID, list[FactEntry]] = {}
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        look_up(self.recorder, requests, known, stored)
+        decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
+        self.publish()
+        events = [_event_told(e) for e in decided.events]
+        found: list[Rehearsal] = []
+        first = 0
+        for answer in decided.answers:
+            # What a request appends ends at the position that its answer names.
+            last = answer.position - self.state.book.position
+            mine = answer.status in ("accepted", "corrected") and not answer.hit and last > first
+            found.append(Rehearsal(answer, events[first:last] if mine else []))
+            first = max(first, last) if mine else first
+        return found
+
+    def _rehearse_order(self, request: Request) -> Rehearsal:
+        known = answered(self.recorder, request)
+        if known is not None:
+            return Rehearsal(known)
+        told: list[Event] = []
+
+        def only_tell(events: list[Event]) -> bool:
+            told.extend(events)
+            raise _Told
+
+        try:
+            if isinstance(request.command, CloseDays):
+                days_close(self.state, self.clock(), request.command, request.actor, only_tell)
+                return Rehearsal(Answer("duplicate", self.state.book.position, id=request.command.through))
+            events, answer = order_decide(self.state, self.clock(), request)
+        except _Told:
+            through = told[-1].__dict__.get("day") or getattr(request.command, "through", "")
+            answer, events = Answer("accepted", id=str(through)), told
+        except Refused as refusal:
+            return Rehearsal(refusal_of(refusal))
+        position = self.state.book.position + len(events)
+        return Rehearsal(replace(answer, position=position), [_event_told(e) for e in events])
+
+
+class _Told(Exception):
+    """Ends a rehearsal once its events are known."""
+
+
+def _event_told(event: Event) -> dict[str, Any]:
+    state = {k: v for k, v in event.__dict__.items() if not k.startswith("originator_")}
+    return {"event": type(event).__name__, "stream": event.originator_id, "state": state}

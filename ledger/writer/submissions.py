@@ -1,0 +1,62 @@
+"""What waits for the writer, and the answers that need no deciding."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.domain.commands import Answer, Rehearsal, Request
+from ledger.domain.errors import PlumblineError, Refused
+
+LEDGER_CLOSED: Final = Answer(
+    "refused", code="LEDGER_CLOSED", reason="the books are closed for good; they can only be read", field="ledger"
+)
+ATOMIC_REFUSED: Final = Answer(
+    "refused", code="ATOMIC_REFUSED", reason="another line was refused, and all were to be recorded or none", field="atomic"
+)
+REHEARSAL_INVALID: Final = Answer(
+    "refused", code="REHEARSAL_INVALID", reason="rehearse a command of this kind alone", field="command"
+)
+
+
+class WriterStopped(PlumblineError):
+    """The writer was stopped; what it hadn't answered was not recorded."""
+
+    code = "WRITER_STOPPED"
+
+
+@dataclass(slots=True)
+class Submission:
+    """Requests handed in together: those that can be decided, and the refusals of the others by their place."""
+
+    requests: list[Request]
+    refusals: dict[int, Answer]
+    atomic: bool = False
+    future: Future[list[Answer]] = field(default_factory=Future[list[Answer]])
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """Give the caller the answers, each at its place."""
+        decided = iter(answers)
+        count = len(self.requests) + len(self.refusals)
+        self.future.set_result([self.refusals.get(i) or next(decided) for i in range(count)])
+
+
+@dataclass(slots=True)
+class RehearsalWanted:
+    """Requests that are only to be decided."""
+
+    requests: list[Request]
+    future: Future[list[Rehearsal]] = field(default_factory=Future[list[Rehearsal]])
+
+
+def refusal_of(error: Exception) -> Answer:
+    """The answer to a command that failed; what is no refusal is logged."""
+    if isinstance(error, Refused):
+        return Answer("refused", code=error.code, reason=error.reason, field=error.field)
+    # A fault of ours, not of the request: it must not take the others with it, nor go unseen.
+    logging.getLogger(__name__).error("a command failed", exc_info=error)
+    reason = f"could not be carried out: {type(error).__name__}"
+    return Answer("refused", code="COMMAND_FAILED", reason=reason, field="command")
