@@ -41,6 +41,8 @@ class Core:
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])
     """Who gathers reads of balances, by schema."""
+    days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Today by schema, with the minute in which it was looked up."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
 
 
@@ -52,6 +54,8 @@ class Context:
     request_id: str
     principal: Principal | None
     ledger: LedgerPort | None
+    noted: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the request's line in the service's log says besides: ids of the command, its place in the ledger's log."""
 
 
 def core_of(request: Request) -> Core:

@@ -31,6 +31,7 @@ class Surroundings:
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._under_way = 0
+        metrics.under_way.set_function(lambda: self._under_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,7 +52,6 @@ class Surroundings:
             await send(message)
 
         self._under_way += 1
-        self.metrics.under_way.set(self._under_way)
         try:
             if self._under_way > self.settings.concurrent_max:
                 await problem_response(
@@ -68,12 +68,29 @@ class Surroundings:
             )(scope, receive, send_with_id)
         finally:
             self._under_way -= 1
-            self.metrics.under_way.set(self._under_way)
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self.metrics.observe(method, _route(scope), status, seconds)
             if self.settings.log_requests or status >= 500:
-                _log.info("request", method=method, route=_route(scope), status=status, seconds=round(seconds, 4))
+                self._tell(scope, request_id, method, status, seconds)
+
+    def _tell(self, scope: Scope, request_id: str, method: str, status: int, seconds: float) -> None:
+        """Write the line of a request: who asked, what came of it, and for a command where it stands in the log."""
+        fields: dict[str, Any] = {
+            "event": "request", "level": "info", "request_id": request_id, "method": method, "route": _route(scope),
+            "status": status, "seconds": round(seconds, 5),
+        }  # fmt: skip
+        context = scope.get("plumbline")
+        if context is not None:
+            if context.principal is not None:
+                fields["key_id"] = context.principal.key_id
+            if context.ledger is not None:
+                fields["ledger"] = context.ledger.name
+            fields.update(context.noted)
+        if self.settings.request_log is not None:
+            self.settings.request_log(fields)
+        else:
+            _log.info(**fields)
 
     def _request_id(self, scope: Scope) -> str:
         for name, value in scope["headers"]:

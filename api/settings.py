@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,5 @@ class ApiSettings:
     threads: int = 8
     bulk_lines: int = 1_000
     log_requests: bool = False
+    request_log: Callable[[dict[str, Any]], None] | None = None
+    """Takes the line of each served request where they are logged; without it they go to structlog."""

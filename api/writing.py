@@ -43,6 +43,8 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
         if asked.key and asked.key != key:
             raise Refused("KEY_INVALID", "the body's key and the header Idempotency-Key differ; send one", "key")
         asked = replace(asked, client=principal.key_id, key=key)
+    context.noted["command"] = type(asked.command).__name__
+    context.noted["command_key"] = asked.key
     if dry_run:
         [rehearsal] = await ledger.rehearse([asked])
         if rehearsal.answer.status == "refused":
@@ -55,6 +57,7 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
 
 def answer_response(context: Context, answer: Answer) -> Response:
     """An answer over HTTP: 201 for what is new, 200 for the others, a problem for a refusal."""
+    context.noted["position"] = answer.position
     if answer.status == "refused":
         return _refusal(context, answer)
     headers = {"Idempotency-Hit": "true"} if answer.hit else None

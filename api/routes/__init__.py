@@ -7,7 +7,7 @@ from typing import Final
 
 from api.routing import Router
 
-MODULES: Final = ("facts", "balances", "bulk", "customers", "ledgers", "rules", "keys", "system")
+MODULES: Final = ("balances", "facts", "bulk", "customers", "ledgers", "rules", "keys", "system")
 """Their order is the order of matching: the busiest come first."""
 
 

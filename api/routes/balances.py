@@ -39,6 +39,7 @@ from projections.tiers import tier_read
 router = Router(tags=["points"])
 
 POSITION_MAX: Final = 2**63 - 1
+TIMEZONE_USUAL: Final = "Asia/Shanghai"
 Order = Literal["position:asc", "position:desc"]
 
 
@@ -125,13 +126,19 @@ def _min_position(request: Request) -> int:
 
 
 def _day_number(request: Request) -> int:
-    """Today where most books are kept: only which lots are past their date hangs on it."""
+    """Today where the books are kept (as far as read yet): only which lots are past their date hangs on it."""
     core = core_of(request)
-    ledger = context_of(request).ledger
-    assert ledger is not None
-    rulebook = core.rulebooks.get(ledger.schema)
-    zone = rulebook.book.timezone if rulebook is not None else "Asia/Shanghai"
-    return day_of(core.ledgers.clock().astimezone(ZoneInfo(zone)).date())
+    context = context_of(request)
+    assert context.ledger is not None
+    now = core.ledgers.clock()
+    minute = int(now.timestamp()) // 60
+    key = context.ledger.schema
+    known = core.days.get(key)
+    if known is None or known[0] != minute:
+        rulebook = core.rulebooks.get(key)
+        zone = ZoneInfo(rulebook.book.timezone if rulebook is not None else TIMEZONE_USUAL)
+        known = core.days[key] = (minute, day_of(now.astimezone(zone).date()))
+    return known[1]
 
 
 def _balance_response(customer: str, found: AccountRow, day: int) -> Response:

@@ -61,7 +61,7 @@ def points_parse(raw: object) -> int:
 
 def points_text(points: int) -> str:
     """Points with two decimals."""
-    return scaled_text(points, 2)
+    return f"{points // 100}.{points % 100:02d}" if points >= 0 else scaled_text(points, 2)
 
 
 def money_text(fen: int) -> str:

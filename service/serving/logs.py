@@ -7,6 +7,9 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -15,11 +18,13 @@ import structlog
 FLUSH_SECONDS: Final = 0.1
 
 
-def logs_begin(level: str, *, words: bool) -> None:
+def logs_begin(level: str, *, words: bool) -> Callable[[dict[str, Any]], None] | None:
     """Set up structured logs for this process; `words` writes for people instead of programs.
 
-    What libraries log comes the same way, from warnings on.
+    What libraries log comes the same way, from warnings on. Gives what takes the line of each served request; None
+    where requests are not logged at this level, or go the way of all others.
     """
+    lines: Lines | None = None
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -33,7 +38,8 @@ def logs_begin(level: str, *, words: bool) -> None:
         shared = shared[:-1]
     else:
         renderer = structlog.processors.JSONRenderer(serializer=_dumps)
-        factory = _Lines().logger
+        lines = Lines()
+        factory = lines.logger
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -42,19 +48,20 @@ def logs_begin(level: str, *, words: bool) -> None:
     )
     handler = _Handler()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    return lines.request if lines is not None and number <= logging.INFO else None
 
 
-class _Lines:
+class Lines:
     """Lines on standard error, gathered for a moment: a write of its own for each request would stop its thread each
     time. What is left is written at the end of the process."""
 
     def __init__(self) -> None:
-        self._lines: list[bytes] = []
+        self._lines: deque[bytes] = deque()
         self._lock = threading.Lock()
         atexit.register(self.flush)
         threading.Thread(target=self._run, name="plumbline-log", daemon=True).start()
 
-    def logger(self, *_: Any) -> _Lines:
+    def logger(self, *_: Any) -> Lines:
         """The one logger of all."""
         return self
 
@@ -64,10 +71,16 @@ class _Lines:
 
     debug = info = warning = error = critical = msg
 
+    def request(self, fields: dict[str, Any]) -> None:
+        """Take in the line of a served request; the way through all processors would cost as much as serving it."""
+        fields["timestamp"] = datetime.now(UTC)
+        self._lines.append(orjson.dumps(fields, default=str))
+
     def flush(self) -> None:
         """Write what was gathered."""
         with self._lock:
-            lines, self._lines = self._lines, []
+            # Others go on appending: only what is taken out is written.
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if lines:
                 sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
                 sys.stderr.buffer.flush()

@@ -53,17 +53,18 @@ class ServeSettings:
 
 def serve(settings: Settings, serving: ServeSettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun. Raises OSError where the port is taken."""
-    logs_begin(serving.log_level, words=serving.log_words)
+    request_log = logs_begin(serving.log_level, words=serving.log_words)
     gc.set_threshold(*COLLECT_AFTER)
     url = embedded.database_url(settings)
     nats = embedded.nats_url(settings)
     if not ledger_names(settings):
         with ledger_open(settings, LEDGER_FIRST, "plumbline-serve", create=True):
             _log.info("ledger created", ledger=LEDGER_FIRST)
-    uvloop.run(_serve(settings, serving, url, nats))
+    api = ApiSettings(log_requests=True, request_log=request_log)
+    uvloop.run(_serve(settings, serving, api, url, nats))
 
 
-async def _serve(settings: Settings, serving: ServeSettings, url: str, nats: str) -> None:
+async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, url: str, nats: str) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
@@ -73,7 +74,7 @@ async def _serve(settings: Settings, serving: ServeSettings, url: str, nats: str
         await ledgers.start()
         try:
             if Role.API in serving.roles:
-                await _http(settings, serving, url, ledgers, stopping)
+                await _http(settings, serving, api, url, ledgers, stopping)
             else:
                 _log.info("serving", roles=sorted(serving.roles))
                 await stopping.wait()
@@ -84,7 +85,12 @@ async def _serve(settings: Settings, serving: ServeSettings, url: str, nats: str
 
 
 async def _http(
-    settings: Settings, serving: ServeSettings, url: str, ledgers: LedgersServed, stopping: asyncio.Event
+    settings: Settings,
+    serving: ServeSettings,
+    api: ApiSettings,
+    url: str,
+    ledgers: LedgersServed,
+    stopping: asyncio.Event,
 ) -> None:
     # Before anything else: an address that is taken ends this with a sentence.
     family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
@@ -92,12 +98,12 @@ async def _http(
     access = await asyncio.to_thread(AccessStore, url)
     try:
         await asyncio.to_thread(admin_key_first, access, settings.home)
-        app = await asyncio.to_thread(app_create, ledgers, access, ApiSettings(log_requests=True))
+        app = await asyncio.to_thread(app_create, ledgers, access, api)
         app.state.core.metrics.registry.register(ServingCollector(ledgers))
         server = _Server(
             uvicorn.Config(
                 app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
-                server_header=False, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=4096,
+                server_header=False, proxy_headers=False, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=4096,
             )
         )  # fmt: skip
         ending = asyncio.create_task(_end(server, stopping))
