@@ -12,10 +12,13 @@ from projections.balances import BalancesView
 from projections.columns import ColumnsView
 from projections.customers import CustomersView
 from projections.history import HistoryView
+from projections.search import SearchView
 from projections.tiers import TiersView
 from projections.view import View
 
 
 def views(columns_folder: Path) -> list[View]:
     """All views of a ledger, new ones each time; the columns go to this folder."""
-    return [CustomersView(), BalancesView(), TiersView(), HistoryView(), ColumnsView(columns_folder)]
+    return [
+        CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ColumnsView(columns_folder),
+    ]  # fmt: skip

@@ -126,7 +126,7 @@ def tiers_read(
     `ladder` is that of the rule set in force on the day. By number. Raises ViewBehind.
     """
     view_wait(connection, TiersView.name, min_position, timeout_seconds)
-    first, last = _window(ladder, day)
+    first, last = ladder_months(ladder, day)
     with connection.cursor(row_factory=class_row(TierRow)) as cursor:
         rows = cursor.execute(
             _QUERIES["tiers_read"],
@@ -162,7 +162,7 @@ def tier_read(
     return row
 
 
-def _window(ladder: Ladder | None, day: int) -> tuple[int, int]:
+def ladder_months(ladder: Ladder | None, day: int) -> tuple[int, int]:
     """First and last month of the ladder's window that holds a day."""
     length = _WINDOW_MONTHS.get(ladder.window) if ladder else None
     if length is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -113,3 +114,21 @@ def view_wait(
                 " whether it is followed."
             )
         time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """Where a view stands, as the table of views says; `behind` counts the events it has not seen."""
+
+    name: str
+    position: int
+    behind: int
+    status: str
+    error: str | None
+    updated_at: datetime
+
+
+def views_status(connection: Connection[Any]) -> list[ViewStatus]:
+    """Every view that was ever followed, by name."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [ViewStatus(*row) for row in cursor.execute(_QUERIES["views_status"])]

@@ -6,6 +6,11 @@ INSERT INTO view (name, position, status) VALUES (%(name)s, 0, 'running') ON CON
 -- name: view_positions
 SELECT name, position, status, error, updated_at FROM view ORDER BY name
 
+-- name: views_status
+SELECT v.name, v.position, greatest(h.position - v.position, 0), v.status, v.error, v.updated_at
+FROM view v CROSS JOIN head h
+ORDER BY v.name
+
 -- name: view_lock
 -- Whoever holds the row may move the view on; the position says whether another did meanwhile.
 SELECT position FROM view WHERE name = %(name)s FOR UPDATE

@@ -14,6 +14,8 @@ from ledger.domain.commands import Answer, Rehearsal, Request
 from ledger.domain.errors import LedgerMissing
 from ledger.log.recorder import LogRecorder
 from ledger.writer import Account
+from projections import views
+from projections.follower import Follower
 from tests.ledgers import NOW, Books, books_open
 
 
@@ -27,6 +29,7 @@ class LedgerHere:
         self.database_url = database_url
         self.columns_folder = folder / name
         self.fails: Exception | None = None
+        self.writes_here = True
 
     @property
     def recorder(self) -> LogRecorder:
@@ -46,7 +49,17 @@ class LedgerHere:
             raise self.fails
         return await asyncio.wrap_future(self.books.writer.rehearse_later(requests))
 
+    def follow(self) -> None:
+        """Bring its views to the head of the log."""
+        follower = Follower(self.recorder, views(self.columns_folder))
+        try:
+            assert follower.follow_once() == {}
+        finally:
+            follower.close()
+
     def account(self, number: int) -> Account | None:
+        if not self.writes_here:
+            return None
         return self.books.writer.account(number)
 
 

@@ -1,0 +1,151 @@
+"""Customers: found, listed, looked at."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from psycopg import Connection
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import core_of, read
+from api.input import Cursor, Limit, MinPosition, json_response
+from api.reading import Name, customer_number_of, customer_unknown
+from api.routing import Router
+from ledger.domain.errors import Refused
+from projections.customers import CustomerRow, CustomersView, customer_find, customer_read, references_read
+from projections.search import customers_filtered, customers_search
+from projections.view import view_wait
+
+router = Router(tags=["customers"])
+
+
+class CustomerBody(BaseModel):
+    """A customer as it is now. `registered` is the position of its registration."""
+
+    customer: str
+    name: str
+    industry: str
+    region: str
+    customer_type: str
+    scale: str
+    consents: list[str]
+    registered: int
+    position: int
+
+
+class ReferenceBody(BaseModel):
+    """What a source calls the customer."""
+
+    source: str
+    reference: str
+
+
+class CustomerDetail(CustomerBody):
+    """A customer with how sources call it."""
+
+    references: list[ReferenceBody]
+
+
+class CustomersPage(BaseModel):
+    """A page of customers."""
+
+    data: list[CustomerBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+def _document(row: CustomerRow) -> dict[str, Any]:
+    return {
+        "customer": row.id, "name": row.name, "industry": row.industry, "region": row.region,
+        "customer_type": row.customer_type, "scale": row.scale, "consents": row.consents,
+        "registered": row.registered, "position": row.position,
+    }  # fmt: skip
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/customers",
+    permission=Permission.CUSTOMERS_READ,
+    errors=("CURSOR_INVALID", "SEARCH_INVALID", "VIEW_BEHIND"),
+    response_model=CustomersPage,
+    summary="Customers: all, of some traits, or found by name",
+    description="`search` finds any part of the name, of its pinyin (three letters or more) or of the pinyin's"
+    " initials (two or more), the best first; without it the list is by number, and may be narrowed by traits. With"
+    " `source` and `reference` it is the one customer that the source calls so, if there is one.",
+)
+async def customers_list(
+    request: Request,
+    search: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    region: Name = None,
+    industry: Name = None,
+    customer_type: Name = None,
+    source: Name = None,
+    reference: Name = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Customers: all, of some traits, or found by name."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {
+        "search": search, "region": region, "industry": industry, "customer_type": customer_type, "source": source,
+        "reference": reference, "limit": limit, "min_position": min_position,
+    })  # fmt: skip
+    params = asked.params
+    kinds = [
+        params["search"] is not None,
+        params["source"] is not None or params["reference"] is not None,
+        any(params[k] is not None for k in ("region", "industry", "customer_type")),
+    ]
+    if sum(kinds) > 1 or (params["source"] is None) != (params["reference"] is None):
+        raise Refused("SEARCH_INVALID", "give search, or traits, or source and reference together", "search")
+    size: int = params["limit"]
+    wanted: int = params["min_position"] or 0
+    if kinds[1]:
+        named: tuple[str, str] = params["source"], params["reference"]  # pyright: ignore[reportAssignmentType]
+        row = await read(request, _by_reference, *named, wanted)
+        return json_response(pages.page(request, asked, [] if row is None else [_document(row)]))
+    if kinds[0]:
+        rank, after = asked.at or (-1, 0)
+        found = await read(
+            request, customers_search, params["search"], rank=rank, after=after, limit=size + 1, min_position=wanted
+        )
+        shown = found[:size]
+        last = (shown[-1].rank, shown[-1].customer.number) if len(found) > size else None
+        return json_response(pages.page(request, asked, [_document(f.customer) for f in shown], after=last))
+    rows = await read(request, _listed, params, asked.at or 0, size + 1, wanted)
+    last = rows[size - 1].number if len(rows) > size else None
+    return json_response(pages.page(request, asked, [_document(row) for row in rows[:size]], after=last))
+
+
+def _listed(connection: Connection[Any], params: Any, after: int, limit: int, min_position: int) -> list[CustomerRow]:
+    view_wait(connection, CustomersView.name, min_position)
+    traits = {name: params[name] for name in ("region", "industry", "customer_type")}
+    return customers_filtered(connection, **traits, after=after, limit=limit)
+
+
+def _by_reference(connection: Connection[Any], source: str, reference: str, min_position: int) -> CustomerRow | None:
+    view_wait(connection, CustomersView.name, min_position)
+    number = customer_find(connection, source, reference)
+    return None if number is None else customer_read(connection, number)
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/customers/{customer}",
+    permission=Permission.POINTS_READ,
+    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND"),
+    response_model=CustomerDetail,
+    summary="A customer as it is now",
+)
+async def customer(request: Request, customer: str, min_position: MinPosition = None) -> Response:
+    """A customer as it is now."""
+    number = customer_number_of(customer)
+    row = await read(request, customer_read, number, min_position=min_position or 0)
+    if row is None:
+        raise customer_unknown()
+    references = await read(request, references_read, number)
+    return json_response({**_document(row), "references": [{"source": s, "reference": r} for s, r in references]})

@@ -1,0 +1,271 @@
+"""Rule sets and fact types: listed, read, compared in words; and the schemas of what the ledger holds."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import core_of
+from api.input import Cursor, Limit, json_response
+from api.reading import rulebook_of, today
+from api.routing import Router
+from ledger.domain.book import Book, RuleSetEntry
+from ledger.domain.errors import Refused
+from ledger.domain.events import REGISTRY
+from ledger.domain.fact_types import FactType
+from ledger.domain.values import day_of, day_text
+from ledger.log.schemas import event_schema
+from ledger.rules.differences import rule_sets_differences
+from ledger.rules.document import rule_set_parse, schema as rules_schema
+from ledger.rules.explain import clause
+
+router = Router(tags=["rules"])
+
+
+class RuleSetBody(BaseModel):
+    """A rule set and what became of it. `active_from` are the days from which it was activated."""
+
+    rule_set: str
+    title: dict[str, str]
+    state: str
+    sha256: str
+    proposed_by: str
+    proposed: int
+    approved_by: str | None
+    approved: int | None
+    run: str | None
+    active_from: list[str]
+    in_force: bool
+
+
+class RuleWordsBody(BaseModel):
+    """A rule in words."""
+
+    rule: str
+    title: dict[str, str]
+    clause: dict[str, str]
+
+
+class RuleSetDetail(RuleSetBody):
+    """A rule set with its document and its rules in words."""
+
+    document: dict[str, Any]
+    words: list[RuleWordsBody]
+
+
+class RuleSetsPage(BaseModel):
+    """A page of rule sets, in the order they were proposed."""
+
+    data: list[RuleSetBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class ChangeBody(BaseModel):
+    """One difference, in both languages."""
+
+    kind: str
+    part: str
+    id: str
+    zh: str
+    en: str
+
+
+class RuleSetDiff(BaseModel):
+    """What changes from one rule set to another."""
+
+    old: str
+    new: str
+    changes: list[ChangeBody]
+
+
+class FactTypeBody(BaseModel):
+    """A declared fact type: its document."""
+
+    fact_type: str
+    document: dict[str, Any]
+
+
+class FactTypesPage(BaseModel):
+    """A page of fact types, in the order they were declared."""
+
+    data: list[FactTypeBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class SchemaBody(BaseModel):
+    """A schema by its name."""
+
+    name: str
+    href: str
+
+
+class SchemasPage(BaseModel):
+    """What schemas there are."""
+
+    data: list[SchemaBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/rule-sets",
+    permission=Permission.RULES_READ,
+    errors=("CURSOR_INVALID",),
+    response_model=RuleSetsPage,
+    summary="Rule sets and what became of them",
+)
+async def rule_sets_list(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Rule sets and what became of them."""
+    rulebook = await rulebook_of(request)
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"limit": limit})
+    size: int = asked.params["limit"]
+    day = day_of(today(request, rulebook))
+    entries = [e for e in rulebook.book.rule_sets.values() if e.proposed > (asked.at or 0)]
+    after = entries[size - 1].proposed if len(entries) > size else None
+    data = [_entry(rulebook.book, e, day) for e in entries[:size]]
+    return json_response(pages.page(request, asked, data, after=after))
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/rule-sets/{rule_set}",
+    permission=Permission.RULES_READ,
+    errors=("RULESET_UNKNOWN",),
+    response_model=RuleSetDetail,
+    summary="A rule set: its document, and its rules in words",
+)
+async def rule_set(request: Request, rule_set: str) -> Response:
+    """A rule set: its document, and its rules in words."""
+    rulebook = await rulebook_of(request)
+    entry = _found(rulebook.book, rule_set)
+    rules = rule_set_parse(entry.document)
+    words: list[dict[str, Any]] = []
+    for rule in rules.rules:
+        fact_type = rulebook.book.fact_types[rule.fact]
+        words.append({
+            "rule": rule.id, "title": {"zh": rule.title.zh, "en": rule.title.en},
+            "clause": {"zh": clause(rule, fact_type, "zh"), "en": clause(rule, fact_type, "en")},
+        })  # fmt: skip
+    document = _entry(rulebook.book, entry, day_of(today(request, rulebook)))
+    return json_response({**document, "document": entry.document, "words": words})
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/rule-sets/{rule_set}/diff/{other}",
+    permission=Permission.RULES_READ,
+    errors=("RULESET_UNKNOWN",),
+    response_model=RuleSetDiff,
+    summary="What changes from one rule set to another, in words",
+    description="From `rule_set` to `other`, part by part in the order of the document.",
+)
+async def rule_sets_diff(request: Request, rule_set: str, other: str) -> Response:
+    """What changes from one rule set to another, in words."""
+    rulebook = await rulebook_of(request)
+    old, new = (rule_set_parse(_found(rulebook.book, name).document) for name in (rule_set, other))
+    changes = rule_sets_differences(old, new, rulebook.book.fact_types)
+    return json_response({
+        "old": rule_set, "new": other,
+        "changes": [{"kind": c.kind, "part": c.part, "id": c.id, "zh": c.zh, "en": c.en} for c in changes],
+    })  # fmt: skip
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/fact-types",
+    permission=Permission.RULES_READ,
+    errors=("CURSOR_INVALID",),
+    response_model=FactTypesPage,
+    summary="Declared fact types",
+)
+async def fact_types_list(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Declared fact types."""
+    rulebook = await rulebook_of(request)
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"limit": limit})
+    start: int = asked.at or 0
+    size: int = asked.params["limit"]
+    types = list(rulebook.book.fact_types.values())
+    data = [_fact_type(t) for t in types[start : start + size]]
+    after = start + size if len(types) > start + size else None
+    return json_response(pages.page(request, asked, data, after=after))
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/fact-types/{fact_type}",
+    permission=Permission.RULES_READ,
+    errors=("FACT_TYPE_UNKNOWN",),
+    response_model=FactTypeBody,
+    summary="A fact type",
+)
+async def fact_type(request: Request, fact_type: str) -> Response:
+    """A fact type."""
+    found = (await rulebook_of(request)).book.fact_types.get(fact_type)
+    if found is None:
+        raise Refused("FACT_TYPE_UNKNOWN", "no such fact type; GET …/fact-types lists them", "fact_type")
+    return json_response(_fact_type(found))
+
+
+_DOCUMENTS: Final = ("rule-set", "fact-type")
+
+
+@router.get(
+    "/v1/schemas",
+    permission=Permission.SCHEMAS_READ,
+    response_model=SchemasPage,
+    summary="The JSON Schemas of documents and events",
+)
+async def schemas_list() -> Response:
+    """The JSON Schemas of documents and events."""
+    names = [*_DOCUMENTS, *(f"events.{name}" for name in sorted(REGISTRY))]
+    data = [{"name": name, "href": f"/v1/schemas/{name}"} for name in names]
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+
+
+@router.get(
+    "/v1/schemas/{name}",
+    permission=Permission.SCHEMAS_READ,
+    errors=("SCHEMA_UNKNOWN",),
+    response_model=dict[str, Any],
+    summary="A JSON Schema",
+)
+async def schema(name: str) -> Response:
+    """A JSON Schema."""
+    if name == "rule-set":
+        return json_response(rules_schema())
+    if name == "fact-type":
+        return json_response(FactType.model_json_schema(by_alias=True))
+    cls = REGISTRY.get(name.removeprefix("events.")) if name.startswith("events.") else None
+    if cls is None:
+        raise Refused("SCHEMA_UNKNOWN", "no such schema; GET /v1/schemas lists them", "name")
+    return json_response(event_schema(cls))
+
+
+def _found(book: Book, name: str) -> RuleSetEntry:
+    entry = book.rule_sets.get(name)
+    if entry is None:
+        raise Refused("RULESET_UNKNOWN", "no such rule set; GET …/rule-sets lists them", "rule_set")
+    return entry
+
+
+def _entry(book: Book, entry: RuleSetEntry, day: int) -> dict[str, Any]:
+    active = [day_text(a.day_from) for a in book.activations if a.rule_set == entry.rule_set]
+    state = "active" if active else "approved" if entry.approved_by else "proposed"
+    title = entry.document["title"]
+    return {
+        "rule_set": entry.rule_set, "title": {"zh": title["zh"], "en": title["en"]}, "state": state,
+        "sha256": entry.sha256, "proposed_by": entry.proposed_by, "proposed": entry.proposed,
+        "approved_by": entry.approved_by or None, "approved": entry.approved or None, "run": entry.run,
+        "active_from": active, "in_force": book.in_force(day) == entry.rule_set,
+    }  # fmt: skip
+
+
+def _fact_type(found: FactType) -> dict[str, Any]:
+    return {"fact_type": found.id, "document": found.document()}

@@ -1,0 +1,184 @@
+"""What changes from one rule set to another, in sentences, in Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+from pydantic import BaseModel
+
+from ledger.domain.fact_types import FactType, Words
+from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
+from ledger.rules.explain import WINDOW_WORDS, clause
+
+_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
+    "title": ("名称", "title"),
+    "note": ("备注", "note"),
+    "fact": ("事实", "fact"),
+    "recipient": ("受益人", "recipient"),
+    "when": ("条件", "conditions"),
+    "award": ("奖励", "award"),
+    "weights": ("权重", "weights"),
+    "tier_factor": ("等级系数", "tier factor"),
+    "factors_on_penalties": ("扣分也乘系数", "factors on penalties"),
+    "nth": ("第几次", "nth"),
+    "limits": ("限额", "limits"),
+    "expiry_months": ("有效月数", "months until expiry"),
+    "effective_from": ("生效日", "effective from"),
+    "effective_to": ("失效日", "effective to"),
+    "window": ("周期", "window"),
+    "sum": ("求和", "sum"),
+    "points": ("分值", "points"),
+    "rules": ("规则", "rules"),
+    "fall_levels_max": ("最多降级", "levels one falls at most"),
+    "levels": ("等级", "levels"),
+    "good": ("良好指标", "good measure"),
+    "all": ("全部指标", "measure of all"),
+    "grades": ("信用等级", "grades"),
+}
+_NOTHING: Final = ("无", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `part` is what kind of thing of the document, `id` which one ("" where there is one only)."""
+
+    kind: Literal["added", "removed", "changed"]
+    part: str
+    id: str
+    zh: str
+    en: str
+
+
+_PARTS: Final[Mapping[str, tuple[str, str]]] = {
+    "rules": ("规则", "rule"), "measures": ("指标", "measure"), "caps": ("上限", "cap"), "tags": ("标签", "tag"),
+    "tiers": ("等级阶梯", "tier ladder"), "credit": ("信用评级", "credit grades"),
+}  # fmt: skip
+
+
+def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, FactType]) -> list[Change]:
+    """Every difference, part by part in the order of the document. Empty where both decide alike."""
+    changes: list[Change] = []
+    if old.expiry_months != new.expiry_months:
+        before, after = _months(old.expiry_months), _months(new.expiry_months)
+        changes.append(
+            Change("changed", "expiry_months", "", f"积分有效期：{before[0]} → {after[0]}",
+                   f"Points are valid: {before[1]} → {after[1]}")
+        )  # fmt: skip
+    for part in ("rules", "measures", "caps", "tags"):
+        changes += _named(part, getattr(old, part), getattr(new, part), fact_types)
+    for part in ("tiers", "credit"):
+        before, after = getattr(old, part), getattr(new, part)
+        zh, en = _PARTS[part]
+        if before is None and after is not None:
+            said = _words(after, fact_types, 0), _words(after, fact_types, 1)
+            changes.append(Change("added", part, "", f"新增{zh}：{said[0]}", f"New {en}: {said[1]}"))
+        elif before is not None and after is None:
+            changes.append(Change("removed", part, "", f"取消{zh}", f"No {en} any more"))
+        elif before is not None and after is not None and before != after:
+            changes.append(_changed(part, "", zh, en, before, after, fact_types))
+    return changes
+
+
+def _named(
+    part: str, old: Sequence[Any], new: Sequence[Any], fact_types: Mapping[str, FactType]
+) -> list[Change]:
+    before: dict[str, Any] = {thing.id: thing for thing in old}
+    after: dict[str, Any] = {thing.id: thing for thing in new}
+    zh, en = _PARTS[part]
+    changes: list[Change] = []
+    for name, thing in after.items():
+        titles = _titles(thing)
+        if name not in before:
+            changes.append(
+                Change("added", part, name, f"新增{zh}“{titles[0]}”：{_words(thing, fact_types, 0)}",
+                       f"New {en} {titles[1]}: {_words(thing, fact_types, 1)}")
+            )  # fmt: skip
+        elif thing != before[name]:
+            names = f"{zh}“{titles[0]}”", f"{en.capitalize()} {titles[1]}"
+            changes.append(_changed(part, name, *names, before[name], thing, fact_types))
+    for name, thing in before.items():
+        if name not in after:
+            titles = _titles(thing)
+            changes.append(
+                Change("removed", part, name, f"取消{zh}“{titles[0]}”（{_words(thing, fact_types, 0)}）",
+                       f"{en.capitalize()} {titles[1]} is dropped ({_words(thing, fact_types, 1)})")
+            )  # fmt: skip
+    kept = [n for n in before if n in after]
+    if part == "rules" and kept != [n for n in after if n in before]:
+        changes.append(Change("changed", part, "", "规则顺序改变", "The rules stand in another order"))
+    return changes
+
+
+def _changed(
+    part: str, name: str, zh: str, en: str, old: BaseModel, new: BaseModel, fact_types: Mapping[str, FactType]
+) -> Change:
+    """One thing that is in both: what it says where that differs, and every other field that does."""
+    texts = ([zh], [en])
+    said = False
+    for language in (0, 1):
+        before, after = _words(old, fact_types, language), _words(new, fact_types, language)
+        if before != after:
+            said = True
+            texts[language].append(f"{before} → {after}")
+    # The sentence of a rule tells its award, limits and nth; what else differs is told field by field.
+    told = {"award", "limits", "nth", "levels", "grades", "points", "window"} if said else set[str]()
+    for field in list(type(old).model_fields):
+        before, after = getattr(old, field), getattr(new, field)
+        if before == after or field in told:
+            continue
+        names = _FIELDS.get(field, (field, field))
+        for language in (0, 1):
+            texts[language].append(f"{names[language]} {_plain(before, language)} → {_plain(after, language)}")
+    return Change("changed", part, name, "；".join(["：".join(texts[0][:2]), *texts[0][2:]]),
+                  "; ".join([": ".join(texts[1][:2]), *texts[1][2:]]))  # fmt: skip
+
+
+def _titles(thing: Any) -> tuple[str, str]:
+    title: Words | None = getattr(thing, "title", None)
+    return (title.zh, title.en) if title is not None else (thing.id, thing.id)
+
+
+def _words(thing: Any, fact_types: Mapping[str, FactType], language: int) -> str:
+    """What a part says, in a sentence; its plain document where it has none."""
+    zh = language == 0
+    if isinstance(thing, Rule):
+        fact_type = fact_types.get(thing.fact)
+        return clause(thing, fact_type, "zh" if zh else "en") if fact_type else _plain(thing.award, language)
+    if isinstance(thing, Cap):
+        window = WINDOW_WORDS[thing.window][language]
+        return f"{window}至多{thing.points}分" if zh else f"at most {thing.points} points {window}"
+    if isinstance(thing, Ladder):
+        levels = [f"{lv.title.zh if zh else lv.title.en} {lv.points}" for lv in thing.levels]
+        return ("，" if zh else ", ").join(levels)
+    if isinstance(thing, Credit):
+        grades = [f"{g.title.zh if zh else g.title.en} {g.at_least_percent}%" for g in thing.grades]
+        return ("，" if zh else ", ").join(grades)
+    if isinstance(thing, Measure):
+        window = WINDOW_WORDS[thing.window][language]
+        return f"{window}的{thing.fact}" if zh else f"{thing.fact} {window}"
+    assert isinstance(thing, Tag)
+    return _plain(thing.when, language)
+
+
+def _plain(value: Any, language: int) -> str:
+    """A part of a document as it would be written."""
+    if value is None or value == []:
+        return _NOTHING[language]
+    if isinstance(value, Words):
+        return value.zh if language == 0 else value.en
+    if isinstance(value, bool):
+        return (("否", "是") if language == 0 else ("no", "yes"))[value]
+    if isinstance(value, (str, int)):
+        return str(value)
+    return orjson.dumps(value, default=_dumped, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _dumped(value: Any) -> Any:
+    return value.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+
+
+def _months(value: int | str) -> tuple[str, str]:
+    return ("永久", "for ever") if value == "never" else (f"{value}个月", f"{value} months")

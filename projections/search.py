@@ -1,0 +1,150 @@
+"""The view `search`: customers by any part of their name, of its pinyin or of the pinyin's initials."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.log.arrays import BigintArray, TextArray
+from ledger.log.queries import queries_load
+from projections.customers import CustomerRow
+from projections.view import WAIT_SECONDS_DEFAULT, Batch, view_wait
+
+_QUERIES = queries_load("projections.sql", "search.sql")
+_SEPARATOR: Final = "\x1f"
+_LEFT_OUT: Final = frozenset("()[]{}<>《》〈〉【】「」『』,.;:，。；：、·・-_'\"“”‘’/\\|")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a name is found by."""
+
+    name_folded: str
+    pinyin: str
+    initials: str
+
+    @property
+    def grams(self) -> set[str]:
+        """What the index holds of it."""
+        return name_grams(self.name_folded) | pinyin_grams(self.pinyin) | initials_grams(self.initials)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A customer and how well it matches: 0 wholly, 1 at the beginning, 2 somewhere."""
+
+    rank: int
+    customer: CustomerRow
+
+
+def folded(text: str) -> str:
+    """Text in one width and case, without spaces, brackets and punctuation."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in plain if not c.isspace() and c not in _LEFT_OUT)
+
+
+@lru_cache(maxsize=20_000)
+def terms_of(name: str) -> Terms:
+    """What a name is found by. Whole words decide how a character of several readings is read."""
+    # It reads its dictionaries when it is imported: only who registers customers waits for that.
+    from pypinyin import lazy_pinyin
+
+    text = folded(name)
+    syllables = lazy_pinyin(text)
+    return Terms(text, "".join(syllables), "".join(s[:1] for s in syllables))
+
+
+def name_grams(text: str) -> set[str]:
+    """Single characters and pairs."""
+    return {f"n:{c}" for c in text} | {f"n:{text[i : i + 2]}" for i in range(len(text) - 1)}
+
+
+def pinyin_grams(text: str) -> set[str]:
+    """Triples; none for less."""
+    return {f"p:{text[i : i + 3]}" for i in range(len(text) - 2)}
+
+
+def initials_grams(text: str) -> set[str]:
+    """Pairs; none for less."""
+    return {f"i:{text[i : i + 2]}" for i in range(len(text) - 1)}
+
+
+class SearchView:
+    """Keeps the table `customer_search`."""
+
+    name = "search"
+    batch_events = 5_000
+    pause_seconds = 0.0
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        """Enter the names that this batch gives."""
+        names: dict[int, str] = {}
+        for event in batch.of_customers:
+            if event.topic == "CustomerRegistered" or (
+                event.topic == "CustomerChanged" and event.state["name"] is not None
+            ):
+                names[event.customer] = event.state["name"]
+        if not names:
+            return
+        terms = [terms_of(name) for name in names.values()]
+        transaction.execute(
+            _QUERIES["search_store"],
+            {
+                "customer": BigintArray(names),
+                "name_folded": TextArray([t.name_folded for t in terms]),
+                "pinyin": TextArray([t.pinyin for t in terms]),
+                "initials": TextArray([t.initials for t in terms]),
+                "grams": TextArray([_SEPARATOR.join(sorted(t.grams)) for t in terms]),
+            },
+        )
+
+
+def customers_search(
+    connection: Connection[Any],
+    text: str,
+    *,
+    rank: int = -1,
+    after: int = 0,
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[Found]:
+    """Up to `limit` customers whose name, pinyin (three letters or more) or initials (two or more) contain a text,
+    best first, beyond the place (`rank`, `after`). None for a text without a letter. Raises ViewBehind.
+    """
+    wanted = folded(text)
+    if not wanted:
+        return []
+    view_wait(connection, SearchView.name, min_position, timeout_seconds)
+    latin = wanted.isascii()
+    params = {
+        "text": wanted, "name_grams": sorted(name_grams(wanted)), "rank": rank, "after": after, "limit": limit,
+        "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
+        "initials_grams": sorted(initials_grams(wanted)) if latin else [],
+    }  # fmt: skip
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_QUERIES["search_read"], params).fetchall()
+    return [Found(row[0], CustomerRow(*row[1:])) for row in rows]
+
+
+def customers_filtered(
+    connection: Connection[Any],
+    *,
+    region: str | None = None,
+    industry: str | None = None,
+    customer_type: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[CustomerRow]:
+    """Up to `limit` customers of these traits with numbers above `after`, by number."""
+    params = {"region": region, "industry": industry, "customer_type": customer_type, "after": after, "limit": limit}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [CustomerRow(*row) for row in cursor.execute(_READING["customers_filtered"], params)]
+
+
+_READING = queries_load("projections.sql", "reading.sql")
