@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from api.access.keys import AccessStore, Principal
 from api.gathering import Gathering
+from api.jobs.runner import JobRunner
 from api.limits import Rates
 from api.lists import Pages
 from api.metrics import Metrics
@@ -41,6 +42,7 @@ class Core:
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])
     """Who gathers reads of balances, by schema."""
+    jobs: JobRunner = field(default_factory=JobRunner)
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Today by schema, with the minute in which it was looked up."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))

@@ -36,6 +36,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "RUN_UNKNOWN": 404,
     "REPLAY_UNKNOWN": 404,
     "IMPORT_UNKNOWN": 404,
+    "REBUILD_UNKNOWN": 404,
     "VIEW_UNKNOWN": 404,
     "CAMPAIGN_UNKNOWN": 404,
     "ALERT_UNKNOWN": 404,

@@ -16,6 +16,7 @@ class ApiSettings:
 
     body_bytes_max: int = 1_000_000
     document_bytes_max: int = 2_000_000
+    import_bytes_max: int = 50_000_000
     line_bytes_max: int = 100_000
     requests_per_second: float = 10_000.0
     requests_burst: float = 20_000.0

@@ -20,7 +20,7 @@ from ledger.log.recorder import EventRow
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _POLL_SECONDS: Final = 0.02
-WAIT_SECONDS_DEFAULT: Final = 10.0
+WAIT_SECONDS_DEFAULT: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,12 @@ class ViewBehind(PlumblineError):
     code = "VIEW_BEHIND"
 
 
+class PositionAhead(PlumblineError):
+    """A reader asked for a position that the log itself has not reached."""
+
+    code = "POSITION_AHEAD"
+
+
 def view_wait(
     connection: Connection[Any],
     name: str,
@@ -91,8 +97,8 @@ def view_wait(
     """Wait until a view has reached a position, so that a caller sees its own write; returns where the view
     stands.
 
-    Raises ViewBehind when the time is over, or at once where the view has failed or the log itself is not
-    so far.
+    Raises ViewBehind when the time is over, or at once where the view has failed; PositionAhead where the log itself is
+    not so far.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
@@ -105,7 +111,7 @@ def view_wait(
             return position
         place = f"The view {name} stands at position {position}, not yet at {min_position}"
         if min_position > head:
-            raise ViewBehind(f"{place}, and the log itself ends at {head}; ask for a position that it has.")
+            raise PositionAhead(f"The log ends at position {head}; min_position asks for {min_position}.")
         if status == "failed":
             raise ViewBehind(f"{place}, and it has failed: {error}. See `plumbline status`.")
         if time.monotonic() >= deadline:

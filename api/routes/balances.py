@@ -66,7 +66,7 @@ class BalanceBody(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/balance",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     lean=True,
     query=(
         Parameter(
@@ -182,7 +182,7 @@ class TotalsBody(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/totals",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TotalsBody,
     summary="A customer's points now or at another time",
     description="`as_of` counts what was booked up to the end of that day, `as_known_at` what had been recorded by"
@@ -222,7 +222,7 @@ class TierBody(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/tier",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TierBody,
     summary="A customer's tier now or at another time",
 )
@@ -278,7 +278,7 @@ class TagsBody(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/tags",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TagsBody,
     summary="A customer's tags and credit grade, now or at another time",
 )
@@ -332,7 +332,7 @@ class HistoryPage(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/history",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "CURSOR_INVALID", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=HistoryPage,
     summary="Every event of a customer, in order",
 )

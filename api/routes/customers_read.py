@@ -70,7 +70,7 @@ def _document(row: CustomerRow) -> dict[str, Any]:
 @router.get(
     "/v1/ledgers/{ledger}/customers",
     permission=Permission.CUSTOMERS_READ,
-    errors=("CURSOR_INVALID", "SEARCH_INVALID", "VIEW_BEHIND"),
+    errors=("CURSOR_INVALID", "SEARCH_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=CustomersPage,
     summary="Customers: all, of some traits, or found by name",
     description="`search` finds any part of the name, of its pinyin (three letters or more) or of the pinyin's"
@@ -137,7 +137,7 @@ def _by_reference(connection: Connection[Any], source: str, reference: str, min_
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=CustomerDetail,
     summary="A customer as it is now",
 )

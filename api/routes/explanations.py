@@ -77,7 +77,7 @@ class AwardExplanation(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/awards/{position}/explanation",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "AWARD_UNKNOWN", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "AWARD_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=AwardExplanation,
     summary="Why an award is what it is",
     description="`position` is that of the award in the history: a grant, deduction, reversal or expiry.",
@@ -147,7 +147,7 @@ class BalanceExplanation(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/balance/explanation",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=BalanceExplanation,
     summary="What a balance is made of",
 )
@@ -233,7 +233,7 @@ class TierExplanation(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/tier/explanation",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND"),
+    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TierExplanation,
     summary="Why a customer has its tier",
 )

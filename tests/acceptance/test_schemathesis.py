@@ -40,8 +40,9 @@ EXAMPLES_SOAK = int(os.environ.get("PLUMBLINE_SOAK_EXAMPLES", "1000"))
 def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder: Path = tmp_path_factory.mktemp("columns")
     ledgers, access = LedgersHere(database_url, folder), AccessStore(database_url)
-    ledgers.make("main").books.register("a", "b", region="east")
-    with Api(app_create(ledgers, access, ApiSettings()), access) as api:
+    main = ledgers.make("main")
+    main.books.register("a", "b", region="east")
+    with main.followed(), Api(app_create(ledgers, access, ApiSettings()), access) as api:
         yield api
     ledgers.close()
     access.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +56,20 @@ class LedgerHere:
         try:
             assert follower.follow_once() == {}
         finally:
+            follower.close()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """With a follower that keeps its views up to date."""
+        stop = threading.Event()
+        follower = Follower(self.recorder, views(self.columns_folder))
+        thread = threading.Thread(target=follower.follow, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
             follower.close()
 
     def account(self, number: int) -> Account | None:

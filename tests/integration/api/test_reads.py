@@ -71,6 +71,8 @@ def test_a_read_with_min_position_sees_its_own_write(api: Api, ledger: LedgerHer
     ledger.writes_here = False
     try:
         behind = api.get("/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position + 9_999})
+        assert (behind.status_code, behind.json()["code"]) == (422, "POSITION_AHEAD")
+        behind = api.get("/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position})
         assert (behind.status_code, behind.json()["code"]) == (503, "VIEW_BEHIND")
         assert behind.headers["retry-after"] == "1"
         ledger.follow()

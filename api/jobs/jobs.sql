@@ -1,0 +1,50 @@
+-- Jobs of one ledger.
+
+-- name: job_insert
+INSERT INTO job (id, kind, state, request, created_by) VALUES (%(id)s, %(kind)s, 'queued', %(request)s, %(created_by)s)
+
+-- name: job_find
+SELECT id, kind, state, request, created_by, created_at, started_at, finished_at, beat_at, progress_done, progress_of,
+       cancelling, result, error, now() - beat_at AS silent
+FROM job WHERE id = %(id)s AND kind = %(kind)s
+
+-- name: jobs_list
+-- The newest first, beyond the one at (created_at, id).
+SELECT id, kind, state, request, created_by, created_at, started_at, finished_at, beat_at, progress_done, progress_of,
+       cancelling, result, error, now() - beat_at AS silent
+FROM job
+WHERE kind = %(kind)s AND (%(created_at)s::timestamptz IS NULL OR (created_at, id) < (%(created_at)s, %(id)s))
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: job_start
+-- Only what still waits, and was not cancelled meanwhile.
+UPDATE job SET state = 'running', started_at = now(), beat_at = now() WHERE id = %(id)s AND state = 'queued' RETURNING id
+
+-- name: job_beat
+UPDATE job SET beat_at = now(), progress_done = %(done)s, progress_of = %(of)s
+WHERE id = %(id)s AND state IN ('queued', 'running')
+RETURNING cancelling
+
+-- name: job_finish
+UPDATE job SET state = %(state)s, finished_at = now(), beat_at = now(), result = %(result)s, error = %(error)s
+WHERE id = %(id)s AND state IN ('queued', 'running')
+
+-- name: job_cancel
+UPDATE job
+SET cancelling = true, state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+    finished_at = CASE WHEN state = 'queued' THEN now() ELSE finished_at END
+WHERE id = %(id)s AND kind = %(kind)s
+
+-- name: job_rows_copy
+COPY job_row (job, number, row) FROM STDIN
+
+-- name: job_rows
+SELECT number, row FROM job_row WHERE job = %(job)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
+
+-- name: jobs_trim
+-- Finished ones beyond the newest of a kind.
+DELETE FROM job
+WHERE kind = %(kind)s AND state IN ('done', 'failed', 'cancelled') AND id NOT IN (
+    SELECT id FROM job WHERE kind = %(kind)s ORDER BY created_at DESC, id DESC LIMIT %(keep)s
+)

@@ -1,0 +1,162 @@
+"""Runs jobs in this process, a few at a time, each in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from api.jobs.store import job_beat, job_finish, job_insert, job_start
+from api.ports import LedgerPort
+from api.problems import RetryLater
+from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
+
+RUNNING_MAX: Final = 1
+"""A replay takes every core there is; a second one would only make both late."""
+WAITING_MAX: Final = 20
+BEAT_SECONDS: Final = 2.0
+
+_log: Any = structlog.get_logger("plumbline.jobs")
+
+
+@dataclass(slots=True)
+class JobDone:
+    """What a job came to: a document, and rows that are read page by page."""
+
+    result: dict[str, Any]
+    rows: Iterable[dict[str, Any]] = field(default_factory=tuple[dict[str, Any], ...])
+
+
+class JobCancelled(Exception):
+    """Raised inside a job by its progress once somebody has cancelled it."""
+
+
+Progress = Callable[[int, int], None]
+Work = Callable[[Progress], JobDone]
+
+
+class JobRunner:
+    """The jobs of one process. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._running = asyncio.Semaphore(RUNNING_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, ledger: LedgerPort, kind: str, request: dict[str, Any], actor: str, work: Work) -> str:
+        """Enter a job and let it run when its turn comes; its id. Raises RetryLater where too many wait."""
+        if len(self._tasks) >= WAITING_MAX:
+            raise RetryLater("OVERLOADED", "too many replays and imports wait; come again later", 30)
+        job = "J-" + secrets.token_hex(8)
+
+        def enter() -> None:
+            with ledger.recorder.datastore.get_connection() as connection:
+                job_insert(connection, job, kind, request, actor)
+
+        await asyncio.to_thread(enter)
+        task = asyncio.create_task(self._wait(ledger, job, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job
+
+    async def _wait(self, ledger: LedgerPort, job: str, work: Work) -> None:
+        beating = asyncio.create_task(self._beat_waiting(ledger, job))
+        try:
+            async with self._running:
+                beating.cancel()
+                await asyncio.to_thread(_run, ledger, job, work)
+        except Exception as error:
+            # The database was away when the end was to be written: the job will be seen as lost.
+            _log.error("job not finished", job=job, exc_info=error)
+        finally:
+            beating.cancel()
+
+    async def _beat_waiting(self, ledger: LedgerPort, job: str) -> None:
+        def beat() -> bool:
+            with ledger.recorder.datastore.get_connection() as connection:
+                return job_beat(connection, job, 0, 0)
+
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await asyncio.to_thread(beat)
+            except Exception as error:
+                _log.info("job could not beat", job=job, error=type(error).__name__)
+
+
+def _run(ledger: LedgerPort, job: str, work: Work) -> None:
+    datastore = ledger.recorder.datastore
+    with datastore.get_connection() as connection:
+        if not job_start(connection, job):
+            return
+    beats = _Beats(ledger, job)
+    try:
+        done = work(beats.progress)
+        beats.stop()
+        with datastore.get_connection() as connection:
+            job_finish(connection, job, "done", done.result, rows=done.rows)
+    except JobCancelled:
+        beats.stop()
+        with datastore.get_connection() as connection:
+            job_finish(connection, job, "cancelled")
+    except Exception as error:
+        beats.stop()
+        with datastore.get_connection() as connection:
+            job_finish(connection, job, "failed", error=_error_document(error, job))
+
+
+def _error_document(error: Exception, job: str) -> dict[str, Any]:
+    if isinstance(error, Refused):
+        return {"code": error.code, "reason": error.reason, "field": error.field}
+    if isinstance(error, DocumentInvalid):
+        return {"code": error.code, "reason": str(error), "field": error.problems[0].field if error.problems else ""}
+    if isinstance(error, PlumblineError):
+        return {"code": error.code, "reason": str(error), "field": ""}
+    _log.error("job failed", job=job, exc_info=error)
+    reason = f"failed with {type(error).__name__}; the service's log has the cause"
+    return {"code": "JOB_FAILED", "reason": reason, "field": ""}
+
+
+class _Beats:
+    """Says every now and then that a job lives and how far it is, from a thread of its own: the work itself may be
+    long in one place."""
+
+    def __init__(self, ledger: LedgerPort, job: str) -> None:
+        self._ledger = ledger
+        self._job = job
+        self._at = (0, 0)
+        self._cancelled = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"job-{job}", daemon=True)
+        self._started = time.monotonic()
+        self._thread.start()
+
+    def progress(self, done: int, of: int) -> None:
+        """How far the work is. Raises JobCancelled."""
+        self._at = (done, of)
+        if self._cancelled:
+            raise JobCancelled
+
+    def stop(self) -> None:
+        """Beat once more, then no longer."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._thread.join()
+            self._beat()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(BEAT_SECONDS if time.monotonic() - self._started > BEAT_SECONDS else 0.2):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            with self._ledger.recorder.datastore.get_connection() as connection:
+                if not job_beat(connection, self._job, *self._at):
+                    self._cancelled = True
+        except Exception as error:
+            _log.info("job could not beat", job=self._job, error=type(error).__name__)

@@ -1,0 +1,135 @@
+"""Jobs as they are kept: in the ledger's schema, beside the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from psycopg import Connection
+from psycopg.rows import class_row, tuple_row
+from psycopg.types.json import Jsonb
+
+from ledger.domain.errors import Refused
+from ledger.log.queries import queries_load
+
+_QUERIES = queries_load("api.jobs", "jobs.sql")
+LOST_AFTER: Final = timedelta(seconds=30)
+KEPT_MAX: Final = 200
+"""So many finished jobs of a kind are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job. `silent` is how long ago its process last said that it lives."""
+
+    id: str
+    kind: str
+    state: str
+    request: dict[str, Any]
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    beat_at: datetime
+    progress_done: int
+    progress_of: int
+    cancelling: bool
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    silent: timedelta
+
+    @property
+    def lost(self) -> bool:
+        """Whether its process is gone."""
+        return self.state in ("queued", "running") and self.silent > LOST_AFTER
+
+    def document(self) -> dict[str, Any]:
+        """The job for JSON, without its result."""
+        error = self.error
+        if self.lost:
+            error = {"code": "JOB_LOST", "reason": "the process that ran it is gone; ask for it again"}
+        return {
+            "id": self.id, "state": "failed" if self.lost else self.state, "request": self.request,
+            "created_by": self.created_by, "created_at": self.created_at.isoformat(),
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "finished_at": self.finished_at.isoformat() if self.finished_at else None,
+            "progress_done": self.progress_done, "progress_of": self.progress_of, "error": error,
+        }  # fmt: skip
+
+
+def job_insert(connection: Connection[Any], job: str, kind: str, request: dict[str, Any], created_by: str) -> None:
+    """Enter a job that waits, and forget the oldest finished ones of its kind."""
+    with connection.transaction():
+        values = {"id": job, "kind": kind, "request": Jsonb(request, _dumps), "created_by": created_by}
+        connection.execute(_QUERIES["job_insert"], values)
+        connection.execute(_QUERIES["jobs_trim"], {"kind": kind, "keep": KEPT_MAX})
+
+
+def job_find(connection: Connection[Any], kind: str, job: str, code: str) -> Job:
+    """A job. Raises Refused with `code`."""
+    with connection.cursor(row_factory=class_row(Job)) as cursor:
+        found = cursor.execute(_QUERIES["job_find"], {"id": job, "kind": kind}).fetchone()
+    if found is None:
+        raise Refused(code, f"there is no such {kind}; the list names those there are", "job")
+    return found
+
+
+def jobs_list(
+    connection: Connection[Any], kind: str, limit: int, at: tuple[datetime, str] | None = None
+) -> list[Job]:
+    """Up to `limit` jobs, the newest first, beyond a place in the list."""
+    created_at, last = at or (None, "")
+    with connection.cursor(row_factory=class_row(Job)) as cursor:
+        page = {"kind": kind, "limit": limit, "created_at": created_at, "id": last}
+        return cursor.execute(_QUERIES["jobs_list"], page).fetchall()
+
+
+def job_start(connection: Connection[Any], job: str) -> bool:
+    """Let it run; False where it was cancelled before."""
+    return connection.execute(_QUERIES["job_start"], {"id": job}).fetchone() is not None
+
+
+def job_beat(connection: Connection[Any], job: str, done: int, of: int) -> bool:
+    """Say that it lives and how far it is; False where it is to stop."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["job_beat"], {"id": job, "done": done, "of": of}).fetchone()
+    return row is not None and not row[0]
+
+
+def job_finish(
+    connection: Connection[Any],
+    job: str,
+    state: str,
+    result: dict[str, Any] | None = None,
+    error: dict[str, Any] | None = None,
+    rows: Iterable[dict[str, Any]] = (),
+) -> None:
+    """What came of it, with the rows of its result."""
+    with connection.transaction():
+        with connection.cursor() as cursor, cursor.copy(_QUERIES["job_rows_copy"]) as copy:
+            for number, row in enumerate(rows, 1):
+                copy.write_row((job, number, _dumps(row)))
+        values = {
+            "id": job, "state": state, "result": None if result is None else Jsonb(result, _dumps),
+            "error": None if error is None else Jsonb(error, _dumps),
+        }  # fmt: skip
+        connection.execute(_QUERIES["job_finish"], values)
+
+
+def job_cancel(connection: Connection[Any], kind: str, job: str) -> None:
+    """Ask it to stop; one that waits is cancelled at once."""
+    connection.execute(_QUERIES["job_cancel"], {"id": job, "kind": kind})
+
+
+def job_rows(connection: Connection[Any], job: str, after: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """Up to `limit` rows of a job's result after a number."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        page = {"job": job, "after": after, "limit": limit}
+        return [(number, row) for number, row in cursor.execute(_QUERIES["job_rows"], page)]
+
+
+def _dumps(data: Any) -> str:
+    return orjson.dumps(data, default=str).decode()

@@ -1,0 +1,362 @@
+"""Replays, imports and rebuilds as resources: asked for, followed, read, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from psycopg import Connection
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import context_of, core_of, in_thread, principal_of, read
+from api.input import Body, Cursor, Limit, body_bytes, body_check, flag, json_read, json_response
+from api.jobs.runner import JobDone, Progress, Work
+from api.jobs.store import Job, job_cancel, job_find, job_rows, jobs_list
+from api.ports import LedgerPort
+from api.reading import day_of_text, rulebook_of
+from api.routing import Parameter, Router
+from connectors.files.importing import ImportReport, import_files
+from connectors.files.mapping import FileMapping
+from connectors.files.mapping_loading import mapping_load, mapping_names, mapping_parse
+from ledger.domain.commands import Answer, Request as Asked
+from ledger.domain.documents import json_parse
+from ledger.domain.errors import Refused
+from ledger.domain.fact_types import FactType
+from ledger.domain.values import day_of
+from ledger.log.columns.reader import Columns
+from ledger.writer.orders import rule_set_check
+from projections import views
+from projections.follower import Follower
+from replay.what_if import what_if
+
+router = Router(tags=["jobs"])
+
+CHANGES_MAX: Final = 100_000
+"""So many changed customers of a replay are kept row by row; its totals are of all."""
+EXAMPLES: Final = 20
+THREADS: Final = 2
+Kind = Literal["replay", "import", "rebuild"]
+_UNKNOWN: Final[dict[str, str]] = {
+    "replay": "REPLAY_UNKNOWN", "import": "IMPORT_UNKNOWN", "rebuild": "REBUILD_UNKNOWN",
+}  # fmt: skip
+
+
+class JobBody(BaseModel):
+    """A job. `progress_done` of `progress_of` parts are through; `error` has `code` and `reason` where it failed."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    request: dict[str, Any]
+    created_by: str
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    progress_done: int
+    progress_of: int
+    error: dict[str, Any] | None
+    result: dict[str, Any] | None
+
+
+class JobsPage(BaseModel):
+    """A page of jobs, the newest first; each without its result."""
+
+    data: list[JobBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class RowsPage(BaseModel):
+    """A page of the rows of a result."""
+
+    data: list[dict[str, Any]]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class ReplayBody(Body):
+    """Which rules to try: a document, or a rule set of the ledger by its id; over all facts, or over those booked from
+    a day on."""
+
+    rules: dict[str, Any] | None = Field(default=None, description="A rule document.")
+    rule_set: str | None = Field(default=None, max_length=100, description="A rule set of the ledger.")
+    day_from: str | None = Field(default=None, description="A date, YYYY-MM-DD.", examples=["2026-01-01"])
+
+
+class ImportBody(Body):
+    """A file in JSON: its content in base64, and a mapping by name or as a document."""
+
+    filename: str = Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")
+    content: str = Field(description="The file's bytes in base64.")
+    mapping: str | dict[str, Any]
+
+
+class MappingBody(BaseModel):
+    """A built-in mapping."""
+
+    mapping: str
+    title: dict[str, str]
+    source: str
+
+
+class MappingsPage(BaseModel):
+    """The built-in mappings."""
+
+    data: list[MappingBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+_ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": JobBody, "description": "It waits or runs; follow it."}
+}
+
+
+def _ledger(request: Request) -> LedgerPort:
+    ledger = context_of(request).ledger
+    assert ledger is not None
+    return ledger
+
+
+async def _begin(request: Request, kind: Kind, asked: dict[str, Any], work: Work) -> Response:
+    job = await core_of(request).jobs.start(_ledger(request), kind, asked, principal_of(request).actor, work)
+    return _job_response(await read(request, job_find, kind, job, _UNKNOWN[kind]), 202)
+
+
+def _job_response(job: Job, status: int = 200) -> Response:
+    return json_response({**job.document(), "result": job.result}, status)
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/replays",
+    permission=Permission.REPLAYS_RUN,
+    errors=("RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY", "COLUMNS_DAMAGED"),
+    body=ReplayBody,
+    body_example={"rule_set": "RS-0002", "day_from": None},
+    summary="Try other rules over the same facts",
+    description="Runs beside everything else; the result compares the recorded rules with the candidate, and"
+    " `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an approval may name the run.",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+)
+async def replay_start(request: Request) -> Response:
+    """Try other rules over the same facts."""
+    body = body_check(await json_read(request, core_of(request).settings.document_bytes_max), ReplayBody)
+    rulebook = await rulebook_of(request)
+    if (body.rules is None) == (body.rule_set is None):
+        raise Refused("REPLAY_INVALID", "give either rules or rule_set", "rules")
+    document = body.rules
+    if body.rule_set is not None:
+        entry = rulebook.book.rule_sets.get(body.rule_set)
+        if entry is None:
+            raise Refused("RULESET_UNKNOWN", "no such rule set; GET …/rule-sets lists them", "rule_set")
+        document = entry.document
+    assert document is not None
+    rules = await in_thread(request, rule_set_check, document, rulebook.book)
+    day = day_of_text(body.day_from, "day_from")
+    folder = _ledger(request).columns_folder
+
+    def work(progress: Progress) -> JobDone:
+        columns = Columns.open(folder)
+        found = what_if(columns, rules, THREADS, progress, day_from=None if day is None else day_of(day))
+        rows = (c.document() for c in found.comparison.customers[:CHANGES_MAX])
+        return JobDone(found.document(EXAMPLES), rows)
+
+    asked = {"rule_set": body.rule_set, "rules_sha256": rules.sha256, "day_from": body.day_from}
+    return await _begin(request, "replay", asked, work)
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/imports",
+    permission=Permission.IMPORTS_WRITE,
+    errors=("MAPPING_NOT_FOUND", "IMPORT_INVALID", "FILE_REFUSED", "LEDGER_CLOSED", "WRITER_UNAVAILABLE"),
+    body_example="项目,金额\n",
+    body_media_type="text/csv",
+    query=(
+        Parameter("mapping", "A built-in mapping; with a JSON body the body names it.",
+                  {"type": "string", "maxLength": 100}),
+        Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
+        Parameter("dry_run", "Read and check, record nothing.",
+                  {"type": "string", "enum": ["true", "false"], "default": "false"}),
+    ),
+    summary="Import a file",
+    description="The body is the file itself (CSV in any usual encoding, or XLSX), or JSON with `filename`, `content`"
+    " (base64) and `mapping` (a name or a whole document). Good rows go in, the others into the quarantine, each with"
+    " field and reason; the same file twice records nothing twice.",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+)  # fmt: skip
+async def import_start(request: Request) -> Response:
+    """Import a file."""
+    mapping, filename, content = await _import_read(request)
+    dry_run = flag(request, "dry_run")
+    rulebook = await rulebook_of(request)
+    ledger, principal = _ledger(request), principal_of(request)
+    loop = asyncio.get_running_loop()
+    now = core_of(request).ledgers.clock()
+
+    def submit(requests: Sequence[Asked]) -> list[Answer]:
+        return asyncio.run_coroutine_threadsafe(ledger.submit(requests), loop).result()
+
+    def fact_type_of(name: str) -> FactType | None:
+        return rulebook.book.fact_types.get(name)
+
+    def work(progress: Progress) -> JobDone:
+        with tempfile.TemporaryDirectory(prefix="plumbline-import-") as folder:
+            path = Path(folder) / filename
+            path.write_bytes(content)
+            report = import_files(
+                submit, [(mapping, path)], fact_type_of, actor=principal.actor, recorded_at=now,
+                progress=lambda stage, done, total: progress(done, total or 0), quarantine=ledger.quarantine,
+                dry_run=dry_run,
+            )  # fmt: skip
+        return _import_done(report)
+
+    asked = {"mapping": mapping.id, "filename": filename, "bytes": len(content), "dry_run": dry_run}
+    return await _begin(request, "import", asked, work)
+
+
+async def _import_read(request: Request) -> tuple[FileMapping, str, bytes]:
+    """Mapping, file name and bytes of an import. Raises Refused."""
+    data = await body_bytes(request, core_of(request).settings.import_bytes_max)
+    if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
+        body = body_check(json_parse(data, "body"), ImportBody)
+        try:
+            content = base64.b64decode(body.content, validate=True)
+        except (binascii.Error, ValueError):
+            raise Refused("IMPORT_INVALID", "content must be base64", "content") from None
+        chosen: str | dict[str, Any] = body.mapping
+        filename = body.filename
+    else:
+        content, chosen = data, request.query_params.get("mapping", "")
+        filename = request.query_params.get("filename", "upload.csv")
+        if not 0 < len(filename) <= 200 or any(c in "/\\" or ord(c) < 32 for c in filename) or filename in (".", ".."):
+            raise Refused("IMPORT_INVALID", "filename must be a plain name", "filename")
+    if not content:
+        raise Refused("IMPORT_INVALID", "the file is empty", "content")
+    if isinstance(chosen, dict):
+        return mapping_parse(chosen), filename, content
+    if chosen not in mapping_names():
+        raise Refused("MAPPING_NOT_FOUND", "no such mapping is built in; GET /v1/mappings lists them", "mapping")
+    return mapping_load(chosen), filename, content
+
+
+def _import_done(report: ImportReport) -> JobDone:
+    document = report.document()
+    rejected = cast(list[dict[str, Any]], document.pop("rejected"))
+    return JobDone({**document, "rejected_count": len(rejected), "rejected": rejected[:EXAMPLES]}, rejected)
+
+
+@router.get(
+    "/v1/mappings",
+    permission=Permission.IMPORTS_READ,
+    response_model=MappingsPage,
+    summary="The built-in mappings of files",
+)
+async def mappings_list() -> Response:
+    """The built-in mappings of files."""
+    found = [mapping_load(name) for name in mapping_names()]
+    data = [{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found]
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/views/{view}/rebuild",
+    permission=Permission.VIEWS_REBUILD,
+    errors=("VIEW_UNKNOWN",),
+    summary="Build a view anew beside the one that is read",
+    description="Its readers, and the other views, go on meanwhile.",
+    status_code=202,
+    response_model=JobBody,
+    responses=_ACCEPTED,
+)
+async def rebuild_start(request: Request, view: str) -> Response:
+    """Build a view anew beside the one that is read."""
+    ledger = _ledger(request)
+    names = [v.name for v in views(ledger.columns_folder)]
+    if view not in names:
+        raise Refused("VIEW_UNKNOWN", "no such view; GET …/views lists them", "view")
+
+    def work(progress: Progress) -> JobDone:
+        follower = Follower(ledger.recorder, views(ledger.columns_folder))
+        try:
+            return JobDone({"position": follower.rebuild(view, lambda name, done, of: progress(done, of))})
+        finally:
+            follower.close()
+
+    return await _begin(request, "rebuild", {"view": view}, work)
+
+
+def _job_routes(kind: Kind, path: str, rows: str, permission: Permission, cancel: Permission) -> None:
+    """The routes by which jobs of one kind are listed, read and cancelled."""
+
+    @router.get(
+        path, permission=permission, errors=("CURSOR_INVALID",), response_model=JobsPage, operation_id=f"{kind}s_list",
+        summary=f"{kind.capitalize()}s, the newest first",
+    )  # fmt: skip
+    async def listed(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+        pages = core_of(request).pages
+        asked = pages.asked(request, {"limit": limit})
+        size: int = asked.params["limit"]
+        at = None if asked.at is None else (datetime.fromisoformat(asked.at[0]), cast(str, asked.at[1]))
+        found = await read(request, jobs_list, kind, size + 1, at)
+        last = found[size - 1] if len(found) > size else None
+        after = None if last is None else (last.created_at.isoformat(), last.id)
+        data = [{**job.document(), "result": None} for job in found[:size]]
+        return json_response(pages.page(request, asked, data, after=after))
+
+    @router.get(
+        path + "/{job}", permission=permission, errors=(_UNKNOWN[kind],), response_model=JobBody,
+        operation_id=kind, summary=f"A {kind} with its progress and result",
+    )  # fmt: skip
+    async def one(request: Request, job: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return _job_response(await read(request, job_find, kind, job, _UNKNOWN[kind]))
+
+    @router.delete(
+        path + "/{job}", permission=cancel, errors=(_UNKNOWN[kind],), response_model=JobBody,
+        operation_id=f"{kind}_cancel", summary=f"Cancel a {kind}",
+        description="What an import has recorded stays recorded; send the file again for the rest.",
+    )  # fmt: skip
+    async def cancelled(request: Request, job: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        await read(request, job_find, kind, job, _UNKNOWN[kind])
+        await read(request, _cancel, kind, job)
+        return _job_response(await read(request, job_find, kind, job, _UNKNOWN[kind]))
+
+    if rows:
+
+        @router.get(
+            path + "/{job}/" + rows, permission=permission, errors=(_UNKNOWN[kind], "CURSOR_INVALID"),
+            response_model=RowsPage, operation_id=f"{kind}_{rows}", summary=f"The {rows} of a {kind}'s result",
+        )  # fmt: skip
+        async def result_rows(  # pyright: ignore[reportUnusedFunction]
+            request: Request, job: str, limit: Limit = 100, cursor: Cursor = None
+        ) -> Response:
+            pages = core_of(request).pages
+            asked = pages.asked(request, {"limit": limit})
+            size: int = asked.params["limit"]
+            await read(request, job_find, kind, job, _UNKNOWN[kind])
+            found = await read(request, job_rows, job, asked.at or 0, size + 1)
+            after = found[size - 1][0] if len(found) > size else None
+            return json_response(pages.page(request, asked, [row for _, row in found[:size]], after=after))
+
+
+def _cancel(connection: Connection[Any], kind: str, job: str) -> None:
+    job_cancel(connection, kind, job)
+
+
+_job_routes("replay", "/v1/ledgers/{ledger}/replays", "customers", Permission.REPLAYS_READ, Permission.REPLAYS_RUN)
+_job_routes("import", "/v1/ledgers/{ledger}/imports", "rejected", Permission.IMPORTS_READ, Permission.IMPORTS_WRITE)
+_job_routes("rebuild", "/v1/ledgers/{ledger}/rebuilds", "", Permission.LEDGERS_READ, Permission.VIEWS_REBUILD)

@@ -1,0 +1,167 @@
+"""Rows of files that were refused: listed, tried again with mended cells, dismissed with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import LedgerOf, core_of, in_thread, principal_of
+from api.input import Body, Cursor, Limit, body_read, json_response
+from api.reading import rulebook_of
+from api.routing import Router
+from ledger.domain.commands import Answer, Request as Asked
+from ledger.domain.errors import Refused
+
+router = Router(tags=["imports"])
+
+RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class QuarantineRowBody(BaseModel):
+    """A refused row with its cells as they stood in the file."""
+
+    id: int
+    source: str
+    file: str
+    row: int
+    field: str
+    reason: str
+    raw: dict[str, str | None]
+    mapping: str
+    actor: str
+    recorded_at: str
+    resolved_at: str | None
+    resolution: str | None
+
+
+class QuarantinePage(BaseModel):
+    """A page of refused rows, by id."""
+
+    data: list[QuarantineRowBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class RetryBody(Body):
+    """Which rows to try again, and cells to exchange for this attempt: {"id": {"header": "cell"}}."""
+
+    ids: list[RowId] = Field(min_length=1, max_length=1_000)
+    cells: dict[str, dict[str, str | None]] = Field(default_factory=dict[str, dict[str, str | None]], max_length=1_000)
+
+
+class DismissBody(Body):
+    """Which rows will never be submitted, and why."""
+
+    ids: list[RowId] = Field(min_length=1, max_length=1_000)
+    reason: str = Field(min_length=1, max_length=1_000, pattern=r"\S")
+
+
+class StillRefused(BaseModel):
+    """A row that stays open, with the reason of today."""
+
+    id: int
+    file: str
+    row: int
+    field: str
+    reason: str
+
+
+class RetryAnswer(BaseModel):
+    """What came of the attempt."""
+
+    retried: int
+    accepted: int
+    duplicates: int
+    corrected: int
+    rejected: list[StillRefused]
+    position: int
+
+
+class DismissAnswer(BaseModel):
+    """The rows that were dismissed."""
+
+    dismissed: list[int]
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/quarantine",
+    permission=Permission.IMPORTS_READ,
+    errors=("CURSOR_INVALID",),
+    response_model=QuarantinePage,
+    summary="Rows that were refused",
+)
+async def quarantine_list(
+    request: Request,
+    ledger: LedgerOf,
+    state: Annotated[str, Query(pattern="^(open|all)$", description="`open`, or `all`: resolved ones too.")] = "open",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Rows that were refused."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"state": state, "limit": limit})
+    size: int = asked.params["limit"]
+    rows = await in_thread(
+        request, ledger.quarantine.list, open_only=asked.params["state"] == "open", limit=size + 1, after=asked.at or 0
+    )
+    after = rows[size - 1].id if len(rows) > size else None
+    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/quarantine/retry",
+    permission=Permission.IMPORTS_WRITE,
+    errors=("QUARANTINE_ROW_UNKNOWN", "CELLS_INVALID", "WRITER_UNAVAILABLE"),
+    body=RetryBody,
+    body_example={"ids": [1], "cells": {"1": {"金额": "1000000"}}},
+    response_model=RetryAnswer,
+    summary="Try refused rows again",
+    description="By the mappings of today, with cells exchanged where they are given; what is recorded is resolved.",
+)
+async def quarantine_retry(request: Request, ledger: LedgerOf) -> Response:
+    """Try refused rows again."""
+    body = await body_read(request, RetryBody)
+    known = {str(i): i for i in body.ids}
+    if not body.cells.keys() <= known.keys():
+        raise Refused("CELLS_INVALID", "cells are given for a row that is not among ids", "cells")
+    rulebook = await rulebook_of(request)
+    loop = asyncio.get_running_loop()
+
+    def submit(requests: Sequence[Asked]) -> list[Answer]:
+        return asyncio.run_coroutine_threadsafe(ledger.submit(requests), loop).result()
+
+    def retry() -> dict[str, Any]:
+        return ledger.quarantine.retry(
+            submit, rulebook.book.fact_types.get, actor=principal_of(request).actor,
+            resolved_at=core_of(request).ledgers.clock(), ids=body.ids,
+            raw_override={known[i]: cells for i, cells in body.cells.items()},
+        ).document()  # fmt: skip
+
+    return json_response(await in_thread(request, retry))
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/quarantine/dismiss",
+    permission=Permission.IMPORTS_WRITE,
+    errors=("QUARANTINE_ROW_UNKNOWN",),
+    body=DismissBody,
+    body_example={"ids": [1], "reason": "A test row of the ERP."},
+    response_model=DismissAnswer,
+    summary="Dismiss refused rows",
+)
+async def quarantine_dismiss(request: Request, ledger: LedgerOf) -> Response:
+    """Dismiss refused rows."""
+    body = await body_read(request, DismissBody)
+    await in_thread(
+        request, ledger.quarantine.dismiss, body.ids, reason=body.reason, actor=principal_of(request).actor,
+        resolved_at=core_of(request).ledgers.clock(),
+    )  # fmt: skip
+    return json_response({"dismissed": body.ids})

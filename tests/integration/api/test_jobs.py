@@ -1,0 +1,167 @@
+"""Replays, imports and rebuilds over HTTP, from the request to the result."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from api.access.keys import AccessStore
+from api.app import app_create
+from api.settings import ApiSettings
+from ledger.domain.commands import CloseDays
+from ledger.standard import rules_standard_text
+from tests.integration.api.ports import LedgerHere, LedgersHere
+from tests.integration.api.serving import Api
+from tests.ledgers import fact
+
+
+@pytest.fixture(scope="module")
+def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerHere]:
+    folder: Path = tmp_path_factory.mktemp("columns")
+    ledgers = LedgersHere(database_url, folder)
+    here = ledgers.make("main")
+    here.books.register("a", "b")
+    for n in range(20):
+        here.books.do(fact(f"c{n}", "contract_signed", f"2025-01-{n + 1:02d}", f"C-00000{n % 2 + 1}", amount=1_000_000))
+    here.books.do(CloseDays("2025-01-31"))
+    here.ledgers = ledgers  # type: ignore[attr-defined]
+    here.follow()
+    yield here
+    ledgers.close()
+
+
+@pytest.fixture(scope="module")
+def api(ledger: LedgerHere, database_url: str) -> Iterator[Api]:
+    access = AccessStore(database_url)
+    with Api(app_create(ledger.ledgers, access, ApiSettings()), access) as served:  # type: ignore[attr-defined]
+        yield served
+    access.close()
+
+
+def finished(api: Api, path: str) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        job = api.get(path).json()
+        if job["state"] not in ("queued", "running"):
+            return job
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+
+
+def halved() -> dict[str, Any]:
+    """The standard rules with contracts worth half."""
+    document = yaml.safe_load(rules_standard_text())
+    for rule in document["rules"]:
+        if rule["fact"] == "contract_signed" and "per_unit" in rule["award"]:
+            rule["award"]["per_unit"]["points"] = 1
+    document["id"] = "halved"
+    return document
+
+
+def test_a_replay_runs_beside_requests_and_compares_exactly(api: Api, ledger: LedgerHere) -> None:
+    started = api.post("/v1/ledgers/main/replays", json={"rules": halved()})
+    assert started.status_code == 202, started.text
+    job = finished(api, f"/v1/ledgers/main/replays/{started.json()['id']}")
+    assert job["state"] == "done", job
+    result = job["result"]
+    # 20 contracts of 1,000,000 CNY: 100 full units each, 2 points a unit as recorded, 1 in the candidate.
+    assert (result["recorded"]["granted"], result["candidate"]["granted"]) == ("4000.00", "2000.00")
+    assert result["run_id"] and result["digest"] and job["progress_done"] == job["progress_of"] > 0
+    rows = api.get(f"/v1/ledgers/main/replays/{job['id']}/customers", params={"limit": 1}).json()
+    assert rows["has_more"] and rows["data"][0]["change"] == "-1000.00"
+    more = api.get(f"/v1/ledgers/main/replays/{job['id']}/customers", params={"cursor": rows["next"]}).json()
+    assert {rows["data"][0]["customer"], more["data"][0]["customer"]} == {"C-000001", "C-000002"}
+    assert api.get("/v1/ledgers/main/replays").json()["data"][0]["id"] == job["id"]
+
+
+def test_a_replay_of_impossible_rules_is_refused_at_once(api: Api) -> None:
+    answer = api.post("/v1/ledgers/main/replays", json={"rules": {"id": "x"}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "RULESET_INVALID")
+    assert api.post("/v1/ledgers/main/replays", json={}).json()["code"] == "REPLAY_INVALID"
+    assert api.get("/v1/ledgers/main/replays/J-none").json()["code"] == "REPLAY_UNKNOWN"
+    assert api.post("/v1/ledgers/main/replays", json={"rules": halved()}, key="auditor").status_code == 403
+
+
+TENDERS = (
+    "工程类型,标段名称,招标人,中标单位,中标价(元),公示日期\n"
+    "房建市政,一标段(标段编号 AB-202501CD-000000001),甲区住建局,乙建,2000000.00,2025-02-03\n"
+    "水利工程,二标段(标段编号 AB-202501CD-000000002),丙水务局,丁建,95.70,2025-02-04\n"
+    "交通工程,三标段(标段编号 AB-202501CD-000000003),戊交通局,己建,500000.00,2025-02-05\n"
+)
+
+
+def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api: Api, ledger: LedgerHere) -> None:
+    assert "tenders" in [m["mapping"] for m in api.get("/v1/mappings").json()["data"]]
+    query = {"mapping": "tenders", "filename": "notices.csv"}
+    started = api.post("/v1/ledgers/main/imports", params=query, content=TENDERS.encode())
+    assert started.status_code == 202, started.text
+    job = finished(api, f"/v1/ledgers/main/imports/{started.json()['id']}")
+    assert job["state"] == "done", job
+    assert {k: job["result"][k] for k in ("read", "accepted", "rejected_count")} == {
+        "read": 3, "accepted": 2, "rejected_count": 1,
+    }  # fmt: skip
+    [rejected] = api.get(f"/v1/ledgers/main/imports/{job['id']}/rejected").json()["data"]
+    assert (rejected["row"], rejected["field"], rejected["file"]) == (3, "中标价(元)", "notices.csv")
+
+    encoded = {"filename": "again.csv", "content": base64.b64encode(TENDERS.encode()).decode(), "mapping": "tenders"}
+    again = api.post("/v1/ledgers/main/imports", json=encoded)
+    job = finished(api, f"/v1/ledgers/main/imports/{again.json()['id']}")
+    assert (job["result"]["accepted"], job["result"]["duplicates"]) == (0, 2)
+
+    answer = api.post("/v1/ledgers/main/imports", params={"mapping": "nothing"}, content=b"x")
+    assert answer.json()["code"] == "MAPPING_NOT_FOUND"
+    assert api.post("/v1/ledgers/main/imports", json={**encoded, "content": "%%%"}).json()["code"] == "IMPORT_INVALID"
+    for name in ("../x.csv", "..", ""):
+        answer = api.post("/v1/ledgers/main/imports", params={**query, "filename": name}, content=b"x")
+        assert answer.json()["code"] == "IMPORT_INVALID"
+
+
+def test_the_quarantine_is_listed_retried_with_mended_cells_and_dismissed(api: Api, ledger: LedgerHere) -> None:
+    [row] = api.get("/v1/ledgers/main/quarantine").json()["data"]
+    assert row["raw"]["中标价(元)"] == "95.70"
+    tried = api.post("/v1/ledgers/main/quarantine/retry", json={"ids": [row["id"]]}).json()
+    assert [r["id"] for r in tried["rejected"]] == [row["id"]]
+    cells = {str(row["id"]): {"中标价(元)": "957000"}}
+    mended = api.post("/v1/ledgers/main/quarantine/retry", json={"ids": [row["id"]], "cells": cells}).json()
+    assert (mended["accepted"], mended["rejected"]) == (1, [])
+    assert api.get("/v1/ledgers/main/quarantine").json()["data"] == []
+    [resolved] = api.get("/v1/ledgers/main/quarantine", params={"state": "all"}).json()["data"]
+    assert resolved["resolved_at"]
+    unknown = {"ids": [row["id"]], "reason": "x"}
+    assert api.post("/v1/ledgers/main/quarantine/dismiss", json=unknown).status_code == 404
+    assert api.post("/v1/ledgers/main/quarantine/retry", json={"ids": []}).json()["code"] == "INPUT_INVALID"
+
+
+def test_a_view_is_built_anew_beside_the_live_one(api: Api) -> None:
+    before = api.get("/v1/ledgers/main/customers/C-000001/balance/explanation").json()
+    started = api.post("/v1/ledgers/main/views/balances/rebuild")
+    assert started.status_code == 202, started.text
+    job = finished(api, f"/v1/ledgers/main/rebuilds/{started.json()['id']}")
+    assert job["state"] == "done", job
+    assert api.get("/v1/ledgers/main/customers/C-000001/balance/explanation").json() == before
+    assert api.post("/v1/ledgers/main/views/nothing/rebuild").json()["code"] == "VIEW_UNKNOWN"
+
+
+def test_a_job_whose_process_is_gone_says_so(api: Api, ledger: LedgerHere) -> None:
+    with ledger.recorder.datastore.get_connection() as connection:
+        connection.execute(
+            "INSERT INTO job (id, kind, state, request, created_by, beat_at)"
+            " VALUES ('J-lost', 'replay', 'running', '{}', 'x', now() - interval '1 minute')"
+        )
+    job = api.get("/v1/ledgers/main/replays/J-lost").json()
+    assert (job["state"], job["error"]["code"]) == ("failed", "JOB_LOST")
+
+
+def test_a_job_that_waits_is_cancelled_at_once(api: Api, ledger: LedgerHere) -> None:
+    with ledger.recorder.datastore.get_connection() as connection:
+        connection.execute(
+            "INSERT INTO job (id, kind, state, request, created_by) VALUES ('J-wait', 'import', 'queued', '{}', 'x')"
+        )
+    assert api.send("DELETE", "/v1/ledgers/main/imports/J-wait").json()["state"] == "cancelled"
+    assert api.send("DELETE", "/v1/ledgers/main/imports/J-none").status_code == 404
