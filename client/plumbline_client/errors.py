@@ -1,0 +1,42 @@
+"""What a call may raise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PlumblineClientError(Exception):
+    """The base of all that this client raises."""
+
+
+class ApiError(PlumblineClientError):
+    """The service refused the call.
+
+    `code` is stable and for programs, `reason` a sentence for people, `field` the field concerned ("" for none),
+    `errors` all faults as (field, reason) where there are several, `request_id` what its log knows the request by.
+    `retry_after_seconds` is None where coming again would not help.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        reason: str,
+        field: str = "",
+        request_id: str = "",
+        errors: Sequence[tuple[str, str]] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.status = status
+        self.code = code
+        self.reason = reason
+        self.field = field
+        self.request_id = request_id
+        self.errors = tuple(errors)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConnectionLost(PlumblineClientError):
+    """No answer came, however often it was tried. A write may have been recorded or not: the same call again is safe,
+    since it carries the same key."""

@@ -1,0 +1,258 @@
+"""The client against the real app on a real socket, with connections that are cut at the worst moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from plumbline_client import (
+    Admin,
+    ApiError,
+    AsyncPlumbline,
+    ConnectionLost,
+    Ledger,
+    Plumbline,
+    Retries,
+    fact,
+    points_text,
+)
+
+from api.access.keys import AccessStore
+from api.app import app_create
+from api.settings import ApiSettings
+from tests.integration.api.ports import LedgerHere, LedgersHere
+from tests.integration.api.test_jobs import halved
+
+MAIN = Ledger("main")
+README = Path(__file__).parents[3] / "client" / "README.md"
+
+
+class CuttingProxy:
+    """Passes bytes on to a port. Of the next `cuts` answers it lets through nothing and closes the connection."""
+
+    def __init__(self, port: int) -> None:
+        self.cuts = 0
+        self.cut = 0
+        self._port = port
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                here, _ = self._socket.accept()
+            except OSError:
+                return
+            there = socket.create_connection(("127.0.0.1", self._port))
+            threading.Thread(target=self._pass, args=(here, there, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(there, here, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        try:
+            while data := source.recv(65_536):
+                if answers and self.cut < self.cuts:
+                    self.cut += 1
+                    break
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="module")
+def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerHere]:
+    ledgers = LedgersHere(database_url, tmp_path_factory.mktemp("columns"))
+    here = ledgers.make("main")
+    here.ledgers = ledgers  # type: ignore[attr-defined]
+    with here.followed():
+        yield here
+    ledgers.close()
+
+
+@pytest.fixture(scope="module")
+def port(ledger: LedgerHere, database_url: str) -> Iterator[int]:
+    access = AccessStore(database_url)
+    app = app_create(ledger.ledgers, access, ApiSettings())  # type: ignore[attr-defined]
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+    access.close()
+
+
+@pytest.fixture(scope="module")
+def secret(database_url: str) -> str:
+    access = AccessStore(database_url)
+    _, secret = access.key_create("tester", "admin")
+    access.close()
+    return secret
+
+
+@pytest.fixture
+def plumbline(port: int, secret: str) -> Iterator[Plumbline]:
+    with Plumbline(f"http://127.0.0.1:{port}", secret) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def customer(port: int, secret: str) -> str:
+    with Plumbline(f"http://127.0.0.1:{port}", secret) as client:
+        return client.send(MAIN.register("crm", "first", "重庆长江建设", traits={"region": "southwest"})).customer
+
+
+def test_a_write_is_seen_by_the_next_read(plumbline: Plumbline, customer: str) -> None:
+    before = plumbline.send(MAIN.balance(customer)).balance
+    answer = plumbline.send(
+        MAIN.record("contract_signed", customer, "2026-01-15", source="crm", external_id="HT-1", amount=1_000_000)
+    )
+    assert plumbline.positions["main"] == answer.position
+    # 100 full units of 10,000 CNY, 2 points each.
+    assert answer.points == 20_000
+    assert plumbline.send(MAIN.balance(customer)).balance == before + 20_000
+    assert plumbline.send(MAIN.totals(customer)).granted >= 20_000
+    assert plumbline.send(MAIN.tier(customer)).tier is not None
+    assert plumbline.send(MAIN.customer(customer)).references == [{"source": "crm", "reference": "first"}]
+    assert [c.customer for c in plumbline.send(MAIN.customers(search="cqcj")).data] == [customer]
+
+
+def test_the_same_call_twice_takes_effect_once(plumbline: Plumbline, customer: str) -> None:
+    call = MAIN.record("contract_signed", customer, "2026-01-16", source="crm", external_id="HT-2", amount=10_000)
+    first, second = plumbline.send(call), plumbline.send(call)
+    assert (first.hit, second.hit) == (False, True)
+    assert (second.position, second.points) == (first.position, first.points)
+
+
+def test_a_dry_run_records_nothing(plumbline: Plumbline, customer: str) -> None:
+    head = plumbline.send(MAIN.status()).position
+    call = MAIN.record("contract_signed", customer, "2026-01-17", source="crm", external_id="HT-3", amount=20_000)
+    rehearsal = plumbline.rehearse(call)
+    assert rehearsal.answer.points == 400
+    assert next(e["event"] for e in rehearsal.events) == "FactRecorded"
+    assert plumbline.send(MAIN.status()).position == head
+
+
+def test_a_refusal_names_code_and_field(plumbline: Plumbline) -> None:
+    with pytest.raises(ApiError) as refused:
+        plumbline.send(MAIN.record("login", "C-009999", "2026-01-15", source="crm", external_id="x"))
+    assert (refused.value.status, refused.value.code, refused.value.field) == (404, "CUSTOMER_UNKNOWN", "customer")
+    assert refused.value.request_id
+
+
+def test_a_fact_whose_answer_was_cut_off_is_there_once(port: int, secret: str, customer: str, ledger: LedgerHere) -> None:
+    proxy = CuttingProxy(port)
+    try:
+        with Plumbline(f"http://127.0.0.1:{proxy.port}", secret, retries=Retries(wait_seconds_first=0.01)) as client:
+            proxy.cuts = 3
+            head = ledger.books.position
+            answer = client.send(
+                MAIN.record("contract_signed", customer, "2026-01-18", source="crm", external_id="cut", amount=10_000)
+            )
+            assert proxy.cut == 3 and answer.hit
+            facts = [s for _, _, n, s in ledger.books.log(head) if n == "FactRecorded"]
+            assert [s["external_id"] for s in facts] == ["cut"]
+    finally:
+        proxy.close()
+
+
+def test_what_could_take_effect_twice_is_not_sent_again(port: int, secret: str) -> None:
+    proxy = CuttingProxy(port)
+    try:
+        with Plumbline(f"http://127.0.0.1:{proxy.port}", secret) as client:
+            proxy.cuts = 1
+            with pytest.raises(ConnectionLost):
+                client.send(Admin.key_create("erp", "service"))
+            assert proxy.cut == 1
+    finally:
+        proxy.close()
+
+
+def test_a_service_that_is_not_there_is_given_up_in_time(secret: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    retries = Retries(attempts_max=3, wait_seconds_first=0.01)
+    with Plumbline(f"http://127.0.0.1:{port}", secret, retries=retries) as client, pytest.raises(ConnectionLost):
+        client.send(MAIN.status())
+
+
+def test_many_facts_give_a_result_each_in_order_also_over_a_bad_line(
+    port: int, secret: str, customer: str, ledger: LedgerHere
+) -> None:
+    def facts() -> Iterator[dict[str, object]]:
+        for n in range(2_500):
+            who = "C-009999" if n == 1_234 else customer
+            yield fact("login", who, "2026-02-01", source="app", external_id=f"bulk-{n}")
+
+    proxy = CuttingProxy(port)
+    try:
+        with Plumbline(f"http://127.0.0.1:{proxy.port}", secret, retries=Retries(wait_seconds_first=0.01)) as client:
+            proxy.cuts = 2
+            head = ledger.books.position
+            results = list(client.record_many(MAIN, facts()))
+        assert [r.line for r in results] == list(range(1, 2_501))
+        assert [(r.line, r.code) for r in results if r.status == "refused"] == [(1_235, "CUSTOMER_UNKNOWN")]
+        recorded = [s for _, _, n, s in ledger.books.log(head) if n == "FactRecorded"]
+        assert len(recorded) == len({s["external_id"] for s in recorded}) == 2_499
+    finally:
+        proxy.close()
+
+
+def test_lists_go_on_over_their_pages(plumbline: Plumbline, customer: str) -> None:
+    positions = [e.position for e in plumbline.each(MAIN.events(limit=97))]
+    assert positions == list(range(1, len(positions) + 1))
+    entries = list(plumbline.each(MAIN.history(customer, newest_first=True, limit=500)))
+    assert [e.position for e in entries] == sorted((e.position for e in entries), reverse=True)
+
+
+def test_a_replay_is_followed_to_its_end(plumbline: Plumbline, ledger: LedgerHere) -> None:
+    deadline = time.monotonic() + 30
+    while next(v for v in plumbline.send(MAIN.views()).data if v.view == "columns").behind:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    seen: list[tuple[int, int]] = []
+    job = plumbline.send(MAIN.replay(rules=halved()))
+    job = plumbline.wait(MAIN, "replay", job, progress=lambda done, of: seen.append((done, of)))
+    assert job.state == "done" and job.result is not None
+    assert next(iter(plumbline.each(MAIN.replay_customers(job.id))))["change"].startswith("-")
+
+
+def test_the_asyncio_client_does_the_same(port: int, secret: str, customer: str) -> None:
+    async def run() -> None:
+        async with AsyncPlumbline(f"http://127.0.0.1:{port}", secret) as client:
+            calls = [
+                MAIN.record("contract_signed", customer, "2026-03-01", source="crm", external_id=f"async-{n}", amount=10_000)
+                for n in range(20)
+            ]
+            before = (await client.send(MAIN.balance(customer))).balance
+            answers = await asyncio.gather(*(client.send(call) for call in calls))
+            assert sum(a.points for a in answers) == 20 * 200
+            assert (await client.send(MAIN.balance(customer))).balance == before + 20 * 200
+            assert len([e async for e in client.each(MAIN.events(limit=500))]) >= 20
+            bulk = [fact("login", customer, "2026-03-02", source="app", external_id=f"a{n}") for n in range(10)]
+            assert {r.status async for r in client.record_many(MAIN, bulk)} == {"accepted"}
+
+    asyncio.run(run())
+
+
+def test_the_readme_of_the_client_runs(port: int, secret: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = README.read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0].replace("http://127.0.0.1:8700", f"http://127.0.0.1:{port}")
+    exec(compile(code, str(README), "exec"), {"key": secret})  # the block is our own
+    assert capsys.readouterr().out.strip() == points_text(20_000)

@@ -1,0 +1,128 @@
+"""What the client decides without talking to anybody: keys, retries, how answers are read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+from plumbline_client import ApiError, Ledger, Retries, fact, points_parse, points_text
+from plumbline_client.calls import rehearsed
+from plumbline_client.core import BulkPiece, pieces_of, read_answer, read_error
+from plumbline_client.results import LineResult
+
+MAIN = Ledger("main")
+
+
+@given(st.integers(-(10**15), 10**15))
+def test_points_survive_their_text(points: int) -> None:
+    assert points_parse(points_text(points)) == points
+
+
+@pytest.mark.parametrize(("text", "points"), [("50.00", 5000), ("-0.05", -5), ("7", 700), ("7.5", 750), ("0.00", 0)])
+def test_points_are_read_exactly(text: str, points: int) -> None:
+    assert points_parse(text) == points
+
+
+@pytest.mark.parametrize("text", ["", "1.234", "1e3", "٣.00", "--1", "1.-5", ".5", "1,00"])
+def test_what_is_no_points_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="points"):
+        points_parse(text)
+
+
+def test_a_write_keeps_its_key_however_often_it_is_sent() -> None:
+    call = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
+    keys = {call.request("plk", 0)[3]["Idempotency-Key"] for _ in range(3)}
+    assert len(keys) == 1 and keys != {""}
+    other = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
+    assert other.key != call.key
+    assert MAIN.register("crm", "a", "A", key="mine").key == "mine"
+
+
+def test_a_read_asks_for_what_was_written_unless_it_names_a_position_or_a_cursor() -> None:
+    call = MAIN.balance("C-000001")
+    assert call.request("plk", 42)[2] == {"min_position": 42}
+    assert call.request("plk", 0)[2] == {}
+    assert MAIN.history("C-000001").after("abc").request("plk", 42)[2] == {"cursor": "abc"}
+    assert "min_position" not in MAIN.events().request("plk", 42)[2]
+
+
+def test_a_dry_run_has_no_key_and_cannot_be_mistaken_for_the_write() -> None:
+    call = rehearsed(MAIN.register("crm", "a", "A"))
+    _, _, params, headers, _ = call.request("plk", 0)
+    assert params == {"dry_run": "true"} and "Idempotency-Key" not in headers
+
+
+def test_the_secret_is_in_no_text_of_a_call() -> None:
+    call = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
+    assert "plk_secret" not in repr(call)
+
+
+def test_parts_of_paths_are_quoted() -> None:
+    assert MAIN.customer("../x y").path == "/v1/ledgers/main/customers/..%2Fx%20y"
+
+
+def test_waits_double_to_a_longest_heed_the_service_and_end() -> None:
+    retries = Retries(attempts_max=5, seconds_max=10.0, wait_seconds_first=0.1, wait_seconds_max=0.5)
+    assert [retries.wait_seconds(n, 0.9999, None, 0.0) for n in (1, 2, 3, 4, 5)] == [
+        pytest.approx(0.1, rel=0.01), pytest.approx(0.2, rel=0.01), pytest.approx(0.4, rel=0.01),
+        pytest.approx(0.5, rel=0.01), None,
+    ]  # fmt: skip
+    assert retries.wait_seconds(1, 0.0, None, 0.0) == pytest.approx(0.05)
+    assert retries.wait_seconds(1, 0.5, 3.0, 0.0) == 3.0
+    assert retries.wait_seconds(1, 0.5, 3.0, 8.0) is None
+
+
+def test_an_error_is_read_also_where_a_proxy_gave_it() -> None:
+    problem = {
+        "code": "INPUT_INVALID", "detail": "amount is wrong", "field": "amount", "request_id": "r-1",
+        "errors": [{"field": "amount", "reason": "too large"}],
+    }  # fmt: skip
+    error = read_error(422, {}, json.dumps(problem).encode())
+    assert (error.code, error.field, error.request_id, error.errors) == (
+        "INPUT_INVALID", "amount", "r-1", (("amount", "too large"),),
+    )  # fmt: skip
+    assert error.retry_after_seconds is None
+    proxied = read_error(502, {"retry-after": "3"}, b"<html>Bad Gateway</html>")
+    assert (proxied.code, proxied.retry_after_seconds) == ("HTTP_ERROR", 3.0)
+
+
+def test_an_answer_given_again_says_so_and_what_is_new_in_it_is_left_out() -> None:
+    call = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
+    document = {"status": "accepted", "position": 7, "customer": "C-000001", "id": "1", "points": "1.00", "new": [1]}
+    headers = {"content-type": "application/json", "idempotency-hit": "true"}
+    answer = read_answer(call, 200, headers, json.dumps(document).encode())
+    assert (answer.position, answer.points, answer.hit) == (7, 100, True)
+    with pytest.raises(ApiError):
+        read_answer(call, 409, {}, b"{}")
+
+
+def test_lines_whose_fate_is_unknown_are_sent_again_alone_and_under_their_keys() -> None:
+    facts = [fact("login", "C-000001", "2026-01-01", source="app", external_id=str(n)) for n in range(5)]
+    pieces = list(pieces_of(facts, 3))
+    assert [(p.first_line, len(p.lines)) for p in pieces] == [(1, 3), (4, 2)]
+    piece: BulkPiece = pieces[1]
+    keys = [line["key"] for line in piece.lines]
+    unknown = LineResult(2, "refused", code="WRITER_UNAVAILABLE")
+    piece.take([LineResult(1, "accepted", position=9), unknown], last=False)
+    assert piece.missing == [1]
+    again = piece.call("main").body or b""
+    assert [json.loads(line)["key"] for line in again.splitlines()] == keys[1:]
+    piece.take([LineResult(1, "duplicate")], last=True)
+    assert [(r.line, r.status) for r in piece.ordered()] == [(4, "accepted"), (5, "duplicate")]
+
+
+def test_the_client_stands_alone() -> None:
+    """Nothing of ours can be found, and the client works all the same."""
+    folder = Path(__file__).parents[3] / "client"
+    script = (
+        "import sys; sys.path = [p for p in sys.path if 'main' not in p.split('/')[-1:]];"
+        f"sys.path.insert(0, {str(folder)!r}); import plumbline_client;"
+        "rooms = {'ledger', 'projections', 'replay', 'connectors', 'api', 'service', 'migrations'};"
+        "assert not rooms & {m.split('.')[0] for m in sys.modules}; print(plumbline_client.Ledger('main'))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout.strip() == "Ledger('main')"
