@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from projections.activity import ActivityView
 from projections.balances import BalancesView
+from projections.campaigns import CampaignsView
 from projections.columns import ColumnsView
 from projections.customers import CustomersView
 from projections.history import HistoryView
@@ -20,5 +22,6 @@ from projections.view import View
 def views(columns_folder: Path) -> list[View]:
     """All views of a ledger, new ones each time; the columns go to this folder."""
     return [
-        CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ColumnsView(columns_folder),
+        CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ActivityView(),
+        CampaignsView(), ColumnsView(columns_folder),
     ]  # fmt: skip

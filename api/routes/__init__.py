@@ -9,7 +9,7 @@ from api.routing import Router
 
 MODULES: Final = (
     "balances", "facts", "bulk", "customers", "customers_read", "explanations", "ledgers", "log_read", "jobs",
-    "quarantine", "rules", "rules_read", "keys", "system",
+    "quarantine", "reports", "segments", "watch", "rules", "rules_read", "keys", "system",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

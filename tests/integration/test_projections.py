@@ -24,7 +24,7 @@ from projections.balances import balances_read, lots_read
 from projections.follower import Follower
 from projections.history import history_read
 from projections.tiers import tiers_read
-from projections.view import Batch, View, ViewBehind
+from projections.view import Batch, PositionAhead, View
 from tests.ledgers import Books, fact
 
 TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
@@ -170,7 +170,7 @@ def test_a_failing_view_stops_alone_and_says_why(books: Books, tmp_path: Path) -
         lags = {lag.name: lag for lag in follower.lag()}
         assert 0 < lags["failing"].position < 60 and lags["failing"].error
         assert lags["balances"].behind == 0
-    with books.recorder.datastore.get_connection() as connection, pytest.raises(ViewBehind):
+    with books.recorder.datastore.get_connection() as connection, pytest.raises(PositionAhead):
         balances_read(connection, 0, min_position=books.position + 1, timeout_seconds=0.1)
 
 

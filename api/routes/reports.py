@@ -1,0 +1,357 @@
+"""Reports over many customers: leaderboards, points by region and industry, inflation, the case's own measures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import core_of, read
+from api.input import Cursor, Limit, MinPosition, json_response
+from api.reading import Name, rulebook_of, rules_in_force, today
+from api.routing import Router
+from api.schemas import Points
+from ledger.domain.errors import Refused
+from ledger.domain.values import customer_id, day_of, money_text, month_of, month_text, points_text
+from projections.reports import (
+    By,
+    Measures,
+    Months,
+    customers_count,
+    heatmap_read,
+    inflation_read,
+    leaderboard_read,
+    measures_read,
+    months_parse,
+    periods_between,
+    share_bp,
+    standing_read,
+)
+
+router = Router(tags=["reports"])
+
+PERIODS_MAX: Final = 120
+_STEPS: Final = {"month": 1, "quarter": 3, "year": 12}
+
+Period = Annotated[
+    str,
+    Query(
+        pattern=r"^([0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?|all)$", examples=["2026-Q1"],
+        description="A year (2026), a quarter (2026-Q1), a month (2026-03) or `all`.",
+    ),
+]  # fmt: skip
+Month = Annotated[
+    str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-01"], description="A month, YYYY-MM.")
+]
+
+
+class LeaderBody(BaseModel):
+    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank."""
+
+    rank: int
+    customer: str
+    name: str
+    region: str
+    industry: str
+    value: str
+
+
+class LeaderPage(BaseModel):
+    """A page of a leaderboard."""
+
+    data: list[LeaderBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/leaderboard",
+    permission=Permission.VIEWS_READ,
+    errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=LeaderPage,
+    summary="The best customers by points, contribution or balance",
+    description="`points` are those granted in the period, net of what corrections took back; `contribution` is the sum"
+    " of signed contracts' amounts in CNY; `balance` is the one now, whatever the period. Equals share a rank, among"
+    " them the lower number stands first.",
+)
+async def leaderboard(
+    request: Request,
+    by: Annotated[By, Query()] = "points",
+    period: Period = "all",
+    region: Name = None,
+    industry: Name = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """The best customers by points, contribution or balance."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {
+        "by": by, "period": period, "region": region, "industry": industry, "limit": limit,
+        "min_position": min_position,
+    })  # fmt: skip
+    params = asked.params
+    size: int = params["limit"]
+    rows = await read(
+        request, leaderboard_read, params["by"], _months(params["period"]), region=params["region"],
+        industry=params["industry"], after=None if asked.at is None else tuple(asked.at), limit=size + 1,
+        min_position=params["min_position"] or 0,
+    )  # fmt: skip
+    text = money_text if params["by"] == "contribution" else points_text
+    data = [
+        {"rank": r.rank, "customer": customer_id(r.customer), "name": r.name, "region": r.region,
+         "industry": r.industry, "value": text(r.value)}
+        for r in rows[:size]
+    ]  # fmt: skip
+    after = (rows[size - 1].value, rows[size - 1].customer) if len(rows) > size else None
+    return json_response(pages.page(request, asked, data, after=after))
+
+
+class HeatBody(BaseModel):
+    """A month of a region and industry. Points net of corrections, contribution in CNY."""
+
+    month: str
+    region: str
+    industry: str
+    customers: int
+    granted: str = Points
+    deducted: str = Points
+    expired: str = Points
+    contribution: str
+
+
+class HeatPage(BaseModel):
+    """A page of them, by month, region and industry."""
+
+    data: list[HeatBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/regions",
+    permission=Permission.VIEWS_READ,
+    errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=HeatPage,
+    summary="Points by region and industry, month by month",
+)
+async def regions(
+    request: Request,
+    period: Period = "all",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Points by region and industry, month by month."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"period": period, "limit": limit, "min_position": min_position})
+    size: int = asked.params["limit"]
+    place: tuple[int, str, str] = (-1, "", "") if asked.at is None else tuple(asked.at)
+    rows = await read(
+        request, heatmap_read, _months(asked.params["period"]), after=place, limit=size + 1,
+        min_position=asked.params["min_position"] or 0,
+    )  # fmt: skip
+    data = [
+        {"month": month_text(r.month), "region": r.region, "industry": r.industry, "customers": r.customers,
+         "granted": points_text(r.granted), "deducted": points_text(r.deducted), "expired": points_text(r.expired),
+         "contribution": money_text(r.contribution)}
+        for r in rows[:size]
+    ]  # fmt: skip
+    last = rows[size - 1] if len(rows) > size else None
+    after = None if last is None else (last.month, last.region, last.industry)
+    return json_response(pages.page(request, asked, data, after=after))
+
+
+class InflationBody(BaseModel):
+    """A month of the programme: what was issued and what left it, with its sign; all that is outstanding at its end."""
+
+    month: str
+    granted: str = Points
+    deducted: str = Points
+    reversed: str = Points
+    expired: str = Points
+    redeemed: str = Points
+    debt: str = Points
+    outstanding: str = Points
+    debt_total: str = Points
+
+
+class InflationPage(BaseModel):
+    """Months in order."""
+
+    data: list[InflationBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/inflation",
+    permission=Permission.VIEWS_READ,
+    errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=InflationPage,
+    summary="Points issued, redeemed and expired, month by month",
+    description="`outstanding` is the sum of all balances at the month's end. `redeemed` is 0.00 as long as this ledger"
+    " knows no redemptions.",
+)
+async def inflation(request: Request, period: Period = "all", min_position: MinPosition = None) -> Response:
+    """Points issued, redeemed and expired, month by month."""
+    rows = await read(request, inflation_read, _months(period), min_position=min_position or 0)
+    data = [
+        {"month": month_text(r.month), "granted": points_text(r.granted), "deducted": points_text(r.deducted),
+         "reversed": points_text(r.reversed), "expired": points_text(r.expired), "redeemed": points_text(0),
+         "debt": points_text(r.debt), "outstanding": points_text(r.outstanding),
+         "debt_total": points_text(r.debt_total)}
+        for r in rows
+    ]  # fmt: skip
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+
+
+class StandingBody(BaseModel):
+    """How many customers bear a tag, grade or tier."""
+
+    kind: str
+    name: str
+    title: dict[str, str] | None
+    customers: int
+
+
+class StandingPage(BaseModel):
+    """All of them."""
+
+    data: list[StandingBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/standing",
+    permission=Permission.VIEWS_READ,
+    errors=("VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=StandingPage,
+    summary="How many customers bear each tag, credit grade and tier",
+)
+async def standing(request: Request, min_position: MinPosition = None) -> Response:
+    """How many customers bear each tag, credit grade and tier."""
+    rulebook = await rulebook_of(request)
+    rules = rules_in_force(rulebook, day_of(today(request, rulebook)))
+    titles: dict[tuple[str, str], dict[str, str]] = {}
+    if rules is not None:
+        titles |= {("tag", t.id): {"zh": t.title.zh, "en": t.title.en} for t in rules.tags}
+        grades = rules.credit.grades if rules.credit else []
+        titles |= {("grade", g.id): {"zh": g.title.zh, "en": g.title.en} for g in grades}
+        levels = rules.tiers.levels if rules.tiers else []
+        titles |= {("tier", lv.id): {"zh": lv.title.zh, "en": lv.title.en} for lv in levels}
+    rows = await read(request, standing_read, min_position=min_position or 0)
+    data = [
+        {"kind": r.kind, "name": r.name, "title": titles.get((r.kind, r.name)), "customers": r.customers}
+        for r in rows
+    ]  # fmt: skip
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+
+
+class MeasuresBody(BaseModel):
+    """The measures of a period, each with the sums it comes from. Shares are percent with two decimals, null of
+    nothing; hours and scores have one decimal. docs/views.md has the definitions."""
+
+    period_from: str
+    period_to: str
+    customers: int
+    active: int
+    activity_percent: str | None
+    signing: int
+    returning: int
+    repeat_percent: str | None
+    contracts: int
+    contribution: str
+    top_tenth_percent: str | None
+    projects: int
+    complaints: int
+    complaints_major: int
+    complaint_percent: str | None
+    responses: int
+    response_hours_average: str | None
+    response_prompt_percent: str | None
+    answers: int
+    satisfaction_average: str | None
+    satisfaction_percent: str | None
+    scores: int
+    score_average: str | None
+
+
+class MeasuresPage(BaseModel):
+    """The measures, period by period."""
+
+    data: list[MeasuresBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/measures",
+    permission=Permission.VIEWS_READ,
+    errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=MeasuresPage,
+    summary="Repeat cooperation, activity, satisfaction and complaint rate by period",
+    description=f"From month to month, both included (the last twelve without), at most {PERIODS_MAX} periods.",
+)
+async def measures(
+    request: Request,
+    by: Annotated[Literal["month", "quarter", "year"], Query()] = "quarter",
+    month_from: Month = None,
+    month_to: Month = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Repeat cooperation, activity, satisfaction and complaint rate by period."""
+    now = month_of(day_of(today(request, await rulebook_of(request))))
+    last = now if month_to is None else _months(month_to).last
+    first = last - 11 if month_from is None else _months(month_from).first
+    periods = periods_between(max(first, 0), last, _STEPS[by])
+    if not periods or len(periods) > PERIODS_MAX:
+        raise Refused("PERIOD_INVALID", f"month_from to month_to must hold 1 to {PERIODS_MAX} periods", "month_from")
+    found = await read(request, measures_read, periods, min_position=min_position or 0)
+    count = await read(request, customers_count)
+    data = [_measures(p, m, count) for p, m in zip(periods, found, strict=True)]
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+
+
+def _months(period: str) -> Months:
+    try:
+        return months_parse(period)
+    except ValueError as error:
+        raise Refused("PERIOD_INVALID", f"period {error}", "period") from None
+
+
+def _percent(part: int, whole: int) -> str | None:
+    share = share_bp(part, whole)
+    return None if share is None else points_text(share)
+
+
+def _tenths(total: int, count: int) -> str | None:
+    """An average of tenths with one decimal, rounded down."""
+    return None if not count else f"{total // count // 10}.{total // count % 10}"
+
+
+def _measures(period: Months, m: Measures, customers: int) -> dict[str, Any]:
+    return {
+        "period_from": month_text(period.first), "period_to": month_text(period.last), "customers": customers,
+        "active": m.active, "activity_percent": _percent(m.active, customers),
+        "signing": m.signing, "returning": m.returning, "repeat_percent": _percent(m.returning, m.signing),
+        "contracts": m.contracts, "contribution": money_text(m.contribution),
+        "top_tenth_percent": _percent(m.contribution_top_tenth, m.contribution), "projects": m.projects,
+        "complaints": m.complaints, "complaints_major": m.complaints_major,
+        "complaint_percent": _percent(m.complaints, m.active), "responses": m.responses,
+        "response_hours_average": _tenths(m.response_hours, m.responses),
+        "response_prompt_percent": _percent(m.responses_prompt, m.responses), "answers": m.answers,
+        "satisfaction_average": _tenths(m.satisfaction * 10, m.answers),
+        "satisfaction_percent": _percent(m.answers_content, m.answers), "scores": m.scores,
+        "score_average": _tenths(m.score, m.scores),
+    }  # fmt: skip

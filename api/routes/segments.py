@@ -1,0 +1,183 @@
+"""Customers by tag, grade, tier and activity, page by page and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from fastapi import Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.access.roles import Permission
+from api.core import core_of, read
+from api.input import Cursor, Limit, MinPosition, json_response
+from api.reading import Name, rulebook_of, today
+from api.routing import Router
+from api.schemas import Points
+from ledger.domain.values import customer_id, date_of, day_of, points_text
+from projections.reports import Segment, SegmentRow, segment_read
+
+router = Router(tags=["reports"])
+
+EXPORT_PAGE: Final = 1_000
+Days = Annotated[int | None, Query(ge=1, le=36_500)]
+
+
+class SegmentBody(BaseModel):
+    """A customer of a segment. `last_active_on` is the last day on which a fact was booked."""
+
+    customer: str
+    name: str
+    region: str
+    industry: str
+    customer_type: str
+    scale: str
+    balance: str = Points
+    tier: str | None
+    grade: str | None
+    tags: list[str]
+    last_active_on: str | None
+
+
+class SegmentPage(BaseModel):
+    """A page of a segment, by number."""
+
+    data: list[SegmentBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+_SEGMENT_DESCRIPTION: Final = (
+    "Of a tag, grade, tier, region, industry; with `active_days` only those with a fact booked in the last so many"
+    " days, with `inactive_days` only those without."
+)
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/segment",
+    permission=Permission.VIEWS_READ,
+    errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=SegmentPage,
+    summary="Customers by tag, grade, tier and activity",
+    description=_SEGMENT_DESCRIPTION,
+)
+async def segment(
+    request: Request,
+    tag: Name = None,
+    grade: Name = None,
+    tier: Name = None,
+    region: Name = None,
+    industry: Name = None,
+    active_days: Days = None,
+    inactive_days: Days = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Customers by tag, grade, tier and activity."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {
+        "tag": tag, "grade": grade, "tier": tier, "region": region, "industry": industry, "active_days": active_days,
+        "inactive_days": inactive_days, "limit": limit, "min_position": min_position,
+    })  # fmt: skip
+    size: int = asked.params["limit"]
+    wanted = await _segment(request, dict(asked.params))
+    rows = await read(
+        request, segment_read, wanted, after=asked.at or 0, limit=size + 1,
+        min_position=asked.params["min_position"] or 0,
+    )  # fmt: skip
+    after = rows[size - 1].customer if len(rows) > size else None
+    return json_response(pages.page(request, asked, [_segment_row(r) for r in rows[:size]], after=after))
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/segment/export",
+    permission=Permission.VIEWS_READ,
+    errors=("VIEW_BEHIND", "POSITION_AHEAD"),
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A line for each customer.",
+            "content": {
+                "text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}},
+            },
+        }
+    },
+    summary="A segment as a file",
+    description=_SEGMENT_DESCRIPTION + " CSV is UTF-8 with a byte order mark, as spreadsheets want it, and no cell"
+    " begins as a formula; NDJSON is for programs.",
+)
+async def segment_export(
+    request: Request,
+    file: Annotated[Literal["csv", "ndjson"], Query()] = "csv",
+    tag: Name = None,
+    grade: Name = None,
+    tier: Name = None,
+    region: Name = None,
+    industry: Name = None,
+    active_days: Days = None,
+    inactive_days: Days = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """A segment as a file."""
+    wanted = await _segment(request, {
+        "tag": tag, "grade": grade, "tier": tier, "region": region, "industry": industry, "active_days": active_days,
+        "inactive_days": inactive_days,
+    })  # fmt: skip
+    # The first page is read before the answer begins, so that a failure is still a problem document.
+    first = await read(request, segment_read, wanted, limit=EXPORT_PAGE, min_position=min_position or 0)
+
+    async def lines() -> AsyncIterator[bytes]:
+        rows = first
+        if file == "csv":
+            yield b"\xef\xbb\xbf" + _csv([list(SegmentBody.model_fields)])
+        while rows:
+            documents = [_segment_row(r) for r in rows]
+            if file == "csv":
+                yield _csv([[_cell(v) for v in d.values()] for d in documents])
+            else:
+                yield b"".join(orjson.dumps(d, option=orjson.OPT_APPEND_NEWLINE) for d in documents)
+            if len(rows) < EXPORT_PAGE:
+                return
+            rows = await read(request, segment_read, wanted, after=rows[-1].customer, limit=EXPORT_PAGE)
+
+    media_type = "text/csv" if file == "csv" else "application/x-ndjson"
+    headers = {"Content-Disposition": f"attachment; filename=segment.{file}"}
+    return StreamingResponse(lines(), media_type=media_type, headers=headers)
+
+
+async def _segment(request: Request, params: dict[str, Any]) -> Segment:
+    day = day_of(today(request, await rulebook_of(request)))
+    active, inactive = params["active_days"], params["inactive_days"]
+    return Segment(
+        params["tag"], params["grade"], params["tier"], params["region"], params["industry"],
+        None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
+    )  # fmt: skip
+
+
+def _segment_row(row: SegmentRow) -> dict[str, Any]:
+    return {
+        "customer": customer_id(row.customer), "name": row.name, "region": row.region, "industry": row.industry,
+        "customer_type": row.customer_type, "scale": row.scale, "balance": points_text(row.balance),
+        "tier": row.tier, "grade": row.grade, "tags": row.tags or [],
+        "last_active_on": None if row.day_last is None else date_of(row.day_last).isoformat(),
+    }  # fmt: skip
+
+
+def _cell(value: str | list[str] | None) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = " ".join(value) if isinstance(value, list) else value or ""
+    number = text.lstrip("-").replace(".", "", 1).isdecimal()
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not number else text
+
+
+def _csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,202 @@
+"""What programme managers watch: campaigns and what they came to, alerts with the events behind them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import core_of, read
+from api.input import Cursor, Day, Limit, MinPosition, json_response
+from api.reading import day_of_text, rulebook_of, today
+from api.routing import Router
+from api.schemas import Points
+from ledger.domain.errors import Refused
+from ledger.domain.values import customer_id, date_of, day_of, month_text, points_text
+from projections.alerts import METHOD, WINDOW_DAYS, Kind, alerts_read
+from projections.campaigns import CampaignRow, campaign_customers, campaign_months, campaigns_read
+
+router = Router(tags=["reports"])
+
+
+class CampaignBody(BaseModel):
+    """A rule with effective dates and what it came to; points net of corrections, `awards` are those that stand."""
+
+    rule_set: str
+    rule: str
+    title: dict[str, str]
+    effective_from: str | None
+    effective_to: str | None
+    proposed: int
+    customers: int
+    awards: int
+    points: str = Points
+    position_first: int | None
+    position_last: int | None
+
+
+class CampaignsPage(BaseModel):
+    """A page of campaigns, in the order they were proposed."""
+
+    data: list[CampaignBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+class CampaignMonthBody(BaseModel):
+    """A campaign's month."""
+
+    month: str
+    awards: int
+    points: str = Points
+
+
+class CampaignCustomerBody(BaseModel):
+    """What a customer got from a campaign."""
+
+    customer: str
+    name: str
+    awards: int
+    points: str = Points
+    position_first: int
+    position_last: int
+
+
+class CampaignDetail(CampaignBody):
+    """A campaign with its months and who got most from it."""
+
+    months: list[CampaignMonthBody]
+    best: list[CampaignCustomerBody]
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/campaigns",
+    permission=Permission.VIEWS_READ,
+    errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=CampaignsPage,
+    summary="Campaigns: rules with effective dates",
+)
+async def campaigns(
+    request: Request, limit: Limit = 100, cursor: Cursor = None, min_position: MinPosition = None
+) -> Response:
+    """Campaigns: rules with effective dates."""
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"limit": limit, "min_position": min_position})
+    size: int = asked.params["limit"]
+    place: tuple[int, str] = (0, "") if asked.at is None else tuple(asked.at)
+    rows = await read(
+        request, campaigns_read, after=place, limit=size + 1,
+        min_position=asked.params["min_position"] or 0,
+    )  # fmt: skip
+    after = (rows[size - 1].proposed, rows[size - 1].rule) if len(rows) > size else None
+    return json_response(pages.page(request, asked, [_campaign(r) for r in rows[:size]], after=after))
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/campaigns/{rule_set}/{rule}",
+    permission=Permission.VIEWS_READ,
+    errors=("CAMPAIGN_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=CampaignDetail,
+    summary="A campaign's report",
+)
+async def campaign(request: Request, rule_set: str, rule: str, min_position: MinPosition = None) -> Response:
+    """A campaign's report."""
+    key = (rule_set, rule)
+    rows = await read(request, campaigns_read, key=key, min_position=min_position or 0)
+    if not rows:
+        reason = "no rule of this id has effective dates; GET …/reports/campaigns lists them"
+        raise Refused("CAMPAIGN_UNKNOWN", reason, "rule")
+    months = await read(request, campaign_months, key)
+    best = await read(request, campaign_customers, key, limit=20)
+    return json_response({
+        **_campaign(rows[0]),
+        "months": [{"month": month_text(m.month), "awards": m.awards, "points": points_text(m.points)} for m in months],
+        "best": [
+            {"customer": customer_id(c.customer), "name": c.name, "awards": c.awards, "points": points_text(c.points),
+             "position_first": c.position_first, "position_last": c.position_last}
+            for c in best
+        ],
+    })  # fmt: skip
+
+
+class AlertBody(BaseModel):
+    """An alert. `value` is what was found (points lost, or complaints), `compared` what it is held against (the balance
+    before, or the complaints of three windows before), `positions` the events behind it."""
+
+    kind: str
+    customer: str
+    name: str
+    window_from: str
+    window_to: str
+    value: str
+    compared: str
+    method: dict[str, str]
+    positions: list[int]
+
+
+class AlertsPage(BaseModel):
+    """A page of alerts, the gravest first."""
+
+    data: list[AlertBody]
+    next: str | None
+    previous: str | None
+    has_more: bool
+
+
+@router.get(
+    "/v1/ledgers/{ledger}/reports/alerts",
+    permission=Permission.VIEWS_READ,
+    errors=("CURSOR_INVALID", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    response_model=AlertsPage,
+    summary="Who lost points sharply, who complains more than usual",
+    description=f"Points plunge: {METHOD.words('points_plunge')['en']}. Complaint surge:"
+    f" {METHOD.words('complaint_surge')['en']}. As of the end of `on`, by the days facts were booked on.",
+)
+async def alerts(
+    request: Request,
+    kind: Annotated[Kind, Query()] = "points_plunge",
+    on: Day = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Who lost points sharply, who complains more than usual."""
+    rulebook = await rulebook_of(request)
+    pages = core_of(request).pages
+    asked = pages.asked(request, {"kind": kind, "on": on, "limit": limit, "min_position": min_position})
+    day = day_of_text(asked.params["on"], "on") or today(request, rulebook)
+    if day < date_of(0) + timedelta(days=WINDOW_DAYS):
+        raise Refused("DATE_INVALID", "on lies before any ledger", "on")
+    chosen: Kind = asked.params["kind"]
+    size: int = asked.params["limit"]
+    found = await read(
+        request, alerts_read, chosen, day_of(day), timezone=rulebook.book.timezone,
+        after=None if asked.at is None else tuple(asked.at), limit=size + 1,
+        min_position=asked.params["min_position"] or 0,
+    )  # fmt: skip
+    text = points_text if chosen == "points_plunge" else str
+    data = [
+        {"kind": a.kind, "customer": customer_id(a.customer), "name": a.name,
+         "window_from": date_of(a.day_first).isoformat(), "window_to": date_of(a.day_last).isoformat(),
+         "value": text(a.value), "compared": text(a.compared), "method": METHOD.words(a.kind),
+         "positions": list(a.positions)}
+        for a in found[:size]
+    ]  # fmt: skip
+    after = (found[size - 1].value, found[size - 1].customer) if len(found) > size else None
+    return json_response(pages.page(request, asked, data, after=after))
+
+
+def _campaign(row: CampaignRow) -> dict[str, Any]:
+    return {
+        "rule_set": row.rule_set, "rule": row.rule, "title": {"zh": row.title_zh, "en": row.title_en},
+        "effective_from": row.effective_from.isoformat() if row.effective_from else None,
+        "effective_to": row.effective_to.isoformat() if row.effective_to else None, "proposed": row.proposed,
+        "customers": row.customers, "awards": row.awards, "points": points_text(row.points),
+        "position_first": row.position_first, "position_last": row.position_last,
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""Alerts: who lost points sharply, who complains more than usual. Found from the views whenever they are asked for, by
+a method that is stated with each, with the events behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain.values import date_of, points_text
+from ledger.log.queries import queries_load
+from projections.activity import ActivityView
+from projections.history import HistoryView
+from projections.view import WAIT_SECONDS_DEFAULT, view_wait
+
+_QUERIES = queries_load("projections.sql", "reports.sql")
+Kind = Literal["points_plunge", "complaint_surge"]
+WINDOW_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMethod:
+    """When an alert is raised. Points in 1/100, shares in basis points."""
+
+    window_days: int = WINDOW_DAYS
+    plunge_share_bp: int = 2_000
+    plunge_points_min: int = 5_000
+    surge_complaints_min: int = 3
+    surge_times: int = 2
+
+    def words(self, kind: Kind) -> dict[str, str]:
+        """The method in a sentence, in both languages."""
+        days = self.window_days
+        if kind == "points_plunge":
+            share, least = self.plunge_share_bp // 100, points_text(self.plunge_points_min)
+            return {
+                "zh": f"{days}天内扣减与冲回合计至少{least}分，且不少于期初余额的{share}%（到期不计）",
+                "en": f"within {days} days, deductions and reversals come to at least {least} points and {share} % of"
+                " the balance before (expiry not counted)",
+            }
+        return {
+            "zh": f"{days}天内投诉至少{self.surge_complaints_min}次，"
+            f"且不少于此前三个{days}天平均的{self.surge_times}倍",
+            "en": f"at least {self.surge_complaints_min} complaints within {days} days, and at least"
+            f" {self.surge_times} times the average of the three windows of {days} days before",
+        }
+
+
+METHOD: Final = AlertMethod()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert. `value` is what was found (points lost in 1/100, or complaints), `compared` what it is held against
+    (the balance before in 1/100, or complaints of the three windows before), `positions` the events behind it."""
+
+    kind: Kind
+    customer: int
+    name: str
+    day_first: int
+    day_last: int
+    value: int
+    compared: int
+    positions: tuple[int, ...]
+
+
+def alerts_read(
+    connection: Connection[Any],
+    kind: Kind,
+    day: int,
+    *,
+    method: AlertMethod = METHOD,
+    timezone: str = "Asia/Shanghai",
+    after: tuple[int, int] | None = None,
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[Alert]:
+    """The alerts of a day (since 1970-01-01), the gravest first, beyond (value, customer). Raises ViewBehind."""
+    for view in (ActivityView.name, HistoryView.name):
+        view_wait(connection, view, min_position, timeout_seconds)
+    value, customer = after or (None, 0)
+    first = day - method.window_days
+    params: dict[str, Any] = {
+        "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)), "after": customer, "limit": limit,
+    }  # fmt: skip
+    if kind == "points_plunge":
+        params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp}
+        params |= {"lost": value, "timezone": timezone}
+    else:
+        params |= {
+            "day_earlier": first - 3 * method.window_days, "complaints_min": method.surge_complaints_min,
+            "times": method.surge_times, "complaints": value,
+        }  # fmt: skip
+    query = "plunges" if kind == "points_plunge" else "surges"
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_QUERIES[query], params).fetchall()
+    return [
+        Alert(kind, number, name, first + 1, day, found, compared, _events(connection, kind, number, first, day))
+        for number, name, found, compared in rows
+    ]
+
+
+def _events(connection: Connection[Any], kind: Kind, customer: int, first: int, last: int) -> tuple[int, ...]:
+    params: dict[str, Any] = {
+        "customer": customer, "date_first": date_of(max(first, 0)), "date_last": date_of(last),
+        "topics": ["PointsDeducted", "PointsReversed"],
+    }  # fmt: skip
+    query = "incident_events" if kind == "points_plunge" else "complaint_events"
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return tuple(position for (position,) in cursor.execute(_QUERIES[query], params))

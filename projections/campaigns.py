@@ -1,0 +1,171 @@
+"""The view `campaigns`: rules with effective dates, and what each came to, by customer and by month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import class_row, tuple_row
+
+from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.log.arrays import BigintArray, IntegerArray, TextArray
+from ledger.log.codec import state_of
+from ledger.log.queries import queries_load
+from projections.view import WAIT_SECONDS_DEFAULT, Batch, view_wait
+
+_QUERIES = queries_load("projections.sql", "campaigns.sql")
+_AWARDS: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed"})
+
+Key = tuple[str, str]
+"""(rule set, rule)"""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign and its sums. `awards` counts those that stand, `customers` who has one; points in 1/100, net of what
+    corrections took back."""
+
+    rule_set: str
+    rule: str
+    title_zh: str
+    title_en: str
+    effective_from: date | None
+    effective_to: date | None
+    proposed: int
+    customers: int
+    awards: int
+    points: int
+    position_first: int | None
+    position_last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignMonth:
+    """A campaign's month, counted from 1970-01."""
+
+    month: int
+    awards: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCustomer:
+    """What a customer got from a campaign."""
+
+    customer: int
+    name: str
+    awards: int
+    points: int
+    position_first: int
+    position_last: int
+
+
+class CampaignsView:
+    """Keeps the tables `campaign`, `campaign_customer` and `campaign_month`."""
+
+    name = "campaigns"
+    batch_events = 10_000
+    pause_seconds = 0.0
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        """Enter new campaigns, then add up what theirs and the known ones decided."""
+        for position, stream, _, topic, data in batch.events:
+            if topic == "RuleSetProposed" and not customer_number(stream):
+                _enter(transaction, position, state_of(topic, data))
+        with transaction.cursor(row_factory=tuple_row) as cursor:
+            known: set[Key] = set(cursor.execute(_QUERIES["campaigns_known"]).fetchall())
+        if not known:
+            return
+        customers: dict[tuple[str, str, int], list[int]] = {}
+        months: dict[tuple[str, str, int], list[int]] = {}
+        for event in batch.of_customers:
+            if event.topic not in _AWARDS:
+                continue
+            state = event.state
+            key = (state["rule_set"], state["rule"])
+            if key not in known:
+                continue
+            awards = -1 if event.topic == "PointsReversed" else 1
+            cell = customers.setdefault((*key, event.customer), [0, 0, event.position, event.position])
+            cell[0] += awards
+            cell[1] += state["points"]
+            cell[3] = event.position
+            month = months.setdefault((*key, month_of(day_parse(state["booked_on"]))), [0, 0])
+            month[0] += awards
+            month[1] += state["points"]
+        _store(transaction, customers, months)
+
+
+def _enter(connection: Connection[Any], position: int, state: dict[str, Any]) -> None:
+    for rule in state["document"]["rules"]:
+        first, last = rule.get("effective_from"), rule.get("effective_to")
+        if first or last:
+            connection.execute(
+                _QUERIES["campaigns_store"],
+                {
+                    "rule_set": state["rule_set"], "rule": rule["id"], "title_zh": rule["title"]["zh"],
+                    "title_en": rule["title"]["en"], "effective_from": first, "effective_to": last,
+                    "proposed": position,
+                },
+            )  # fmt: skip
+
+
+def _store(
+    connection: Connection[Any],
+    customers: dict[tuple[str, str, int], list[int]],
+    months: dict[tuple[str, str, int], list[int]],
+) -> None:
+    if not customers:
+        return
+    names = ("awards", "points", "position_first", "position_last")
+    connection.execute(
+        _QUERIES["campaign_customers_store"],
+        {
+            "rule_set": TextArray([k[0] for k in customers]), "rule": TextArray([k[1] for k in customers]),
+            "customer": BigintArray([k[2] for k in customers]),
+            **{name: BigintArray([v[i] for v in customers.values()]) for i, name in enumerate(names)},
+        },
+    )  # fmt: skip
+    connection.execute(
+        _QUERIES["campaign_months_store"],
+        {
+            "rule_set": TextArray([k[0] for k in months]), "rule": TextArray([k[1] for k in months]),
+            "month": IntegerArray([k[2] for k in months]),
+            **{name: BigintArray([v[i] for v in months.values()]) for i, name in enumerate(names[:2])},
+        },
+    )  # fmt: skip
+
+
+def campaigns_read(
+    connection: Connection[Any],
+    *,
+    key: Key | None = None,
+    after: tuple[int, str] = (0, ""),
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[CampaignRow]:
+    """Campaigns in the order they were proposed, beyond (position, rule), or the one of a key. Raises ViewBehind."""
+    view_wait(connection, CampaignsView.name, min_position, timeout_seconds)
+    rule_set, rule = key or (None, None)
+    page = {"rule_set": rule_set, "rule": rule, "proposed": after[0], "after": after[1], "limit": limit}
+    with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
+        return cursor.execute(_QUERIES["campaigns_read"], page).fetchall()
+
+
+def campaign_months(connection: Connection[Any], key: Key) -> list[CampaignMonth]:
+    """A campaign month by month."""
+    with connection.cursor(row_factory=class_row(CampaignMonth)) as cursor:
+        return cursor.execute(_QUERIES["campaign_months"], {"rule_set": key[0], "rule": key[1]}).fetchall()
+
+
+def campaign_customers(
+    connection: Connection[Any], key: Key, *, after: tuple[int, int] | None = None, limit: int = 100
+) -> list[CampaignCustomer]:
+    """Who got most from a campaign, beyond (points, customer)."""
+    points, customer = after or (None, 0)
+    page = {"rule_set": key[0], "rule": key[1], "points": points, "after": customer, "limit": limit}
+    with connection.cursor(row_factory=class_row(CampaignCustomer)) as cursor:
+        return cursor.execute(_QUERIES["campaign_customers"], page).fetchall()

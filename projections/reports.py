@@ -1,0 +1,282 @@
+"""Reports: leaderboards, points by region and industry, points by month, segments, the case's own measures.
+
+What each says, by which formula and from which events: docs/views.md. Region and industry are those that customers have
+now, so that a corrected master record corrects its reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal
+
+from psycopg import Connection
+from psycopg.rows import class_row, tuple_row
+
+from ledger.log.queries import queries_load
+from projections.activity import ActivityView
+from projections.balances import BalancesView
+from projections.tiers import TiersView
+from projections.view import WAIT_SECONDS_DEFAULT, view_wait
+
+_QUERIES = queries_load("projections.sql", "reports.sql")
+MONTH_MAX: Final = 2**31 - 1
+_PERIOD: Final = re.compile(r"([0-9]{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
+By = Literal["points", "contribution", "balance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """A span of months, both included, counted from 1970-01."""
+
+    first: int
+    last: int
+
+
+EVER: Final = Months(0, MONTH_MAX)
+
+
+def months_parse(text: str) -> Months:
+    """The months of "2026", "2026-Q2", "2026-03" or "all". Raises ValueError."""
+    if text == "all":
+        return EVER
+    match = _PERIOD.fullmatch(text)
+    if match is None or not 1970 <= int(match[1]) <= 9999:
+        raise ValueError("must be a year (2026), a quarter (2026-Q2), a month (2026-03) or all")
+    year = (int(match[1]) - 1970) * 12
+    if match[2]:
+        return Months(year + 3 * (int(match[2]) - 1), year + 3 * int(match[2]) - 1)
+    if match[3]:
+        return Months(year + int(match[3]) - 1, year + int(match[3]) - 1)
+    return Months(year, year + 11)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderRow:
+    """A place on a leaderboard. `value` in 1/100 point, or in fen for contribution. Equals share a rank; among them the
+    lower number stands first."""
+
+    rank: int
+    customer: int
+    name: str
+    region: str
+    industry: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """A month of a region and industry. Points in 1/100, net of corrections; contribution in fen."""
+
+    month: int
+    region: str
+    industry: str
+    customers: int
+    granted: int
+    deducted: int
+    expired: int
+    contribution: int
+
+
+@dataclass(frozen=True, slots=True)
+class InflationRow:
+    """A month of the whole programme, in 1/100 point: `outstanding` is the sum of all balances at its end, `debt_total`
+    what customers owe then."""
+
+    month: int
+    granted: int
+    deducted: int
+    reversed: int
+    expired: int
+    debt: int
+    outstanding: int
+    debt_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCount:
+    """How many customers bear a tag, grade or tier."""
+
+    kind: str
+    name: str
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Which customers: None asks for nothing. `day_active`: a fact was booked on that day or later, `day_inactive`:
+    none was on that day or later (days since 1970-01-01)."""
+
+    tag: str | None = None
+    grade: str | None = None
+    tier: str | None = None
+    region: str | None = None
+    industry: str | None = None
+    day_active: int | None = None
+    day_inactive: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A customer of a segment; `day_last` is the last day on which a fact was booked."""
+
+    customer: int
+    name: str
+    region: str
+    industry: str
+    customer_type: str
+    scale: str
+    balance: int
+    tier: str | None
+    grade: str | None
+    tags: list[str] | None
+    day_last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The sums behind the measures of a period; hours and scores in tenths, satisfaction from 1 to 5."""
+
+    active: int
+    signing: int
+    returning: int
+    contracts: int
+    contribution: int
+    contribution_top_tenth: int
+    facts: int
+    projects: int
+    complaints: int
+    complaints_major: int
+    responses: int
+    responses_prompt: int
+    response_hours: int
+    answers: int
+    answers_content: int
+    satisfaction: int
+    scores: int
+    score: int
+
+
+def share_bp(part: int, whole: int) -> int | None:
+    """A share in basis points, rounded down; None of nothing."""
+    return part * 10_000 // whole if whole else None
+
+
+def leaderboard_read(
+    connection: Connection[Any],
+    by: By,
+    months: Months = EVER,
+    *,
+    region: str | None = None,
+    industry: str | None = None,
+    after: tuple[int, int] | None = None,
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[LeaderRow]:
+    """The best by points granted (net of corrections) or contribution in some months, or by the balance they have now;
+    beyond (value, customer). Raises ViewBehind."""
+    view = BalancesView.name if by == "balance" else ActivityView.name
+    view_wait(connection, view, min_position, timeout_seconds)
+    value, customer = after or (None, 0)
+    params = {
+        "by": by, "month_first": months.first, "month_last": months.last, "region": region, "industry": industry,
+        "value": value, "after": customer, "limit": limit,
+    }  # fmt: skip
+    query = "leaderboard_balance" if by == "balance" else "leaderboard_months"
+    with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
+        return cursor.execute(_QUERIES[query], params).fetchall()
+
+
+def heatmap_read(
+    connection: Connection[Any],
+    months: Months,
+    *,
+    after: tuple[int, str, str] = (-1, "", ""),
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[HeatRow]:
+    """Points by month, region and industry, beyond a place. Raises ViewBehind."""
+    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+    params = {
+        "month_first": months.first, "month_last": months.last, "month": after[0], "region": after[1],
+        "industry": after[2], "limit": limit,
+    }  # fmt: skip
+    with connection.cursor(row_factory=class_row(HeatRow)) as cursor:
+        return cursor.execute(_QUERIES["heatmap"], params).fetchall()
+
+
+def inflation_read(
+    connection: Connection[Any],
+    months: Months,
+    *,
+    limit: int = 1_200,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[InflationRow]:
+    """Points of the whole programme, month by month. Raises ViewBehind."""
+    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+    params = {"month_first": months.first, "month_last": months.last, "limit": limit}
+    with connection.cursor(row_factory=class_row(InflationRow)) as cursor:
+        return cursor.execute(_QUERIES["inflation"], params).fetchall()
+
+
+def standing_read(
+    connection: Connection[Any], *, min_position: int = 0, timeout_seconds: float = WAIT_SECONDS_DEFAULT
+) -> list[StandingCount]:
+    """How many customers bear each tag, grade and tier. Raises ViewBehind."""
+    view_wait(connection, TiersView.name, min_position, timeout_seconds)
+    with connection.cursor(row_factory=class_row(StandingCount)) as cursor:
+        return cursor.execute(_QUERIES["standing_counts"]).fetchall()
+
+
+def segment_read(
+    connection: Connection[Any],
+    segment: Segment,
+    *,
+    after: int = 0,
+    limit: int = 100,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[SegmentRow]:
+    """Customers of a segment with numbers above `after`, by number. Raises ViewBehind."""
+    for view in (TiersView.name, ActivityView.name):
+        view_wait(connection, view, min_position, timeout_seconds)
+    params = {f.name: getattr(segment, f.name) for f in fields(segment)}
+    with connection.cursor(row_factory=class_row(SegmentRow)) as cursor:
+        return cursor.execute(_QUERIES["segment"], {**params, "after": after, "limit": limit}).fetchall()
+
+
+def measures_read(
+    connection: Connection[Any],
+    periods: Sequence[Months],
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> list[Measures]:
+    """The measures of each period. Raises ViewBehind."""
+    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+    with connection.cursor(row_factory=class_row(Measures)) as cursor:
+        found: list[Measures] = []
+        for months in periods:
+            params = {"month_first": months.first, "month_last": months.last}
+            row = cursor.execute(_QUERIES["measures"], params).fetchone()
+            assert row is not None
+            found.append(row)
+        return found
+
+
+def customers_count(connection: Connection[Any]) -> int:
+    """How many customers there are."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["customers_count"]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def periods_between(first: int, last: int, months: int) -> list[Months]:
+    """The periods of so many months (1, 3 or 12) that touch a span of months, each whole."""
+    start = first // months * months
+    return [Months(m, m + months - 1) for m in range(start, last + 1, months)]

@@ -1,0 +1,185 @@
+-- Reports over the views. Months counted from 1970-01, days from 1970-01-01, points in 1/100, money in fen.
+
+-- name: leaderboard_months
+-- Customers by what they came to in some months. Region and industry are those that customers have now.
+WITH sums AS (
+    SELECT a.customer,
+           sum(CASE %(by)s WHEN 'contribution' THEN a.contribution ELSE a.granted END)::bigint AS value
+    FROM activity a
+    WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
+    GROUP BY a.customer
+), ranked AS (
+    SELECT s.customer, c.name, c.region, c.industry, s.value, rank() OVER (ORDER BY s.value DESC) AS rank
+    FROM sums s JOIN customer c ON c.number = s.customer
+    WHERE s.value > 0
+      AND (%(region)s::text IS NULL OR c.region = %(region)s)
+      AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
+)
+SELECT rank, customer, name, region, industry, value
+FROM ranked
+WHERE %(value)s::bigint IS NULL OR (-value, customer) > (-%(value)s::bigint, %(after)s::bigint)
+ORDER BY value DESC, customer
+LIMIT %(limit)s
+
+-- name: leaderboard_balance
+-- Customers by what they have now.
+WITH ranked AS (
+    SELECT b.customer, c.name, c.region, c.industry, b.balance AS value, rank() OVER (ORDER BY b.balance DESC) AS rank
+    FROM balance b JOIN customer c ON c.number = b.customer
+    WHERE b.balance > 0
+      AND (%(region)s::text IS NULL OR c.region = %(region)s)
+      AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
+)
+SELECT rank, customer, name, region, industry, value
+FROM ranked
+WHERE %(value)s::bigint IS NULL OR (-value, customer) > (-%(value)s::bigint, %(after)s::bigint)
+ORDER BY value DESC, customer
+LIMIT %(limit)s
+
+-- name: heatmap
+-- Points by region and industry, month by month.
+SELECT a.month, c.region, c.industry, count(DISTINCT a.customer)::bigint AS customers,
+       sum(a.granted)::bigint AS granted, sum(a.deducted)::bigint AS deducted, sum(a.expired)::bigint AS expired,
+       sum(a.contribution)::bigint AS contribution
+FROM activity a JOIN customer c ON c.number = a.customer
+WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
+  AND (a.month, c.region, c.industry) > (%(month)s::integer, %(region)s::text, %(industry)s::text)
+GROUP BY a.month, c.region, c.industry
+ORDER BY a.month, c.region, c.industry
+LIMIT %(limit)s
+
+-- name: inflation
+-- Points by month, and what was outstanding and owed at each end.
+SELECT month, granted, deducted, reversed, expired, debt, outstanding, debt_total
+FROM (
+    SELECT month, granted, deducted, reversed, expired, debt,
+           (sum(granted + deducted + reversed + expired) OVER (ORDER BY month))::bigint AS outstanding,
+           (sum(debt) OVER (ORDER BY month))::bigint AS debt_total
+    FROM points_month
+) AS whole
+WHERE month BETWEEN %(month_first)s AND %(month_last)s
+ORDER BY month
+LIMIT %(limit)s
+
+-- name: standing_counts
+-- How many customers bear each tag, grade or tier.
+SELECT kind, name, count(*)::bigint AS customers
+FROM (
+    SELECT 'tag' AS kind, unnest(tags) AS name FROM tier
+    UNION ALL SELECT 'grade', grade FROM tier WHERE grade IS NOT NULL
+    UNION ALL SELECT 'tier', tier FROM tier WHERE tier IS NOT NULL
+) AS borne
+GROUP BY kind, name
+ORDER BY kind, name
+LIMIT 1000
+
+-- name: segment
+-- Customers of a tag, grade, tier, region, industry, by how long ago the last fact was booked.
+SELECT c.number AS customer, c.name, c.region, c.industry, c.customer_type, c.scale, b.balance, t.tier, t.grade, t.tags,
+       l.day AS day_last
+FROM customer c
+JOIN balance b ON b.customer = c.number
+LEFT JOIN tier t ON t.customer = c.number
+LEFT JOIN activity_last l ON l.customer = c.number
+WHERE c.number > %(after)s
+  AND (%(tag)s::text IS NULL OR %(tag)s = ANY (t.tags))
+  AND (%(grade)s::text IS NULL OR t.grade = %(grade)s)
+  AND (%(tier)s::text IS NULL OR t.tier = %(tier)s)
+  AND (%(region)s::text IS NULL OR c.region = %(region)s)
+  AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
+  AND (%(day_active)s::integer IS NULL OR l.day >= %(day_active)s)
+  AND (%(day_inactive)s::integer IS NULL OR l.day IS NULL OR l.day < %(day_inactive)s)
+ORDER BY c.number
+LIMIT %(limit)s
+
+-- name: measures
+-- The case's own measures of one period. returning: who signed in it and had signed before, or signs again in it.
+WITH period AS (
+    SELECT a.customer, sum(a.facts) AS facts, sum(a.contracts) AS contracts, sum(a.contribution) AS contribution,
+           sum(a.complaints) AS complaints, sum(a.complaints_major) AS complaints_major, sum(a.projects) AS projects,
+           sum(a.responses) AS responses, sum(a.responses_prompt) AS responses_prompt,
+           sum(a.response_hours) AS response_hours, sum(a.answers) AS answers,
+           sum(a.answers_content) AS answers_content, sum(a.satisfaction) AS satisfaction, sum(a.scores) AS scores,
+           sum(a.score) AS score
+    FROM activity a
+    WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
+    GROUP BY a.customer
+), signing AS (
+    SELECT p.customer, p.contracts, p.contribution,
+           p.contracts > 1 OR EXISTS (
+               SELECT FROM activity b
+               WHERE b.customer = p.customer AND b.month < %(month_first)s AND b.contracts > 0
+           ) AS again,
+           ntile(10) OVER (ORDER BY p.contribution DESC, p.customer) AS tenth
+    FROM period p WHERE p.contracts > 0
+)
+SELECT (SELECT count(*) FROM period WHERE facts > 0)::bigint AS active,
+       (SELECT count(*) FROM signing)::bigint AS signing,
+       (SELECT count(*) FROM signing WHERE again)::bigint AS returning,
+       (SELECT coalesce(sum(contracts), 0) FROM signing)::bigint AS contracts,
+       (SELECT coalesce(sum(contribution), 0) FROM signing)::bigint AS contribution,
+       (SELECT coalesce(sum(contribution), 0) FROM signing WHERE tenth = 1)::bigint AS contribution_top_tenth,
+       coalesce(sum(facts), 0)::bigint AS facts, coalesce(sum(projects), 0)::bigint AS projects,
+       coalesce(sum(complaints), 0)::bigint AS complaints,
+       coalesce(sum(complaints_major), 0)::bigint AS complaints_major,
+       coalesce(sum(responses), 0)::bigint AS responses,
+       coalesce(sum(responses_prompt), 0)::bigint AS responses_prompt,
+       coalesce(sum(response_hours), 0)::bigint AS response_hours, coalesce(sum(answers), 0)::bigint AS answers,
+       coalesce(sum(answers_content), 0)::bigint AS answers_content,
+       coalesce(sum(satisfaction), 0)::bigint AS satisfaction, coalesce(sum(scores), 0)::bigint AS scores,
+       coalesce(sum(score), 0)::bigint AS score
+FROM period
+
+-- name: customers_count
+SELECT count(*)::bigint AS count FROM customer
+
+-- name: plunges
+-- Who lost a share of the balance within a window of days: the balance before the window is what the events booked
+-- before it come to.
+SELECT w.customer, c.name, w.lost, before.balance::bigint AS balance_before
+FROM (
+    SELECT customer, sum(lost)::bigint AS lost FROM incident
+    WHERE day > %(day_first)s AND day <= %(day_last)s GROUP BY customer HAVING sum(lost) >= %(lost_min)s
+) AS w
+JOIN customer c ON c.number = w.customer
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(h.points), 0) AS balance FROM history h
+    WHERE h.customer = w.customer AND h.points IS NOT NULL
+      AND coalesce(h.booked_on, (h.occurred_at AT TIME ZONE %(timezone)s)::date) <= %(date_first)s::date
+) AS before
+WHERE before.balance > 0 AND w.lost * 10000 >= before.balance * %(share_bp)s
+  AND (%(lost)s::bigint IS NULL OR (-w.lost, w.customer) > (-%(lost)s::bigint, %(after)s::bigint))
+ORDER BY w.lost DESC, w.customer
+LIMIT %(limit)s
+
+-- name: surges
+-- Who complained more within a window of days than usual: at least so often, and so many times the average of the three
+-- windows before it.
+SELECT w.customer, c.name, w.complaints, w.before
+FROM (
+    SELECT customer, sum(complaints) FILTER (WHERE day > %(day_first)s)::bigint AS complaints,
+           coalesce(sum(complaints) FILTER (WHERE day <= %(day_first)s), 0)::bigint AS before
+    FROM incident WHERE day > %(day_earlier)s AND day <= %(day_last)s GROUP BY customer
+) AS w
+JOIN customer c ON c.number = w.customer
+WHERE w.complaints >= %(complaints_min)s AND w.complaints * 3 >= %(times)s * w.before
+  AND (%(complaints)s::bigint IS NULL OR (-w.complaints, w.customer) > (-%(complaints)s::bigint, %(after)s::bigint))
+ORDER BY w.complaints DESC, w.customer
+LIMIT %(limit)s
+
+-- name: incident_events
+-- The events behind an alert.
+SELECT position FROM history
+WHERE customer = %(customer)s AND topic = ANY (%(topics)s::text[])
+  AND booked_on > %(date_first)s::date AND booked_on <= %(date_last)s::date
+ORDER BY position
+LIMIT 1000
+
+-- name: complaint_events
+-- The complaints behind an alert, corrected versions among them: the history shows what became of each.
+SELECT h.position FROM history h JOIN event e ON e.notification_id = h.position
+WHERE h.customer = %(customer)s AND h.topic = 'FactRecorded'
+  AND h.booked_on > %(date_first)s::date AND h.booked_on <= %(date_last)s::date
+  AND convert_from(e.state, 'UTF8')::jsonb ->> 'fact_type' = 'complaint_filed'
+ORDER BY h.position
+LIMIT 1000
