@@ -17,6 +17,7 @@ from ledger.domain.errors import Problem, Refused
 
 LIMIT_MAX: Final = 1_000
 _POSITION_MAX: Final = 2**63 - 1
+DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many entries a page has at most.")]
 Cursor = Annotated[
@@ -28,7 +29,7 @@ MinPosition = Annotated[
 ]
 Day = Annotated[
     str | None,
-    Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="A date, YYYY-MM-DD.", examples=["2026-01-31"]),
+    Query(pattern=DAY_PATTERN, description="A date, YYYY-MM-DD.", examples=["2026-01-31"]),
 ]
 Language = Annotated[Literal["zh", "en"], Query(description="The language of sentences.")]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]

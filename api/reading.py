@@ -64,6 +64,14 @@ def moment_of(as_of: str | None, as_known_at: str | None, timezone: str) -> Mome
     return Moment(day_of_text(as_of, "as_of"), known, timezone)
 
 
+def local_date(moment: datetime, timezone: str) -> date:
+    """The day it is at a moment where the books are kept. Raises Refused (DATE_INVALID) at the ends of the calendar."""
+    try:
+        return moment.astimezone(ZoneInfo(timezone)).date()
+    except OverflowError:
+        raise Refused("DATE_INVALID", "as_known_at lies beyond the calendar", "as_known_at") from None
+
+
 async def rulebook_of(request: Request) -> Rulebook:
     """The rule book of the request's ledger as of now."""
     ledger = context_of(request).ledger

@@ -17,13 +17,14 @@ from psycopg.rows import class_row, tuple_row
 
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.balances import BalancesView
+from projections.balances import BalancesView, Moves
 from projections.history import HistoryRow, HistoryView
-from projections.view import WAIT_SECONDS_DEFAULT, view_wait
+from projections.view import WAIT_SECONDS_DEFAULT, CustomerEvent, view_wait
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 POSITION_MAX: Final = 2**63 - 1
 STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
+POINTS_TOPICS: Final = ("PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,35 @@ def totals_read(
         row = cursor.execute(_QUERIES["totals_then"], {"customer": customer, **moment.params}).fetchone()
     assert row is not None
     return row
+
+
+def account_then(
+    connection: Connection[Any],
+    customer: int,
+    moment: Moment,
+    *,
+    min_position: int = 0,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> AccountRow:
+    """Balance and lots of one customer at a moment, added up from its events. Raises ViewBehind.
+
+    Balance = lots - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that a
+    deduction, booked on an earlier day but recorded later, took its points from.
+    """
+    moves, balance, position, start = Moves(), 0, 0, 0
+    while rows := history_then(
+        connection, customer, moment, start=start, topics=POINTS_TOPICS, limit=1_000,
+        min_position=min_position, timeout_seconds=timeout_seconds,
+    ):
+        for row in rows:
+            moves.add(CustomerEvent(row.position, customer, 0, row.topic, row.state))
+            balance += row.points or 0
+        start = position = rows[-1].position
+    found = moves.rows.get(customer)
+    lots = sorted((m < 0, m, p) for (_, m), p in moves.lots.items() if p)
+    return AccountRow(
+        customer, balance, found.debt if found else 0, tuple((None if m < 0 else m, p) for _, m, p in lots), position
+    )
 
 
 def history_then(

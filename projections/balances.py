@@ -42,14 +42,18 @@ class BalanceRow:
     position: int = 0
 
 
-class _Moves:
-    """What a batch comes to: for each customer the balance after it and what is added to the rest."""
+class Moves:
+    """What events come to: for each customer the balance after the last and what is added to the rest.
+
+    `lots`: what is added by (customer, month at whose end it expires, or -1 for never).
+    """
 
     def __init__(self) -> None:
         self.rows: dict[int, BalanceRow] = {}
         self.lots: dict[tuple[int, int], int] = {}
 
     def add(self, event: CustomerEvent) -> None:
+        """Take in a customer's event; those that move no points change nothing."""
         state, topic = event.state, event.topic
         if topic == "CustomerRegistered":
             self.rows[event.customer] = BalanceRow(event.customer, position=event.position)
@@ -98,7 +102,7 @@ class BalancesView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
-        moves = _Moves()
+        moves = Moves()
         for event in batch.of_customers:
             moves.add(event)
         rows = list(moves.rows.values())

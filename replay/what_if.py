@@ -71,7 +71,8 @@ def what_if(
         )
     finally:
         if executor is None:
-            pool.shutdown()
+            # Where progress has raised, nobody waits for the parts that have not begun.
+            pool.shutdown(cancel_futures=True)
     return Backtest(first, second, compare(columns, first, second))
 
 

@@ -10,7 +10,20 @@ import typer
 from eventsourcing.persistence import PersistenceError
 
 from ledger.domain.errors import PlumblineError
-from service.commands import customers, demo, importing, keys, ledgers, recording, replaying, rules, servers, serving
+from service.commands import (
+    backing,
+    customers,
+    demo,
+    importing,
+    keys,
+    ledgers,
+    recording,
+    replaying,
+    reports,
+    rules,
+    servers,
+    serving,
+)
 from service.output import Output, fail
 
 app = typer.Typer(
@@ -21,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (servers, serving, keys, ledgers, importing, customers, recording, rules, replaying, demo):
+for module in (
+    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, rules, replaying, demo,
+):  # fmt: skip
     module.register(app)
 
 

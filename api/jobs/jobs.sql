@@ -43,8 +43,8 @@ COPY job_row (job, number, row) FROM STDIN
 SELECT number, row FROM job_row WHERE job = %(job)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
 
 -- name: jobs_trim
--- Finished ones beyond the newest of a kind.
+-- Finished ones beyond the newest of a kind, and those whose process is long gone.
 DELETE FROM job
-WHERE kind = %(kind)s AND state IN ('done', 'failed', 'cancelled') AND id NOT IN (
+WHERE kind = %(kind)s AND (state IN ('done', 'failed', 'cancelled') OR beat_at < now() - interval '1 hour') AND id NOT IN (
     SELECT id FROM job WHERE kind = %(kind)s ORDER BY created_at DESC, id DESC LIMIT %(keep)s
 )

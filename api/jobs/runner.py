@@ -21,6 +21,8 @@ RUNNING_MAX: Final = 1
 """A replay takes every core there is; a second one would only make both late."""
 WAITING_MAX: Final = 20
 BEAT_SECONDS: Final = 2.0
+STOP_SECONDS: Final = 15.0
+"""How long the end of the process waits for jobs to notice it; what has not by then is seen as lost later."""
 
 _log: Any = structlog.get_logger("plumbline.jobs")
 
@@ -34,7 +36,7 @@ class JobDone:
 
 
 class JobCancelled(Exception):
-    """Raised inside a job by its progress once somebody has cancelled it."""
+    """Raised inside a job by its progress once somebody has cancelled it, or the service stops."""
 
 
 Progress = Callable[[int, int], None]
@@ -47,11 +49,27 @@ class JobRunner:
     def __init__(self) -> None:
         self._running = asyncio.Semaphore(RUNNING_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = threading.Event()
 
-    async def start(self, ledger: LedgerPort, kind: str, request: dict[str, Any], actor: str, work: Work) -> str:
-        """Enter a job and let it run when its turn comes; its id. Raises RetryLater where too many wait."""
-        if len(self._tasks) >= WAITING_MAX:
+    def room_check(self) -> None:
+        """Raises RetryLater where too many jobs wait, or the process is about to end."""
+        if len(self._tasks) >= WAITING_MAX or self._stopping.is_set():
             raise RetryLater("OVERLOADED", "too many replays and imports wait; come again later", 30)
+
+    async def start(
+        self,
+        ledger: LedgerPort,
+        kind: str,
+        request: dict[str, Any],
+        actor: str,
+        work: Work,
+        close: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Enter a job and let it run when its turn comes; its id. `close` is called in the end, whether it ran or not.
+
+        Raises RetryLater as `room_check` does; then `close` is the caller's to call.
+        """
+        self.room_check()
         job = "J-" + secrets.token_hex(8)
 
         def enter() -> None:
@@ -59,22 +77,29 @@ class JobRunner:
                 job_insert(connection, job, kind, request, actor)
 
         await asyncio.to_thread(enter)
-        task = asyncio.create_task(self._wait(ledger, job, work))
+        task = asyncio.create_task(self._wait(ledger, job, work, close))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
 
-    async def _wait(self, ledger: LedgerPort, job: str, work: Work) -> None:
+    async def stop(self) -> None:
+        """Let every job end as failed, with the code JOB_STOPPED, at its next sign of progress."""
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+
+    async def _wait(self, ledger: LedgerPort, job: str, work: Work, close: Callable[[], None]) -> None:
         beating = asyncio.create_task(self._beat_waiting(ledger, job))
         try:
             async with self._running:
                 beating.cancel()
-                await asyncio.to_thread(_run, ledger, job, work)
+                await asyncio.to_thread(_run, ledger, job, work, self._stopping)
         except Exception as error:
             # The database was away when the end was to be written: the job will be seen as lost.
             _log.error("job not finished", job=job, exc_info=error)
         finally:
             beating.cancel()
+            await asyncio.to_thread(close)
 
     async def _beat_waiting(self, ledger: LedgerPort, job: str) -> None:
         def beat() -> bool:
@@ -89,13 +114,14 @@ class JobRunner:
                 _log.info("job could not beat", job=job, error=type(error).__name__)
 
 
-def _run(ledger: LedgerPort, job: str, work: Work) -> None:
+def _run(ledger: LedgerPort, job: str, work: Work, stopping: threading.Event) -> None:
     datastore = ledger.recorder.datastore
     with datastore.get_connection() as connection:
         if not job_start(connection, job):
             return
-    beats = _Beats(ledger, job)
+    beats = _Beats(ledger, job, stopping)
     try:
+        beats.progress(0, 0)
         done = work(beats.progress)
         beats.stop()
         with datastore.get_connection() as connection:
@@ -103,7 +129,12 @@ def _run(ledger: LedgerPort, job: str, work: Work) -> None:
     except JobCancelled:
         beats.stop()
         with datastore.get_connection() as connection:
-            job_finish(connection, job, "cancelled")
+            if stopping.is_set():
+                reason = "the service was stopped meanwhile; ask for it again"
+                error = {"code": "JOB_STOPPED", "reason": reason, "field": ""}
+                job_finish(connection, job, "failed", error=error)
+            else:
+                job_finish(connection, job, "cancelled")
     except Exception as error:
         beats.stop()
         with datastore.get_connection() as connection:
@@ -126,9 +157,10 @@ class _Beats:
     """Says every now and then that a job lives and how far it is, from a thread of its own: the work itself may be
     long in one place."""
 
-    def __init__(self, ledger: LedgerPort, job: str) -> None:
+    def __init__(self, ledger: LedgerPort, job: str, stopping: threading.Event) -> None:
         self._ledger = ledger
         self._job = job
+        self._service_stopping = stopping
         self._at = (0, 0)
         self._cancelled = False
         self._stopping = threading.Event()
@@ -139,7 +171,7 @@ class _Beats:
     def progress(self, done: int, of: int) -> None:
         """How far the work is. Raises JobCancelled."""
         self._at = (done, of)
-        if self._cancelled:
+        if self._cancelled or self._service_stopping.is_set():
             raise JobCancelled
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -15,13 +16,15 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import context_of, core_of, in_thread, read
 from api.gathering import Gathering
-from api.input import Cursor, Day, Limit, MinPosition, json_response
+from api.input import DAY_PATTERN, Cursor, Day, Limit, MinPosition, json_response
 from api.ports import LedgerPort
 from api.reading import (
+    INSTANT_PATTERN,
     Instant,
     customer_number_of,
     customer_unknown,
     history_document,
+    local_date,
     moment_of,
     narrators_of,
     rulebook_of,
@@ -32,7 +35,7 @@ from api.routing import Parameter, Router
 from api.schemas import Points
 from ledger.domain.errors import Refused
 from ledger.domain.values import date_of, day_of, month_last_day, month_of, points_text
-from projections.as_of import AccountRow, accounts_read, history_then, standing_then, totals_read
+from projections.as_of import AccountRow, account_then, accounts_read, history_then, standing_then, totals_read
 from projections.customers import customer_read
 from projections.tiers import tier_read
 
@@ -66,25 +69,40 @@ class BalanceBody(BaseModel):
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/balance",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
+    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     lean=True,
     query=(
         Parameter(
             "min_position", "Wait until the answer contains this position of the log.",
             {"type": "integer", "minimum": 0, "maximum": POSITION_MAX},
         ),
+        Parameter(
+            "as_of", "Count what was booked up to the end of this day, YYYY-MM-DD.",
+            {"type": "string", "pattern": DAY_PATTERN},
+        ),
+        Parameter(
+            "as_known_at", "Count only what had been recorded by this time (with its offset).",
+            {"type": "string", "pattern": INSTANT_PATTERN, "maxLength": 40},
+        ),
     ),
     response_model=BalanceBody,
-    summary="A customer's balance",
-    description="As of now; `totals` answers for other times. Where the writer runs in the same process, its memory"
-    " answers, as of the last commit.",
+    summary="A customer's balance, now or at another time",
+    description="Now, unless a time is given. Where the writer runs in the same process, its memory answers, as of the"
+    " last commit. `as_of` counts what was booked up to the end of that day, whenever it was recorded; `as_known_at`"
+    " what had been recorded by that time, whatever day it is booked on; both together say what the books then said"
+    " about that day. `position` is then that of the last event counted, and what expires is told from that day on.",
 )  # fmt: skip
 async def balance(request: Request) -> Response:
     """A customer's balance."""
     ledger = context_of(request).ledger
     assert ledger is not None
     number = customer_number_of(request.scope["path_params"]["customer"])
-    wanted = _min_position(request) if request.scope["query_string"] else 0
+    wanted = 0
+    if request.scope["query_string"]:
+        wanted = _min_position(request)
+        as_of, as_known_at = _once(request, "as_of", DAY_PATTERN), _once(request, "as_known_at", INSTANT_PATTERN)
+        if as_of is not None or as_known_at is not None:
+            return await _balance_then(request, as_of, as_known_at, wanted)
     account = ledger.account(number)
     if account is not None and account.position >= wanted:
         found = AccountRow(number, account.balance, account.debt, account.lots, account.position)
@@ -113,6 +131,27 @@ async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: 
     if found is None:
         raise customer_unknown()
     return found
+
+
+async def _balance_then(request: Request, as_of: str | None, as_known_at: str | None, wanted: int) -> Response:
+    customer: str = request.scope["path_params"]["customer"]
+    moment = moment_of(as_of, as_known_at, (await rulebook_of(request)).book.timezone)
+    number = await _known(request, customer, wanted)
+    found = await read(request, account_then, number, moment, min_position=wanted)
+    day = moment.as_of
+    if day is None and moment.as_known_at is not None:
+        day = local_date(moment.as_known_at, moment.timezone)
+    return _balance_response(customer, found, _day_number(request) if day is None else day_of(day))
+
+
+def _once(request: Request, name: str, pattern: str) -> str | None:
+    """A query parameter that stands at most once and is written as it should be. Raises Refused (INPUT_INVALID)."""
+    values = request.query_params.getlist(name)
+    if not values:
+        return None
+    if len(values) > 1 or len(values[0]) > 40 or re.search(pattern, values[0]) is None or "\n" in values[0]:
+        raise Refused("INPUT_INVALID", f"{name} must stand once, in the form that the documentation shows", name)
+    return values[0]
 
 
 def _min_position(request: Request) -> int:

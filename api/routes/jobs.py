@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -19,31 +19,31 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import context_of, core_of, in_thread, principal_of, read
 from api.input import Body, Cursor, Limit, body_bytes, body_check, flag, json_read, json_response
+from api.jobs.replaying import candidate_work, recorded_work
 from api.jobs.runner import JobDone, Progress, Work
 from api.jobs.store import Job, job_cancel, job_find, job_rows, jobs_list
 from api.ports import LedgerPort
-from api.reading import day_of_text, rulebook_of
+from api.reading import customer_number_of, customer_unknown, day_of_text, rulebook_of
 from api.routing import Parameter, Router
 from connectors.files.importing import ImportReport, import_files
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_load, mapping_names, mapping_parse
+from connectors.files.messages import Language
 from ledger.domain.commands import Answer, Request as Asked
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
-from ledger.domain.values import day_of
-from ledger.log.columns.reader import Columns
+from ledger.domain.values import customer_id, day_of
 from ledger.writer.orders import rule_set_check
 from projections import views
+from projections.as_of import accounts_read
 from projections.follower import Follower
-from replay.what_if import what_if
 
 router = Router(tags=["jobs"])
 
-CHANGES_MAX: Final = 100_000
-"""So many changed customers of a replay are kept row by row; its totals are of all."""
-EXAMPLES: Final = 20
-THREADS: Final = 2
+REJECTED_SHOWN: Final = 20
+EXPLAINED_MAX: Final = 20
+FILENAME_BYTES_MAX: Final = 240
 Kind = Literal["replay", "import", "rebuild"]
 _UNKNOWN: Final[dict[str, str]] = {
     "replay": "REPLAY_UNKNOWN", "import": "IMPORT_UNKNOWN", "rebuild": "REBUILD_UNKNOWN",
@@ -86,11 +86,16 @@ class RowsPage(BaseModel):
 
 class ReplayBody(Body):
     """Which rules to try: a document, or a rule set of the ledger by its id; over all facts, or over those booked from
-    a day on."""
+    a day on. Or, with `recorded`, the rules that were in force: does the record come out again?"""
 
     rules: dict[str, Any] | None = Field(default=None, description="A rule document.")
     rule_set: str | None = Field(default=None, max_length=100, description="A rule set of the ledger.")
+    recorded: bool = Field(default=False, description="Decide everything again by the rules then in force.")
     day_from: str | None = Field(default=None, description="A date, YYYY-MM-DD.", examples=["2026-01-01"])
+    customers: list[str] = Field(
+        default_factory=list[str], max_length=EXPLAINED_MAX, examples=[["C-000001"]],
+        description="Customers for whom the result says the clause behind every changed point.",
+    )  # fmt: skip
 
 
 class ImportBody(Body):
@@ -129,8 +134,10 @@ def _ledger(request: Request) -> LedgerPort:
     return ledger
 
 
-async def _begin(request: Request, kind: Kind, asked: dict[str, Any], work: Work) -> Response:
-    job = await core_of(request).jobs.start(_ledger(request), kind, asked, principal_of(request).actor, work)
+async def _begin(
+    request: Request, kind: Kind, asked: dict[str, Any], work: Work, close: Callable[[], None] = lambda: None
+) -> Response:
+    job = await core_of(request).jobs.start(_ledger(request), kind, asked, principal_of(request).actor, work, close)
     return _job_response(await read(request, job_find, kind, job, _UNKNOWN[kind]), 202)
 
 
@@ -141,12 +148,14 @@ def _job_response(job: Job, status: int = 200) -> Response:
 @router.post(
     "/v1/ledgers/{ledger}/replays",
     permission=Permission.REPLAYS_RUN,
-    errors=("RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY", "COLUMNS_DAMAGED"),
+    errors=("CUSTOMER_UNKNOWN", "RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY", "COLUMNS_DAMAGED"),
     body=ReplayBody,
     body_example={"rule_set": "RS-0002", "day_from": None},
     summary="Try other rules over the same facts",
     description="Runs beside everything else; the result compares the recorded rules with the candidate, and"
-    " `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an approval may name the run.",
+    " `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an approval may name the run."
+    " `examples` has the clause behind every changed point, of those who gain and lose most and of those in"
+    " `customers`. With `recorded` the result counts the decisions that differ from the record: 0 is the proof.",
     status_code=202,
     response_model=JobBody,
     responses=_ACCEPTED,
@@ -155,8 +164,13 @@ async def replay_start(request: Request) -> Response:
     """Try other rules over the same facts."""
     body = body_check(await json_read(request, core_of(request).settings.document_bytes_max), ReplayBody)
     rulebook = await rulebook_of(request)
-    if (body.rules is None) == (body.rule_set is None):
-        raise Refused("REPLAY_INVALID", "give either rules or rule_set", "rules")
+    if (body.rules is not None) + (body.rule_set is not None) + body.recorded != 1:
+        raise Refused("REPLAY_INVALID", "give either rules, or rule_set, or recorded", "rules")
+    folder = _ledger(request).columns_folder
+    if body.recorded:
+        if body.day_from is not None or body.customers:
+            raise Refused("REPLAY_INVALID", "recorded takes neither day_from nor customers", "recorded")
+        return await _begin(request, "replay", {"recorded": True}, recorded_work(folder))
     document = body.rules
     if body.rule_set is not None:
         entry = rulebook.book.rule_sets.get(body.rule_set)
@@ -166,15 +180,14 @@ async def replay_start(request: Request) -> Response:
     assert document is not None
     rules = await in_thread(request, rule_set_check, document, rulebook.book)
     day = day_of_text(body.day_from, "day_from")
-    folder = _ledger(request).columns_folder
-
-    def work(progress: Progress) -> JobDone:
-        columns = Columns.open(folder)
-        found = what_if(columns, rules, THREADS, progress, day_from=None if day is None else day_of(day))
-        rows = (c.document() for c in found.comparison.customers[:CHANGES_MAX])
-        return JobDone(found.document(EXAMPLES), rows)
-
-    asked = {"rule_set": body.rule_set, "rules_sha256": rules.sha256, "day_from": body.day_from}
+    numbers = [customer_number_of(customer) for customer in body.customers]
+    if len(await read(request, accounts_read, numbers)) < len(set(numbers)):
+        raise customer_unknown()
+    work = candidate_work(folder, rules, None if day is None else day_of(day), [customer_id(n) for n in numbers])
+    asked = {
+        "rule_set": body.rule_set, "rules_sha256": rules.sha256, "day_from": body.day_from,
+        "customers": [customer_id(n) for n in numbers],
+    }  # fmt: skip
     return await _begin(request, "replay", asked, work)
 
 
@@ -190,6 +203,8 @@ async def replay_start(request: Request) -> Response:
         Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
         Parameter("dry_run", "Read and check, record nothing.",
                   {"type": "string", "enum": ["true", "false"], "default": "false"}),
+        Parameter("language", "The language of the reasons why rows are refused.",
+                  {"type": "string", "enum": ["zh", "en"], "default": "en"}),
     ),
     summary="Import a file",
     description="The body is the file itself (CSV in any usual encoding, or XLSX), or JSON with `filename`, `content`"
@@ -201,8 +216,9 @@ async def replay_start(request: Request) -> Response:
 )  # fmt: skip
 async def import_start(request: Request) -> Response:
     """Import a file."""
+    dry_run, language = flag(request, "dry_run"), _language(request)
+    core_of(request).jobs.room_check()
     mapping, filename, content = await _import_read(request)
-    dry_run = flag(request, "dry_run")
     rulebook = await rulebook_of(request)
     ledger, principal = _ledger(request), principal_of(request)
     loop = asyncio.get_running_loop()
@@ -214,19 +230,36 @@ async def import_start(request: Request) -> Response:
     def fact_type_of(name: str) -> FactType | None:
         return rulebook.book.fact_types.get(name)
 
+    # On disk, not in memory: many files may wait for their turn.
+    folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")  # noqa: SIM115 - the job's end closes it
+    path = Path(folder.name) / filename
+
     def work(progress: Progress) -> JobDone:
-        with tempfile.TemporaryDirectory(prefix="plumbline-import-") as folder:
-            path = Path(folder) / filename
-            path.write_bytes(content)
-            report = import_files(
-                submit, [(mapping, path)], fact_type_of, actor=principal.actor, recorded_at=now,
-                progress=lambda stage, done, total: progress(done, total or 0), quarantine=ledger.quarantine,
-                dry_run=dry_run,
-            )  # fmt: skip
+        report = import_files(
+            submit, [(mapping, path)], fact_type_of, actor=principal.actor, recorded_at=now,
+            progress=lambda stage, done, total: progress(done, total or 0), quarantine=ledger.quarantine,
+            dry_run=dry_run, language=language,
+        )  # fmt: skip
         return _import_done(report)
 
-    asked = {"mapping": mapping.id, "filename": filename, "bytes": len(content), "dry_run": dry_run}
-    return await _begin(request, "import", asked, work)
+    asked = {
+        "mapping": mapping.id, "filename": filename, "bytes": len(content), "dry_run": dry_run, "language": language,
+    }  # fmt: skip
+    try:
+        await in_thread(request, path.write_bytes, content)
+        return await _begin(request, "import", asked, work, folder.cleanup)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _language(request: Request) -> Language:
+    values = request.query_params.getlist("language") or ["en"]
+    if values == ["zh"]:
+        return "zh"
+    if values == ["en"]:
+        return "en"
+    raise Refused("INPUT_INVALID", "language must be zh or en", "language")
 
 
 async def _import_read(request: Request) -> tuple[FileMapping, str, bytes]:
@@ -243,8 +276,10 @@ async def _import_read(request: Request) -> tuple[FileMapping, str, bytes]:
     else:
         content, chosen = data, request.query_params.get("mapping", "")
         filename = request.query_params.get("filename", "upload.csv")
-        if not 0 < len(filename) <= 200 or any(c in "/\\" or ord(c) < 32 for c in filename) or filename in (".", ".."):
-            raise Refused("IMPORT_INVALID", "filename must be a plain name", "filename")
+    if not 0 < len(filename.encode()) <= FILENAME_BYTES_MAX or filename in (".", ".."):
+        raise Refused("IMPORT_INVALID", f"filename must have 1 to {FILENAME_BYTES_MAX} bytes", "filename")
+    if any(c in "/\\" or ord(c) < 32 for c in filename):
+        raise Refused("IMPORT_INVALID", "filename must be a plain name", "filename")
     if not content:
         raise Refused("IMPORT_INVALID", "the file is empty", "content")
     if isinstance(chosen, dict):
@@ -257,7 +292,7 @@ async def _import_read(request: Request) -> tuple[FileMapping, str, bytes]:
 def _import_done(report: ImportReport) -> JobDone:
     document = report.document()
     rejected = cast(list[dict[str, Any]], document.pop("rejected"))
-    return JobDone({**document, "rejected_count": len(rejected), "rejected": rejected[:EXAMPLES]}, rejected)
+    return JobDone({**document, "rejected_count": len(rejected), "rejected": rejected[:REJECTED_SHOWN]}, rejected)
 
 
 @router.get(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import LedgerOf, core_of, in_thread, principal_of
-from api.input import Body, Cursor, Limit, body_read, json_response
+from api.input import Body, Cursor, Language, Limit, body_read, json_response
 from api.reading import rulebook_of
 from api.routing import Router
 from ledger.domain.commands import Answer, Request as Asked
@@ -126,7 +126,7 @@ async def quarantine_list(
     summary="Try refused rows again",
     description="By the mappings of today, with cells exchanged where they are given; what is recorded is resolved.",
 )
-async def quarantine_retry(request: Request, ledger: LedgerOf) -> Response:
+async def quarantine_retry(request: Request, ledger: LedgerOf, language: Language = "en") -> Response:
     """Try refused rows again."""
     body = await body_read(request, RetryBody)
     known = {str(i): i for i in body.ids}
@@ -142,7 +142,7 @@ async def quarantine_retry(request: Request, ledger: LedgerOf) -> Response:
         return ledger.quarantine.retry(
             submit, rulebook.book.fact_types.get, actor=principal_of(request).actor,
             resolved_at=core_of(request).ledgers.clock(), ids=body.ids,
-            raw_override={known[i]: cells for i, cells in body.cells.items()},
+            raw_override={known[i]: cells for i, cells in body.cells.items()}, language=language,
         ).document()  # fmt: skip
 
     return json_response(await in_thread(request, retry))

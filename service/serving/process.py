@@ -112,6 +112,7 @@ async def _http(
             await server.serve([listening])
         finally:
             ending.cancel()
+            await app.state.core.jobs.stop()
     finally:
         listening.close()
         await asyncio.to_thread(access.close)

@@ -77,7 +77,9 @@ def live(books: Books, seed: int, facts: int) -> None:
         if kind == "contract_signed":
             attributes = {"amount": random.randrange(1, 500) * 10_000}
         known.append((external_id, kind, customer))
-        books.do(fact(external_id, kind, f"2025-{month:02d}-{random.randrange(28) + 1:02d}", customer, **attributes))
+        day = f"2025-{month:02d}-{random.randrange(28) + 1:02d}"
+        given: Any = attributes
+        books.do(fact(external_id, kind, day, customer, **given))
         if n % (facts // 6) == facts // 6 - 1 and month > 1:
             books.do(CloseDays(f"2025-{month - 1:02d}-28"))
 

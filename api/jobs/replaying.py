@@ -1,0 +1,76 @@
+"""The work of replays: a candidate compared with the record, or the proof that the record is reproduced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from api.jobs.runner import JobDone, Progress, Work
+from ledger.domain.book import Book
+from ledger.domain.values import points_text
+from ledger.log.columns.reader import Columns
+from ledger.rules.document import RuleSet
+from replay.what_if import Backtest, recorded_check, what_if
+
+THREADS: Final = 2
+CHANGES_MAX: Final = 100_000
+"""So many changed customers of a replay are kept row by row; its totals are of all."""
+MOVERS: Final = 20
+"""So many winners and losers stand in the result itself."""
+EXAMPLES: Final = 5
+"""For so many of the winners and of the losers the result says why."""
+DECISIONS_MAX: Final = 200
+"""So many changed decisions of one customer are told."""
+
+
+def candidate_work(folder: Path, rules: RuleSet, day_from: int | None, customers: Sequence[str]) -> Work:
+    """Compare the record with a candidate; `customers` (ids that are there) are explained beside the examples."""
+
+    def work(progress: Progress) -> JobDone:
+        columns = Columns.open(folder)
+        found = what_if(columns, rules, THREADS, progress, day_from=day_from)
+        changes = found.comparison.customers
+        chosen = [*customers]
+        chosen += [c.customer for c in changes[:EXAMPLES] if c.change > 0]
+        chosen += [c.customer for c in changes[: -EXAMPLES - 1 : -1] if c.change < 0]
+        book = columns.book()
+        examples = [example_document(found, book, customer) for customer in dict.fromkeys(chosen)]
+        rows = (c.document() for c in changes[:CHANGES_MAX])
+        return JobDone({"kind": "candidate", **found.document(MOVERS), "examples": examples}, rows)
+
+    return work
+
+
+def recorded_work(folder: Path) -> Work:
+    """Decide every fact again by the rules that were in force, and compare with the record."""
+
+    def work(progress: Progress) -> JobDone:
+        run, count, differences = recorded_check(Columns.open(folder), THREADS, progress)
+        return JobDone({
+            "kind": "recorded", "run_id": run.run_id, "digest": run.digest, "position": run.position,
+            "facts": run.facts, "seconds": round(run.seconds, 3), "differences": count,
+            "first": [d.document() for d in differences],
+        })  # fmt: skip
+
+    return work
+
+
+def example_document(found: Backtest, book: Book, customer: str) -> dict[str, Any]:
+    """The clause behind every changed point of one customer, in both languages."""
+    zh, en = (found.customer_changes(book, customer, language) for language in ("zh", "en"))
+    known = book.customer_find(customer)
+    return {
+        "customer": customer,
+        "name": known.name if known else "",
+        "decisions_changed": len(en),
+        "decisions": [
+            {
+                "position": b.position, "kind": b.kind, "rule": b.rule, "points": points_text(b.points),
+                "points_candidate": points_text(b.points_candidate),
+                "clause": {"zh": a.clause, "en": b.clause},
+                "clause_candidate": {"zh": a.clause_candidate, "en": b.clause_candidate},
+            }
+            for a, b in zip(zh[:DECISIONS_MAX], en[:DECISIONS_MAX], strict=True)
+        ],
+    }  # fmt: skip

@@ -1,0 +1,275 @@
+"""Backup and restore of a whole home: the database as it is on disk, with the WAL that makes it whole; columns; keys.
+
+A backup is a folder that is named only once it is whole. The columns are taken before the database: they are then never
+ahead of it, and what they lack the follower adds. Restoring checks every byte before anything is put in place.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from ledger.domain.errors import PlumblineError
+from ledger.log.columns.format import MANIFEST, ColumnsDamaged, file_sha256, file_sync, folder_sync, manifest_read
+from ledger.log.recorder import recorder_open
+from ledger.writer.state import columns_check
+from service.bootstrap import SCHEMA_PREFIX, ledger_names, ledger_open
+from service.embedded import database_url, servers_down, servers_status
+from service.embedded.postgres_binaries import MAJOR_VERSION, run_binary, server_account
+from service.embedded.postgres_data import DATABASE_USER
+from service.settings import Settings
+
+FORMAT: Final = 1
+DESCRIPTION: Final = "backup.json"
+POSTGRES: Final = "postgres"
+COLUMNS: Final = "columns"
+KEY_FILE: Final = "admin.key"
+PARTIAL: Final = ".partial"
+_PREFIX: Final = "plumbline-"
+_COPY_ATTEMPTS: Final = 5
+# Written anew at every start, and of no meaning for another server.
+_LEFT_OUT: Final = ("server.log", "server.log.1", "postmaster.pid", "postmaster.opts")
+
+Progress = Callable[[int, int], None]
+
+
+class BackupError(PlumblineError):
+    """A backup could not be made, or is none that can be restored; the sentence says what to do."""
+
+    code = "BACKUP_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A whole backup. `ledgers` are the heads of the logs when it began: a restored ledger stands there or further."""
+
+    folder: Path
+    created_at: str
+    ledgers: dict[str, int]
+    files: int
+    size_bytes: int
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "folder": str(self.folder), "created_at": self.created_at, "ledgers": self.ledgers, "files": self.files,
+            "size_bytes": self.size_bytes,
+        }  # fmt: skip
+
+
+def backup_make(settings: Settings, destination: Path, now: datetime, progress: Progress, keep: int | None) -> Backup:
+    """Back up the home of `settings` into a new folder below `destination`, while everything goes on running.
+
+    With `keep`, only the newest so many stay there. Raises BackupError, and leaves nothing that looks whole.
+    """
+    if settings.database_url is not None:
+        raise BackupError(
+            "the database is not the embedded one: back it up by its own means (pg_basebackup, snapshots); columns are"
+            " rebuilt from it with `plumbline rebuild columns`"
+        )
+    url = database_url(settings)
+    destination.mkdir(parents=True, exist_ok=True)
+    folder = destination.absolute() / f"{_PREFIX}{now:%Y%m%dT%H%M%SZ}"
+    partial = folder.with_name(folder.name + PARTIAL)
+    if folder.exists() or partial.exists():
+        raise BackupError(f"{folder} is there already; wait a second, or remove {partial}")
+    partial.mkdir(mode=0o700)
+    try:
+        heads = _heads(settings, url)
+        files: dict[str, dict[str, Any]] = {}
+        steps = len(heads) + 2
+        for number, ledger in enumerate(heads):
+            progress(number, steps)
+            _columns_copy(settings.columns_folder(ledger), partial / COLUMNS / ledger)
+        progress(len(heads), steps)
+        key = settings.home / KEY_FILE
+        if key.exists():
+            shutil.copy2(key, partial / KEY_FILE)
+        _database_copy(url, partial / POSTGRES)
+        progress(len(heads) + 1, steps)
+        for path in _files(partial):
+            file_sync(path)
+            name = path.relative_to(partial).as_posix()
+            files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        description = {
+            "format": FORMAT, "created_at": now.isoformat(), "postgres": MAJOR_VERSION, "ledgers": heads, "files": files,
+        }  # fmt: skip
+        with (partial / DESCRIPTION).open("wb") as file:
+            file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(folder)
+        folder_sync(destination)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    progress(steps, steps)
+    if keep is not None:
+        for old in backups_list(destination)[:-keep]:
+            shutil.rmtree(old)
+    return backup_read(folder)
+
+
+def backups_list(destination: Path) -> list[Path]:
+    """The whole backups below a folder, the oldest first."""
+    return sorted(p.parent for p in destination.glob(f"{_PREFIX}*/{DESCRIPTION}") if not p.parent.name.endswith(PARTIAL))
+
+
+def backup_read(folder: Path) -> Backup:
+    """What a backup says of itself. Raises BackupError for a folder that is none."""
+    description = _description(folder)
+    files: dict[str, Any] = description["files"]
+    size = sum(entry["bytes"] for entry in files.values())
+    return Backup(folder, description["created_at"], description["ledgers"], len(files), size)
+
+
+def backup_restore(source: Path, settings: Settings, progress: Progress) -> Backup:
+    """Put a backup in the place of `settings.home`, which must not be there or be empty. Starts nothing for good.
+
+    Raises BackupError, before anything is put in place, for a file that is missing or altered.
+    """
+    if settings.database_url is not None:
+        raise BackupError("a backup restores the embedded database: unset PLUMBLINE_DATABASE_URL")
+    home = settings.home
+    if home.exists() and any(home.iterdir()):
+        raise BackupError(f"{home} is not empty; point PLUMBLINE_HOME to a new folder, or move this one away")
+    description = _description(source)
+    files: dict[str, dict[str, Any]] = description["files"]
+    found = {p.relative_to(source).as_posix() for p in _files(source)} - {DESCRIPTION}
+    if stray := sorted(found ^ files.keys()):
+        raise BackupError(f"{source} is not as it was made: {stray[0]} is missing or was added; take another backup")
+    home.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=f"{home.name}.restoring-", dir=home.parent))
+    try:
+        for number, (name, entry) in enumerate(files.items()):
+            progress(number, len(files))
+            target = making / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target)
+            # What was copied is checked, not what lies there: it is this that will be used.
+            if target.stat().st_size != entry["bytes"] or file_sha256(target) != entry["sha256"]:
+                raise BackupError(f"{source / name} was altered since the backup was made; take another backup")
+            file_sync(target)
+        for empty in description["folders"]:
+            (making / empty).mkdir(parents=True, exist_ok=True)
+        _owner_set(making)
+        if home.exists():
+            home.rmdir()
+        making.rename(home)
+        folder_sync(home.parent)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    progress(len(files), len(files))
+    _restored_check(settings, description["ledgers"])
+    return backup_read(source)
+
+
+def _restored_check(settings: Settings, heads: dict[str, int]) -> None:
+    """Every ledger is there, no shorter than when the backup began, and its columns are of its log."""
+    running = any(s.running for s in servers_status(settings))
+    try:
+        for name, head in heads.items():
+            with ledger_open(settings, name, "restore") as handle:
+                position = handle.recorder.position_head()
+                if position < head:
+                    raise BackupError(f"the restored ledger {name} ends at {position}, not at {head} or later")
+                columns_check(handle.columns(), handle.recorder)
+    finally:
+        if not running:
+            servers_down(settings)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    if folder.name.endswith(PARTIAL):
+        raise BackupError(f"{folder} was never finished; take another backup")
+    try:
+        description = orjson.loads((folder / DESCRIPTION).read_bytes())
+        if description["format"] != FORMAT:
+            raise BackupError(f"{folder} is of format {description['format']}, this program reads {FORMAT}")
+        if description["postgres"] != MAJOR_VERSION:
+            raise BackupError(
+                f"{folder} is of PostgreSQL {description['postgres']}, this is {MAJOR_VERSION}; restore it with a"
+                " Plumbline of its time, then move on by a logical dump"
+            )
+        folders = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_dir()]
+        return {**description, "folders": sorted(folders)}
+    except FileNotFoundError:
+        raise BackupError(f"{folder} is no backup: it has no {DESCRIPTION}") from None
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise BackupError(f"{folder / DESCRIPTION} cannot be read; take another backup") from None
+
+
+def _heads(settings: Settings, url: str) -> dict[str, int]:
+    heads: dict[str, int] = {}
+    for name in ledger_names(settings):
+        with recorder_open(url, SCHEMA_PREFIX + name, pool_size=1) as recorder:
+            heads[name] = recorder.position_head()
+    return heads
+
+
+def _columns_copy(source: Path, target: Path) -> None:
+    """The files that one manifest names, and it. Begins again where merging has taken one away meanwhile."""
+    for attempt in range(_COPY_ATTEMPTS):
+        try:
+            manifest = manifest_read(source)
+            if manifest is None:
+                return
+            raw = (source / MANIFEST).read_bytes()
+            if orjson.loads(raw)["position"] != manifest.position:
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            for name in manifest.file_names():
+                shutil.copy2(source / name, target / name)
+            (target / MANIFEST).write_bytes(raw)
+            return
+        except (FileNotFoundError, ColumnsDamaged):
+            shutil.rmtree(target, ignore_errors=True)
+            if attempt + 1 == _COPY_ATTEMPTS:
+                raise
+    raise BackupError(f"the columns in {source} change too fast to be copied; try again")
+
+
+def _database_copy(url: str, target: Path) -> None:
+    """A base backup with the WAL written meanwhile, each file as Postgres sent it."""
+    host = parse_qs(urlsplit(url).query)["host"][0]
+    done = run_binary(
+        [
+            "pg_basebackup", "--pgdata", str(target), "--host", host, "--username", DATABASE_USER, "--checkpoint=fast",
+            "--wal-method=stream", "--manifest-checksums=SHA256", "--no-sync",
+        ],
+        None,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise BackupError(f"pg_basebackup failed: {done.stdout.strip()[-500:]}")
+    # Its own tool for this (pg_verifybackup) crashes as the wheel has it; the manifest says all that is needed.
+    for entry in orjson.loads((target / "backup_manifest").read_bytes())["Files"]:
+        path = target / entry["Path"]
+        if path.stat().st_size != entry["Size"] or file_sha256(path) != entry["Checksum"]:
+            raise BackupError(f"{path} did not arrive as PostgreSQL sent it; look at the disk, then try again")
+    for name in _LEFT_OUT:
+        (target / name).unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+
+
+def _owner_set(home: Path) -> None:
+    """The database belongs to whoever runs it, and to nobody else."""
+    home.chmod(0o711)
+    data = home / POSTGRES
+    data.chmod(0o700)
+    account = server_account(data, lambda text: None)
+    if account is not None:
+        for path in (data, *data.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid)

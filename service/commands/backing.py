@@ -1,0 +1,76 @@
+"""backup, restore: a home as it is, in one folder, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from replay.what_if import recorded_check
+from service.backup import Backup, BackupError, backup_make, backup_restore
+from service.bootstrap import clock, ledger_open
+from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, Output, output_of
+from service.settings import Settings
+
+
+def backup(
+    destination: Annotated[Path, typer.Argument(help="The backup becomes a new folder below this one.")],
+    keep: Annotated[int | None, typer.Option("--keep", min=1, help="Keep only the newest so many. 保留份数。")] = None,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Back up everything while it runs: database with WAL, columns, keys, quarantine. 备份。"""
+    out = output_of(json, language)
+    with out.progress("备份", "backing up") as update:
+        made = backup_make(Settings.from_environment(), destination, clock(), update, keep)
+    _print(out, made, "已备份至", "Backed up to")
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A backup's folder, plumbline-…")],
+    check: Annotated[bool, typer.Option("--check", help="Replay every ledger as recorded afterwards. 复算。")] = False,
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Restore a backup into PLUMBLINE_HOME, which must be empty; every file is checked first. 恢复。"""
+    out = output_of(json, language)
+    settings = Settings.from_environment()
+    with out.progress("恢复", "restoring") as update:
+        restored = backup_restore(source, settings, update)
+    if check:
+        for name in restored.ledgers:
+            _recorded_check(settings, name, actor)
+    _print(out, restored, "已恢复自", "Restored from")
+    out.note("下一步：plumbline serve", "Next: plumbline serve")
+
+
+def _recorded_check(settings: Settings, name: str, actor: str) -> None:
+    with ledger_open(settings, name, actor) as handle:
+        handle.follow()
+        _, count, _ = recorded_check(handle.columns(), 2, lambda done, of: None)
+    if count:
+        raise BackupError(f"{name}: {count} decisions differ from the record; see `plumbline replay --recorded`")
+
+
+def _print(out: Output, made: Backup, zh: str, en: str) -> None:
+    if out.json:
+        out.document(made.document())
+        return
+    ledgers = ", ".join(f"{name} ({head})" for name, head in made.ledgers.items())
+    size = f"{made.size_bytes / 1_000_000:.1f} MB"
+    out.console.print(
+        out.say(
+            f"{zh} {made.folder}：{size}，{made.files} 个文件；账套 {ledgers}。",
+            f"{en} {made.folder}: {size} in {made.files} files; ledgers {ledgers}.",
+        )
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(backup)
+    app.command()(restore)
+
+

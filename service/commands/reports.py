@@ -1,0 +1,305 @@
+"""report: leaderboards, points by region, segments, campaigns, inflation, alerts, the case's own measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, get_args
+from zoneinfo import ZoneInfo
+
+import typer
+from psycopg import Connection
+
+from ledger.domain.errors import Refused
+from ledger.domain.values import customer_id, date_of, day_of, day_parse, money_text, month_of, month_text, points_text
+from projections.alerts import METHOD, Kind, alerts_read
+from projections.campaigns import campaigns_read
+from projections.reports import (
+    By,
+    Months,
+    Segment,
+    customers_count,
+    heatmap_read,
+    inflation_read,
+    leaderboard_read,
+    measures_read,
+    months_parse,
+    periods_between,
+    segment_read,
+    share_bp,
+)
+from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
+from service.settings import Settings
+
+report_app = typer.Typer(help="Reports over all customers. 报表。", no_args_is_help=True, rich_markup_mode=None)
+
+Found = TypeVar("Found")
+PeriodOption = Annotated[str, typer.Option("--period", help="2026, 2026-Q1, 2026-03 or all. 期间。")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows. 条数。")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="地区")]
+IndustryOption = Annotated[str | None, typer.Option("--industry", help="行业")]
+
+
+def _read(ledger: str, actor: str, look: Callable[[Connection[Any], LedgerHandle], Found]) -> Found:
+    """What a reader finds once every view has seen the whole log."""
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        handle.follow()
+        with handle.recorder.datastore.get_connection() as connection:
+            return look(connection, handle)
+
+
+def _months(period: str) -> Months:
+    try:
+        return months_parse(period)
+    except ValueError as error:
+        raise Refused("PERIOD_INVALID", f"--period {error}", "period") from None
+
+
+def _today(handle: LedgerHandle) -> int:
+    return day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
+
+
+def _show(out: Output, title: tuple[str, str], columns: list[tuple[str, str, str]], rows: list[dict[str, Any]]) -> None:
+    """A table, or the rows as they are. `columns`: (field, zh, en)."""
+    if out.json:
+        out.document(rows)
+        return
+    if not rows:
+        out.console.print(out.say("没有数据。", "There is nothing to show."))
+        return
+    figures = {"rank", "value", "compared", "customers", "awards", "positions"}
+    numbers = [i for i, (name, _, _) in enumerate(columns) if name in figures or name.endswith(_FIGURES)]
+    table = [["" if row[name] is None else str(row[name]) for name, _, _ in columns] for row in rows]
+    out.table(out.say(*title), [out.say(zh, en) for _, zh, en in columns], table, numbers)
+
+
+_FIGURES = ("granted", "deducted", "reversed", "expired", "outstanding", "debt", "points", "percent", "contribution", "balance")
+
+
+@report_app.command("leaderboard")
+def leaderboard(
+    by: Annotated[str, typer.Option("--by", help="points, contribution or balance. 排序依据。")] = "points",
+    period: PeriodOption = "all",
+    region: RegionOption = None,
+    industry: IndustryOption = None,
+    limit: LimitOption = 20,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """The best customers by points granted, contribution or balance. 排行榜。"""
+    out = output_of(json, language)
+    if by not in get_args(By):
+        raise Refused("USAGE", "--by is points, contribution or balance", "by")
+    months = _months(period)
+    chosen: By = by  # pyright: ignore[reportAssignmentType]
+    rows = _read(ledger, actor, lambda connection, _: leaderboard_read(
+        connection, chosen, months, region=region, industry=industry, limit=limit
+    ))  # fmt: skip
+    text = money_text if by == "contribution" else points_text
+    _show(
+        out, ("排行榜", "Leaderboard"),
+        [("rank", "名次", "rank"), ("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
+         ("industry", "行业", "industry"), ("value", "数值", "value")],
+        [{"rank": r.rank, "customer": customer_id(r.customer), "name": r.name, "region": r.region,
+          "industry": r.industry, "value": text(r.value)} for r in rows],
+    )  # fmt: skip
+
+
+@report_app.command("regions")
+def regions(
+    period: PeriodOption = "all",
+    limit: LimitOption = 100,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Points by region and industry, month by month. 地区行业分布。"""
+    months = _months(period)
+    rows = _read(ledger, actor, lambda connection, _: heatmap_read(connection, months, limit=limit))
+    _show(
+        output_of(json, language), ("地区行业分布", "Points by region and industry"),
+        [("month", "月份", "month"), ("region", "地区", "region"), ("industry", "行业", "industry"),
+         ("customers", "客户数", "customers"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
+         ("expired", "到期", "expired"), ("contribution", "合同额", "contribution")],
+        [{"month": month_text(r.month), "region": r.region, "industry": r.industry, "customers": r.customers,
+          "granted": points_text(r.granted), "deducted": points_text(r.deducted), "expired": points_text(r.expired),
+          "contribution": money_text(r.contribution)} for r in rows],
+    )  # fmt: skip
+
+
+@report_app.command("inflation")
+def inflation(
+    period: PeriodOption = "all",
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Points issued, taken back and expired, and what is outstanding, month by month. 积分通胀。"""
+    months = _months(period)
+    rows = _read(ledger, actor, lambda connection, _: inflation_read(connection, months))
+    names = ("granted", "deducted", "reversed", "expired", "outstanding", "debt")
+    _show(
+        output_of(json, language), ("积分通胀", "Inflation watch"),
+        [("month", "月份", "month"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
+         ("reversed", "冲回", "reversed"), ("expired", "到期", "expired"), ("outstanding", "月末余额", "outstanding"),
+         ("debt", "欠分变动", "debt")],
+        [{"month": month_text(r.month), **{n: points_text(getattr(r, n)) for n in names}} for r in rows],
+    )  # fmt: skip
+
+
+@report_app.command("segment")
+def segment(
+    tag: Annotated[str | None, typer.Option("--tag", help="标签")] = None,
+    grade: Annotated[str | None, typer.Option("--grade", help="信用等级")] = None,
+    tier: Annotated[str | None, typer.Option("--tier", help="会员等级")] = None,
+    region: RegionOption = None,
+    industry: IndustryOption = None,
+    active_days: Annotated[int | None, typer.Option("--active-days", min=1, help="A fact in the last so many days.")] = None,
+    inactive_days: Annotated[int | None, typer.Option("--inactive-days", min=1, help="None in so many days.")] = None,
+    limit: LimitOption = 100,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Customers by tag, grade, tier, traits and activity. 客户分群。"""
+
+    def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
+        day = _today(handle)
+        wanted = Segment(
+            tag, grade, tier, region, industry, None if active_days is None else day - active_days + 1,
+            None if inactive_days is None else day - inactive_days + 1,
+        )  # fmt: skip
+        return [
+            {"customer": customer_id(r.customer), "name": r.name, "region": r.region, "industry": r.industry,
+             "balance": points_text(r.balance), "tier": r.tier, "grade": r.grade, "tags": " ".join(r.tags or []),
+             "last_active_on": None if r.day_last is None else date_of(r.day_last).isoformat()}
+            for r in segment_read(connection, wanted, limit=limit)
+        ]  # fmt: skip
+
+    _show(
+        output_of(json, language), ("客户分群", "Segment"),
+        [("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
+         ("balance", "余额", "balance"), ("tier", "等级", "tier"), ("grade", "信用", "credit"), ("tags", "标签", "tags"),
+         ("last_active_on", "最近活动", "last active")],
+        _read(ledger, actor, look),
+    )  # fmt: skip
+
+
+@report_app.command("campaigns")
+def campaigns(
+    limit: LimitOption = 100,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Rules with effective dates and what they came to. 营销活动。"""
+    out = output_of(json, language)
+    rows = _read(ledger, actor, lambda connection, _: campaigns_read(connection, limit=limit))
+    _show(
+        out, ("营销活动", "Campaigns"),
+        [("rule_set", "规则集", "rule set"), ("title", "名称", "title"), ("effective_from", "自", "from"),
+         ("effective_to", "至", "to"), ("customers", "客户数", "customers"), ("awards", "次数", "awards"),
+         ("points", "积分", "points")],
+        [{"rule_set": r.rule_set, "rule": r.rule, "title": out.say(r.title_zh, r.title_en),
+          "effective_from": r.effective_from and r.effective_from.isoformat(),
+          "effective_to": r.effective_to and r.effective_to.isoformat(), "customers": r.customers,
+          "awards": r.awards, "points": points_text(r.points)} for r in rows],
+    )  # fmt: skip
+
+
+@report_app.command("alerts")
+def alerts(
+    on: Annotated[str | None, typer.Option("--on", help="As of the end of a day, YYYY-MM-DD; today. 截至。")] = None,
+    limit: LimitOption = 100,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Who lost points sharply, who complains more than usual, and the events behind it. 预警。"""
+    out = output_of(json, language)
+    try:
+        asked = None if on is None else day_parse(on)
+    except ValueError as error:
+        raise Refused("DATE_INVALID", f"--on {error}", "on") from None
+
+    def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
+        day, zone = asked if asked is not None else _today(handle), handle.columns().book().timezone
+        found: list[dict[str, Any]] = []
+        for kind in get_args(Kind):
+            text = points_text if kind == "points_plunge" else str
+            for a in alerts_read(connection, kind, day, timezone=zone, limit=limit):
+                found.append({
+                    "kind": kind, "customer": customer_id(a.customer), "name": a.name, "value": text(a.value),
+                    "compared": text(a.compared), "method": METHOD.words(kind), "positions": list(a.positions),
+                })  # fmt: skip
+        return found
+
+    rows = _read(ledger, actor, look)
+    if not out.json:
+        for kind in get_args(Kind):
+            out.note(METHOD.words(kind)["zh"], METHOD.words(kind)["en"])
+    _show(
+        out, ("预警", "Alerts"),
+        [("kind", "类型", "kind"), ("customer", "编号", "id"), ("name", "名称", "name"), ("value", "数值", "value"),
+         ("compared", "对比", "compared"), ("positions", "事件", "events")],
+        rows,
+    )  # fmt: skip
+
+
+@report_app.command("measures")
+def measures(
+    period: PeriodOption = "all",
+    by: Annotated[str, typer.Option("--by", help="month, quarter or year. 周期。")] = "quarter",
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Repeat cooperation, activity, satisfaction and complaint rate; the last year without a period. 经营指标。"""
+    steps = {"month": 1, "quarter": 3, "year": 12}
+    if by not in steps:
+        raise Refused("USAGE", "--by is month, quarter or year", "by")
+    months = _months(period)
+
+    def percent(part: int, whole: int) -> str | None:
+        share = share_bp(part, whole)
+        return None if share is None else points_text(share)
+
+    def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
+        last = month_of(_today(handle)) if period == "all" else months.last
+        first = last - 11 if period == "all" else months.first
+        periods = periods_between(first, last, steps[by])
+        customers = customers_count(connection)
+        return [
+            {
+                "period": f"{month_text(p.first)} – {month_text(p.last)}", "customers": customers, "active": m.active,
+                "activity_percent": percent(m.active, customers), "signing": m.signing,
+                "repeat_percent": percent(m.returning, m.signing), "contribution": money_text(m.contribution),
+                "top_tenth_percent": percent(m.contribution_top_tenth, m.contribution), "complaints": m.complaints,
+                "complaint_percent": percent(m.complaints, m.active),
+                "response_prompt_percent": percent(m.responses_prompt, m.responses),
+                "satisfaction_percent": percent(m.answers_content, m.answers),
+            }
+            for p, m in zip(periods, measures_read(connection, periods), strict=True)
+        ]
+
+    _show(
+        output_of(json, language), ("经营指标", "Measures"),
+        [("period", "期间", "period"), ("activity_percent", "活跃%", "active %"),
+         ("repeat_percent", "重复合作%", "repeat %"), ("contribution", "合同额", "contribution"),
+         ("top_tenth_percent", "前10%占比", "top tenth %"), ("complaint_percent", "投诉率%", "complaints %"),
+         ("response_prompt_percent", "2小时内%", "within 2 h %"), ("satisfaction_percent", "满意%", "content %")],
+        _read(ledger, actor, look),
+    )  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(report_app, name="report")

@@ -1,0 +1,159 @@
+"""A backup taken while facts go in, restored elsewhere: whole, checked, and refused where it was touched."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from api.access.keys import AccessStore
+from ledger.domain.commands import CloseDays, RegisterCustomer, Request
+from replay.what_if import recorded_check
+from service import embedded
+from service.backup import PARTIAL, BackupError, backup_make, backup_restore, backups_list
+from service.bootstrap import ledger_open
+from service.settings import Settings
+from tests.ledgers import fact
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def quiet(done: int, of: int) -> None:
+    """No progress shown."""
+
+
+@pytest.fixture(scope="module")
+def parent() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-backup-"))
+    yield folder
+    for home in folder.iterdir():
+        embedded.servers_down(Settings(home))
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def made(parent: Path) -> tuple[Path, int, str]:
+    """A backup of a home in which a writer was at work; the last position acknowledged before it began; a key."""
+    settings = Settings(parent / "first")
+    stop = threading.Event()
+    access = AccessStore(embedded.database_url(settings))
+    _, secret = access.key_create("admin", "admin")
+    access.close()
+    (settings.home / "admin.key").touch(0o600)
+    with ledger_open(settings, "main", "alice", create=True) as handle, handle.writing("alice") as writer:
+        writer.submit([Request(RegisterCustomer("crm", f"r{n}", f"客户{n}", {}), "bob") for n in range(20)])
+        facts = [fact(f"old{n}", "contract_signed", "2025-01-05", f"C-{n % 20 + 1:06d}", amount=10_000 * n) for n in range(500)]
+        writer.submit([Request(f, "bob") for f in facts])
+        writer.submit([Request(CloseDays("2025-01-31"), "bob")])
+        handle.follow()
+        acknowledged = writer.position
+
+        def work() -> None:
+            n = 0
+            while not stop.is_set():
+                n += 1
+                writer.submit([Request(fact(f"new{n}", "login", "2025-02-05", f"C-{n % 20 + 1:06d}"), "bob")])
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            backup = backup_make(settings, parent / "backups", NOW, quiet, None)
+        finally:
+            stop.set()
+            thread.join()
+        assert writer.position > acknowledged
+    assert backup.ledgers["main"] >= acknowledged
+    return backup.folder, acknowledged, secret
+
+
+def test_a_restored_ledger_is_whole_and_reproduces_its_record(parent: Path, made: tuple[Path, int, str]) -> None:
+    folder, acknowledged, secret = made
+    settings = Settings(parent / "second")
+    restored = backup_restore(folder, settings, quiet)
+    assert stat.S_IMODE((settings.home / "admin.key").stat().st_mode) == 0o600
+    with ledger_open(settings, "main", "bob") as handle:
+        assert handle.recorder.position_head() >= restored.ledgers["main"] >= acknowledged
+        handle.follow()
+        _, count, differences = recorded_check(handle.columns(), 1, quiet)
+        assert (count, differences) == (0, [])
+        handle.columns().verify()
+        with handle.writing("bob") as writer:
+            [answer] = writer.submit([Request(fact("after", "login", "2025-02-06", "C-000001"), "bob")])
+            assert answer.status == "accepted"
+    access = AccessStore(embedded.database_url(settings))
+    principal = access.key_find(secret)
+    access.close()
+    assert principal is not None and principal.actor == "admin"
+
+
+def test_a_backup_is_never_restored_over_something(parent: Path, made: tuple[Path, int, str]) -> None:
+    home = parent / "busy"
+    home.mkdir()
+    (home / "precious").touch()
+    with pytest.raises(BackupError, match="not empty"):
+        backup_restore(made[0], Settings(home), quiet)
+    assert [p.name for p in home.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("kind", ["altered", "missing", "added"])
+def test_a_backup_that_was_touched_is_refused_and_names_the_file(
+    parent: Path, made: tuple[Path, int, str], kind: str
+) -> None:
+    copy = parent / f"copy-{kind}"
+    shutil.copytree(made[0], copy)
+    victim = next(p for p in sorted((copy / "postgres" / "base").rglob("*")) if p.is_file() and p.stat().st_size > 8_192)
+    if kind == "altered":
+        with victim.open("r+b") as file:
+            file.seek(5_000)
+            byte = file.read(1)
+            file.seek(5_000)
+            file.write(bytes([byte[0] ^ 1]))
+    elif kind == "missing":
+        victim.unlink()
+    else:
+        victim = copy / "columns" / "stray"
+        victim.touch()
+    home = parent / f"never-{kind}"
+    with pytest.raises(BackupError, match=victim.name):
+        backup_restore(copy, Settings(home), quiet)
+    assert not home.exists() and not list(parent.glob(f"never-{kind}.restoring-*"))
+    shutil.rmtree(copy)
+
+
+def test_what_was_never_finished_is_no_backup(parent: Path, made: tuple[Path, int, str]) -> None:
+    half = parent / "backups" / f"plumbline-20260101T000000Z{PARTIAL}"
+    shutil.copytree(made[0], half)
+    assert backups_list(parent / "backups") == [made[0]]
+    with pytest.raises(BackupError, match="never finished"):
+        backup_restore(half, Settings(parent / "half"), quiet)
+    shutil.rmtree(half)
+    with pytest.raises(BackupError, match="no backup"):
+        backup_restore(parent, Settings(parent / "half"), quiet)
+    other = parent / "other-version"
+    other.mkdir()
+    description = orjson.loads((made[0] / "backup.json").read_bytes())
+    (other / "backup.json").write_bytes(orjson.dumps({**description, "postgres": 12}))
+    with pytest.raises(BackupError, match="PostgreSQL 12"):
+        backup_restore(other, Settings(parent / "half"), quiet)
+
+
+def test_only_the_newest_are_kept(parent: Path, made: tuple[Path, int, str]) -> None:
+    settings = Settings(parent / "first")
+    newer = backup_make(settings, parent / "kept", NOW, quiet, 1)
+    newest = backup_make(settings, parent / "kept", NOW.replace(hour=13), quiet, 1)
+    assert backups_list(parent / "kept") == [newest.folder] != [newer.folder]
+
+
+def test_a_database_of_ones_own_is_left_to_its_own_means(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "home", database_url="postgresql://somewhere/else")
+    with pytest.raises(BackupError, match="own means"):
+        backup_make(settings, tmp_path / "b", NOW, quiet, None)
+    with pytest.raises(BackupError, match="unset"):
+        backup_restore(tmp_path, settings, quiet)
