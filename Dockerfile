@@ -15,6 +15,7 @@ COPY replay replay
 COPY connectors connectors
 COPY api api
 COPY service service
+COPY client client
 COPY migrations migrations
 RUN /opt/plumbline/bin/pip install --no-deps --no-build-isolation .
 
@@ -30,4 +31,5 @@ WORKDIR /home/plumbline
 VOLUME /var/lib/plumbline
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 CMD ["plumbline", "status"]
 ENTRYPOINT ["plumbline"]
-CMD ["--help"]
+EXPOSE 8700
+CMD ["serve", "--host", "0.0.0.0"]

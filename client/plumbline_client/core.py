@@ -15,7 +15,7 @@ from plumbline_client.results import LineResult, read
 T = TypeVar("T")
 U = TypeVar("U")
 
-USER_AGENT = "plumbline-client/0.1.0"
+USER_AGENT = "plumbline-client/0.2.0"
 REPEATED_STATUSES = frozenset({429, 502, 503, 504})
 """Come again: too often, or the service can't now. Everything else would be answered alike."""
 
