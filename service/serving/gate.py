@@ -2,14 +2,15 @@
 
 The holder alone subscribes to `plumbline.<ledger>.commands`. A message holds a piece of at most PIECE_BYTES; what is
 larger comes in several pieces, and so does a large reply. A new holder announces itself on
-`plumbline.<ledger>.holder`: who still waits for the one before then knows that no answer will come.
+`plumbline.<ledger>.holder`: who waits for an answer then asks it whether it has the command, and knows otherwise that no
+answer will come.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import orjson
@@ -38,6 +39,8 @@ REQUEST_SECONDS_MAX: Final = 30.0
 KEPT_SECONDS: Final = 60.0
 """How long pieces wait for the rest of theirs, and the rest of a large reply for being fetched."""
 RECONNECT_SECONDS: Final = 0.5
+ASK_SECONDS: Final = 2.0
+KNOWN_MAX: Final = 10_000
 
 _ATOMIC_REFUSED: Final = Answer(
     "refused", code="ATOMIC_REFUSED", reason="another line was refused, and all were to be recorded or none", field="atomic"
@@ -67,7 +70,9 @@ class Gate:
         self._connecting: asyncio.Task[None] | None = None
         self._served: dict[str, Subscription] = {}
         self._writers: dict[str, Writer] = {}
-        self._waiting: dict[str, set[asyncio.Future[Msg]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[Msg], str]] = {}
+        self._known: dict[str, None] = {}
+        """Exchanges that have reached this holder; the oldest are forgotten."""
         self._pieces: dict[str, dict[int, bytes]] = {}
         self._replies: dict[str, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -154,9 +159,8 @@ class Gate:
 
             async def take(message: Msg) -> None:
                 # A task each: the next piece is read while the writer works on this one.
-                task = asyncio.create_task(self._answer(ledger, message))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._note(message)
+                self._task(self._answer(ledger, message))
 
             self._served[ledger] = await self._client.subscribe(_subject(ledger), cb=take)
             # The server knows of the subscription before anybody is told to come.
@@ -168,8 +172,24 @@ class Gate:
 
     async def _holder_changed(self, message: Msg) -> None:
         ledger = message.subject.split(".")[1]
-        for waiting in list(self._waiting.get(ledger, ())):
+        for waiting, exchange in list(self._waiting.get(ledger, {}).items()):
+            self._task(self._ask_after(ledger, waiting, exchange))
+
+    async def _ask_after(self, ledger: str, waiting: asyncio.Future[Msg], exchange: str) -> None:
+        """Give up a command that the new holder never got. What this connection sent before, it would have by now."""
+        try:
+            headers = {_ID: exchange, _KIND: "known"}
+            reply: Msg = await self._client.request(_subject(ledger), b"", timeout=ASK_SECONDS, headers=headers)
+            known = reply.data == b"yes"
+        except NatsError:
+            known = False
+        if not known:
             waiting.cancel()
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _exchange(self, ledger: str, mode: Mode, body: bytes, seconds: float) -> Any:
         """Send a body in pieces, get the reply in pieces."""
@@ -201,7 +221,7 @@ class Gate:
         waiting = asyncio.ensure_future(
             self._client.request(_subject(ledger), data, timeout=seconds, headers=dict(headers))
         )
-        self._waiting.setdefault(ledger, set()).add(waiting)
+        self._waiting.setdefault(ledger, {})[waiting] = headers[_ID]
         try:
             return await waiting
         except NoRespondersError:
@@ -215,7 +235,7 @@ class Gate:
         except (NatsTimeout, NatsError) as error:
             raise HolderGone(f"the writer of {ledger} didn't answer ({type(error).__name__}); send it again") from None
         finally:
-            self._waiting[ledger].discard(waiting)
+            self._waiting[ledger].pop(waiting, None)
 
     async def _answer(self, ledger: str, message: Msg) -> None:
         headers = message.headers or {}
@@ -224,6 +244,9 @@ class Gate:
             number, count = int(headers.get(_PART, "0")), int(headers.get(_OF, "1"))
         except ValueError:
             number, count = 0, 0
+        if kind == "known":
+            await message.respond(b"yes" if exchange in self._known else b"no")
+            return
         if kind == "rest":
             await self._rest(message, exchange, number)
             return
@@ -242,6 +265,13 @@ class Gate:
             _log.warning("a command failed", ledger=ledger, error=type(error).__name__)
             found = {"error": f"the writer can't record it now ({type(error).__name__}); send it again"}
         await self._reply(message, exchange, orjson.dumps(found, default=str))
+
+    def _note(self, message: Msg) -> None:
+        headers = message.headers or {}
+        if headers.get(_KIND) != "known":
+            self._known[headers.get(_ID, "")] = None
+            while len(self._known) > KNOWN_MAX:
+                del self._known[next(iter(self._known))]
 
     def _gathered(self, exchange: str, number: int, count: int, data: bytes) -> bytes | None:
         """The whole body once all pieces are here; the first piece missing gives a body that can't be read."""

@@ -1,0 +1,151 @@
+"""Commands by NATS to the process that holds the lease: small and large, refused, and with the holder gone."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import pytest
+
+from ledger.domain.commands import CloseDays, ProposeRuleSet, RecordFact, RegisterCustomer, Request
+from ledger.domain.errors import WriterUnavailable
+from service.serving.gate import PIECE_BYTES, Gate, HolderGone, HolderMissing
+from tests.ledgers import Books, books_open, fact
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def books(database_url: str, schema_name: str) -> Iterator[Books]:
+    with books_open(database_url, schema_name) as found:
+        found.register("a")
+        yield found
+
+
+@pytest.fixture
+def ledger() -> str:
+    """A name of its own: all tests share a NATS server."""
+    return f"t{secrets.token_hex(4)}"
+
+
+def between(nats_url: str, work: Callable[[Gate, Gate], Awaitable[T]]) -> T:
+    """Runs with two gates: the holder's and that of somebody else."""
+
+    async def run() -> T:
+        holder, sender = Gate(nats_url), Gate(nats_url)
+        await holder.connect(10)
+        await sender.connect(10)
+        try:
+            return await work(holder, sender)
+        finally:
+            await sender.close()
+            await holder.close()
+
+    return asyncio.run(run())
+
+
+def login(n: int, note: str = "") -> Request:
+    """The n-th fact."""
+    return Request(fact(f"f{n}{note}", "login", "2026-01-05", "C-000001"), "bob", "test", f"k{n}{note}")
+
+
+def test_one_command_goes_there_and_its_answer_comes_back(nats_url: str, books: Books, ledger: str) -> None:
+    async def work(holder: Gate, sender: Gate) -> None:
+        assert not await sender.ping(ledger)
+        with pytest.raises(HolderMissing):
+            await sender.submit(ledger, [login(1)])
+        await holder.serve(ledger, books.writer)
+        assert await sender.ping(ledger)
+        [first] = await sender.submit(ledger, [login(1)])
+        [again] = await sender.submit(ledger, [login(1)])
+        assert (first.status, first.hit, again.hit) == ("accepted", False, True)
+        assert again.position == first.position == books.position
+        await holder.withdraw(ledger)
+        with pytest.raises(HolderMissing):
+            await sender.submit(ledger, [login(2)])
+
+    between(nats_url, work)
+
+
+def test_a_bulk_of_many_pieces_arrives_whole_and_in_order(nats_url: str, books: Books, ledger: str) -> None:
+    async def work(holder: Gate, sender: Gate) -> None:
+        await holder.serve(ledger, books.writer)
+        long = "x" * 150
+        requests = [login(n, long) for n in range(5_000)]
+        assert sum(len(r.command.external_id) for r in requests if isinstance(r.command, RecordFact)) > PIECE_BYTES
+        answers = await sender.submit(ledger, requests, atomic=True)
+        assert [a.status for a in answers] == ["accepted"] * 5_000
+        positions = [a.position for a in answers]
+        assert positions == sorted(positions)
+        rehearsals = await sender.rehearse(ledger, [login(n, "new" + long) for n in range(3_000)])
+        assert all(r.events[0]["event"] == "FactRecorded" for r in rehearsals)
+
+    between(nats_url, work)
+
+
+def test_refusals_and_things_without_a_form_on_the_wire_keep_their_places(
+    nats_url: str, books: Books, ledger: str
+) -> None:
+    impossible = Request(RegisterCustomer("crm", "b\0", "B"), "bob")
+    unknown = Request(fact("u", "login", "2026-01-05", "C-000099"), "bob")
+
+    async def work(holder: Gate, sender: Gate) -> None:
+        await holder.serve(ledger, books.writer)
+        answers = await sender.submit(ledger, [login(1), impossible, unknown, login(2)])
+        assert [a.status for a in answers] == ["accepted", "refused", "refused", "accepted"]
+        assert answers[2].code == "CUSTOMER_UNKNOWN"
+        head = books.position
+        answers = await sender.submit(ledger, [login(3), impossible], atomic=True)
+        assert [a.status for a in answers] == ["refused", "refused"] and answers[0].code == "ATOMIC_REFUSED"
+        [order] = await sender.submit(ledger, [Request(ProposeRuleSet({"id": "x"}), "bob")])
+        assert order.code == "RULESET_INVALID"
+        assert books.position == head
+        [closed] = await sender.submit(ledger, [Request(CloseDays("2026-01-31"), "bob")])
+        assert closed.status == "accepted"
+
+    between(nats_url, work)
+
+
+def test_who_waits_for_a_holder_that_was_replaced_is_told_at_once(nats_url: str, books: Books, ledger: str) -> None:
+    async def work(holder: Gate, sender: Gate) -> None:
+        async def never(message: object) -> None:
+            """A holder that takes a command and dies."""
+
+        client = holder._client  # pyright: ignore[reportPrivateUsage]
+        silent = await client.subscribe(f"plumbline.{ledger}.commands", cb=never)
+        await client.flush()
+        waiting = asyncio.create_task(sender.submit(ledger, [login(1)]))
+        await asyncio.sleep(0.3)
+        await silent.unsubscribe()
+        await holder.serve(ledger, books.writer)
+        with pytest.raises(HolderGone):
+            await asyncio.wait_for(waiting, 5)
+        [answer] = await sender.submit(ledger, [login(1)])
+        assert answer.status == "accepted"
+
+    between(nats_url, work)
+
+
+def test_what_the_writer_meets_is_told_and_not_swallowed(nats_url: str, books: Books, ledger: str) -> None:
+    async def work(holder: Gate, sender: Gate) -> None:
+        await holder.serve(ledger, books.writer)
+        books.writer.stop()
+        with pytest.raises(WriterUnavailable, match="stopping"):
+            await sender.submit(ledger, [login(1)])
+
+    between(nats_url, work)
+    books.restart()
+
+
+def test_without_nats_nothing_is_sent(ledger: str) -> None:
+    async def run() -> None:
+        gate = Gate("nats://127.0.0.1:1")
+        with pytest.raises(WriterUnavailable):
+            await gate.connect(0.5)
+        with pytest.raises(HolderMissing):
+            await gate.submit(ledger, [login(1)])
+        await gate.close()
+
+    asyncio.run(run())
