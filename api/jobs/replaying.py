@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from api.jobs.runner import JobDone, Progress, Work
 from ledger.domain.book import Book
-from ledger.domain.values import points_text
+from ledger.domain.values import customer_number, points_text
 from ledger.log.columns.reader import Columns
 from ledger.rules.document import RuleSet
 from replay.what_if import Backtest, recorded_check, what_if
@@ -59,7 +59,7 @@ def recorded_work(folder: Path) -> Work:
 def example_document(found: Backtest, book: Book, customer: str) -> dict[str, Any]:
     """The clause behind every changed point of one customer, in both languages."""
     zh, en = (found.customer_changes(book, customer, language) for language in ("zh", "en"))
-    known = book.customer_find(customer)
+    known = book.customer(customer_number(customer))
     return {
         "customer": customer,
         "name": known.name if known else "",

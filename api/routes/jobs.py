@@ -148,7 +148,10 @@ def _job_response(job: Job, status: int = 200) -> Response:
 @router.post(
     "/v1/ledgers/{ledger}/replays",
     permission=Permission.REPLAYS_RUN,
-    errors=("CUSTOMER_UNKNOWN", "RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY", "COLUMNS_DAMAGED"),
+    errors=(
+        "CUSTOMER_UNKNOWN", "RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY",
+        "COLUMNS_DAMAGED",
+    ),
     body=ReplayBody,
     body_example={"rule_set": "RS-0002", "day_from": None},
     summary="Try other rules over the same facts",
@@ -231,7 +234,7 @@ async def import_start(request: Request) -> Response:
         return rulebook.book.fact_types.get(name)
 
     # On disk, not in memory: many files may wait for their turn.
-    folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")  # noqa: SIM115 - the job's end closes it
+    folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
     path = Path(folder.name) / filename
 
     def work(progress: Progress) -> JobDone:

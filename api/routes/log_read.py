@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import orjson
 from fastapi import Path, Query
 from psycopg import Connection
 from pydantic import BaseModel
@@ -23,6 +24,7 @@ from projections.view import ViewStatus, views_status
 
 router = Router(tags=["log"])
 
+LINES: Final = "application/x-ndjson"
 SCAN_EVENTS_MAX: Final = 50_000
 """How far one page looks for events of the names asked for."""
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="A position of the log.")]
@@ -54,20 +56,31 @@ class EventsPage(BaseModel):
     permission=Permission.EVENTS_READ,
     errors=("CURSOR_INVALID", "EVENT_TYPE_UNKNOWN"),
     response_model=EventsPage,
+    responses={
+        200: {
+            "content": {"application/json": {}, LINES: {"schema": {"type": "string"}}},
+            "headers": {
+                name: {"description": f"With `format=ndjson`: {words}.", "schema": {"type": "integer"}}
+                for name, words in (("Position-Last", "how far was looked"), ("Position-Head", "where the log ends"))
+            },
+        }
+    },
     summary="Events in order of position",
     description="Positions have no gaps: who reads page after page misses nothing. `event` keeps those of one name; a"
-    f" page then looks at {SCAN_EVENTS_MAX:,} positions at most, so it may be empty and still have a next.",
+    f" page then looks at {SCAN_EVENTS_MAX:,} positions at most, so it may be empty and still have a next. With"
+    " `format=ndjson` the answer is a line for each event; go on with `after` = the header Position-Last.",
 )
 async def events_list(
     request: Request,
     after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Events after this position.")] = 0,
     event: Annotated[str | None, Query(max_length=100, description="Only events of this name.")] = None,
+    format: Annotated[Literal["json", "ndjson"], Query(description="A page, or a line for each event.")] = "json",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """Events in order of position."""
     pages = core_of(request).pages
-    asked = pages.asked(request, {"after": after, "event": event, "limit": limit})
+    asked = pages.asked(request, {"after": after, "event": event, "format": format, "limit": limit})
     name: str | None = asked.params["event"]
     if name is not None and name not in REGISTRY:
         raise Refused("EVENT_TYPE_UNKNOWN", "no event has this name; GET /v1/schemas lists them", "event")
@@ -84,6 +97,9 @@ async def events_list(
     full = len(found) == size
     last = found[-1].position if full or (found and name is None) else min(head, start + SCAN_EVENTS_MAX)
     last = max(last, start)
+    if asked.params["format"] == "ndjson":
+        lines = b"".join(orjson.dumps(_event(e), option=orjson.OPT_APPEND_NEWLINE) for e in found)
+        return Response(lines, 200, {"Position-Last": str(last), "Position-Head": str(head)}, LINES)
     page = pages.page(request, asked, [_event(e) for e in found], after=last if last < head else None)
     return json_response({**page, "position_last": last, "position_head": head})
 

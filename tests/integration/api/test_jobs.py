@@ -80,6 +80,28 @@ def test_a_replay_runs_beside_requests_and_compares_exactly(api: Api, ledger: Le
     assert api.get("/v1/ledgers/main/replays").json()["data"][0]["id"] == job["id"]
 
 
+def test_a_replay_says_the_clause_behind_every_changed_point(api: Api) -> None:
+    asked = {"rules": halved(), "customers": ["C-000002"]}
+    started = api.post("/v1/ledgers/main/replays", json=asked)
+    assert started.status_code == 202, started.text
+    result = finished(api, f"/v1/ledgers/main/replays/{started.json()['id']}")["result"]
+    assert [e["customer"] for e in result["examples"]] == ["C-000002", "C-000001"]
+    [first, *_] = result["examples"][0]["decisions"]
+    assert (first["points"], first["points_candidate"]) == ("200.00", "100.00")
+    assert len(result["examples"][0]["decisions"]) == result["examples"][0]["decisions_changed"] == 10
+    assert first["clause"]["zh"] != first["clause_candidate"]["zh"] and first["clause"]["en"] != first["clause"]["zh"]
+    missing = api.post("/v1/ledgers/main/replays", json={**asked, "customers": ["C-000999"]})
+    assert (missing.status_code, missing.json()["code"]) == (404, "CUSTOMER_UNKNOWN")
+
+
+def test_the_record_comes_out_again_by_the_rules_then_in_force(api: Api) -> None:
+    started = api.post("/v1/ledgers/main/replays", json={"recorded": True})
+    job = finished(api, f"/v1/ledgers/main/replays/{started.json()['id']}")
+    assert (job["result"]["kind"], job["result"]["differences"], job["result"]["facts"]) == ("recorded", 0, 20), job
+    both = api.post("/v1/ledgers/main/replays", json={"recorded": True, "rules": halved()})
+    assert both.json()["code"] == "REPLAY_INVALID"
+
+
 def test_a_replay_of_impossible_rules_is_refused_at_once(api: Api) -> None:
     answer = api.post("/v1/ledgers/main/replays", json={"rules": {"id": "x"}})
     assert (answer.status_code, answer.json()["code"]) == (422, "RULESET_INVALID")
@@ -117,9 +139,19 @@ def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api:
     answer = api.post("/v1/ledgers/main/imports", params={"mapping": "nothing"}, content=b"x")
     assert answer.json()["code"] == "MAPPING_NOT_FOUND"
     assert api.post("/v1/ledgers/main/imports", json={**encoded, "content": "%%%"}).json()["code"] == "IMPORT_INVALID"
-    for name in ("../x.csv", "..", ""):
+    for name in ("../x.csv", "..", "", "名" * 100):
         answer = api.post("/v1/ledgers/main/imports", params={**query, "filename": name}, content=b"x")
         assert answer.json()["code"] == "IMPORT_INVALID"
+        if name:
+            answer = api.post("/v1/ledgers/main/imports", json={**encoded, "filename": name})
+            assert answer.status_code == 422, answer.text
+
+    query = {"mapping": "tenders", "language": "zh", "dry_run": "true"}
+    tried = api.post("/v1/ledgers/main/imports", params=query, content=TENDERS.encode())
+    job = finished(api, f"/v1/ledgers/main/imports/{tried.json()['id']}")
+    [rejected] = job["result"]["rejected"]
+    assert rejected["reason"] and not rejected["reason"].isascii()
+    assert api.post("/v1/ledgers/main/imports", params={**query, "language": "fr"}, content=b"x").status_code == 422
 
 
 def test_the_quarantine_is_listed_retried_with_mended_cells_and_dismissed(api: Api, ledger: LedgerHere) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from api.access.keys import AccessStore
@@ -99,6 +100,27 @@ def test_totals_add_up_and_tell_what_was_known_when(api: Api, ledger: LedgerHere
         assert api.get(f"{CUSTOMER}/totals", params=bad).json()["code"] == "DATE_INVALID"
 
 
+def test_a_balance_of_another_time_adds_up_lot_by_lot(api: Api, ledger: LedgerHere) -> None:
+    now = ok(api, f"{CUSTOMER}/balance")
+    history = ok(api, f"{CUSTOMER}/history", params={"limit": 1000})["data"]
+    later = ok(api, f"{CUSTOMER}/balance", params={"as_of": "2099-01-01"})
+    assert {k: later[k] for k in ("balance", "debt", "lots")} == {k: now[k] for k in ("balance", "debt", "lots")}
+    for day in ("2025-01-31", "2025-02-03", "2025-02-28", "2025-03-05"):
+        then = ok(api, f"{CUSTOMER}/balance", params={"as_of": day})
+        assert then["balance"] == ok(api, f"{CUSTOMER}/totals", params={"as_of": day})["balance"]
+        assert sum(float(lot["points"]) for lot in then["lots"]) - float(then["debt"]) == float(then["balance"])
+    for row in history:
+        then = ok(api, f"{CUSTOMER}/balance", params={"as_known_at": row["recorded_at"]})
+        last = [r for r in history if r["recorded_at"] <= row["recorded_at"]][-1]
+        assert then["balance"] == last["balance"]
+    assert ok(api, f"{CUSTOMER}/balance", params={"as_of": "1999-12-31"})["lots"] == []
+    for bad, code in (("2025-02-30", "DATE_INVALID"), ("today", "INPUT_INVALID"), ("2025-01-01\n", "INPUT_INVALID")):
+        assert api.get(f"{CUSTOMER}/balance", params={"as_of": bad}).json()["code"] == code
+    for bad in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
+        assert api.get(f"{CUSTOMER}/balance", params={"as_known_at": bad}).status_code in (200, 422)
+    assert api.get("/v1/ledgers/main/customers/C-000999/balance", params={"as_of": "2025-01-31"}).status_code == 404
+
+
 def test_history_pages_meet_without_gap_or_overlap_in_both_orders(api: Api) -> None:
     whole = ok(api, f"{CUSTOMER}/history", params={"limit": 1000})["data"]
     assert len(whole) > 8
@@ -178,6 +200,13 @@ def test_events_come_in_order_of_position_without_gaps(api: Api, ledger: LedgerH
     only = ok(api, "/v1/ledgers/main/events", params={"event": "FactRecorded"})
     assert {e["event"] for e in only["data"]} == {"FactRecorded"} and only["position_last"] == head
     assert ok(api, f"/v1/ledgers/main/events/{head}")["position"] == head
+    after, lines = 0, list[Any]()
+    while after < head:
+        answer = api.get("/v1/ledgers/main/events", params={"format": "ndjson", "after": after, "limit": 7})
+        assert answer.headers["content-type"] == "application/x-ndjson" and int(answer.headers["position-head"]) == head
+        lines += [orjson.loads(line) for line in answer.content.splitlines()]
+        after = int(answer.headers["position-last"])
+    assert [e["position"] for e in lines] == positions
     assert api.get(f"/v1/ledgers/main/events/{head + 1}").json()["code"] == "EVENT_UNKNOWN"
     assert api.get("/v1/ledgers/main/events", params={"event": "Nothing"}).json()["code"] == "EVENT_TYPE_UNKNOWN"
 
