@@ -95,6 +95,7 @@ class RowExpander:
     def __init__(self, book: Book, vocabulary: Vocabulary) -> None:
         self.book = book
         self.vocabulary = vocabulary
+        self._codes: dict[tuple[str, ...], tuple[int, ...]] = {}
 
     def rows(
         self,
@@ -157,8 +158,11 @@ class RowExpander:
         raise KeyError(name)
 
     def _traits(self, number: int) -> tuple[int, ...]:
-        customer = self.book.customers[number - 1]
-        return tuple(self.vocabulary.code(t) if t else NULL_TRAIT for t in customer.traits)
+        traits = self.book.customers[number - 1].traits
+        codes = self._codes.get(traits)
+        if codes is None:
+            codes = self._codes[traits] = tuple(self.vocabulary.code(t) if t else NULL_TRAIT for t in traits)
+        return codes
 
 
 def columns_count(book: Book) -> int:

@@ -89,6 +89,8 @@ class BatchDecider:
 
     def _in_range(self, day: int) -> bool:
         """Whether the months open with this day are few enough, those of the batch's earlier facts among them."""
+        if self.day_min is not None and self.day_min <= day <= self.day_max:
+            return True
         day_min = day if self.day_min is None else min(self.day_min, day)
         if not self.state.span_ensure(day_min, max(day, self.day_max)):
             return False
