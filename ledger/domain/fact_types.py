@@ -174,6 +174,11 @@ class FactType(Strict):
             return 0, 1
         return 0, INTEGER_MAX
 
+    @cached_property
+    def customers(self) -> tuple[str, ...]:
+        """The attributes that name a customer."""
+        return tuple(name for name, attribute in self.attributes.items() if attribute.type == "customer")
+
     def parse(
         self, raw: Mapping[str, object], customer_find: Callable[[str], int]
     ) -> tuple[dict[str, Value], list[Problem]]:

@@ -96,6 +96,7 @@ class RowExpander:
         self.book = book
         self.vocabulary = vocabulary
         self._codes: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._types: dict[str, tuple[int, FactType]] = {}
 
     def rows(
         self,
@@ -152,10 +153,9 @@ class RowExpander:
         return rows
 
     def _fact_type(self, name: str) -> tuple[int, FactType]:
-        for number, (known, fact_type) in enumerate(self.book.fact_types.items()):
-            if known == name:
-                return number, fact_type
-        raise KeyError(name)
+        if len(self._types) != len(self.book.fact_types) or self._types[name][1] is not self.book.fact_types[name]:
+            self._types = {known: (n, t) for n, (known, t) in enumerate(self.book.fact_types.items())}
+        return self._types[name]
 
     def _traits(self, number: int) -> tuple[int, ...]:
         traits = self.book.customers[number - 1].traits

@@ -170,7 +170,8 @@ class BatchDecider:
                     decided.events.append(event)
             answer = item.answer
             if item.inputs:
-                answer = replace(answer, position=self.base + len(decided.events), points=points)
+                position = self.base + len(decided.events)
+                answer = Answer(answer.status, position, answer.customer, answer.id, points=points)
             elif answer.status == "duplicate":
                 answer = replace(answer, position=final_of(answer.position))
             elif answer.status == "repeated":

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, SafeUUID
 from zoneinfo import ZoneInfo
@@ -72,15 +73,17 @@ class Version:
     state: Mapping[str, Any] | None = None
 
 
+@lru_cache(maxsize=16_384)
 def fact_key(source: str, external_id: str) -> UUID:
     """The key of a fact: the first 16 bytes of SHA-256 over source, NUL, external id."""
     key = _new_uuid(UUID)
     # Its constructor takes longer than the hash, only to find out which of its arguments were given.
     _set(key, "int", int.from_bytes(hashlib.sha256(f"{source}\0{external_id}".encode()).digest()[:16]))
-    _set(key, "is_safe", SafeUUID.unknown)
+    _set(key, "is_safe", _UNKNOWN)
     return key
 
 
+_UNKNOWN = SafeUUID.unknown
 _new_uuid = object.__new__
 _set = object.__setattr__
 
@@ -254,8 +257,8 @@ class FactPreparer:
             )
         booked_day = self.book.booked_day(occurred_day)
         number = self._fact_customer(command, item, actor)
-        for name, attribute in fact_type.attributes.items():
-            if attribute.type == "customer" and attributes.get(name) == number:
+        for name in fact_type.customers:
+            if attributes.get(name) == number:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         key = fact_key(source, external_id)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
@@ -323,6 +326,8 @@ class FactPreparer:
         self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool
     ) -> None:
         """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
+        if fact_type.once is None and not corrects:
+            return
         once = self.book.once
         released = [c for c, k in once.items() if k == key] if corrects else []
         for old in released:
