@@ -23,6 +23,7 @@ from ledger.writer import LedgerState, Writer
 from ledger.writer.state import columns_check
 from projections import views
 from projections.follower import Follower
+from service.collecting import collecting_seldom
 from service.embedded import database_url
 from service.settings import Settings
 
@@ -103,7 +104,7 @@ class LedgerHandle:
         with Lease.take(self.database_url, self.schema, holder, wait_seconds) as lease:
             columns = self.columns()
             state = LedgerState.load(columns if columns.position else None, self.recorder)
-            with Writer(self.recorder, state, clock, lease.held) as writer:
+            with Writer(self.recorder, state, clock, lease.held) as writer, collecting_seldom():
                 writer.open_books(self.name, TIMEZONE_DEFAULT, actor)
                 yield writer
 

@@ -32,8 +32,9 @@ def state_of(topic: str, data: bytes) -> dict[str, Any]:
     """The fields of a stored event, brought up to the current version of its class. KeyError for an unknown name."""
     state: dict[str, Any] = orjson.loads(data)
     cls = REGISTRY[topic]
-    for version in range(state.pop("class_version", 1), cls.class_version):
-        getattr(cls, f"upcast_v{version}_v{version + 1}")(state)
+    if cls.class_version > 1:
+        for version in range(state.pop("class_version", 1), cls.class_version):
+            getattr(cls, f"upcast_v{version}_v{version + 1}")(state)
     return state
 
 

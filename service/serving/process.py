@@ -22,6 +22,7 @@ from api.app import app_create
 from api.settings import ApiSettings
 from service import embedded
 from service.bootstrap import ledger_names, ledger_open
+from service.collecting import COLLECT_AFTER
 from service.serving.gate import Gate
 from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
@@ -33,8 +34,6 @@ from service.settings import Settings
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
 DRAIN_SECONDS: Final = 20
-COLLECT_AFTER: Final = (20_000, 20, 20)
-"""Requests leave hardly any cycles behind; Python's own 700 would look for them a thousand times a second."""
 
 _log: Any = structlog.get_logger("plumbline.serve")
 
