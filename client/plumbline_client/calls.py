@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from plumbline_client.core import Call, Page, body_of, key_new, page_of, part
@@ -170,9 +170,10 @@ class Ledger:
 
     # points
 
-    def balance(self, customer: str) -> Call[Balance]:
-        """What a customer has now."""
-        return self._read(f"/customers/{part(customer)}/balance", Balance.of, waits=True)
+    def balance(self, customer: str, *, as_of: str | None = None, as_known_at: str | None = None) -> Call[Balance]:
+        """What a customer has now, had at the end of a day, or had as known at a time."""
+        path = f"/customers/{part(customer)}/balance"
+        return self._read(path, Balance.of, waits=True, as_of=as_of, as_known_at=as_known_at)
 
     def totals(self, customer: str, *, as_of: str | None = None, as_known_at: str | None = None) -> Call[Totals]:
         """What a customer's points come to, now, as of a day, or as known at a time."""
@@ -260,11 +261,26 @@ class Ledger:
     # jobs
 
     def replay(
-        self, *, rules: Mapping[str, Any] | None = None, rule_set: str | None = None, day_from: str | None = None
+        self,
+        *,
+        rules: Mapping[str, Any] | None = None,
+        rule_set: str | None = None,
+        day_from: str | None = None,
+        customers: Sequence[str] = (),
     ) -> Call[Job]:
-        """Try other rules over the same facts; wait for the job with the client's `wait`."""
-        document = {"rules": None if rules is None else dict(rules), "rule_set": rule_set, "day_from": day_from}
+        """Try other rules over the same facts; wait for the job with the client's `wait`.
+
+        For `customers` the result has the clause behind every point that changes.
+        """
+        document = {
+            "rules": None if rules is None else dict(rules), "rule_set": rule_set, "day_from": day_from,
+            "customers": list(customers),
+        }  # fmt: skip
         return self._start("/replays", document)
+
+    def replay_recorded(self) -> Call[Job]:
+        """Decide everything again by the rules that were in force, and compare with the record."""
+        return self._start("/replays", {"recorded": True})
 
     def replay_customers(self, job: str) -> Call[Page[dict[str, Any]]]:
         """Every customer that a replay changes."""
