@@ -16,6 +16,8 @@ from service.settings import Settings
 
 AGAIN_SECONDS: Final = 1.0
 LAG_SECONDS: Final = 2.0
+GATHER_SECONDS: Final = 0.2
+"""Under load each view takes in what came in so long, in one transaction; a lone event is taken in at once."""
 
 _log: Any = structlog.get_logger("plumbline.follower")
 
@@ -58,7 +60,10 @@ class Following:
             try:
                 with recorder_open(self._database_url, SCHEMA_PREFIX + self.name, pool_size=4) as recorder:
                     recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
-                    follower = Follower(recorder, views(self._settings.columns_folder(self.name)))
+                    followed = views(self._settings.columns_folder(self.name))
+                    for view in followed:
+                        view.pause_seconds = max(view.pause_seconds, GATHER_SECONDS)
+                    follower = Follower(recorder, followed)
                     try:
                         self._follower = follower
                         self.status = "following"
