@@ -26,7 +26,7 @@ from ledger.standard import rules_standard
 from replay.run import scenario_run
 from replay.scenario import Scenario
 
-RATIO_MUST: Final = 5.0
+RATIO_MUST: Final = 8.0
 ROUNDS: Final = 3
 _QUERIES: Final = queries_load("benchmarks", "duckdb_peer.sql")
 _COLUMNS: Final = ("position", "account", "operation", "fact_type", "role", "day", "a0", "a4")

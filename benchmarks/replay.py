@@ -29,7 +29,7 @@ CUSTOMERS_PER_FACT: Final = 1 / 100
 TAIL_SHARE: Final = 0.01
 """How much came in after the last merging: less than what the follower would merge when nothing waits."""
 THREADS: Final = 2
-RATE_MUST: Final = 8e6
+RATE_MUST: Final = 12e6
 RUNS: Final = 5
 
 
