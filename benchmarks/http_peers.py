@@ -92,23 +92,25 @@ def app_create(accounts: Accounts) -> FastAPI:
     return app
 
 
-def main(port: int) -> None:
-    """Serve until stopped."""
-    url = os.environ["PLUMBLINE_DATABASE_URL"]
+def accounts_environment(url: str) -> dict[str, str]:
+    """What `Accounts` is configured with to keep its events on a Postgres; makes the schema."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     parts = conninfo_to_dict(url)
-    accounts = Accounts(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": str(parts.get("dbname", "postgres")),
-            "POSTGRES_HOST": str(parts.get("host", urlsplit(url).hostname or "")),
-            "POSTGRES_PORT": str(parts.get("port", 5432)),
-            "POSTGRES_USER": str(parts.get("user", "")),
-            "POSTGRES_PASSWORD": str(parts.get("password", "") or "none"),
-            "POSTGRES_SCHEMA": SCHEMA,
-        }
-    )
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": str(parts.get("dbname", "postgres")),
+        "POSTGRES_HOST": str(parts.get("host", urlsplit(url).hostname or "")),
+        "POSTGRES_PORT": str(parts.get("port", 5432)),
+        "POSTGRES_USER": str(parts.get("user", "")),
+        "POSTGRES_PASSWORD": str(parts.get("password", "") or "none"),
+        "POSTGRES_SCHEMA": SCHEMA,
+    }
+
+
+def main(port: int) -> None:
+    """Serve until stopped."""
+    accounts = Accounts(env=accounts_environment(os.environ["PLUMBLINE_DATABASE_URL"]))
     uvicorn.run(app_create(accounts), host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 

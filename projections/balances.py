@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.values import day_parse, month_of
+from ledger.domain.values import month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.queries import queries_load
-from projections.view import WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
+from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, month_of_date, view_wait
 
 _QUERIES = queries_load("projections.sql", "balances.sql")
 _NEVER: Final = -1
@@ -90,27 +91,29 @@ _MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed",
 
 
 def _month(day: str | None) -> int:
-    return _NEVER if day is None else month_of(day_parse(day))
+    return _NEVER if day is None else month_of_date(day)
 
 
 class BalancesView:
     """Keeps the tables `balance` and `lot`."""
 
     name = "balances"
-    batch_events = 5_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
+    topics = (*sorted(_MOVING), "CustomerRegistered")
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
         moves = Moves()
         for event in batch.of_customers:
             moves.add(event)
-        rows = list(moves.rows.values())
+        # In the order of the primary keys, so that neighbours in the index are changed together.
+        rows = sorted(moves.rows.values(), key=attrgetter("customer"))
         if rows:
             names = ("customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "position")
             columns = {name: BigintArray([getattr(row, name) for row in rows]) for name in names}
             transaction.execute(_QUERIES["balances_store"], columns)
-        lots = [(customer, month, points) for (customer, month), points in moves.lots.items() if points]
+        lots = sorted((*key, points) for key, points in moves.lots.items() if points)
         if lots:
             transaction.execute(
                 _QUERIES["lots_store"],

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, tuple_row
 from ledger.domain.values import customer_id
 from ledger.log.arrays import BigintArray, TextArray
 from ledger.log.queries import queries_load
-from projections.view import WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
+from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
 
 _QUERIES = queries_load("projections.sql", "customers.sql")
 _SEPARATOR: Final = "\x1f"
@@ -45,8 +45,9 @@ class CustomersView:
     """Keeps the tables `customer` and `customer_reference`."""
 
     name = "customers"
-    batch_events = 5_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
+    topics = tuple(sorted(_TOPICS))
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""

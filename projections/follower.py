@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Final, Protocol, runtime_checkable
 
 import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg import Connection
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
@@ -26,6 +26,9 @@ from ledger.log.codec import state_of
 from ledger.log.columns.store import ColumnsBusy
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
+from projections.batches import Batches
+from projections.collector import collection_deferred
+from projections.passing import connection_lost, passing
 from projections.view import Batch, View
 
 Progress = Callable[[str, int, int], None]
@@ -34,7 +37,12 @@ Progress = Callable[[str, int, int], None]
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _WAIT_SECONDS: Final = 0.5
 _RECONNECT_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 0.1
+_AGAIN_SECONDS_MAX: Final = 10.0
 _ERROR_LENGTH_MAX: Final = 2000
+_STEPS_AT_ONCE: Final = 2
+_REBUILD_TIMES: Final = 5
+"""So many more positions at once where a rebuild reads some events of them only."""
 
 
 @runtime_checkable
@@ -56,6 +64,13 @@ class OwnPosition(Protocol):
     def close(self) -> None:
         """Let others write it."""
         ...
+
+
+@runtime_checkable
+class TopicsOnly(Protocol):
+    """A view that looks at events of some names only, so that a rebuild need not read the others."""
+
+    topics: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +103,27 @@ class Follower:
         self._positions: dict[str, int] = {}
         self._failed: dict[str, str] = {}
         self._applied_at: dict[str, float] = {}
+        self._batches = Batches(recorder)
+        self._reading = Lock()
+        self._entered = False
+        self.trying_again: dict[str, str] = {}
+        """Views whose last batch met an error that passes by itself, and which; they are tried again."""
+        self._again: dict[str, tuple[int, float]] = {}
 
     def follow_once(self, until: int | None = None, progress: Progress = _quiet) -> dict[str, str]:
         """Bring every view to `until` (default: the head as it is now). Returns the errors of views that
         failed.
 
-        A view that another process writes is left to it.
+        A view that another process writes is left to it. Deadlocks and timeouts are tried again; raises what the
+        driver raises where the database goes away.
         """
         target = self.recorder.position_head() if until is None else until
         waiting = set(self.views)
         while waiting:
-            batches: dict[tuple[int, int], Batch] = {}
-            for name in [n for n in self.views if n in waiting]:
-                if not self._step(self.views[name], target, batches, progress):
-                    waiting.discard(name)
+            stepped = self._steps([v for n, v in self.views.items() if n in waiting], target, progress)
+            waiting = {name for name, again in stepped.items() if again}
+            if waiting and waiting <= self.trying_again.keys():
+                time.sleep(_AGAIN_SECONDS)
         for view in self.views.values():
             self._tidy(view)
         return dict(self._failed)
@@ -118,7 +140,9 @@ class Follower:
                     finally:
                         if not listening.closed:
                             listening.execute("UNLISTEN *")
-            except (OperationalError, InterfaceError):
+            except Exception as error:
+                if not passing(error):
+                    raise
                 self._positions.clear()
                 stop.wait(_RECONNECT_SECONDS)
 
@@ -140,22 +164,22 @@ class Follower:
         return position
 
     def lag(self) -> list[ViewLag]:
-        """Where the views stand, by name."""
-        head = self.recorder.position_head()
-        found: list[ViewLag] = []
-        with self._transaction() as (connection, _):
-            for name in self.views:
-                connection.execute(_QUERIES["view_ensure"], {"name": name})
-            rows = connection.cursor(row_factory=tuple_row).execute(_QUERIES["view_positions"]).fetchall()
-        for name, position, status, error, updated_at in rows:
-            if name in self.views:
-                seconds = self._seconds_behind(position)
-                behind = max(0, head - position)
-                found.append(ViewLag(name, position, behind, seconds, status, error, updated_at))
-        return found
+        """Where the views stand, by name, whoever moves them: one short query. From any thread."""
+        names = list(self.views)
+        with self._transaction() as (connection, cursor):
+            if not self._entered:
+                for name in names:
+                    connection.execute(_QUERIES["view_ensure"], {"name": name})
+                self._entered = True
+            rows = cursor.execute(_QUERIES["views_lag"], {"names": names}).fetchall()
+        return [
+            ViewLag(name, position, behind, _seconds_since(topic, state), status, error, updated_at)
+            for name, position, behind, status, error, updated_at, topic, state in rows
+        ]
 
     def close(self) -> None:
         """Let go of what views hold open."""
+        self._batches.close()
         for view in self.views.values():
             if isinstance(view, OwnPosition):
                 view.close()
@@ -163,57 +187,85 @@ class Follower:
     def _follow(self, listening: Connection[Any], stop: Event, progress: Progress) -> None:
         while not stop.is_set():
             target = self.recorder.position_head()
-            batches: dict[tuple[int, int], Batch] = {}
-            moved = False
-            for view in self.views.values():
-                since = time.monotonic() - self._applied_at.get(view.name, 0.0)
-                if view.name not in self._failed and since >= view.pause_seconds:
-                    if self._step(view, target, batches, progress):
-                        moved = True
-                        self._applied_at[view.name] = time.monotonic()
-                    else:
-                        self._tidy(view)
-            if not moved:
+            now = time.monotonic()
+            due = [
+                view for name, view in self.views.items()
+                if name not in self._failed and now - self._applied_at.get(name, 0.0) >= view.pause_seconds
+            ]  # fmt: skip
+            stepped = self._steps(due, target, progress)
+            for name, again in stepped.items():
+                if again:
+                    self._applied_at[name] = time.monotonic()
+                else:
+                    self._tidy(self.views[name])
+            if not any(again and name not in self.trying_again for name, again in stepped.items()):
                 for _ in listening.notifies(timeout=_WAIT_SECONDS, stop_after=1):
                     pass
 
-    def _step(
-        self, view: View, target: int, batches: dict[tuple[int, int], Batch], progress: Progress
-    ) -> bool:
+    def _steps(self, views: Sequence[View], target: int, progress: Progress) -> dict[str, bool]:
+        """One batch for each of some views, two at a time: while the database stores one, another is added up."""
+        batches: dict[tuple[int, int], Batch] = {}
+        stepped = {view.name: False for view in views}
+        views = [view for view in views if self._positions.get(view.name, -1) < target]
+        if len(views) < 2:
+            return stepped | {view.name: self._step(view, target, batches, progress) for view in views}
+        with ThreadPoolExecutor(_STEPS_AT_ONCE, thread_name_prefix="view") as threads:
+            steps = {v.name: threads.submit(self._step, v, target, batches, progress) for v in views}
+        return stepped | {name: step.result() for name, step in steps.items()}
+
+    def _step(self, view: View, target: int, batches: dict[tuple[int, int], Batch], progress: Progress) -> bool:
         """One batch for one view; False when there was nothing to do, or nothing can be done."""
-        if view.name in self._failed:
+        name = view.name
+        if name in self._failed:
             return False
+        if name in self._again and time.monotonic() < self._again[name][1]:
+            return True
+        connection: Connection[Any] | None = None
         try:
             position = self._position(view)
+            if position >= target:
+                self._recovered(name)
+                return False
+            batch = self._batch(view, position, target, batches)
+            with self.recorder.datastore.get_connection() as connection, connection.transaction():
+                if not self._apply(view, position, batch, connection):
+                    return True
         except ColumnsBusy:
             return False
-        except (OperationalError, InterfaceError):
-            raise
         except Exception as error:
+            self._positions.pop(name, None)  # some may be stored, or nothing; the next step looks
+            if connection_lost(error, connection):
+                raise
+            if passing(error, connection):
+                self._try_again(name, error)
+                return True
             self._fail(view, error)
             return False
-        if position >= target:
-            return False
-        key = (position, view.batch_events)
-        if key not in batches:
-            batches[key] = Batch(self.recorder.select_range(*key, stop=target))
-        batch = batches[key]
-        failure: Exception | None = None
-        with self.recorder.datastore.get_connection() as connection:
-            try:
-                with connection.transaction():
-                    if not self._apply(view, position, batch, connection):
-                        return True
-            except Exception as error:
-                if connection.closed:
-                    raise
-                failure = error
-        if failure is not None:
-            self._fail(view, failure)
-            return False
-        self._positions[view.name] = batch.position_last
-        progress(view.name, batch.position_last, target)
+        self._recovered(name)
+        self._positions[name] = batch.position_last
+        progress(name, batch.position_last, target)
         return True
+
+    def _batch(self, view: View, position: int, target: int, batches: dict[tuple[int, int], Batch]) -> Batch:
+        """The next events for a view; views at one position share them."""
+        key = (position, view.batch_events)
+        with self._reading:
+            batch = batches.get(key)
+            if batch is None:
+                shared = not isinstance(view, OwnPosition)
+                batch = batches[key] = self._batches.read(*key, stop=target, ahead=shared)
+            return batch
+
+    def _try_again(self, name: str, error: Exception) -> None:
+        """Put a view off for a moment, a longer one each time."""
+        times = self._again.get(name, (0, 0.0))[0] + 1
+        wait = min(_AGAIN_SECONDS_MAX, _AGAIN_SECONDS * 2 ** min(times - 1, 10))
+        self._again[name] = (times, time.monotonic() + wait)
+        self.trying_again[name] = _error_text(error)
+
+    def _recovered(self, name: str) -> None:
+        self._again.pop(name, None)
+        self.trying_again.pop(name, None)
 
     def _apply(self, view: View, position: int, batch: Batch, connection: Connection[Any]) -> bool:
         """Apply and store the position; False where another follower was here first."""
@@ -222,7 +274,9 @@ class Follower:
             if stored != position:
                 self._positions[view.name] = stored
                 return False
-        view.apply(batch, connection)
+        # A view with files merges them now and then, which takes too long to put anything off.
+        with nullcontext() if isinstance(view, OwnPosition) else collection_deferred():
+            view.apply(batch, connection)
         connection.execute(_QUERIES["view_moved"], {"name": view.name, "position": batch.position_last})
         return True
 
@@ -239,17 +293,21 @@ class Follower:
         return position
 
     def _fail(self, view: View, error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}".replace("\x00", "")[:_ERROR_LENGTH_MAX]
-        self._failed[view.name] = text
+        text = _error_text(error)
+        self._recovered(view.name)
         self._positions.pop(view.name, None)
+        # First where others see it: without that the view is tried again, and fails again.
         with self._transaction() as (connection, _):
             connection.execute(_QUERIES["view_failed"], {"name": view.name, "error": text})
+        self._failed[view.name] = text
 
     def _tidy(self, view: View) -> None:
         if isinstance(view, OwnPosition) and view.name not in self._failed and view.name in self._positions:
             try:
                 view.caught_up()
             except Exception as error:
+                if connection_lost(error):
+                    raise
                 self._fail(view, error)
 
     def _rebuild_tables(self, view: View, progress: Progress) -> int:
@@ -261,33 +319,34 @@ class Follower:
             assert row is not None
             shadow = row[0]
         position = 0
+        topics = view.topics if isinstance(view, TopicsOnly) else None
+        limit = view.batch_events * (1 if topics is None else _REBUILD_TIMES)
+        batches = Batches(self.recorder)
 
         def fill(connection: Connection[Any], position: int, target: int) -> int:
             connection.execute(_QUERIES["shadow_use"], {"shadow": shadow, "schema": schema})
-            batch = Batch(self.recorder.select_range(position, view.batch_events, stop=target))
-            view.apply(batch, connection)
+            batch = batches.read(position, limit, target, topics=topics)
+            if batch.events:
+                with collection_deferred():
+                    view.apply(batch, connection)
             progress(view.name, batch.position_last, target)
             return batch.position_last
 
-        target = self.recorder.position_head()
-        while position < target:
-            with self._transaction() as (connection, _):
-                position = fill(connection, position, target)
-        with self._transaction() as (connection, _):
-            # From here on the old one stands still, and the new one must not stand before it.
-            target = _locked(connection, view.name)
+        try:
+            target = self.recorder.position_head()
             while position < target:
-                position = fill(connection, position, target)
-            connection.execute(_QUERIES["shadow_swap"], names)
-            connection.execute(_QUERIES["view_moved"], {**names, "position": position})
+                with self._transaction() as (connection, _):
+                    position = fill(connection, position, target)
+            with self._transaction() as (connection, _):
+                # From here on the old one stands still, and the new one must not stand before it.
+                target = _locked(connection, view.name)
+                while position < target:
+                    position = fill(connection, position, target)
+                connection.execute(_QUERIES["shadow_swap"], names)
+                connection.execute(_QUERIES["view_moved"], {**names, "position": position})
+        finally:
+            batches.close()
         return position
-
-    def _seconds_behind(self, position: int) -> float:
-        rows = self.recorder.select_range(position, 1)
-        if not rows:
-            return 0.0
-        recorded_at = datetime.fromisoformat(state_of(rows[0][3], rows[0][4])["recorded_at"])
-        return max(0.0, (datetime.now(UTC) - recorded_at).total_seconds())
 
     @contextmanager
     def _transaction(self) -> Generator[tuple[Connection[Any], psycopg.Cursor[Any]]]:
@@ -305,3 +364,15 @@ def _locked(connection: Connection[Any], name: str) -> int:
     if row is None:
         raise LookupError(f"the view {name} is not entered in the table of views; start the follower again")
     return row[0]
+
+
+def _error_text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\x00", "")[:_ERROR_LENGTH_MAX]
+
+
+def _seconds_since(topic: str | None, state: bytes | None) -> float:
+    """How long ago an event was recorded; 0 without one."""
+    if topic is None or state is None:
+        return 0.0
+    recorded_at = datetime.fromisoformat(state_of(topic, state)["recorded_at"])
+    return max(0.0, (datetime.now(UTC) - recorded_at).total_seconds())

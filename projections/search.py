@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 from ledger.log.arrays import BigintArray, TextArray
 from ledger.log.queries import queries_load
 from projections.customers import CustomerRow
-from projections.view import WAIT_SECONDS_DEFAULT, Batch, view_wait
+from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, view_wait
 
 _QUERIES = queries_load("projections.sql", "search.sql")
 _SEPARATOR: Final = "\x1f"
@@ -78,7 +78,7 @@ class SearchView:
     """Keeps the table `customer_search`."""
 
     name = "search"
-    batch_events = 5_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:

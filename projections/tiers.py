@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ledger.domain.values import day_parse, month_of, points_parse
+from ledger.domain.values import month_of, points_parse
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
-from projections.view import WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
+from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, month_of_date, view_wait
 
 _QUERIES = queries_load("projections.sql", "tiers.sql")
 _SEPARATOR: Final = "\x1f"
@@ -51,8 +52,9 @@ class TiersView:
     """Keeps the tables `tier` and `earned`."""
 
     name = "tiers"
-    batch_events = 5_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
+    topics = (*sorted(_DECIDED), *sorted(_EARNED))
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""
@@ -63,9 +65,10 @@ class TiersView:
         for event in batch.of_customers:
             # A penalty that is taken back was never earned.
             if event.topic in _EARNED and (event.state["points"] > 0) == (event.topic == "PointsGranted"):
-                key = (event.customer, month_of(day_parse(event.state["booked_on"])))
+                key = (event.customer, month_of_date(event.state["booked_on"]))
                 earned[key] = earned.get(key, 0) + event.state["points"]
         if earned:
+            earned = dict(sorted(earned.items()))
             transaction.execute(
                 _QUERIES["earned_store"],
                 {
@@ -91,7 +94,7 @@ def _folded(connection: Connection[Any], events: Sequence[CustomerEvent]) -> lis
             row.grade = state["grade"]
         elif event.topic == "TagsChanged":
             row.tags = sorted((set(row.tags) | set(state["added"])) - set(state["removed"]))
-    return list(rows.values())
+    return sorted(rows.values(), key=attrgetter("customer"))
 
 
 def _store(connection: Connection[Any], rows: Sequence[TierRow]) -> None:

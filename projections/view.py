@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Final, Protocol
+from functools import cached_property, lru_cache
+from typing import Any, Final, NamedTuple, Protocol
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.errors import PlumblineError
-from ledger.domain.values import customer_number
+from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow
@@ -21,10 +21,12 @@ from ledger.log.recorder import EventRow
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _POLL_SECONDS: Final = 0.02
 WAIT_SECONDS_DEFAULT: Final = 3.0
+BATCH_EVENTS: Final = 10_000
+"""What views ask for: those of one size share what is read and decoded. More makes fewer and fuller statements, and
+takes some 4 KB of memory an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerEvent:
+class CustomerEvent(NamedTuple):
     """An event in a customer's stream, decoded."""
 
     position: int
@@ -37,23 +39,31 @@ class CustomerEvent:
 class Batch:
     """Consecutive events of the log, decoded once for all views that look at them."""
 
-    def __init__(self, events: Sequence[EventRow]) -> None:
-        """`events` has at least one event."""
+    def __init__(self, events: Sequence[EventRow], *, position_last: int | None = None) -> None:
+        """`position_last` is that of the last event, or further where events were left out that nobody wants."""
         self.events = events
-
-    @property
-    def position_last(self) -> int:
-        """The position of the last event."""
-        return self.events[-1][0]
+        self.position_last = events[-1][0] if position_last is None else position_last
+        """How far it reaches."""
 
     @cached_property
     def of_customers(self) -> list[CustomerEvent]:
         """The events in customers' streams."""
+        number_of = _customer_number
         return [
             CustomerEvent(position, number, version, topic, state_of(topic, state))
             for position, stream, version, topic, state in self.events
-            if (number := customer_number(stream))
+            if (number := number_of(stream))
         ]
+
+
+# Working a number out of its text takes as long as reading the event's JSON.
+_customer_number = lru_cache(maxsize=65_536)(customer_number)
+
+
+@lru_cache(maxsize=4_096)
+def month_of_date(text: str) -> int:
+    """The month, counted from 1970-01, of a date as events write it. ValueError where it is none."""
+    return month_of(day_parse(text))
 
 
 class View(Protocol):
@@ -61,8 +71,12 @@ class View(Protocol):
     view's position.
 
     What `apply` writes, it writes in `transaction` with unqualified names, so that a rebuild can send it to
-    other tables; it keeps nothing in memory from one call to the next. A view that cannot write there
-    (files) says its own position in `position_own` and is rebuilt by `rebuild_own`.
+    other tables. What it keeps in memory from one call to the next must follow from the log alone, and from a
+    position that it checks: the transaction may be rolled back, another process may go on, and a rebuild begins
+    again. A view that cannot write there (files) says its own position in `position_own` and is rebuilt by
+    `rebuild_own`.
+
+    A view may have `topics`, the names of the events that it looks at: then a rebuild reads no others.
     """
 
     name: str

@@ -3,17 +3,31 @@
 -- name: view_ensure
 INSERT INTO view (name, position, status) VALUES (%(name)s, 0, 'running') ON CONFLICT DO NOTHING
 
--- name: view_positions
-SELECT name, position, status, error, updated_at FROM view ORDER BY name
-
 -- name: views_status
 SELECT v.name, v.position, greatest(h.position - v.position, 0), v.status, v.error, v.updated_at
 FROM view v CROSS JOIN head h
 ORDER BY v.name
 
 -- name: view_lock
--- Whoever holds the row may move the view on; the position says whether another did meanwhile.
-SELECT position FROM view WHERE name = %(name)s FOR UPDATE
+-- Whoever holds the row may move the view on; the position says whether another did meanwhile. The commit need not wait
+-- for the disk: the position is in it, so what a crash takes with it is followed again from where the table stands.
+SELECT position, set_config('synchronous_commit', 'off', true) FROM view WHERE name = %(name)s FOR UPDATE
+
+-- name: views_lag
+-- Where views stand, as one moment sees it, each with the first event that it has not seen.
+SELECT v.name, v.position, greatest(h.position - v.position, 0), v.status, v.error, v.updated_at, e.topic, e.state
+FROM view v
+CROSS JOIN head h
+LEFT JOIN event e ON e.notification_id = v.position + 1
+WHERE v.name = ANY (%(names)s)
+ORDER BY v.name
+
+-- name: events_of_topics
+-- Events of some names in a range of positions, in order; the index on the position serves it.
+SELECT notification_id, originator_id, originator_version, topic, state
+FROM event
+WHERE notification_id > %(after)s::bigint AND notification_id <= %(last)s::bigint AND topic = ANY (%(topics)s::text[])
+ORDER BY notification_id
 
 -- name: view_moved
 UPDATE view SET position = %(position)s, status = 'running', error = NULL, updated_at = clock_timestamp()
@@ -31,7 +45,9 @@ SELECT view_shadow_create(%(name)s)
 
 -- name: shadow_use
 -- For the current transaction: the view's tables are those of the schema beside, all else the ledger's.
-SELECT set_config('search_path', quote_ident(%(shadow)s) || ', ' || quote_ident(%(schema)s) || ', pg_temp', true)
+-- What a crash takes of them is lost with the rebuild, which begins again.
+SELECT set_config('search_path', quote_ident(%(shadow)s) || ', ' || quote_ident(%(schema)s) || ', pg_temp', true),
+       set_config('synchronous_commit', 'off', true)
 
 -- name: shadow_swap
 SELECT view_shadow_swap(%(name)s)

@@ -7,6 +7,7 @@ import secrets
 import pytest
 
 from service.settings import Settings
+from tests.acceptance.follower_kills import follower_kill_rounds
 from tests.acceptance.kills import kill_rounds
 from tests.acceptance.served_kills import served_kill_rounds
 from tests.acceptance.test_kills import own_settings
@@ -30,3 +31,11 @@ def test_a_hundred_kills_under_http_load_lose_nothing_and_double_nothing(own_set
     happened = served_kill_rounds(own_settings, rounds=100, seed=seed, progress=lambda text: print(text, flush=True))
     assert (happened["service"], happened["postgres"], happened["follower"]) == (34, 33, 33)
     assert happened["acknowledged"] > 10_000
+
+
+@pytest.mark.soak
+def test_fifty_kills_of_the_follower_leave_every_view_as_the_log_has_it(own_settings: Settings) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    happened = follower_kill_rounds(own_settings, rounds=50, seed=seed, progress=lambda text: print(text, flush=True))
+    assert happened["behind"] > 10
