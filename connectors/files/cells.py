@@ -15,6 +15,7 @@ from typing import Final
 
 from connectors.files.mapping import ChoiceColumn, Column, DateColumn, NumberColumn, Suspicion, TextColumn
 from connectors.files.messages import Language, text
+from connectors.files.patterns import pattern_compile
 from connectors.files.rows import Cell, header_normal
 
 _PLAIN: Final = re.compile(r"[+-]?[0-9]{1,24}(?:\.[0-9]{1,24})?\Z")
@@ -99,13 +100,6 @@ class CellReader:
         self._headings = headings
         self._length_max = 2 * max(map(len, headings), default=0)
         self._language: Language = language
-        self._patterns: dict[str, re.Pattern[str]] = {}
-
-    def pattern(self, pattern: str) -> re.Pattern[str]:
-        """A regular expression, compiled once."""
-        if pattern not in self._patterns:
-            self._patterns[pattern] = re.compile(pattern)
-        return self._patterns[pattern]
 
     def read(self, place: Place, cell: Cell) -> str | bool | None:
         """The value: text, plain decimal text, ISO date, declared value; None where it may be empty and is.
@@ -201,4 +195,4 @@ class CellReader:
             case condition:
                 if raw is None:
                     return False
-                return (self.pattern(limit).fullmatch(raw) is not None) == (condition == "matches")
+                return pattern_compile(limit).matches(raw) == (condition == "matches")

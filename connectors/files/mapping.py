@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Literal, TypeAlias
@@ -17,6 +17,7 @@ from typing import Annotated, Literal, TypeAlias
 import orjson
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from connectors.files.patterns import pattern_compile
 from ledger.domain.fact_types import Identifier, Strict, Words
 from ledger.domain.values import decimal_exact
 
@@ -24,11 +25,16 @@ Encoding: TypeAlias = Literal["utf-8", "gb18030", "big5", "latin-1", "cp1252", "
 
 
 def _pattern_checked(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
+    pattern_compile(pattern)
     return pattern
+
+
+def _format_checked(form: str) -> str:
+    try:
+        datetime.strptime(datetime(2026, 1, 31).strftime(form), form)
+    except (ValueError, re.error):
+        raise ValueError("is no format of dates that can be read") from None
+    return form
 
 
 def _decimal_checked(value: int | str) -> int | str:
@@ -44,6 +50,7 @@ def _date_checked(value: str) -> str:
 
 
 Pattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_pattern_checked)]
+DateFormat = Annotated[str, Field(pattern="%", max_length=60), AfterValidator(_format_checked)]
 Limit = Annotated[int | str, AfterValidator(_decimal_checked)]
 IsoDate = Annotated[str, AfterValidator(_date_checked)]
 Header = Annotated[str, Field(min_length=1, max_length=200)]
@@ -53,8 +60,8 @@ class Suspicion(Strict):
     """One thing that makes a row suspicious, so that it is refused: exactly one condition, and the reason.
 
     `below` and `above` compare numbers (after `multiply`), `before` and `after` dates (none of the four
-    includes its limit); `matches` and `differs` hold a regular expression against the whole trimmed text of
-    the cell.
+    includes its limit); `matches` and `differs` hold a regular expression (of RE2) against the whole trimmed
+    text of the cell.
     """
 
     reason: Words
@@ -137,7 +144,7 @@ class DateColumn(_Column):
     """
 
     type: Literal["date"]
-    formats: Annotated[list[Annotated[str, Field(pattern="%")]], Field(min_length=1)]
+    formats: Annotated[list[DateFormat], Field(min_length=1)]
     min: IsoDate | None = None
     max: IsoDate | None = None
 
@@ -165,8 +172,8 @@ Column = Annotated[TextColumn | NumberColumn | DateColumn | ChoiceColumn, Field(
 class Fill(Strict):
     """Where a value comes from: a constant, a column, or several columns joined.
 
-    From a column's text, `capture` takes the one group of a regular expression (searched for; `what` names
-    it in the refusal of a row that lacks it), and `table` exchanges it for a declared value. `cut` shortens
+    From a column's text, `capture` takes the one group of a regular expression (of RE2, searched for; `what`
+    names it in the refusal of a row that lacks it), and `table` exchanges it for a declared value. `cut` shortens
     text to the length its attribute may have, which is otherwise a refusal.
     """
 
@@ -190,7 +197,7 @@ class Fill(Strict):
             raise ValueError("needs exactly one of constant, column, columns")
         if self.column is None and (self.capture or self.table is not None or self.cut):
             raise ValueError("capture, table and cut need a column")
-        if self.capture is not None and re.compile(self.capture).groups != 1:
+        if self.capture is not None and pattern_compile(self.capture).groups != 1:
             raise ValueError("capture needs exactly one group in parentheses")
         if (self.capture is None) != (self.what is None):
             raise ValueError("capture and what belong together: what names the thing captured, for people")

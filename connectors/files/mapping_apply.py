@@ -14,6 +14,7 @@ import orjson
 from connectors.files.cells import CellReader, Place, RowRefused, reference_normal
 from connectors.files.mapping import FileMapping, Fill
 from connectors.files.messages import Language, text
+from connectors.files.patterns import pattern_compile
 from connectors.files.rows import RawRow, header_normal
 from ledger.domain.commands import Command, CustomerReference, RecordFact, RegisterCustomer
 from ledger.domain.errors import DocumentInvalid, Problem
@@ -186,12 +187,12 @@ class RowMapper:
         if value is None or isinstance(value, bool):
             return value
         if fill.capture is not None:
-            found = self._cells.pattern(fill.capture).search(value)
-            if found is None or not found[1]:
+            found = pattern_compile(fill.capture).capture(value)
+            if not found:
                 assert fill.what is not None
                 what = fill.what.zh if self.language == "zh" else fill.what.en
                 raise RowRefused(self._field_of(fill), text("capture", self.language, what=what))
-            value = found[1]
+            value = found
         if fill.table is not None:
             if value not in fill.table:
                 allowed = ", ".join(fill.table)

@@ -115,10 +115,13 @@ def test_yes_and_no_in_the_receivables_are_text_in_the_file_and_booleans_in_the_
             "before has",
         ),
         ("columns.day.formats", [], "columns.day.date.formats"),
+        ("columns.day.formats", ["%Y %Y"], "is no format of dates"),
+        ("columns.day.formats", ["%Q"], "is no format of dates"),
         ("columns.customer.colour", "red", "columns.customer.text.colour"),
         ("customer.reference", {"column": "nobody"}, "nobody is no column"),
         ("customer.reference", {"column": "customer", "constant": "x"}, "exactly one of constant"),
         ("customer.reference", {"column": "customer", "capture": "(a"}, "not a regular expression"),
+        ("customer.reference", {"column": "customer", "capture": "(?=secret)(a)"}, "not a regular expression of RE2"),
         ("customer.reference", {"column": "customer", "capture": "a"}, "exactly one group"),
         ("customer.reference", {"column": "customer", "capture": "(a)"}, "belong together"),
         ("customer.reference", {"column": "customer", "cut": True}, "only an attribute can be cut"),
@@ -135,6 +138,7 @@ def test_a_wrong_document_is_refused_and_the_place_is_told(path: str, value: obj
     with pytest.raises(DocumentInvalid) as caught:
         mapping_parse(edited(path, value), "sample.yaml")
     assert "sample.yaml" in str(caught.value) and told in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_mapping_that_says_nothing_of_its_rows_is_refused() -> None:

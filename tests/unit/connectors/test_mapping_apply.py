@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -340,6 +341,20 @@ def test_joined_ids_that_grow_too_long_are_told_apart_by_their_hash() -> None:
 def test_bounds_and_patterns_of_columns_hold(cells: tuple[Cell, ...], field: str, reason: str) -> None:
     told = refusal_of(sample(), *cells)
     assert told[0] == field and reason in told[1]
+
+
+def test_no_expression_of_a_sender_keeps_the_process_busy() -> None:
+    what = {"zh": "甲", "en": "thing"}
+    suspicion = {"matches": "(a+)+b", "reason": {"zh": "可疑", "en": "is odd"}}
+    column = {"type": "text", "headers": ["customer"], "suspicious": [suspicion]}
+    mapper = sample(external_id={"column": "customer", "capture": "((?:a+)+)b", "what": what})
+    document = mapper.mapping.model_dump(mode="json", exclude_defaults=True)
+    document["columns"]["customer"] = column
+    mapper = RowMapper(mapping_parse(document), FACT_TYPES.get, mapper.headers)
+    began = time.perf_counter()
+    assert "does not contain the thing" in refusal_of(mapper, "a" * 3_999, "1", "2024-12-31")[1]
+    assert refusal_of(mapper, "a" * 3_998 + "b", "1", "2024-12-31") == ("customer", "is odd")
+    assert time.perf_counter() - began < 2.0
 
 
 @pytest.mark.parametrize("cell", [date(2024, 1, 1), datetime(2024, 1, 1, 8, 30)])
