@@ -49,6 +49,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "API_KEY_UNKNOWN": 404,
     "METHOD_NOT_ALLOWED": 405,
     "LEDGER_CLOSED": 409,
+    "REBUILD_BUSY": 409,
     "ATOMIC_REFUSED": 409,
     "FACT_CONFLICT": 409,
     "FACT_ONCE_ONLY": 409,

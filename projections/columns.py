@@ -48,8 +48,8 @@ class ColumnsView:
 
     def rebuild_own(
         self, recorder: LogRecorder, until: int, progress: Callable[[str, int, int], None]
-    ) -> None:
-        """Write all segments anew beside the old ones; one new manifest puts them in their place."""
+    ) -> int:
+        """Write all segments anew beside the old ones; one new manifest puts them in their place. Its position."""
         self.close()
         with ColumnsStore(self.folder, rebuild=True) as store:
             while store.position < until:
@@ -61,6 +61,7 @@ class ColumnsView:
             store.compact(idle=True)
             store.rebuilt()
         self._builder = None
+        return store.position
 
     def caught_up(self) -> None:
         """Merge segments while nothing waits."""

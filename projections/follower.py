@@ -9,17 +9,15 @@ it on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
-import psycopg
 from psycopg import Connection
-from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.codec import state_of
@@ -29,10 +27,8 @@ from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
 from projections.collector import collection_deferred
 from projections.passing import connection_lost, passing
+from projections.rebuilding import Progress, rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
 from projections.view import Batch, View
-
-Progress = Callable[[str, int, int], None]
-"""(view, its position, the position it is to reach)"""
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _WAIT_SECONDS: Final = 0.5
@@ -41,8 +37,10 @@ _AGAIN_SECONDS: Final = 0.1
 _AGAIN_SECONDS_MAX: Final = 10.0
 _ERROR_LENGTH_MAX: Final = 2000
 _STEPS_AT_ONCE: Final = 2
-_REBUILD_TIMES: Final = 5
-"""So many more positions at once where a rebuild reads some events of them only."""
+_LOOK_SECONDS: Final = 1.0
+"""How often a follower looks what others have done to its views."""
+_LEND_SECONDS_MAX: Final = 30.0
+"""How long a rebuild waits for the follower to let go of what it holds open: it may have a batch under way."""
 
 
 @runtime_checkable
@@ -53,8 +51,9 @@ class OwnPosition(Protocol):
         """The last position it has stored durably. Raises ColumnsBusy where another process writes it."""
         ...
 
-    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> None:
-        """Build it anew up to a position; its readers see the old one until the new one is whole."""
+    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> int:
+        """Build it anew up to a position, or to where it stands; its readers see the old one until the new one is
+        whole. Returns its position. Raises ColumnsBusy where another process writes it."""
         ...
 
     def caught_up(self) -> None:
@@ -64,13 +63,6 @@ class OwnPosition(Protocol):
     def close(self) -> None:
         """Let others write it."""
         ...
-
-
-@runtime_checkable
-class TopicsOnly(Protocol):
-    """A view that looks at events of some names only, so that a rebuild need not read the others."""
-
-    topics: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +98,8 @@ class Follower:
         self._batches = Batches(recorder)
         self._reading = Lock()
         self._entered = False
+        self._lent: set[str] = set()
+        self._looked_at = 0.0
         self.trying_again: dict[str, str] = {}
         """Views whose last batch met an error that passes by itself, and which; they are tried again."""
         self._again: dict[str, tuple[int, float]] = {}
@@ -149,16 +143,14 @@ class Follower:
     def rebuild(self, name: str, progress: Progress = _quiet) -> int:
         """Build a view anew beside the one that is read, then put it in its place in one transaction;
         returns its position. Its readers, and the other views, go on meanwhile. Raises KeyError for an
-        unknown view, and whatever the view raises: then everything stays as it was."""
+        unknown view, RebuildBusy where another rebuilds it, and whatever the view raises: then everything stays
+        as it was."""
         view = self.views[name]
-        if isinstance(view, OwnPosition):
-            view.rebuild_own(self.recorder, self.recorder.position_head(), progress)
-            position = view.position_own()
-            with self._transaction() as (connection, _):
-                connection.execute(_QUERIES["view_ensure"], {"name": name})
-                connection.execute(_QUERIES["view_moved"], {"name": name, "position": position})
-        else:
-            position = self._rebuild_tables(view, progress)
+        with rebuild_lock(self.recorder.datastore, name):
+            if isinstance(view, OwnPosition):
+                position = self._rebuild_own(view, name, progress)
+            else:
+                position = tables_rebuild(self.recorder, view, progress)
         self._failed.pop(name, None)
         self._positions[name] = position
         return position
@@ -166,7 +158,7 @@ class Follower:
     def lag(self) -> list[ViewLag]:
         """Where the views stand, by name, whoever moves them: one short query. From any thread."""
         names = list(self.views)
-        with self._transaction() as (connection, cursor):
+        with transaction(self.recorder.datastore) as (connection, cursor):
             if not self._entered:
                 for name in names:
                     connection.execute(_QUERIES["view_ensure"], {"name": name})
@@ -188,9 +180,13 @@ class Follower:
         while not stop.is_set():
             target = self.recorder.position_head()
             now = time.monotonic()
+            if now - self._looked_at >= _LOOK_SECONDS:
+                self._look()
+                self._looked_at = now
+            off = self._failed.keys() | self._lent
             due = [
                 view for name, view in self.views.items()
-                if name not in self._failed and now - self._applied_at.get(name, 0.0) >= view.pause_seconds
+                if name not in off and now - self._applied_at.get(name, 0.0) >= view.pause_seconds
             ]  # fmt: skip
             stepped = self._steps(due, target, progress)
             for name, again in stepped.items():
@@ -201,6 +197,21 @@ class Follower:
             if not any(again and name not in self.trying_again for name, again in stepped.items()):
                 for _ in listening.notifies(timeout=_WAIT_SECONDS, stop_after=1):
                     pass
+
+    def _look(self) -> None:
+        """See what others have done: a view that failed here and was rebuilt by another goes on; one that keeps files
+        is let go of while another rebuilds it."""
+        own = [name for name, view in self.views.items() if isinstance(view, OwnPosition)]
+        with transaction(self.recorder.datastore) as (connection, cursor):
+            if self._failed:
+                failed = cursor.execute(_QUERIES["views_failed"], {"names": list(self._failed)}).fetchall()
+                for name in self._failed.keys() - {name for (name,) in failed}:
+                    del self._failed[name]
+            lent = {name for name in own if rebuild_runs(connection, self.recorder.datastore.schema, name)}
+        for name in lent:
+            self._positions.pop(name, None)
+            cast(OwnPosition, self.views[name]).close()
+        self._lent = lent
 
     def _steps(self, views: Sequence[View], target: int, progress: Progress) -> dict[str, bool]:
         """One batch for each of some views, two at a time: while the database stores one, another is added up."""
@@ -270,7 +281,7 @@ class Follower:
     def _apply(self, view: View, position: int, batch: Batch, connection: Connection[Any]) -> bool:
         """Apply and store the position; False where another follower was here first."""
         if not isinstance(view, OwnPosition):
-            stored = _locked(connection, view.name)
+            stored = view_locked(connection, view.name)
             if stored != position:
                 self._positions[view.name] = stored
                 return False
@@ -283,13 +294,29 @@ class Follower:
     def _position(self, view: View) -> int:
         position = self._positions.get(view.name)
         if position is None:
-            with self._transaction() as (connection, _):
+            with transaction(self.recorder.datastore) as (connection, _):
                 connection.execute(_QUERIES["view_ensure"], {"name": view.name})
-                position = _locked(connection, view.name)
+                position = view_locked(connection, view.name)
                 if isinstance(view, OwnPosition):
                     position = view.position_own()
                     connection.execute(_QUERIES["view_moved"], {"name": view.name, "position": position})
             self._positions[view.name] = position
+        return position
+
+    def _rebuild_own(self, view: OwnPosition, name: str, progress: Progress) -> int:
+        deadline = time.monotonic() + _LEND_SECONDS_MAX
+        while True:
+            try:
+                position = view.rebuild_own(self.recorder, self.recorder.position_head(), progress)
+                break
+            except ColumnsBusy:
+                # A follower that sees the rebuild's lock lets go.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+        with transaction(self.recorder.datastore) as (connection, _):
+            connection.execute(_QUERIES["view_ensure"], {"name": name})
+            connection.execute(_QUERIES["view_moved"], {"name": name, "position": position})
         return position
 
     def _fail(self, view: View, error: Exception) -> None:
@@ -297,7 +324,7 @@ class Follower:
         self._recovered(view.name)
         self._positions.pop(view.name, None)
         # First where others see it: without that the view is tried again, and fails again.
-        with self._transaction() as (connection, _):
+        with transaction(self.recorder.datastore) as (connection, _):
             connection.execute(_QUERIES["view_failed"], {"name": view.name, "error": text})
         self._failed[view.name] = text
 
@@ -309,61 +336,6 @@ class Follower:
                 if connection_lost(error):
                     raise
                 self._fail(view, error)
-
-    def _rebuild_tables(self, view: View, progress: Progress) -> int:
-        names = {"name": view.name}
-        schema = self.recorder.datastore.schema
-        with self._transaction() as (connection, cursor):
-            connection.execute(_QUERIES["view_ensure"], names)
-            row = cursor.execute(_QUERIES["shadow_create"], names).fetchone()
-            assert row is not None
-            shadow = row[0]
-        position = 0
-        topics = view.topics if isinstance(view, TopicsOnly) else None
-        limit = view.batch_events * (1 if topics is None else _REBUILD_TIMES)
-        batches = Batches(self.recorder)
-
-        def fill(connection: Connection[Any], position: int, target: int) -> int:
-            connection.execute(_QUERIES["shadow_use"], {"shadow": shadow, "schema": schema})
-            batch = batches.read(position, limit, target, topics=topics)
-            if batch.events:
-                with collection_deferred():
-                    view.apply(batch, connection)
-            progress(view.name, batch.position_last, target)
-            return batch.position_last
-
-        try:
-            target = self.recorder.position_head()
-            while position < target:
-                with self._transaction() as (connection, _):
-                    position = fill(connection, position, target)
-            with self._transaction() as (connection, _):
-                # From here on the old one stands still, and the new one must not stand before it.
-                target = _locked(connection, view.name)
-                while position < target:
-                    position = fill(connection, position, target)
-                connection.execute(_QUERIES["shadow_swap"], names)
-                connection.execute(_QUERIES["view_moved"], {**names, "position": position})
-        finally:
-            batches.close()
-        return position
-
-    @contextmanager
-    def _transaction(self) -> Generator[tuple[Connection[Any], psycopg.Cursor[Any]]]:
-        with (
-            self.recorder.datastore.get_connection() as connection,
-            connection.transaction(),
-            connection.cursor(row_factory=tuple_row) as cursor,
-        ):
-            yield connection, cursor
-
-
-def _locked(connection: Connection[Any], name: str) -> int:
-    """The view's position, its row locked until the transaction ends."""
-    row = connection.cursor(row_factory=tuple_row).execute(_QUERIES["view_lock"], {"name": name}).fetchone()
-    if row is None:
-        raise LookupError(f"the view {name} is not entered in the table of views; start the follower again")
-    return row[0]
 
 
 def _error_text(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -88,6 +88,13 @@ class View(Protocol):
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Take in the next events. Whatever it raises stops this view, and no other."""
         ...
+
+
+@runtime_checkable
+class TopicsOnly(Protocol):
+    """A view that looks at events of some names only, so that a rebuild need not read the others."""
+
+    topics: Sequence[str]
 
 
 class ViewBehind(PlumblineError):

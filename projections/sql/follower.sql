@@ -36,6 +36,9 @@ WHERE name = %(name)s
 -- name: view_failed
 UPDATE view SET status = 'failed', error = %(error)s, updated_at = clock_timestamp() WHERE name = %(name)s
 
+-- name: views_failed
+SELECT name FROM view WHERE name = ANY (%(names)s) AND status = 'failed'
+
 -- name: view_status
 SELECT v.position, v.status, v.error, (SELECT h.position FROM head h)
 FROM (SELECT) AS one LEFT JOIN view v ON v.name = %(name)s
@@ -51,3 +54,24 @@ SELECT set_config('search_path', quote_ident(%(shadow)s) || ', ' || quote_ident(
 
 -- name: shadow_swap
 SELECT view_shadow_swap(%(name)s)
+
+-- name: view_tables
+-- Which tables the names of a view's tables mean where they are asked for, by name; 0 where one means none.
+SELECT array_agg(coalesce(to_regclass(quote_ident(t.name))::oid::bigint, 0) ORDER BY t.name)
+FROM view_table t WHERE t.view = %(name)s
+
+-- name: rebuild_try
+-- An advisory lock of the session, keyed by schema and view: whoever holds it is the only one to rebuild the view.
+SELECT pg_try_advisory_lock(hashtextextended('plumbline rebuild of ' || %(name)s || ' in ' || %(schema)s, 0))
+
+-- name: rebuild_release
+SELECT pg_advisory_unlock(hashtextextended('plumbline rebuild of ' || %(name)s || ' in ' || %(schema)s, 0))
+
+-- name: rebuild_runs
+-- Whether any session holds that lock.
+SELECT EXISTS (
+    SELECT FROM pg_locks l, hashtextextended('plumbline rebuild of ' || %(name)s || ' in ' || %(schema)s, 0) AS k (key)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.classid::bigint = (k.key >> 32) & 4294967295 AND l.objid::bigint = k.key & 4294967295
+)

@@ -1,0 +1,172 @@
+"""Views built anew while others follow or rebuild them, too: nothing is doubled, and what had failed goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from ledger.log.columns.reader import Columns
+from projections import views
+from projections.activity import ActivityView
+from projections.balances import BalancesView
+from projections.follower import Follower, ViewLag
+from projections.rebuilding import RebuildBusy, rebuild_runs
+from projections.view import Batch
+from tests.integration.test_projections import following, live_a_little
+from tests.ledgers import Books, fact
+
+WAIT_SECONDS = 30.0
+
+
+class Paused(ActivityView):
+    """Stops in its second batch until it is let go on. Adds to what is there, so that it doubles silently."""
+
+    batch_events = 20
+
+    def __init__(self) -> None:
+        self.paused, self.go_on = threading.Event(), threading.Event()
+        self.applied = 0
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        self.applied += 1
+        if self.applied == 2:
+            self.paused.set()
+            assert self.go_on.wait(WAIT_SECONDS)
+        super().apply(batch, transaction)
+
+
+@contextmanager
+def rebuilding(books: Books, view: Paused) -> Iterator[Callable[[], int]]:
+    """With a rebuild that stands in the middle; what is given lets it go on and tells its result."""
+    with following(books, [view]) as follower, ThreadPoolExecutor(1) as thread:
+        result = thread.submit(follower.rebuild, view.name)
+        assert view.paused.wait(WAIT_SECONDS)
+
+        def finish() -> int:
+            view.go_on.set()
+            return result.result(WAIT_SECONDS)
+
+        try:
+            yield finish
+        finally:
+            view.go_on.set()
+
+
+def followed(books: Books) -> list[Any]:
+    """The activity at the head of the log."""
+    live_a_little(books, facts=120)
+    with following(books, [ActivityView()]) as follower:
+        assert follower.follow_once() == {}
+    return sums(books)
+
+
+def sums(books: Books) -> list[Any]:
+    with books.recorder.datastore.get_connection() as connection:
+        found = connection.execute("SELECT customer, sum(facts) AS facts, sum(granted) AS points FROM activity GROUP BY 1")
+        return sorted(map(tuple, (row.values() for row in found)))
+
+
+def test_of_two_rebuilds_at_once_the_second_is_refused_and_the_first_is_right(
+    books: Books, schema_name: str
+) -> None:
+    before = followed(books)
+    with rebuilding(books, Paused()) as finish, following(books, [ActivityView()]) as other:
+        with books.recorder.datastore.get_connection() as connection:
+            assert rebuild_runs(connection, schema_name, "activity")
+            assert not rebuild_runs(connection, schema_name, "tiers")
+        with pytest.raises(RebuildBusy, match="activity is being rebuilt already"):
+            other.rebuild("activity")
+        assert finish() == books.position
+        assert sums(books) == before
+        # It was let go of.
+        assert other.rebuild("activity") == books.position
+    assert sums(books) == before
+
+
+def test_a_rebuild_that_lost_its_lock_and_its_tables_writes_nothing_into_those_that_are_read(
+    books: Books, database_url: str, schema_name: str
+) -> None:
+    before = followed(books)
+    with rebuilding(books, Paused()) as finish:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            key = "hashtextextended('plumbline rebuild of activity in ' || %s, 0)"
+            [(cut,)] = connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                f" AND objid::bigint = {key} & 4294967295",
+                (schema_name,),
+            ).fetchall()
+            assert cut
+        with following(books, [ActivityView()]) as other:
+            assert other.rebuild("activity") == books.position
+        with pytest.raises(RebuildBusy):
+            finish()
+    assert sums(books) == before
+
+
+class Breakable(BalancesView):
+    """Fails as long as its cause is there."""
+
+    broken = True
+
+    def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
+        if Breakable.broken:
+            raise ValueError("it cannot be borne")
+        super().apply(batch, transaction)
+
+
+@contextmanager
+def live(follower: Follower) -> Iterator[None]:
+    """With this follower at work."""
+    stop = threading.Event()
+    thread = threading.Thread(target=follower.follow, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def until(follower: Follower, name: str, reached: Callable[[ViewLag], bool]) -> None:
+    """Wait until a view stands so."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not reached(found := next(lag for lag in follower.lag() if lag.name == name)):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
+def test_a_view_that_failed_goes_on_where_it_was_followed_once_another_has_rebuilt_it(books: Books) -> None:
+    live_a_little(books, facts=60)
+    with following(books, [Breakable()]) as follower, live(follower):
+        until(follower, "balances", lambda lag: lag.status == "failed")
+        Breakable.broken = False
+        with following(books, [Breakable()]) as other:
+            other.rebuild("balances")
+        books.do(fact("later", "contract_signed", "2026-10-02", amount=9_000_000))
+        until(follower, "balances", lambda lag: lag.position == books.position and lag.status == "running")
+
+
+def test_the_columns_are_rebuilt_beside_a_follower_that_has_them_open(books: Books, tmp_path: Path) -> None:
+    live_a_little(books, facts=60)
+
+    def caught_up(lag: ViewLag) -> bool:
+        return lag.position == books.position
+
+    with following(books, views(tmp_path)) as follower, live(follower):
+        until(follower, "columns", caught_up)
+        before = Columns.open(tmp_path)
+        with following(books, views(tmp_path)) as other:
+            assert other.rebuild("columns") == books.position
+            assert Columns.open(tmp_path).chain == before.chain
+        books.do(fact("later", "login", "2026-10-02"))
+        until(follower, "columns", caught_up)
+    assert Columns.open(tmp_path).position == books.position
