@@ -343,6 +343,7 @@ CREATE TABLE earned (
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- history: every event in a customer's stream. points: what it moved, NULL where it moves none; balance: afterwards.
+-- booked_on: of facts and of all that moves points; what expires is booked on the day it does.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE history (

@@ -25,7 +25,8 @@ _BALANCES_MAX: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """An event of a customer. Points in 1/100; `points` is None where it moves none, `balance` is afterwards.
+    """An event of a customer. Points in 1/100; `points` is None where it moves none, `balance` is afterwards. What
+    expires is booked on the day it does; what is neither a fact nor moves points is booked on none.
 
     `cause` is the position of the input that led to it, 0 for an input itself. `state` has all its fields
     as they are in the log.
@@ -71,10 +72,11 @@ class HistoryView:
             else:
                 balances[customer] = balance
             points = state.get("points")
+            booked_on = state.get("booked_on") or state.get("expired_on") or _NULL
             lines.append((
                 customer,
                 f"{customer}\t{position}\t{topic}\t{state['occurred_at']}\t{state['recorded_at']}"
-                f"\t{state.get('booked_on') or _NULL}\t{_field(state['actor'])}\t{state['cause']}"
+                f"\t{booked_on}\t{_field(state['actor'])}\t{state['cause']}"
                 f"\t{_field(state.get('rule'))}\t{_field(state.get('rule_set'))}"
                 f"\t{_NULL if points is None else points}\t{balance}\n",
             ))  # fmt: skip
