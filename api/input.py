@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 import orjson
@@ -117,3 +118,7 @@ def json_response(document: Any, status: int = 200, headers: dict[str, str] | No
     """Plain data as an answer."""
     return Response(orjson.dumps(document), status, headers, "application/json")
 
+
+def list_response(data: Sequence[Any]) -> Response:
+    """A list that is short by its nature, whole."""
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False})

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from api.core import context_of, core_of, read
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_number, points_text
-from ledger.rules.document import RuleSet, rule_set_parse
+from ledger.rules.document import RuleSet
 from ledger.rules.narrate import Narrator
 from projections.as_of import Moment
 from projections.history import HistoryRow
@@ -89,8 +89,7 @@ def today(request: Request, rulebook: Rulebook) -> date:
 
 def rules_in_force(rulebook: Rulebook, day: int) -> RuleSet | None:
     """The rule set that decides a fact booked on a day (since 1970-01-01); None where there is none yet."""
-    name = rulebook.book.in_force(day)
-    return rule_set_parse(rulebook.book.rule_sets[name].document) if name else None
+    return rulebook.in_force(day)
 
 
 def history_document(row: HistoryRow, narrators: dict[str, Narrator]) -> dict[str, Any]:
@@ -107,5 +106,4 @@ def history_document(row: HistoryRow, narrators: dict[str, Narrator]) -> dict[st
 
 def narrators_of(rulebook: Rulebook) -> dict[str, Narrator]:
     """One for each language."""
-    return {"zh": Narrator(rulebook.book, "zh"), "en": Narrator(rulebook.book, "en")}
-
+    return {"zh": rulebook.narrator("zh"), "en": rulebook.narrator("en")}

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Row = TypeVar("Row")
+
 Points = Field(description="Points as decimal text with two decimals.", examples=["50.00"])
+
+
+class Page(BaseModel, Generic[Row]):
+    """A part of a list. `next` and `previous` are cursors, null where the list ends; each is sent alone."""
+
+    data: list[Row]
+    next: str | None
+    previous: str | None
+    has_more: bool
 
 
 class FieldProblem(BaseModel):
@@ -78,15 +89,6 @@ class KeyCreatedBody(KeyBody):
     """A new key with its secret, which is shown this once."""
 
     secret: str
-
-
-class KeysPage(BaseModel):
-    """A page of keys."""
-
-    data: list[KeyBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
 
 
 class HealthBody(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ledger.domain.values import date_of, points_text
+from ledger.domain.values import customer_id, date_of, points_text
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
 from projections.history import HistoryView
@@ -64,6 +64,16 @@ class Alert:
     value: int
     compared: int
     positions: tuple[int, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As plain data, with the method in words."""
+        text = points_text if self.kind == "points_plunge" else str
+        return {
+            "kind": self.kind, "customer": customer_id(self.customer), "name": self.name,
+            "window_from": date_of(self.day_first).isoformat(), "window_to": date_of(self.day_last).isoformat(),
+            "value": text(self.value), "compared": text(self.compared), "method": METHOD.words(self.kind),
+            "positions": list(self.positions),
+        }  # fmt: skip
 
 
 def alerts_read(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.domain.values import customer_number, day_parse, month_of, points_text
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
@@ -39,6 +39,16 @@ class CampaignRow:
     points: int
     position_first: int | None
     position_last: int | None
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "rule_set": self.rule_set, "rule": self.rule, "title": {"zh": self.title_zh, "en": self.title_en},
+            "effective_from": self.effective_from.isoformat() if self.effective_from else None,
+            "effective_to": self.effective_to.isoformat() if self.effective_to else None, "proposed": self.proposed,
+            "customers": self.customers, "awards": self.awards, "points": points_text(self.points),
+            "position_first": self.position_first, "position_last": self.position_last,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

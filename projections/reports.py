@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
+from ledger.domain.values import customer_id, day_text, money_text, month_text, points_text
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
 from projections.balances import BalancesView
@@ -64,6 +65,14 @@ class LeaderRow:
     industry: str
     value: int
 
+    def document(self, by: By) -> dict[str, Any]:
+        """As plain data, points and money as decimal text."""
+        text = money_text if by == "contribution" else points_text
+        return {
+            "rank": self.rank, "customer": customer_id(self.customer), "name": self.name, "region": self.region,
+            "industry": self.industry, "value": text(self.value),
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
@@ -77,6 +86,14 @@ class HeatRow:
     deducted: int
     expired: int
     contribution: int
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "month": month_text(self.month), "region": self.region, "industry": self.industry,
+            "customers": self.customers, "granted": points_text(self.granted), "deducted": points_text(self.deducted),
+            "expired": points_text(self.expired), "contribution": money_text(self.contribution),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,11 @@ class InflationRow:
     debt: int
     outstanding: int
     debt_total: int
+
+    def document(self) -> dict[str, Any]:
+        """As plain data. No redemption is known yet."""
+        points = {f.name: points_text(getattr(self, f.name)) for f in fields(self) if f.name != "month"}
+        return {"month": month_text(self.month), "redeemed": points_text(0), **points}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,15 @@ class SegmentRow:
     tags: list[str] | None
     day_last: int | None
 
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "customer": customer_id(self.customer), "name": self.name, "region": self.region,
+            "industry": self.industry, "customer_type": self.customer_type, "scale": self.scale,
+            "balance": points_text(self.balance), "tier": self.tier, "grade": self.grade, "tags": self.tags or [],
+            "last_active_on": None if self.day_last is None else day_text(self.day_last),
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
@@ -157,10 +188,38 @@ class Measures:
     scores: int
     score: int
 
+    def document(self, period: Months, customers: int) -> dict[str, Any]:
+        """As plain data, of a period and of so many customers in all: each measure with the sums it comes from."""
+        return {
+            "period_from": month_text(period.first), "period_to": month_text(period.last), "customers": customers,
+            "active": self.active, "activity_percent": _percent(self.active, customers),
+            "signing": self.signing, "returning": self.returning,
+            "repeat_percent": _percent(self.returning, self.signing),
+            "contracts": self.contracts, "contribution": money_text(self.contribution),
+            "top_tenth_percent": _percent(self.contribution_top_tenth, self.contribution), "projects": self.projects,
+            "complaints": self.complaints, "complaints_major": self.complaints_major,
+            "complaint_percent": _percent(self.complaints, self.active), "responses": self.responses,
+            "response_hours_average": _tenths(self.response_hours, self.responses),
+            "response_prompt_percent": _percent(self.responses_prompt, self.responses), "answers": self.answers,
+            "satisfaction_average": _tenths(self.satisfaction * 10, self.answers),
+            "satisfaction_percent": _percent(self.answers_content, self.answers), "scores": self.scores,
+            "score_average": _tenths(self.score, self.scores),
+        }  # fmt: skip
+
 
 def share_bp(part: int, whole: int) -> int | None:
     """A share in basis points, rounded down; None of nothing."""
     return part * 10_000 // whole if whole else None
+
+
+def _percent(part: int, whole: int) -> str | None:
+    share = share_bp(part, whole)
+    return None if share is None else points_text(share)
+
+
+def _tenths(total: int, count: int) -> str | None:
+    """An average of tenths with one decimal, rounded down."""
+    return None if not count else f"{total // count // 10}.{total // count % 10}"
 
 
 def leaderboard_read(

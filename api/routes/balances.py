@@ -32,7 +32,7 @@ from api.reading import (
     today,
 )
 from api.routing import Parameter, Router
-from api.schemas import Points
+from api.schemas import Page, Points
 from ledger.domain.errors import Refused
 from ledger.domain.values import date_of, day_of, month_last_day, month_of, points_text
 from projections.as_of import AccountRow, account_then, accounts_read, history_then, standing_then, totals_read
@@ -359,20 +359,11 @@ class HistoryBody(BaseModel):
     explanation: dict[str, str]
 
 
-class HistoryPage(BaseModel):
-    """A page of a history."""
-
-    data: list[HistoryBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/history",
     permission=Permission.POINTS_READ,
     errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=HistoryPage,
+    response_model=Page[HistoryBody],
     summary="Every event of a customer, in order",
 )
 async def history(

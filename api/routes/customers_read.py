@@ -15,6 +15,7 @@ from api.core import core_of, read
 from api.input import Cursor, Limit, MinPosition, json_response
 from api.reading import Name, customer_number_of, customer_unknown
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
 from projections.customers import CustomerRow, CustomersView, customer_find, customer_read, references_read
 from projections.search import customers_filtered, customers_search
@@ -50,15 +51,6 @@ class CustomerDetail(CustomerBody):
     references: list[ReferenceBody]
 
 
-class CustomersPage(BaseModel):
-    """A page of customers."""
-
-    data: list[CustomerBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 def _document(row: CustomerRow) -> dict[str, Any]:
     return {
         "customer": row.id, "name": row.name, "industry": row.industry, "region": row.region,
@@ -71,7 +63,7 @@ def _document(row: CustomerRow) -> dict[str, Any]:
     "/v1/ledgers/{ledger}/customers",
     permission=Permission.CUSTOMERS_READ,
     errors=("CURSOR_INVALID", "SEARCH_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=CustomersPage,
+    response_model=Page[CustomerBody],
     summary="Customers: all, of some traits, or found by name",
     description="`search` finds any part of the name, of its pinyin (three letters or more) or of the pinyin's"
     " initials (two or more), the best first; without it the list is by number, and may be narrowed by traits. With"

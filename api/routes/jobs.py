@@ -18,13 +18,14 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import context_of, core_of, in_thread, principal_of, read
-from api.input import Body, Cursor, Limit, body_bytes, body_check, flag, json_read, json_response
+from api.input import Body, Cursor, Limit, body_bytes, body_check, flag, json_read, json_response, list_response
 from api.jobs.replaying import candidate_work, recorded_work
 from api.jobs.runner import JobDone, Progress, Work
 from api.jobs.store import Job, job_cancel, job_find, job_rows, jobs_list
 from api.ports import LedgerPort
 from api.reading import customer_number_of, customer_unknown, day_of_text, rulebook_of
 from api.routing import Parameter, Router
+from api.schemas import Page
 from connectors.files.importing import ImportReport, import_files
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_load, mapping_names, mapping_parse
@@ -66,24 +67,6 @@ class JobBody(BaseModel):
     result: dict[str, Any] | None
 
 
-class JobsPage(BaseModel):
-    """A page of jobs, the newest first; each without its result."""
-
-    data: list[JobBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
-class RowsPage(BaseModel):
-    """A page of the rows of a result."""
-
-    data: list[dict[str, Any]]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 class ReplayBody(Body):
     """Which rules to try: a document, or a rule set of the ledger by its id; over all facts, or over those booked from
     a day on. Or, with `recorded`, the rules that were in force: does the record come out again?"""
@@ -112,15 +95,6 @@ class MappingBody(BaseModel):
     mapping: str
     title: dict[str, str]
     source: str
-
-
-class MappingsPage(BaseModel):
-    """The built-in mappings."""
-
-    data: list[MappingBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
 
 
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
@@ -301,14 +275,14 @@ def _import_done(report: ImportReport) -> JobDone:
 @router.get(
     "/v1/mappings",
     permission=Permission.IMPORTS_READ,
-    response_model=MappingsPage,
+    response_model=Page[MappingBody],
     summary="The built-in mappings of files",
 )
 async def mappings_list() -> Response:
     """The built-in mappings of files."""
     found = [mapping_load(name) for name in mapping_names()]
     data = [{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found]
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response(data)
 
 
 @router.post(
@@ -342,8 +316,8 @@ def _job_routes(kind: Kind, path: str, rows: str, permission: Permission, cancel
     """The routes by which jobs of one kind are listed, read and cancelled."""
 
     @router.get(
-        path, permission=permission, errors=("CURSOR_INVALID",), response_model=JobsPage, operation_id=f"{kind}s_list",
-        summary=f"{kind.capitalize()}s, the newest first",
+        path, permission=permission, errors=("CURSOR_INVALID",), response_model=Page[JobBody],
+        operation_id=f"{kind}s_list", summary=f"{kind.capitalize()}s, the newest first",
     )  # fmt: skip
     async def listed(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:  # pyright: ignore[reportUnusedFunction]
         pages = core_of(request).pages
@@ -377,7 +351,8 @@ def _job_routes(kind: Kind, path: str, rows: str, permission: Permission, cancel
 
         @router.get(
             path + "/{job}/" + rows, permission=permission, errors=(_UNKNOWN[kind], "CURSOR_INVALID"),
-            response_model=RowsPage, operation_id=f"{kind}_{rows}", summary=f"The {rows} of a {kind}'s result",
+            response_model=Page[dict[str, Any]], operation_id=f"{kind}_{rows}",
+            summary=f"The {rows} of a {kind}'s result",
         )  # fmt: skip
         async def result_rows(  # pyright: ignore[reportUnusedFunction]
             request: Request, job: str, limit: Limit = 100, cursor: Cursor = None

@@ -14,7 +14,7 @@ from api.access.roles import Permission
 from api.core import CoreOf, PrincipalOf, in_thread
 from api.input import Body, Cursor, Limit, body_read, json_response
 from api.routing import LEDGER_NAME, Router, denied
-from api.schemas import KeyBody, KeyCreatedBody, KeysPage
+from api.schemas import KeyBody, KeyCreatedBody, Page
 from ledger.domain.errors import Refused
 
 router = Router(tags=["keys"])
@@ -60,7 +60,7 @@ async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> 
     errors=("CURSOR_INVALID",),
     summary="List keys",
     description="In the order of their ids, revoked ones too.",
-    response_model=KeysPage,
+    response_model=Page[KeyBody],
 )
 async def keys_list(
     request: Request, core: CoreOf, principal: PrincipalOf, limit: Limit = 100, cursor: Cursor = None

@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import CoreOf, LedgerOf, PrincipalOf, core_of, read
-from api.input import Cursor, Limit, json_response
+from api.input import Cursor, Limit, json_response, list_response
 from api.reading import rulebook_of
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from ledger.domain.values import day_text
@@ -40,13 +41,9 @@ class EventBody(BaseModel):
     state: dict[str, Any]
 
 
-class EventsPage(BaseModel):
+class EventsPage(Page[EventBody]):
     """A page of events. `position_last` is how far this page has looked: go on after it even if `data` is empty."""
 
-    data: list[EventBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
     position_last: int
     position_head: int
 
@@ -137,15 +134,6 @@ class LedgerName(BaseModel):
     ledger: str
 
 
-class LedgersPage(BaseModel):
-    """The ledgers that the key may see."""
-
-    data: list[LedgerName]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 class ViewBody(BaseModel):
     """How far a view has followed the log, and why it stopped where it did."""
 
@@ -157,20 +145,11 @@ class ViewBody(BaseModel):
     updated_at: str
 
 
-class ViewsPage(BaseModel):
-    """The views of a ledger."""
-
-    data: list[ViewBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers",
     permission=Permission.LEDGERS_READ,
     errors=("CURSOR_INVALID",),
-    response_model=LedgersPage,
+    response_model=Page[LedgerName],
     summary="The ledgers",
 )
 async def ledgers_list(
@@ -205,13 +184,13 @@ async def ledger(request: Request, ledger: LedgerOf) -> Response:
 @router.get(
     "/v1/ledgers/{ledger}/views",
     permission=Permission.LEDGERS_READ,
-    response_model=ViewsPage,
+    response_model=Page[ViewBody],
     summary="How far each view has followed the log",
 )
 async def views_list(request: Request) -> Response:
     """How far each view has followed the log."""
     data = [_view(v) for v in await read(request, views_status)]
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response(data)
 
 
 def _event(found: EventRead) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from api.core import LedgerOf, core_of, in_thread, principal_of
 from api.input import Body, Cursor, Language, Limit, body_read, json_response
 from api.reading import rulebook_of
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.commands import Answer, Request as Asked
 from ledger.domain.errors import Refused
 
@@ -39,15 +40,6 @@ class QuarantineRowBody(BaseModel):
     recorded_at: str
     resolved_at: str | None
     resolution: str | None
-
-
-class QuarantinePage(BaseModel):
-    """A page of refused rows, by id."""
-
-    data: list[QuarantineRowBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
 
 
 class RetryBody(Body):
@@ -95,7 +87,7 @@ class DismissAnswer(BaseModel):
     "/v1/ledgers/{ledger}/quarantine",
     permission=Permission.IMPORTS_READ,
     errors=("CURSOR_INVALID",),
-    response_model=QuarantinePage,
+    response_model=Page[QuarantineRowBody],
     summary="Rows that were refused",
 )
 async def quarantine_list(

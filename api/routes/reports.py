@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -11,15 +11,14 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import core_of, read
-from api.input import Cursor, Limit, MinPosition, json_response
+from api.input import Cursor, Limit, MinPosition, json_response, list_response
 from api.reading import Name, rulebook_of, rules_in_force, today
 from api.routing import Router
-from api.schemas import Points
+from api.schemas import Page, Points
 from ledger.domain.errors import Refused
-from ledger.domain.values import customer_id, day_of, money_text, month_of, month_text, points_text
+from ledger.domain.values import day_of, month_of
 from projections.reports import (
     By,
-    Measures,
     Months,
     customers_count,
     heatmap_read,
@@ -28,7 +27,6 @@ from projections.reports import (
     measures_read,
     months_parse,
     periods_between,
-    share_bp,
     standing_read,
 )
 
@@ -60,20 +58,11 @@ class LeaderBody(BaseModel):
     value: str
 
 
-class LeaderPage(BaseModel):
-    """A page of a leaderboard."""
-
-    data: list[LeaderBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/leaderboard",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=LeaderPage,
+    response_model=Page[LeaderBody],
     summary="The best customers by points, contribution or balance",
     description="`points` are those granted in the period, net of what corrections took back; `contribution` is the sum"
     " of signed contracts' amounts in CNY; `balance` is the one now, whatever the period. Equals share a rank, among"
@@ -102,12 +91,7 @@ async def leaderboard(
         industry=params["industry"], after=None if asked.at is None else tuple(asked.at), limit=size + 1,
         min_position=params["min_position"] or 0,
     )  # fmt: skip
-    text = money_text if params["by"] == "contribution" else points_text
-    data = [
-        {"rank": r.rank, "customer": customer_id(r.customer), "name": r.name, "region": r.region,
-         "industry": r.industry, "value": text(r.value)}
-        for r in rows[:size]
-    ]  # fmt: skip
+    data = [row.document(params["by"]) for row in rows[:size]]
     after = (rows[size - 1].value, rows[size - 1].customer) if len(rows) > size else None
     return json_response(pages.page(request, asked, data, after=after))
 
@@ -125,20 +109,11 @@ class HeatBody(BaseModel):
     contribution: str
 
 
-class HeatPage(BaseModel):
-    """A page of them, by month, region and industry."""
-
-    data: list[HeatBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/regions",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=HeatPage,
+    response_model=Page[HeatBody],
     summary="Points by region and industry, month by month",
 )
 async def regions(
@@ -157,12 +132,7 @@ async def regions(
         request, heatmap_read, _months(asked.params["period"]), after=place, limit=size + 1,
         min_position=asked.params["min_position"] or 0,
     )  # fmt: skip
-    data = [
-        {"month": month_text(r.month), "region": r.region, "industry": r.industry, "customers": r.customers,
-         "granted": points_text(r.granted), "deducted": points_text(r.deducted), "expired": points_text(r.expired),
-         "contribution": money_text(r.contribution)}
-        for r in rows[:size]
-    ]  # fmt: skip
+    data = [row.document() for row in rows[:size]]
     last = rows[size - 1] if len(rows) > size else None
     after = None if last is None else (last.month, last.region, last.industry)
     return json_response(pages.page(request, asked, data, after=after))
@@ -182,20 +152,11 @@ class InflationBody(BaseModel):
     debt_total: str = Points
 
 
-class InflationPage(BaseModel):
-    """Months in order."""
-
-    data: list[InflationBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/inflation",
     permission=Permission.VIEWS_READ,
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=InflationPage,
+    response_model=Page[InflationBody],
     summary="Points issued, redeemed and expired, month by month",
     description="`outstanding` is the sum of all balances at the month's end. `redeemed` is 0.00 as long as this ledger"
     " knows no redemptions.",
@@ -203,14 +164,7 @@ class InflationPage(BaseModel):
 async def inflation(request: Request, period: Period = "all", min_position: MinPosition = None) -> Response:
     """Points issued, redeemed and expired, month by month."""
     rows = await read(request, inflation_read, _months(period), min_position=min_position or 0)
-    data = [
-        {"month": month_text(r.month), "granted": points_text(r.granted), "deducted": points_text(r.deducted),
-         "reversed": points_text(r.reversed), "expired": points_text(r.expired), "redeemed": points_text(0),
-         "debt": points_text(r.debt), "outstanding": points_text(r.outstanding),
-         "debt_total": points_text(r.debt_total)}
-        for r in rows
-    ]  # fmt: skip
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response([row.document() for row in rows])
 
 
 class StandingBody(BaseModel):
@@ -222,20 +176,11 @@ class StandingBody(BaseModel):
     customers: int
 
 
-class StandingPage(BaseModel):
-    """All of them."""
-
-    data: list[StandingBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/standing",
     permission=Permission.VIEWS_READ,
     errors=("VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=StandingPage,
+    response_model=Page[StandingBody],
     summary="How many customers bear each tag, credit grade and tier",
 )
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
@@ -254,7 +199,7 @@ async def standing(request: Request, min_position: MinPosition = None) -> Respon
         {"kind": r.kind, "name": r.name, "title": titles.get((r.kind, r.name)), "customers": r.customers}
         for r in rows
     ]  # fmt: skip
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response(data)
 
 
 class MeasuresBody(BaseModel):
@@ -286,20 +231,11 @@ class MeasuresBody(BaseModel):
     score_average: str | None
 
 
-class MeasuresPage(BaseModel):
-    """The measures, period by period."""
-
-    data: list[MeasuresBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/measures",
     permission=Permission.VIEWS_READ,
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=MeasuresPage,
+    response_model=Page[MeasuresBody],
     summary="Repeat cooperation, activity, satisfaction and complaint rate by period",
     description=f"From month to month, both included (the last twelve without), at most {PERIODS_MAX} periods.",
 )
@@ -319,8 +255,7 @@ async def measures(
         raise Refused("PERIOD_INVALID", f"month_from to month_to must hold 1 to {PERIODS_MAX} periods", "month_from")
     found = await read(request, measures_read, periods, min_position=min_position or 0)
     count = await read(request, customers_count)
-    data = [_measures(p, m, count) for p, m in zip(periods, found, strict=True)]
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response([m.document(p, count) for p, m in zip(periods, found, strict=True)])
 
 
 def _months(period: str) -> Months:
@@ -328,30 +263,3 @@ def _months(period: str) -> Months:
         return months_parse(period)
     except ValueError as error:
         raise Refused("PERIOD_INVALID", f"period {error}", "period") from None
-
-
-def _percent(part: int, whole: int) -> str | None:
-    share = share_bp(part, whole)
-    return None if share is None else points_text(share)
-
-
-def _tenths(total: int, count: int) -> str | None:
-    """An average of tenths with one decimal, rounded down."""
-    return None if not count else f"{total // count // 10}.{total // count % 10}"
-
-
-def _measures(period: Months, m: Measures, customers: int) -> dict[str, Any]:
-    return {
-        "period_from": month_text(period.first), "period_to": month_text(period.last), "customers": customers,
-        "active": m.active, "activity_percent": _percent(m.active, customers),
-        "signing": m.signing, "returning": m.returning, "repeat_percent": _percent(m.returning, m.signing),
-        "contracts": m.contracts, "contribution": money_text(m.contribution),
-        "top_tenth_percent": _percent(m.contribution_top_tenth, m.contribution), "projects": m.projects,
-        "complaints": m.complaints, "complaints_major": m.complaints_major,
-        "complaint_percent": _percent(m.complaints, m.active), "responses": m.responses,
-        "response_hours_average": _tenths(m.response_hours, m.responses),
-        "response_prompt_percent": _percent(m.responses_prompt, m.responses), "answers": m.answers,
-        "satisfaction_average": _tenths(m.satisfaction * 10, m.answers),
-        "satisfaction_percent": _percent(m.answers_content, m.answers), "scores": m.scores,
-        "score_average": _tenths(m.score, m.scores),
-    }  # fmt: skip

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import core_of
-from api.input import Cursor, Limit, json_response
+from api.input import Cursor, Limit, json_response, list_response
 from api.reading import rulebook_of, today
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.book import Book, RuleSetEntry
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
@@ -57,15 +58,6 @@ class RuleSetDetail(RuleSetBody):
     words: list[RuleWordsBody]
 
 
-class RuleSetsPage(BaseModel):
-    """A page of rule sets, in the order they were proposed."""
-
-    data: list[RuleSetBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 class ChangeBody(BaseModel):
     """One difference, in both languages."""
 
@@ -91,15 +83,6 @@ class FactTypeBody(BaseModel):
     document: dict[str, Any]
 
 
-class FactTypesPage(BaseModel):
-    """A page of fact types, in the order they were declared."""
-
-    data: list[FactTypeBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 class SchemaBody(BaseModel):
     """A schema by its name."""
 
@@ -107,20 +90,11 @@ class SchemaBody(BaseModel):
     href: str
 
 
-class SchemasPage(BaseModel):
-    """What schemas there are."""
-
-    data: list[SchemaBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/rule-sets",
     permission=Permission.RULES_READ,
     errors=("CURSOR_INVALID",),
-    response_model=RuleSetsPage,
+    response_model=Page[RuleSetBody],
     summary="Rule sets and what became of them",
 )
 async def rule_sets_list(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
@@ -182,7 +156,7 @@ async def rule_sets_diff(request: Request, rule_set: str, other: str) -> Respons
     "/v1/ledgers/{ledger}/fact-types",
     permission=Permission.RULES_READ,
     errors=("CURSOR_INVALID",),
-    response_model=FactTypesPage,
+    response_model=Page[FactTypeBody],
     summary="Declared fact types",
 )
 async def fact_types_list(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:
@@ -219,14 +193,14 @@ _DOCUMENTS: Final = ("rule-set", "fact-type")
 @router.get(
     "/v1/schemas",
     permission=Permission.SCHEMAS_READ,
-    response_model=SchemasPage,
+    response_model=Page[SchemaBody],
     summary="The JSON Schemas of documents and events",
 )
 async def schemas_list() -> Response:
     """The JSON Schemas of documents and events."""
     names = [*_DOCUMENTS, *(f"events.{name}" for name in sorted(REGISTRY))]
     data = [{"name": name, "href": f"/v1/schemas/{name}"} for name in names]
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+    return list_response(data)
 
 
 @router.get(

@@ -18,9 +18,9 @@ from api.core import core_of, read
 from api.input import Cursor, Limit, MinPosition, json_response
 from api.reading import Name, rulebook_of, today
 from api.routing import Router
-from api.schemas import Points
-from ledger.domain.values import customer_id, date_of, day_of, points_text
-from projections.reports import Segment, SegmentRow, segment_read
+from api.schemas import Page, Points
+from ledger.domain.values import day_of
+from projections.reports import Segment, segment_read
 
 router = Router(tags=["reports"])
 
@@ -44,15 +44,6 @@ class SegmentBody(BaseModel):
     last_active_on: str | None
 
 
-class SegmentPage(BaseModel):
-    """A page of a segment, by number."""
-
-    data: list[SegmentBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 _SEGMENT_DESCRIPTION: Final = (
     "Of a tag, grade, tier, region, industry; with `active_days` only those with a fact booked in the last so many"
     " days, with `inactive_days` only those without."
@@ -63,7 +54,7 @@ _SEGMENT_DESCRIPTION: Final = (
     "/v1/ledgers/{ledger}/reports/segment",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=SegmentPage,
+    response_model=Page[SegmentBody],
     summary="Customers by tag, grade, tier and activity",
     description=_SEGMENT_DESCRIPTION,
 )
@@ -93,7 +84,7 @@ async def segment(
         min_position=asked.params["min_position"] or 0,
     )  # fmt: skip
     after = rows[size - 1].customer if len(rows) > size else None
-    return json_response(pages.page(request, asked, [_segment_row(r) for r in rows[:size]], after=after))
+    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
 
 
 @router.get(
@@ -138,7 +129,7 @@ async def segment_export(
         if file == "csv":
             yield b"\xef\xbb\xbf" + _csv([list(SegmentBody.model_fields)])
         while rows:
-            documents = [_segment_row(r) for r in rows]
+            documents = [row.document() for row in rows]
             if file == "csv":
                 yield _csv([[_cell(v) for v in d.values()] for d in documents])
             else:
@@ -159,15 +150,6 @@ async def _segment(request: Request, params: dict[str, Any]) -> Segment:
         params["tag"], params["grade"], params["tier"], params["region"], params["industry"],
         None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
     )  # fmt: skip
-
-
-def _segment_row(row: SegmentRow) -> dict[str, Any]:
-    return {
-        "customer": customer_id(row.customer), "name": row.name, "region": row.region, "industry": row.industry,
-        "customer_type": row.customer_type, "scale": row.scale, "balance": points_text(row.balance),
-        "tier": row.tier, "grade": row.grade, "tags": row.tags or [],
-        "last_active_on": None if row.day_last is None else date_of(row.day_last).isoformat(),
-    }  # fmt: skip
 
 
 def _cell(value: str | list[str] | None) -> str:

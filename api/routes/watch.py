@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -15,11 +15,11 @@ from api.core import core_of, read
 from api.input import Cursor, Day, Limit, MinPosition, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routing import Router
-from api.schemas import Points
+from api.schemas import Page, Points
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_id, date_of, day_of, month_text, points_text
 from projections.alerts import METHOD, WINDOW_DAYS, Kind, alerts_read
-from projections.campaigns import CampaignRow, campaign_customers, campaign_months, campaigns_read
+from projections.campaigns import campaign_customers, campaign_months, campaigns_read
 
 router = Router(tags=["reports"])
 
@@ -38,15 +38,6 @@ class CampaignBody(BaseModel):
     points: str = Points
     position_first: int | None
     position_last: int | None
-
-
-class CampaignsPage(BaseModel):
-    """A page of campaigns, in the order they were proposed."""
-
-    data: list[CampaignBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
 
 
 class CampaignMonthBody(BaseModel):
@@ -79,7 +70,7 @@ class CampaignDetail(CampaignBody):
     "/v1/ledgers/{ledger}/reports/campaigns",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=CampaignsPage,
+    response_model=Page[CampaignBody],
     summary="Campaigns: rules with effective dates",
 )
 async def campaigns(
@@ -95,7 +86,7 @@ async def campaigns(
         min_position=asked.params["min_position"] or 0,
     )  # fmt: skip
     after = (rows[size - 1].proposed, rows[size - 1].rule) if len(rows) > size else None
-    return json_response(pages.page(request, asked, [_campaign(r) for r in rows[:size]], after=after))
+    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
 
 
 @router.get(
@@ -115,7 +106,7 @@ async def campaign(request: Request, rule_set: str, rule: str, min_position: Min
     months = await read(request, campaign_months, key)
     best = await read(request, campaign_customers, key, limit=20)
     return json_response({
-        **_campaign(rows[0]),
+        **rows[0].document(),
         "months": [{"month": month_text(m.month), "awards": m.awards, "points": points_text(m.points)} for m in months],
         "best": [
             {"customer": customer_id(c.customer), "name": c.name, "awards": c.awards, "points": points_text(c.points),
@@ -140,20 +131,11 @@ class AlertBody(BaseModel):
     positions: list[int]
 
 
-class AlertsPage(BaseModel):
-    """A page of alerts, the gravest first."""
-
-    data: list[AlertBody]
-    next: str | None
-    previous: str | None
-    has_more: bool
-
-
 @router.get(
     "/v1/ledgers/{ledger}/reports/alerts",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=AlertsPage,
+    response_model=Page[AlertBody],
     summary="Who lost points sharply, who complains more than usual",
     description=f"Points plunge: {METHOD.words('points_plunge')['en']}. Complaint surge:"
     f" {METHOD.words('complaint_surge')['en']}. As of the end of `on`, by the days facts were booked on.",
@@ -180,23 +162,6 @@ async def alerts(
         after=None if asked.at is None else tuple(asked.at), limit=size + 1,
         min_position=asked.params["min_position"] or 0,
     )  # fmt: skip
-    text = points_text if chosen == "points_plunge" else str
-    data = [
-        {"kind": a.kind, "customer": customer_id(a.customer), "name": a.name,
-         "window_from": date_of(a.day_first).isoformat(), "window_to": date_of(a.day_last).isoformat(),
-         "value": text(a.value), "compared": text(a.compared), "method": METHOD.words(a.kind),
-         "positions": list(a.positions)}
-        for a in found[:size]
-    ]  # fmt: skip
+    data = [alert.document() for alert in found[:size]]
     after = (found[size - 1].value, found[size - 1].customer) if len(found) > size else None
     return json_response(pages.page(request, asked, data, after=after))
-
-
-def _campaign(row: CampaignRow) -> dict[str, Any]:
-    return {
-        "rule_set": row.rule_set, "rule": row.rule, "title": {"zh": row.title_zh, "en": row.title_en},
-        "effective_from": row.effective_from.isoformat() if row.effective_from else None,
-        "effective_to": row.effective_to.isoformat() if row.effective_to else None, "proposed": row.proposed,
-        "customers": row.customers, "awards": row.awards, "points": points_text(row.points),
-        "position_first": row.position_first, "position_last": row.position_last,
-    }  # fmt: skip

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
 
 import typer
 from psycopg import Connection
 
 from ledger.domain.errors import Refused
-from ledger.domain.values import customer_id, date_of, day_of, day_parse, money_text, month_of, month_text, points_text
+from ledger.domain.values import day_of, day_parse, month_of
 from projections.alerts import METHOD, Kind, alerts_read
 from projections.campaigns import campaigns_read
 from projections.reports import (
@@ -25,7 +25,6 @@ from projections.reports import (
     months_parse,
     periods_between,
     segment_read,
-    share_bp,
 )
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -69,8 +68,17 @@ def _show(out: Output, title: tuple[str, str], columns: list[tuple[str, str, str
         return
     figures = {"rank", "value", "compared", "customers", "awards", "positions"}
     numbers = [i for i, (name, _, _) in enumerate(columns) if name in figures or name.endswith(_FIGURES)]
-    table = [["" if row[name] is None else str(row[name]) for name, _, _ in columns] for row in rows]
+    table = [[_cell(row[name], out) for name, _, _ in columns] for row in rows]
     out.table(out.say(*title), [out.say(zh, en) for _, zh, en in columns], table, numbers)
+
+
+def _cell(value: Any, out: Output) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, cast(list[Any], value)))
+    if isinstance(value, dict):
+        words = cast(dict[str, str], value)
+        return out.say(words["zh"], words["en"])
+    return "" if value is None else str(value)
 
 
 _FIGURES = ("granted", "deducted", "reversed", "expired", "outstanding", "debt", "points", "percent", "contribution", "balance")
@@ -97,13 +105,11 @@ def leaderboard(
     rows = _read(ledger, actor, lambda connection, _: leaderboard_read(
         connection, chosen, months, region=region, industry=industry, limit=limit
     ))  # fmt: skip
-    text = money_text if by == "contribution" else points_text
     _show(
         out, ("排行榜", "Leaderboard"),
         [("rank", "名次", "rank"), ("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
          ("industry", "行业", "industry"), ("value", "数值", "value")],
-        [{"rank": r.rank, "customer": customer_id(r.customer), "name": r.name, "region": r.region,
-          "industry": r.industry, "value": text(r.value)} for r in rows],
+        [row.document(chosen) for row in rows],
     )  # fmt: skip
 
 
@@ -124,9 +130,7 @@ def regions(
         [("month", "月份", "month"), ("region", "地区", "region"), ("industry", "行业", "industry"),
          ("customers", "客户数", "customers"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
          ("expired", "到期", "expired"), ("contribution", "合同额", "contribution")],
-        [{"month": month_text(r.month), "region": r.region, "industry": r.industry, "customers": r.customers,
-          "granted": points_text(r.granted), "deducted": points_text(r.deducted), "expired": points_text(r.expired),
-          "contribution": money_text(r.contribution)} for r in rows],
+        [row.document() for row in rows],
     )  # fmt: skip
 
 
@@ -141,13 +145,12 @@ def inflation(
     """Points issued, taken back and expired, and what is outstanding, month by month. 积分通胀。"""
     months = _months(period)
     rows = _read(ledger, actor, lambda connection, _: inflation_read(connection, months))
-    names = ("granted", "deducted", "reversed", "expired", "outstanding", "debt")
     _show(
         output_of(json, language), ("积分通胀", "Inflation watch"),
         [("month", "月份", "month"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
          ("reversed", "冲回", "reversed"), ("expired", "到期", "expired"), ("outstanding", "月末余额", "outstanding"),
          ("debt", "欠分变动", "debt")],
-        [{"month": month_text(r.month), **{n: points_text(getattr(r, n)) for n in names}} for r in rows],
+        [row.document() for row in rows],
     )  # fmt: skip
 
 
@@ -174,12 +177,7 @@ def segment(
             tag, grade, tier, region, industry, None if active_days is None else day - active_days + 1,
             None if inactive_days is None else day - inactive_days + 1,
         )  # fmt: skip
-        return [
-            {"customer": customer_id(r.customer), "name": r.name, "region": r.region, "industry": r.industry,
-             "balance": points_text(r.balance), "tier": r.tier, "grade": r.grade, "tags": " ".join(r.tags or []),
-             "last_active_on": None if r.day_last is None else date_of(r.day_last).isoformat()}
-            for r in segment_read(connection, wanted, limit=limit)
-        ]  # fmt: skip
+        return [row.document() for row in segment_read(connection, wanted, limit=limit)]
 
     _show(
         output_of(json, language), ("客户分群", "Segment"),
@@ -206,10 +204,7 @@ def campaigns(
         [("rule_set", "规则集", "rule set"), ("title", "名称", "title"), ("effective_from", "自", "from"),
          ("effective_to", "至", "to"), ("customers", "客户数", "customers"), ("awards", "次数", "awards"),
          ("points", "积分", "points")],
-        [{"rule_set": r.rule_set, "rule": r.rule, "title": out.say(r.title_zh, r.title_en),
-          "effective_from": r.effective_from and r.effective_from.isoformat(),
-          "effective_to": r.effective_to and r.effective_to.isoformat(), "customers": r.customers,
-          "awards": r.awards, "points": points_text(r.points)} for r in rows],
+        [row.document() for row in rows],
     )  # fmt: skip
 
 
@@ -231,15 +226,11 @@ def alerts(
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
         day, zone = asked if asked is not None else _today(handle), handle.columns().book().timezone
-        found: list[dict[str, Any]] = []
-        for kind in get_args(Kind):
-            text = points_text if kind == "points_plunge" else str
-            for a in alerts_read(connection, kind, day, timezone=zone, limit=limit):
-                found.append({
-                    "kind": kind, "customer": customer_id(a.customer), "name": a.name, "value": text(a.value),
-                    "compared": text(a.compared), "method": METHOD.words(kind), "positions": list(a.positions),
-                })  # fmt: skip
-        return found
+        return [
+            alert.document()
+            for kind in get_args(Kind)
+            for alert in alerts_read(connection, kind, day, timezone=zone, limit=limit)
+        ]
 
     rows = _read(ledger, actor, look)
     if not out.json:
@@ -268,31 +259,16 @@ def measures(
         raise Refused("USAGE", "--by is month, quarter or year", "by")
     months = _months(period)
 
-    def percent(part: int, whole: int) -> str | None:
-        share = share_bp(part, whole)
-        return None if share is None else points_text(share)
-
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
         last = month_of(_today(handle)) if period == "all" else months.last
         first = last - 11 if period == "all" else months.first
         periods = periods_between(first, last, steps[by])
         customers = customers_count(connection)
-        return [
-            {
-                "period": f"{month_text(p.first)} – {month_text(p.last)}", "customers": customers, "active": m.active,
-                "activity_percent": percent(m.active, customers), "signing": m.signing,
-                "repeat_percent": percent(m.returning, m.signing), "contribution": money_text(m.contribution),
-                "top_tenth_percent": percent(m.contribution_top_tenth, m.contribution), "complaints": m.complaints,
-                "complaint_percent": percent(m.complaints, m.active),
-                "response_prompt_percent": percent(m.responses_prompt, m.responses),
-                "satisfaction_percent": percent(m.answers_content, m.answers),
-            }
-            for p, m in zip(periods, measures_read(connection, periods), strict=True)
-        ]
+        return [m.document(p, customers) for p, m in zip(periods, measures_read(connection, periods), strict=True)]
 
     _show(
         output_of(json, language), ("经营指标", "Measures"),
-        [("period", "期间", "period"), ("activity_percent", "活跃%", "active %"),
+        [("period_from", "自", "from"), ("period_to", "至", "to"), ("activity_percent", "活跃%", "active %"),
          ("repeat_percent", "重复合作%", "repeat %"), ("contribution", "合同额", "contribution"),
          ("top_tenth_percent", "前10%占比", "top tenth %"), ("complaint_percent", "投诉率%", "complaints %"),
          ("response_prompt_percent", "2小时内%", "within 2 h %"), ("satisfaction_percent", "满意%", "content %")],
