@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
@@ -12,6 +14,9 @@ from ledger.domain.book import STREAMS, Book
 from ledger.domain.events import STREAM_CALENDAR
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
+from ledger.rules.document import RuleSet, rule_set_parse
+from ledger.rules.explain import Language
+from ledger.rules.narrate import Narrator
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 _SELDOM: Final = [stream for stream in STREAMS if stream != STREAM_CALENDAR]
@@ -23,6 +28,31 @@ class Rulebook:
 
     book: Book
     versions: tuple[tuple[str, int], ...]
+    activated_at: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
+    """When each activation was recorded, by its position."""
+    parsed: dict[str, RuleSet] = field(default_factory=dict[str, RuleSet])
+    """Rule sets that were asked for, by the SHA-256 of their document; handed on from each rulebook to the next."""
+
+    def rule_set(self, name: str) -> RuleSet:
+        """A rule set of the book, parsed once. Raises KeyError."""
+        entry = self.book.rule_sets[name]
+        found = self.parsed.get(entry.sha256)
+        if found is None:
+            found = self.parsed[entry.sha256] = rule_set_parse(entry.document)
+        return found
+
+    def in_force(self, day: int, known_at: datetime | None = None) -> RuleSet | None:
+        """The rule set that decides a fact booked on a day (since 1970-01-01), by what had been recorded at a moment;
+        None where there was none."""
+        through = None
+        if known_at is not None:
+            through = max((p for p, at in self.activated_at.items() if at <= known_at), default=0)
+        name = self.book.in_force(day, through)
+        return None if name is None else self.rule_set(name)
+
+    def narrator(self, language: Language) -> Narrator:
+        """Who puts events into words."""
+        return Narrator(self.book, language, self.rule_set)
 
 
 def rulebook_read(connection: Connection[Any], known: Rulebook | None = None) -> Rulebook:
@@ -37,6 +67,10 @@ def rulebook_read(connection: Connection[Any], known: Rulebook | None = None) ->
             {"streams": _SELDOM, "calendar": STREAM_CALENDAR, "calendar_version": dict(versions)[STREAM_CALENDAR]},
         ).fetchall()
     book = Book()
+    activated_at: dict[int, datetime] = {}
     for position, stream, version, topic, data in events:
-        book.apply_general(position, stream, version, topic, state_of(topic, bytes(data)))
-    return Rulebook(book, versions)
+        state = state_of(topic, bytes(data))
+        book.apply_general(position, stream, version, topic, state)
+        if topic == "RuleSetActivated":
+            activated_at[position] = datetime.fromisoformat(state["recorded_at"])
+    return Rulebook(book, versions, activated_at, known.parsed if known is not None else {})

@@ -113,10 +113,12 @@ class Book:
             return self.customers[number - 1].version if number <= len(self.customers) else 0
         return self.versions.get(stream, 0)
 
-    def in_force(self, booked_day: int) -> str | None:
-        """The rule set that would decide a fact booked on this day now."""
+    def in_force(self, booked_day: int, through: int | None = None) -> str | None:
+        """The rule set that would decide a fact booked on this day, now or when the log ended at position `through`."""
         best: ActivationEntry | None = None
         for entry in self.activations:
+            if through is not None and entry.position > through:
+                break
             if entry.day_from <= booked_day and (best is None or entry.day_from >= best.day_from):
                 best = entry
         return best.rule_set if best else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger.domain.book import Book
@@ -12,11 +12,12 @@ from ledger.rules.explain import Language, award_words, points_short
 
 
 class Narrator:
-    """Puts events into words against a book. Rule sets are parsed once."""
+    """Puts events into words against a book. Rule sets are parsed once, or are given by name."""
 
-    def __init__(self, book: Book, language: Language) -> None:
+    def __init__(self, book: Book, language: Language, rule_set_of: Callable[[str], RuleSet] | None = None) -> None:
         self.book = book
         self.language: Language = language
+        self._rule_set_of = rule_set_of
         self._rule_sets: dict[str, RuleSet] = {}
 
     def _say(self, zh: str, en: str) -> str:
@@ -24,6 +25,8 @@ class Narrator:
 
     def rule_set(self, name: str) -> RuleSet:
         """A rule set of the book."""
+        if self._rule_set_of is not None:
+            return self._rule_set_of(name)
         if name not in self._rule_sets:
             self._rule_sets[name] = rule_set_parse(self.book.rule_sets[name].document)
         return self._rule_sets[name]
