@@ -34,6 +34,9 @@ from service.settings import Settings
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
 DRAIN_SECONDS: Final = 20
+KEEP_ALIVE_SECONDS: Final = 75
+"""Longer than clients keep an idle connection (httpx 5 s, most proxies 60 s): the side that may send must be the one to
+close, or a request meets a connection that is closed under it."""
 
 _log: Any = structlog.get_logger("plumbline.serve")
 
@@ -102,7 +105,8 @@ async def _http(
         server = _Server(
             uvicorn.Config(
                 app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
-                server_header=False, proxy_headers=False, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=4096,
+                server_header=False, proxy_headers=False, timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS, backlog=4096,
             )
         )  # fmt: skip
         ending = asyncio.create_task(_end(server, stopping))

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ def test_postgres_away_for_ten_seconds_means_503_and_recovery_without_a_hand(own
     served = Served(own_settings)
     try:
         served.ready()
+        idle = HTTPConnection("127.0.0.1", served.port, timeout=30)
+        idle.request("GET", "/health")
+        assert idle.getresponse().read()
         with HttpLoad("away", [served.url], served.key) as load:
             load.more(100)
             postgres_down(own_settings.home)
@@ -90,6 +94,9 @@ def test_postgres_away_for_ten_seconds_means_503_and_recovery_without_a_hand(own
                 assert httpx.get(f"{served.url}/health", timeout=5).status_code == 200
                 assert httpx.get(f"{served.url}/ready", timeout=30).status_code == 503
                 time.sleep(0.3)
+            # Clients keep idle connections for some seconds: none is closed under them.
+            idle.request("GET", "/health")
+            assert idle.getresponse().status == 200
             embedded.servers_up(own_settings)
             load.more(200)
         assert load.wrong == []
