@@ -1,7 +1,8 @@
 """The Python client of Plumbline's API.
 
 `Ledger` says what to ask: each of its methods gives a `Call`. `Plumbline` (and `AsyncPlumbline` for asyncio) sends
-calls, repeats them where that is safe, and gives back typed results. Points are integers of 1/100 point throughout.
+calls, repeats them where that is safe, and gives back typed results: the classes of `plumbline_client.results`. Points
+are integers of 1/100 point throughout.
 
     main = Ledger("main")
     with Plumbline("http://127.0.0.1:8700", key) as plumbline:
@@ -10,60 +11,26 @@ calls, repeats them where that is safe, and gives back typed results. Points are
 """
 
 from plumbline_client.aio import AsyncPlumbline
-from plumbline_client.calls import Admin, Ledger, fact
-from plumbline_client.core import Call, Page, Retries
-from plumbline_client.errors import ApiError, ConnectionLost, PlumblineClientError
-from plumbline_client.results import (
-    Answer,
-    Balance,
-    Customer,
-    Event,
-    HistoryEntry,
-    Job,
-    KeyMade,
-    LedgerStatus,
-    LineResult,
-    Lot,
-    Rehearsal,
-    RuleChange,
-    RuleSet,
-    Tags,
-    Tier,
-    Totals,
-    ViewStatus,
-    points_parse,
-    points_text,
-)
+from plumbline_client.calls import Admin, JobKind, Ledger, fact
+from plumbline_client.core import Call, Page
+from plumbline_client.errors import AnswerInvalid, ApiError, ConnectionLost, PlumblineClientError
+from plumbline_client.forms import points_parse, points_text
+from plumbline_client.sending import Retries
 from plumbline_client.sync import Plumbline
 
 __all__ = [
     "Admin",
-    "Answer",
+    "AnswerInvalid",
     "ApiError",
     "AsyncPlumbline",
-    "Balance",
     "Call",
     "ConnectionLost",
-    "Customer",
-    "Event",
-    "HistoryEntry",
-    "Job",
-    "KeyMade",
+    "JobKind",
     "Ledger",
-    "LedgerStatus",
-    "LineResult",
-    "Lot",
     "Page",
     "Plumbline",
     "PlumblineClientError",
-    "Rehearsal",
     "Retries",
-    "RuleChange",
-    "RuleSet",
-    "Tags",
-    "Tier",
-    "Totals",
-    "ViewStatus",
     "fact",
     "points_parse",
     "points_text",

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from plumbline_client.calls import Ledger, rehearsed
-from plumbline_client.core import REPEATED_STATUSES, Call, Page, Retries, pieces_of, read_answer, read_error
-from plumbline_client.errors import ApiError, ConnectionLost
+from plumbline_client.bulk import LINES_MAX, pieces_of
+from plumbline_client.calls import JobKind, Ledger, rehearsed
+from plumbline_client.core import Call, Page
 from plumbline_client.results import Answer, Job, LineResult, Rehearsal
-from plumbline_client.sync import LINES_MAX, TIMEOUT_SECONDS, WAIT_SECONDS
+from plumbline_client.sending import JOB_SECONDS_MAX, TIMEOUT_SECONDS, Pause, Progress, Retries, Session, Steps
 
 T = TypeVar("T")
 
@@ -33,12 +31,9 @@ class AsyncPlumbline:
         consistent: bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._session = Session(url, key, retries, consistent)
         self.url = url
-        self.retries = retries or Retries()
-        self.positions: dict[str, int] = {}
-        """By ledger, the last position that this client has written."""
-        self._key = key
-        self._consistent = consistent
+        self.positions = self._session.positions
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_seconds, transport=transport)
 
     def __repr__(self) -> str:
@@ -58,28 +53,7 @@ class AsyncPlumbline:
 
     async def send(self, call: Call[T]) -> T:
         """The result of a call, sent again where that is safe."""
-        started = time.monotonic()
-        attempt = 0
-        while True:
-            attempt += 1
-            failure: ApiError | ConnectionLost
-            try:
-                return await self._once(call)
-            except ApiError as error:
-                if error.status not in REPEATED_STATUSES:
-                    raise
-                failure, asked = error, error.retry_after_seconds
-            except httpx.TransportError as error:
-                never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-                failure = ConnectionLost(f"no answer from {self.url}: {type(error).__name__}")
-                failure.__cause__ = error
-                if not call.repeatable and not never_sent:
-                    raise failure from error
-                asked = None
-            wait = self.retries.wait_seconds(attempt, random.random(), asked, time.monotonic() - started)
-            if wait is None:
-                raise failure
-            await asyncio.sleep(wait)
+        return await self._take(self._session.send(call))
 
     async def rehearse(self, call: Call[Answer]) -> Rehearsal:
         """What a write would come to; nothing is recorded."""
@@ -100,48 +74,35 @@ class AsyncPlumbline:
     ) -> AsyncIterator[LineResult]:
         """Record facts (see `fact`), any number of them; a result for each, in order."""
         for piece in pieces_of(facts, lines_max):
-            started = time.monotonic()
-            attempt = 0
-            while piece.missing:
-                attempt += 1
-                wait = self.retries.wait_seconds(attempt, random.random(), None, time.monotonic() - started)
-                piece.take(await self.send(piece.call(ledger.name)), last=wait is None)
-                if piece.missing and wait is not None:
-                    await asyncio.sleep(wait)
-            for result in piece.ordered():
-                self._note(ledger.name, result.position)
+            for result in await self._take(self._session.record(ledger, piece)):
                 yield result
 
     async def wait(
         self,
         ledger: Ledger,
-        kind: str,
+        kind: JobKind,
         job: Job,
         *,
-        progress: Callable[[int, int], None] = lambda done, of: None,
-        seconds_max: float = 3_600.0,
+        progress: Progress = lambda done, of: None,
+        seconds_max: float = JOB_SECONDS_MAX,
     ) -> Job:
-        """Wait until a job ("replay", "import" or "rebuild") has ended. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds_max
-        while not job.ended:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the {kind} {job.id} has not ended in {seconds_max:g} s")
-            await asyncio.sleep(WAIT_SECONDS)
-            job = await self.send(ledger.job(kind, job.id))
-            progress(job.progress_done, job.progress_of)
-        return job
+        """Wait until a job has ended. Raises TimeoutError."""
+        return await self._take(self._session.wait(ledger, kind, job, progress, seconds_max))
 
-    async def _once(self, call: Call[T]) -> T:
-        position = self.positions.get(call.ledger, 0) if self._consistent else 0
-        method, path, params, headers, body = call.request(self._key, position)
-        answer = await self._http.request(method, path, params=params, headers=headers, content=body)
-        if answer.status_code >= 300:
-            raise read_error(answer.status_code, answer.headers, answer.content)
-        result = read_answer(call, answer.status_code, answer.headers, answer.content)
-        if isinstance(result, Answer):
-            self._note(call.ledger, result.position)
-        return result
-
-    def _note(self, ledger: str, position: int) -> None:
-        if position > self.positions.get(ledger, 0):
-            self.positions[ledger] = position
+    async def _take(self, steps: Steps[T]) -> T:
+        outcome: httpx.Response | httpx.TransportError | None = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                return end.value
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                outcome = None
+                continue
+            try:
+                outcome = await self._http.request(
+                    step.method, step.path, params=step.params, headers=step.headers, content=step.body
+                )
+            except httpx.TransportError as error:
+                outcome = error

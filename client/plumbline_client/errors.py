@@ -38,5 +38,9 @@ class ApiError(PlumblineClientError):
 
 
 class ConnectionLost(PlumblineClientError):
-    """No answer came, however often it was tried. A write may have been recorded or not: the same call again is safe,
-    since it carries the same key."""
+    """No answer came, however often it was tried. What was asked may have happened or not: a call with a key is safe to
+    send again, since it carries the same key."""
+
+
+class AnswerInvalid(PlumblineClientError):
+    """An answer came that is none of this service, or none that this version can read."""

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from plumbline_client import (
     fact,
     points_text,
 )
+from plumbline_client.results import Reference
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -129,7 +131,7 @@ def test_a_write_is_seen_by_the_next_read(plumbline: Plumbline, customer: str) -
     assert plumbline.send(MAIN.balance(customer)).balance == before + 20_000
     assert plumbline.send(MAIN.totals(customer)).granted >= 20_000
     assert plumbline.send(MAIN.tier(customer)).tier is not None
-    assert plumbline.send(MAIN.customer(customer)).references == [{"source": "crm", "reference": "first"}]
+    assert plumbline.send(MAIN.customer(customer)).references == [Reference("crm", "first")]
     assert [c.customer for c in plumbline.send(MAIN.customers(search="cqcj")).data] == [customer]
 
 
@@ -145,7 +147,7 @@ def test_a_dry_run_records_nothing(plumbline: Plumbline, customer: str) -> None:
     call = MAIN.record("contract_signed", customer, "2026-01-17", source="crm", external_id="HT-3", amount=20_000)
     rehearsal = plumbline.rehearse(call)
     assert rehearsal.answer.points == 400
-    assert next(e["event"] for e in rehearsal.events) == "FactRecorded"
+    assert rehearsal.events[0].event == "FactRecorded"
     assert plumbline.send(MAIN.status()).position == head
 
 
@@ -230,7 +232,95 @@ def test_a_replay_is_followed_to_its_end(plumbline: Plumbline, ledger: LedgerHer
     job = plumbline.send(MAIN.replay(rules=halved()))
     job = plumbline.wait(MAIN, "replay", job, progress=lambda done, of: seen.append((done, of)))
     assert job.state == "done" and job.result is not None
-    assert next(iter(plumbline.each(MAIN.replay_customers(job.id))))["change"].startswith("-")
+    assert next(iter(plumbline.each(MAIN.replay_customers(job.id)))).change < 0
+
+
+def test_a_job_is_listed_and_can_be_cancelled(plumbline: Plumbline) -> None:
+    job = plumbline.send(MAIN.replay_recorded())
+    assert job.id in {j.id for j in plumbline.each(MAIN.jobs("replay", limit=2))}
+    stopped = plumbline.send(MAIN.job_cancel("replay", job.id))
+    assert stopped.id == job.id
+    assert plumbline.wait(MAIN, "replay", stopped).state in ("cancelled", "done")
+    assert plumbline.send(MAIN.jobs("import")).data == []
+
+
+def test_a_fact_is_corrected_and_its_event_read(plumbline: Plumbline, customer: str) -> None:
+    document = {"source": "crm", "external_id": "wrong/1", "amount": 20_000}
+    first = plumbline.send(MAIN.record("contract_signed", customer, "2026-01-19", **document))
+    call = MAIN.correct("crm", "wrong/1", "contract_signed", customer, "2026-01-19", amount=10_000)
+    assert plumbline.rehearse(call).answer.status == "corrected"
+    # What 20,000 CNY gave is taken back, and 10,000 CNY give half of it.
+    assert (first.points, plumbline.send(call).points) == (400, -200)
+    assert plumbline.send(MAIN.event(first.position)).position == first.position
+
+
+def test_refused_rows_are_listed_tried_again_and_dismissed(plumbline: Plumbline) -> None:
+    lines = ["fact_type,external_id,customer,occurred,customer_name,amount,severity"]
+    lines += ["contract_signed,q1,k1,2026-01-05,甲路桥,10000,", "complaint_filed,q2,k1,2026-02-01,,,grave"]
+    lines += ["complaint_filed,q3,k1,2026-02-01,,,graver"]
+    content = "\n".join(lines).encode()
+    assert "facts" in {m.mapping for m in plumbline.each(Admin.mappings())}
+    job = plumbline.wait(MAIN, "import", plumbline.send(MAIN.import_file("q.csv", content, "facts")))
+    assert job.result is not None and job.result["accepted"] == 1
+    rejected = list(plumbline.each(MAIN.import_rejected(job.id)))
+    assert [(r.row, r.field) for r in rejected] == [(3, "severity"), (4, "severity")]
+    rows = plumbline.send(MAIN.quarantine()).data
+    assert [r.raw["severity"] for r in rows] == ["grave", "graver"]
+    retried = plumbline.send(MAIN.quarantine_retry([r.id for r in rows], cells={rows[0].id: {"severity": "major"}}))
+    assert (retried.retried, retried.accepted, [r.id for r in retried.rejected]) == (2, 1, [rows[1].id])
+    assert plumbline.send(MAIN.quarantine_dismiss([rows[1].id], "a test row")).dismissed == [rows[1].id]
+    assert plumbline.send(MAIN.quarantine()).data == []
+    assert {r.resolution is not None for r in plumbline.send(MAIN.quarantine(state="all")).data} == {True}
+
+
+def test_explanations_and_reports_are_typed(plumbline: Plumbline, customer: str) -> None:
+    signed = MAIN.record("contract_signed", customer, "2026-01-20", source="crm", external_id="why", amount=30_000)
+    plumbline.send(signed)
+    award = next(e for e in plumbline.each(MAIN.history(customer, newest_first=True)) if e.points == 600)
+    explained = plumbline.send(MAIN.award_explanation(customer, award.position))
+    assert explained.award.points == 600 and explained.rule is not None and explained.fact is not None
+    balance = plumbline.send(MAIN.balance_explanation(customer))
+    assert sum(r.points for r in balance.by_rule) == balance.balance == sum(lot.points for lot in balance.lots) - balance.debt
+    tier = plumbline.send(MAIN.tier_explanation(customer))
+    assert tier.levels[0].points == 0 and tier.earned >= 600
+    leader = plumbline.send(MAIN.leaderboard(by="contribution", period="2026")).data[0]
+    assert (leader.rank, leader.customer) == (1, customer) and leader.value >= Decimal("30000.00")
+    assert plumbline.send(MAIN.segment(inactive_days=1)).data[0].customer == customer
+    assert plumbline.send(MAIN.segment_export()).startswith(b"\xef\xbb\xbfcustomer,")
+    assert plumbline.send(MAIN.measures(by="year")).data[-1].contracts >= 1
+    for call in (MAIN.regions(), MAIN.inflation(), MAIN.standing(), MAIN.alerts()):
+        assert isinstance(plumbline.send(call).data, list)
+
+
+def test_a_campaign_has_a_report_of_its_own(plumbline: Plumbline, port: int, secret: str, customer: str) -> None:
+    rules = plumbline.send(MAIN.rule_set("RS-0001")).document
+    rules["rules"][0]["effective_from"] = "2026-04-01"
+    proposed = plumbline.send(MAIN.rule_set_propose({**rules, "id": "spring"})).id
+    assert plumbline.send(MAIN.rule_sets_diff("RS-0001", proposed)).changes
+    [campaign] = [c for c in plumbline.each(MAIN.campaigns()) if c.rule_set == proposed]
+    report = plumbline.send(MAIN.campaign(proposed, campaign.rule))
+    assert (report.effective_from, report.points, report.months) == ("2026-04-01", 0, [])
+
+
+def test_rules_schemas_and_keys_are_read(plumbline: Plumbline) -> None:
+    assert "login" in {f.fact_type for f in plumbline.each(MAIN.fact_types(limit=3))}
+    assert plumbline.send(MAIN.fact_type("login")).document["id"] == "login"
+    names = [s.name for s in plumbline.each(Admin.schemas())]
+    assert plumbline.send(Admin.schema(names[0]))["type"] == "object"
+    made = plumbline.send(Admin.key_create("erp", "service", expires_at="2027-01-01T00:00:00+08:00"))
+    assert made.secret not in repr(made) and made.expires_at is not None
+    assert plumbline.send(Admin.key_revoke(made.id)).revoked_at is not None
+    assert made.id in {k.id for k in plumbline.each(Admin.keys(limit=1))}
+    assert [entry.ledger for entry in plumbline.each(Admin.ledgers())] == ["main"]
+    assert plumbline.send(Admin.ready()).ready
+
+
+def test_lines_all_or_none(plumbline: Plumbline, customer: str) -> None:
+    facts = [fact("login", who, "2026-03-05", source="app", external_id=f"all-{who}") for who in (customer, "C-009999")]
+    refused = plumbline.send(MAIN.record_lines(facts, atomic=True))
+    assert [r.code for r in refused] == ["ATOMIC_REFUSED", "CUSTOMER_UNKNOWN"]
+    assert [r.status for r in plumbline.send(MAIN.record_lines(facts[:1], dry_run=True))] == ["accepted"]
+    assert [r.status for r in plumbline.send(MAIN.record_lines(facts[:1], atomic=True))] == ["accepted"]
 
 
 def test_the_asyncio_client_does_the_same(port: int, secret: str, customer: str) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
-from plumbline_client import ApiError, Ledger, Retries, fact, points_parse, points_text
+from plumbline_client import AnswerInvalid, ApiError, Ledger, Retries, fact, points_parse, points_text
+from plumbline_client.bulk import BulkPiece, pieces_of
 from plumbline_client.calls import rehearsed
-from plumbline_client.core import BulkPiece, pieces_of, read_answer, read_error
+from plumbline_client.core import read_answer, read_error
 from plumbline_client.results import LineResult
 
 MAIN = Ledger("main")
@@ -100,6 +101,24 @@ def test_an_answer_given_again_says_so_and_what_is_new_in_it_is_left_out() -> No
         read_answer(call, 409, {}, b"{}")
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'{"status": "accepted"}'])
+def test_an_answer_of_something_else_is_named_as_that(body: bytes) -> None:
+    with pytest.raises(AnswerInvalid):
+        read_answer(MAIN.register("crm", "a", "A"), 200, {"content-type": "application/json"}, body)
+
+
+def test_members_are_read_in_their_forms_however_deep_they_lie() -> None:
+    lots = [{"expires_on": None, "points": "1.50"}]
+    sums = dict.fromkeys(["balance", "available", "debt", "expiring_30_days", "expiring_90_days"], "1.50")
+    document = {"customer": "C-000001", "position": 7, "lots": lots, **sums}
+    balance = read_answer(MAIN.balance("C-000001"), 200, {}, json.dumps(document).encode())
+    assert [(lot.expires_on, lot.points) for lot in balance.lots] == [(None, 150)]
+    event = {"position": 3, "stream": "s", "version": 1, "event": "E", "state": {"a": [1]}}
+    page = {"data": [event], "next": "c", "has_more": True, "position_last": 3, "position_head": 9}
+    events = read_answer(MAIN.events(), 200, {}, json.dumps(page).encode())
+    assert (events.data[0].state, events.next, events.position_head) == ({"a": [1]}, "c", 9)
+
+
 def test_lines_whose_fate_is_unknown_are_sent_again_alone_and_under_their_keys() -> None:
     facts = [fact("login", "C-000001", "2026-01-01", source="app", external_id=str(n)) for n in range(5)]
     pieces = list(pieces_of(facts, 3))
@@ -109,7 +128,7 @@ def test_lines_whose_fate_is_unknown_are_sent_again_alone_and_under_their_keys()
     unknown = LineResult(2, "refused", code="WRITER_UNAVAILABLE")
     piece.take([LineResult(1, "accepted", position=9), unknown], last=False)
     assert piece.missing == [1]
-    again = piece.call("main").body or b""
+    again = piece.call(MAIN).body or b""
     assert [json.loads(line)["key"] for line in again.splitlines()] == keys[1:]
     piece.take([LineResult(1, "duplicate")], last=True)
     assert [(r.line, r.status) for r in piece.ordered()] == [(4, "accepted"), (5, "duplicate")]

@@ -1,0 +1,66 @@
+"""What concerns no single ledger."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from plumbline_client.core import Call, Page, body_of, part
+from plumbline_client.results import Answer, FileMapping, Key, KeyMade, LedgerName, Readiness, SchemaName
+
+
+class Admin:
+    """Ledgers, keys, mappings, schemas, and whether the service is ready."""
+
+    @staticmethod
+    def ledgers(*, limit: int | None = None) -> Call[Page[LedgerName]]:
+        """The ledgers that the key may see."""
+        return Call("GET", "/v1/ledgers", Page[LedgerName], {"limit": limit})
+
+    @staticmethod
+    def ledger_create(name: str) -> Call[Answer]:
+        """Create a ledger; the one of this name is left as it is where it is there already."""
+        return Call("POST", "/v1/ledgers", Answer, body=body_of({"name": name}))
+
+    @staticmethod
+    def key_create(
+        actor: str,
+        role: Literal["admin", "operator", "auditor", "service", "customer"],
+        *,
+        ledgers: list[str] | None = None,
+        customer: str | None = None,
+        expires_at: str | None = None,
+    ) -> Call[KeyMade]:
+        """Make a key of the API. `expires_at` is a date-time with its zone; without, it never expires."""
+        document = {"actor": actor, "role": role, "ledgers": ledgers, "customer": customer, "expires_at": expires_at}
+        given = {name: value for name, value in document.items() if value is not None}
+        return Call("POST", "/v1/keys", KeyMade, body=body_of(given), repeatable=False)
+
+    @staticmethod
+    def keys(*, limit: int | None = None) -> Call[Page[Key]]:
+        """Keys in the order of their ids, revoked ones too."""
+        return Call("GET", "/v1/keys", Page[Key], {"limit": limit})
+
+    @staticmethod
+    def key_revoke(key_id: str) -> Call[Key]:
+        """End a key for good."""
+        return Call("DELETE", f"/v1/keys/{part(key_id)}", Key)
+
+    @staticmethod
+    def mappings() -> Call[Page[FileMapping]]:
+        """The built-in mappings of files."""
+        return Call("GET", "/v1/mappings", Page[FileMapping])
+
+    @staticmethod
+    def schemas() -> Call[Page[SchemaName]]:
+        """The JSON Schemas of documents and events, by name."""
+        return Call("GET", "/v1/schemas", Page[SchemaName])
+
+    @staticmethod
+    def schema(name: str) -> Call[dict[str, Any]]:
+        """A JSON Schema."""
+        return Call("GET", f"/v1/schemas/{part(name)}", dict[str, Any])
+
+    @staticmethod
+    def ready() -> Call[Readiness]:
+        """Whether the service is ready. Raises ApiError while it is not."""
+        return Call("GET", "/ready", Readiness)

@@ -1,0 +1,55 @@
+"""What came of commands, of dry runs, of lines of a bulk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline_client.forms import Points
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command. `position` is where the log contains it. `hit`: the first answer given once more."""
+
+    status: str
+    position: int
+    customer: str
+    id: str
+    points: Points
+    hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedEvent:
+    """An event that would be appended."""
+
+    event: str
+    stream: str
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a command would come to; `events` are those that would be appended."""
+
+    dry_run: bool
+    answer: Answer
+    events: list[RehearsedEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class LineResult:
+    """What came of one line of a bulk. `line` counts from 1 over everything that was sent; `code`, `reason` and `field`
+    are there where `status` is "refused"."""
+
+    line: int
+    status: str
+    position: int = 0
+    customer: str = ""
+    id: str = ""
+    points: Points = 0
+    hit: bool = False
+    code: str = ""
+    reason: str = ""
+    field: str = ""

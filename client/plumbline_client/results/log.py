@@ -1,0 +1,67 @@
+"""Ledgers, their events and views, and the schemas of what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from plumbline_client.core import Page
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerName:
+    """A ledger's name."""
+
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """A ledger as it stands. `closed_through` is the last closed day, `closed` whether it is closed for good."""
+
+    ledger: str
+    timezone: str
+    position: int
+    closed: bool
+    closed_through: str | None
+    rule_sets: int
+    fact_types: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as it stands in the log."""
+
+    position: int
+    stream: str
+    version: int
+    event: str
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage(Page[Event]):
+    """A page of events. `position_last` is how far it has looked, `position_head` where the log ends."""
+
+    position_last: int
+    position_head: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """How far a view has followed the log, and why it stopped where it did."""
+
+    view: str
+    position: int
+    behind: int
+    status: str
+    error: str | None
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaName:
+    """A JSON Schema by its name."""
+
+    name: str
+    href: str

@@ -1,0 +1,105 @@
+"""What one customer has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plumbline_client.forms import Points
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Points that expire together; None: never."""
+
+    expires_on: str | None
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a customer has, as of `position`. `available` leaves out lots past their date that no month end has taken
+    yet."""
+
+    customer: str
+    position: int
+    balance: Points
+    available: Points
+    debt: Points
+    expiring_30_days: Points
+    expiring_90_days: Points
+    lots: tuple[Lot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a customer's events come to at a moment: balance = granted + deducted + reversed + expired."""
+
+    customer: str
+    as_of: str | None
+    as_known_at: str | None
+    balance: Points
+    granted: Points
+    deducted: Points
+    reversed: Points
+    expired: Points
+    events: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Where a customer stands on the ladder."""
+
+    customer: str
+    as_of: str | None
+    as_known_at: str | None
+    tier: str | None
+    tier_title: dict[str, str] | None
+    since: str | None
+    position: int
+    earned: Points | None
+    tier_next: str | None
+    points_missing: Points | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag a customer bears."""
+
+    tag: str
+    title: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Tags and credit grade, and the positions of the events that decided them."""
+
+    customer: str
+    as_of: str | None
+    as_known_at: str | None
+    tags: list[Tag]
+    tags_position: int
+    grade: str | None
+    grade_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """An event of a customer; `explanation` says it in "zh" and "en".
+
+    `points` is None where it moves none; `balance` is the one after it. `cause` is the position of the input that led
+    to it, 0 for an input itself.
+    """
+
+    position: int
+    event: str
+    occurred_at: str
+    booked_on: str | None
+    recorded_at: str
+    actor: str
+    cause: int
+    rule: str | None
+    rule_set: str | None
+    points: Points | None
+    balance: Points
+    explanation: dict[str, str]
