@@ -38,8 +38,8 @@ lint: setup ## ruff and strict types
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --level error
 
-soak: setup ## the long crash tests
-	$(BIN)/python -m pytest -m soak --timeout 0 tests/soak
+soak: setup ## every test marked soak: kills by the hundred, made-up requests by the thousand
+	$(BIN)/python -m pytest -m soak --timeout 0
 
 bench: setup ## the measurements of docs/performance.md, again
 	$(BIN)/python -m benchmarks

@@ -182,6 +182,20 @@ def test_no_module_has_grown_too_long(files: dict[str, Path]) -> None:
     assert {module: count for module, count in lines.items() if count > MODULE_LINES_MAX} == {}
 
 
+def soak_paths(makefile: str) -> list[str]:
+    """The paths that `make soak` gives to pytest; none: all tests."""
+    found = re.search(r"^soak:.*\n\t.* -m pytest -m soak --timeout 0(.*)$", makefile, re.MULTILINE)
+    assert found is not None
+    return found[1].split()
+
+
+def test_make_soak_runs_every_test_that_is_marked_so_wherever_it_lies() -> None:
+    marked = [p for p in (ROOT / "tests").rglob("test_*.py") if "@pytest.mark.soak" in p.read_text("utf-8")]
+    assert len({path.parent for path in marked}) > 1
+    folders = [ROOT / path for path in soak_paths((ROOT / "Makefile").read_text("utf-8"))] or [ROOT / "tests"]
+    assert [p for p in marked if not any(p.is_relative_to(folder) for folder in folders)] == []
+
+
 def test_every_room_and_package_says_what_it_is_for(files: dict[str, Path]) -> None:
     packages = {module: path for module, path in files.items() if path.name == "__init__.py"}
     assert set(ROOMS_BUILT) <= set(packages)
