@@ -18,7 +18,10 @@ KEYED: Final = (
     "KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "DATABASE_UNREACHABLE",
 )  # fmt: skip
 WITH_BODY: Final = ("DOCUMENT_INVALID", "BODY_TOO_LARGE")
-WRITES: Final = ("KEY_INVALID", "IDEMPOTENCY_CONFLICT", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED")
+WRITES: Final = (
+    "KEY_INVALID", "IDEMPOTENCY_CONFLICT", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED", "LOG_MOVING",
+    "LEDGER_STATE_DIFFERS",
+)  # fmt: skip
 DESCRIPTION: Final = """
 The ledger of points over HTTP. Every request but /health and /ready carries `Authorization: Bearer plk_…`.
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 import structlog
-from eventsourcing.persistence import DataError, InterfaceError, OperationalError
+from eventsourcing.persistence import InterfaceError, OperationalError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -63,9 +63,12 @@ STATUSES: Final[Mapping[str, int]] = {
     "RATE_EXCEEDED": 429,
     "COMMAND_FAILED": 500,
     "INTERNAL_ERROR": 500,
+    "PLUMBLINE_ERROR": 500,
     "OVERLOADED": 503,
     "WRITER_UNAVAILABLE": 503,
     "WRITER_STOPPED": 503,
+    "LOG_MOVING": 503,
+    "DAYS_NOT_CLOSED": 503,
     "DATABASE_UNREACHABLE": 503,
     "LEDGER_LEASED": 503,
     "LEDGER_STATE_DIFFERS": 503,
@@ -149,8 +152,6 @@ def handlers_add(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _disconnected)
     for error in DATABASE_LOST:
         app.add_exception_handler(error, _database)
-    for error in (DataError, psycopg.DataError):
-        app.add_exception_handler(error, _data)
 
 
 def request_id_of(request: Request) -> str:
@@ -208,15 +209,6 @@ async def _database(request: Request, error: Exception) -> Response:
     )
     return problem_response(
         request_id, "DATABASE_UNREACHABLE", "the database can't be reached now; send the request again later"
-    )
-
-
-async def _data(request: Request, error: Exception) -> Response:
-    structlog.get_logger(__name__).warning(
-        "database refused a value", error=type(error).__name__, request_id=request_id_of(request)
-    )
-    return problem_response(
-        request_id_of(request), "INPUT_INVALID", "a value of the request can't be stored or compared"
     )
 
 

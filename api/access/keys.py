@@ -30,6 +30,7 @@ STALE_SECONDS_MAX: Final = 1.5
 """Up to here it is still taken while a look-up runs behind it. A revoked key stops within this time everywhere."""
 CACHE_KEYS_MAX: Final = 10_000
 DATABASE_WAIT_SECONDS: Final = 2.0
+YEAR_MAX: Final = 9_000
 USED_FLUSH_SECONDS: Final = 3.0
 
 _QUERIES = queries_load("api.access", "queries.sql")
@@ -246,8 +247,8 @@ def _request_check(
         raise refuse("actor", str(error)) from None
     if role not in set(Role):
         raise refuse("role", f"is none of {', '.join(Role)}")
-    if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC)):
-        raise refuse("expires", "must lie in the future and have a time zone")
+    if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC) or expires.year > YEAR_MAX):
+        raise refuse("expires", f"must lie in the future, by {YEAR_MAX} at the latest, and have a time zone")
     if (role == Role.CUSTOMER) != (customer is not None):
         raise refuse("customer", "goes with the role customer, and only with it")
     if customer is None:

@@ -29,6 +29,12 @@ from ledger.writer.state import LedgerState, rows_empty
 ATTEMPTS_MAX = 50
 
 
+class DaysNotClosed(PlumblineError):
+    """The days that are left could not be appended; those of months before are closed."""
+
+    code = "DAYS_NOT_CLOSED"
+
+
 def days_to_close(book: Book, through: int) -> range:
     """The days to close, in order: from the day after the last closed one, or where none is, from the first day any
     fact is booked at (the first of the month of `through` where there is no fact)."""
@@ -70,7 +76,7 @@ def days_close(
         # The log had moved, or the connection was lost, perhaps after the commit: the days left tell.
         failures += 1
         if failures == ATTEMPTS_MAX:
-            raise PlumblineError("the days can't be closed: look at the database's log, then close again")
+            raise DaysNotClosed("the days can't be closed: look at the database's log, then close again")
     return count
 
 

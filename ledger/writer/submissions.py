@@ -28,6 +28,15 @@ class WriterStopped(PlumblineError):
     code = "WRITER_STOPPED"
 
 
+class LogMoving(PlumblineError):
+    """The log moved each time this writer was about to append; nothing was recorded."""
+
+    code = "LOG_MOVING"
+
+    def __init__(self) -> None:
+        super().__init__("the log kept moving under this writer; another one writes to it, find and stop it")
+
+
 @dataclass(slots=True)
 class Submission:
     """Requests handed in together: those that can be decided, and the refusals of the others by their place."""

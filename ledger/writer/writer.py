@@ -37,6 +37,7 @@ from ledger.writer.state import LedgerState, StateDiffers
 from ledger.writer.submissions import (
     ATOMIC_REFUSED,
     LEDGER_CLOSED,
+    LogMoving,
     RehearsalWanted,
     Submission,
     WriterStopped,
@@ -307,7 +308,7 @@ class Writer:
                 for key in {f.key for f in outcome.facts}:
                     known[key] = sorted((f for f in outcome.facts if f.key == key), key=lambda f: f.version)
             self.state.catch_up(self.recorder)
-        raise PlumblineError("the log kept moving under this writer; another one writes to it, find and stop it")
+        raise LogMoving()
 
     def _append(self, decided: Decided) -> EntriesKnown | PositionMoved | None:
         """Append what was decided and move the state by it. None when it is done (or nothing was to be done)."""
@@ -367,7 +368,7 @@ class Writer:
             known = answered(self.recorder, request)
             if known is not None:
                 return known
-        raise PlumblineError("the log kept moving under this writer; another one writes to it, find and stop it")
+        raise LogMoving()
 
     def _order_decide(self, request: Request) -> tuple[list[Event], Answer]:
         command = request.command

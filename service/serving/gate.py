@@ -21,7 +21,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError, NoRespondersError, TimeoutError as NatsTimeout
 
 from ledger.domain.commands import Answer, Rehearsal, Request
-from ledger.domain.errors import PlumblineError, WriterUnavailable
+from ledger.domain.errors import PlumblineError, Refused, WriterUnavailable
 from ledger.writer import Writer
 from ledger.writer.checks import request_refusal
 from ledger.writer.wire import (
@@ -197,7 +197,7 @@ class Gate:
         size = PIECE_BYTES
         pieces = [body[at : at + size] for at in range(0, len(body), size)]
         if len(pieces) > PIECES_MAX:
-            raise PlumblineError(f"a command is larger than {PIECES_MAX * PIECE_BYTES} bytes; send it in parts")
+            raise Refused("BODY_TOO_LARGE", f"is larger than {PIECES_MAX * PIECE_BYTES} bytes; send it in parts", "body")
         reply: Msg | None = None
         for number, piece in enumerate(pieces):
             headers = {_ID: exchange, _PART: str(number), _OF: str(len(pieces)), _KIND: mode}

@@ -12,12 +12,15 @@ from ledger.domain.commands import (
     ApproveRuleSet,
     ChangeCustomer,
     CloseDays,
+    Command,
     DeclareFactType,
     GiveConsent,
     ProposeRuleSet,
     WithdrawConsent,
 )
+from ledger.domain.errors import PlumblineError
 from ledger.log.columns.reader import Columns
+from ledger.log.types import PositionMoved
 from ledger.standard import fact_types_standard, rules_standard
 from ledger.writer import LedgerState
 from ledger.writer.state import StateDiffers
@@ -113,3 +116,21 @@ def test_a_correction_to_another_type_lets_go_of_the_customer_it_named(books: Bo
 def test_a_cap_of_nothing_is_refused_where_it_would_silently_stop_all_grants(books: Books) -> None:
     caps = [{"id": "none", "title": {"zh": "无", "en": "none"}, "window": "year", "points": -5}]
     assert books.do(ProposeRuleSet({**rules_standard(), "caps": caps})).code == "RULESET_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("append", "command", "code"),
+    [
+        ("append", fact("m", "login", "2026-10-01"), "LOG_MOVING"),
+        ("append", DeclareFactType({"id": "visited", "title": {"zh": "访", "en": "Visited"}}), "LOG_MOVING"),
+        ("append_chunks", CloseDays("2026-09-30"), "DAYS_NOT_CLOSED"),
+    ],
+)
+def test_a_log_that_never_stands_still_is_told_by_a_code_of_its_own(
+    books: Books, monkeypatch: pytest.MonkeyPatch, append: str, command: Command, code: str
+) -> None:
+    books.register("a")
+    monkeypatch.setattr(books.recorder, append, lambda *_, **__: PositionMoved(0))
+    with pytest.raises(PlumblineError) as raised:
+        books.do(command)
+    assert raised.value.code == code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
@@ -148,6 +148,7 @@ def test_an_expired_key_is_unknown(access: AccessStore) -> None:
         ("a", "customer", {"customer": "nobody", "ledger": "main"}, "customer"),
         ("a", "admin", {"customer": "C-000001"}, "customer"),
         ("a", "admin", {"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires"),
+        ("a", "admin", {"expires": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))}, "expires"),
     ],
 )
 def test_a_key_that_makes_no_sense_is_refused(

@@ -77,6 +77,8 @@ def test_every_member_of_a_fact_takes_anything_without_breaking(api: Api, member
         ("customers/C-000001/consents", {"purpose": "p", "given": True}),
         ("days/close", {"through": "2026-10-01"}),
         ("close", {"reason": "r"}),
+        ("quarantine/dismiss", {"ids": [1], "reason": "r"}),
+        ("quarantine/retry", {"ids": [1], "cells": {"1": {"a": "b"}}}),
         ("rule-sets/RS-0001/approve", {"run": "r"}),
         ("rule-sets/RS-0001/activate", {"effective_from": "2026-10-01"}),
         ("fact-types", {"id": "x", "title": {"zh": "x", "en": "x"}, "attributes": {}}),
@@ -106,6 +108,30 @@ def test_every_member_of_every_body_takes_anything_without_breaking(
 )  # fmt: skip
 def test_parameters_out_of_bounds_are_refused(api: Api, query: str) -> None:
     problem_check(api.get(f"/v1/keys?{query}"))
+
+
+EDGES = [
+    MARK, "", "C-9223372036854775807", "C-9223372036854775806", "C-000001", str(2**63 - 1), "0001-01-01", "9999-12-31",
+    "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1970", "9999", "9999-Q4", "9999-12", "1970-01", "true",
+]  # fmt: skip
+
+
+def test_every_parameter_of_every_read_takes_the_edges_of_everything(api: Api, app: FastAPI) -> None:
+    for route in app.routes:
+        if not isinstance(route, Route) or route.spec.method != "GET":
+            continue
+        known = {"ledger": "main", "customer": "C-000001", "rule_set": "RS-0001", "position": "1", "view": "balances"}
+        queries = [p.alias for p in route.dependant.query_params] + [p.name for p in route.spec.parameters]
+        for name in [*route.param_convertors, *queries]:
+            for edge in EDGES:
+                parts = dict.fromkeys(route.param_convertors, "x") | known
+                query = {name: edge} if name in queries else {}
+                if name in parts and not query:
+                    if not edge:
+                        continue
+                    parts[name] = edge
+                answer = api.get(route.path_format.format_map(parts), params=query)
+                assert answer.status_code < 500, (route.path, name, edge, answer.text)
 
 
 @pytest.mark.parametrize("query", ["dry_run=1", "dry_run=True", "dry_run=", "dry_run=true&dry_run=false", "dryrun=true"])

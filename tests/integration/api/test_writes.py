@@ -10,10 +10,13 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from eventsourcing.persistence import DataError
 
 from api.app import app_create
 from api.settings import ApiSettings
 from ledger.domain.errors import WriterUnavailable
+from ledger.writer.closing import DaysNotClosed
+from ledger.writer.submissions import LogMoving
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
 
@@ -183,6 +186,8 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
     [
         (WriterUnavailable("no writer now"), "WRITER_UNAVAILABLE"),
         (psycopg.OperationalError("gone"), "DATABASE_UNREACHABLE"),
+        (LogMoving(), "LOG_MOVING"),
+        (DaysNotClosed("look"), "DAYS_NOT_CLOSED"),
     ],
 )
 def test_a_writer_that_is_away_is_a_503_with_retry_after(
@@ -198,8 +203,13 @@ def test_a_writer_that_is_away_is_a_503_with_retry_after(
     assert api.post(FACTS, json=fact()).status_code == 201
 
 
-def test_a_fault_of_ours_is_a_500_that_tells_nothing_and_request_ids_go_through(api: Api, main: LedgerHere) -> None:
-    main.fails = RuntimeError("secret detail")
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("secret detail"), psycopg.DataError("secret detail"), DataError("secret detail")]
+)
+def test_a_fault_of_ours_is_a_500_that_tells_nothing_and_request_ids_go_through(
+    api: Api, main: LedgerHere, fault: Exception
+) -> None:
+    main.fails = fault
     try:
         answer = api.post(FACTS, json=fact(), headers={"X-Request-Id": "mine-1"})
     finally:
