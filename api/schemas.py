@@ -20,6 +20,12 @@ class Page(BaseModel, Generic[Row]):
     has_more: bool
 
 
+class ReportPage(Page[Row], Generic[Row]):
+    """A part of a report. It contains the log up to `position` at least."""
+
+    position: int
+
+
 class FieldProblem(BaseModel):
     """One field that is wrong."""
 
@@ -63,11 +69,14 @@ class RehearsedEvent(BaseModel):
 
 
 class RehearsalBody(BaseModel):
-    """What a dry run tells: the answer that would be given and the events that would be appended."""
+    """What a dry run tells: the answer that would be given, and the events that would be appended."""
 
     dry_run: Literal[True]
     answer: AnswerBody
-    events: list[RehearsedEvent]
+    events: list[RehearsedEvent] = Field(description="The first thousand of them.")
+    counts: dict[str, int] = Field(
+        description="How many there are of each name, in all.", examples=[{"FactRecorded": 1, "PointsGranted": 1}]
+    )
 
 
 class KeyBody(BaseModel):

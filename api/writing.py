@@ -49,7 +49,10 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
         [rehearsal] = await ledger.rehearse([asked])
         if rehearsal.answer.status == "refused":
             return _refusal(context, rehearsal.answer)
-        body = {"dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events}
+        body = {
+            "dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events,
+            "counts": rehearsal.counts,
+        }  # fmt: skip
         return Response(orjson.dumps(body, default=str), 200, media_type="application/json")
     [answer] = await ledger.submit([asked])
     return answer_response(context, answer)

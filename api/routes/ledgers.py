@@ -65,7 +65,7 @@ async def ledger_create(request: Request, core: CoreOf, principal: PrincipalOf) 
     known = body.name in await core.ledgers.names()
     answer = answer_document(Answer("duplicate" if known else "accepted", id=body.name))
     if flag(request, "dry_run"):
-        return json_response({"dry_run": True, "answer": answer, "events": []})
+        return json_response({"dry_run": True, "answer": answer, "events": [], "counts": {}})
     await core.ledgers.create(body.name, principal.actor)
     return json_response(answer, 200 if known else 201)
 

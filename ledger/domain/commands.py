@@ -172,8 +172,10 @@ class Answer:
 class Rehearsal:
     """What would come of a command if it were carried out now: the answer, and the events it would append.
 
-    Each event is `{"event": name, "stream": …, "state": …}`. Nothing was recorded.
+    Each event is `{"event": name, "stream": …, "state": …}`; of very many the first are told, while `counts` says how
+    many of each name there are in all. Nothing was recorded.
     """
 
     answer: Answer
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    counts: dict[str, int] = field(default_factory=dict[str, int])

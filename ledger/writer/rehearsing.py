@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from ledger.domain.commands import Answer, CloseDays, Rehearsal, Request
@@ -21,6 +22,8 @@ from ledger.writer.lookups import answered, look_up
 from ledger.writer.orders import order_decide
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import LEDGER_CLOSED, REHEARSAL_INVALID, refusal_of
+
+EVENTS_TOLD_MAX: Final = 1_000
 
 
 class Rehearser:
@@ -55,14 +58,13 @@ class Rehearser:
         look_up(self.recorder, requests, known, stored)
         decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
         self.publish()
-        events = [_event_told(e) for e in decided.events]
         found: list[Rehearsal] = []
         first = 0
         for answer in decided.answers:
             # What a request appends ends at the position that its answer names.
             last = answer.position - self.state.book.position
             mine = answer.status in ("accepted", "corrected") and not answer.hit and last > first
-            found.append(Rehearsal(answer, events[first:last] if mine else []))
+            found.append(_rehearsal(answer, decided.events[first:last] if mine else []))
             first = max(first, last) if mine else first
         return found
 
@@ -87,11 +89,17 @@ class Rehearser:
         except Refused as refusal:
             return Rehearsal(refusal_of(refusal))
         position = self.state.book.position + len(events)
-        return Rehearsal(replace(answer, position=position), [_event_told(e) for e in events])
+        return _rehearsal(replace(answer, position=position), events)
 
 
 class _Told(Exception):
     """Ends a rehearsal once its events are known."""
+
+
+def _rehearsal(answer: Answer, events: Sequence[Event]) -> Rehearsal:
+    # A month's end may expire points of every customer: nobody reads them one by one.
+    told = [_event_told(e) for e in events[:EVENTS_TOLD_MAX]]
+    return Rehearsal(answer, told, dict(Counter(type(e).__name__ for e in events)))
 
 
 def _event_told(event: Event) -> dict[str, Any]:

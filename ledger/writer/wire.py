@@ -80,12 +80,12 @@ def answers_load(data: Sequence[dict[str, Any]]) -> list[Answer]:
 
 def rehearsals_dump(rehearsals: Sequence[Rehearsal]) -> list[dict[str, Any]]:
     """Rehearsals as plain data."""
-    return [{"answer": asdict(r.answer), "events": r.events} for r in rehearsals]
+    return [{"answer": asdict(r.answer), "events": r.events, "counts": r.counts} for r in rehearsals]
 
 
 def rehearsals_load(data: Sequence[dict[str, Any]]) -> list[Rehearsal]:
     """The rehearsals that `rehearsals_dump` gave."""
-    return [Rehearsal(Answer(**r["answer"]), r["events"]) for r in data]
+    return [Rehearsal(Answer(**r["answer"]), r["events"], r["counts"]) for r in data]
 
 
 def _plain(value: Any) -> Any:

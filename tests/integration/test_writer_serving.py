@@ -86,6 +86,18 @@ def test_orders_are_rehearsed_alone(books: Books) -> None:
     assert books.position == before
 
 
+def test_a_rehearsal_of_very_many_events_tells_the_first_and_counts_them_all(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.writer.rehearsing.EVENTS_TOLD_MAX", 10)
+    [closed] = rehearse(books, CloseDays("2026-10-31"))
+    assert [e["event"] for e in closed.events] == ["DayClosed"] * 10
+    assert closed.counts == {"DayClosed": 31} and closed.answer.position == books.position + 31
+    assert rehearsals_load(orjson.loads(orjson.dumps(rehearsals_dump([closed])))) == [closed]
+    [one] = rehearse(books, fact("one", "project_completed", "2026-10-05"))
+    assert one.counts == {"FactRecorded": 1, "PointsGranted": 1}
+
+
 def test_atomic_is_all_or_nothing(books: Books) -> None:
     before = books.position
     bad = [fact("1", "login", "2026-10-05"), fact("2", "login", "2026-10-05", "C-000009")]
