@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
 from ledger.domain.errors import LedgerMissing, PlumblineError
-from ledger.log.columns.reader import Columns
+from ledger.log.columns.reader import STILL_SECONDS_MAX, Columns, ColumnsBehind
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
 from ledger.log.recorder import LogRecorder, recorder_open
@@ -30,7 +30,6 @@ from service.settings import Settings
 SCHEMA_PREFIX = "ledger_"
 TIMEZONE_DEFAULT = "Asia/Shanghai"
 LEASE_WAIT_SECONDS = 30.0
-BUSY_WAIT_SECONDS = 30.0
 
 Progress = Callable[[int, int], None]
 
@@ -67,17 +66,23 @@ class LedgerHandle:
             follower.close()
 
     def follow(self, progress: Progress = lambda done, of: None) -> None:
-        """Bring every view, the columns among them, to the head of the log. Raises ViewFailed where one stopped."""
+        """Bring every view, the columns among them, to the head of the log.
+
+        Raises ViewFailed where one stopped, ColumnsBehind where another process holds the columns and doesn't move them.
+        """
         with self.follower() as follower:
             target = self.recorder.position_head()
-            deadline = time.monotonic() + BUSY_WAIT_SECONDS
+            seen, moved = -1, time.monotonic()
             while True:
                 failed = follower.follow_once(target, lambda view, done, of: progress(done, of))
                 # Another process may be writing the columns just now: it brings them on, or lets go.
-                if failed or self.columns().position >= target:
+                position = self.columns().position
+                if failed or position >= target:
                     break
-                if time.monotonic() > deadline:
-                    raise ViewFailed(
+                if position != seen:
+                    seen, moved = position, time.monotonic()
+                elif time.monotonic() - moved > STILL_SECONDS_MAX:
+                    raise ColumnsBehind(
                         f"another process holds the columns of {self.name} and they don't reach position {target}; "
                         "wait for it, or stop it"
                     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from api.jobs.runner import JobDone, Progress, Work
+from api.ports import LedgerPort
 from ledger.domain.book import Book
 from ledger.domain.values import customer_number, points_text
 from ledger.log.columns.reader import Columns
 from ledger.rules.document import RuleSet
+from ledger.writer.state import columns_check
 from replay.what_if import Backtest, recorded_check, what_if
 
 THREADS: Final = 2
@@ -24,11 +25,16 @@ DECISIONS_MAX: Final = 200
 """So many changed decisions of one customer are told."""
 
 
-def candidate_work(folder: Path, rules: RuleSet, day_from: int | None, customers: Sequence[str]) -> Work:
-    """Compare the record with a candidate; `customers` (ids that are there) are explained beside the examples."""
+def candidate_work(
+    ledger: LedgerPort, position: int, rules: RuleSet, day_from: int | None, customers: Sequence[str]
+) -> Work:
+    """Compare the record, up to a position or further, with a candidate.
+
+    `customers` (ids that are there) are explained beside the examples.
+    """
 
     def work(progress: Progress) -> JobDone:
-        columns = Columns.open(folder)
+        columns = _columns(ledger, position, progress)
         found = what_if(columns, rules, THREADS, progress, day_from=day_from)
         changes = found.comparison.customers
         chosen = [*customers]
@@ -42,11 +48,12 @@ def candidate_work(folder: Path, rules: RuleSet, day_from: int | None, customers
     return work
 
 
-def recorded_work(folder: Path) -> Work:
-    """Decide every fact again by the rules that were in force, and compare with the record."""
+def recorded_work(ledger: LedgerPort, position: int) -> Work:
+    """Decide every fact, up to a position or further, again by the rules in force, and compare with the record."""
 
     def work(progress: Progress) -> JobDone:
-        run, count, differences = recorded_check(Columns.open(folder), THREADS, progress)
+        columns = _columns(ledger, position, progress)
+        run, count, differences = recorded_check(columns, THREADS, progress)
         return JobDone({
             "kind": "recorded", "run_id": run.run_id, "digest": run.digest, "position": run.position,
             "facts": run.facts, "seconds": round(run.seconds, 3), "differences": count,
@@ -54,6 +61,16 @@ def recorded_work(folder: Path) -> Work:
         })  # fmt: skip
 
     return work
+
+
+def _columns(ledger: LedgerPort, position: int, progress: Progress) -> Columns:
+    """The columns of this log that hold a position: over less, or over another log, nothing would be proved.
+
+    Raises ColumnsBehind, StateDiffers.
+    """
+    columns = Columns.reach(ledger.columns_folder, position, lambda: progress(0, 0))
+    columns_check(columns, ledger.recorder)
+    return columns
 
 
 def example_document(found: Backtest, book: Book, customer: str) -> dict[str, Any]:

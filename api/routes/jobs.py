@@ -38,6 +38,7 @@ from ledger.domain.values import customer_id, day_of
 from ledger.writer.orders import rule_set_check
 from projections import views
 from projections.as_of import accounts_read
+from projections.events import position_head
 from projections.follower import Follower
 
 router = Router(tags=["jobs"])
@@ -123,14 +124,16 @@ def _job_response(job: Job, status: int = 200) -> Response:
     "/v1/ledgers/{ledger}/replays",
     permission=Permission.REPLAYS_RUN,
     errors=(
-        "CUSTOMER_UNKNOWN", "RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BUSY",
+        "CUSTOMER_UNKNOWN", "RULESET_UNKNOWN", "RULESET_INVALID", "DATE_INVALID", "REPLAY_INVALID", "COLUMNS_BEHIND",
         "COLUMNS_DAMAGED",
     ),
     body=ReplayBody,
     body_example={"rule_set": "RS-0002", "day_from": None},
     summary="Try other rules over the same facts",
-    description="Runs beside everything else; the result compares the recorded rules with the candidate, and"
-    " `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an approval may name the run."
+    description="Runs beside everything else, over all that the log held when it was asked for, or more: it waits for"
+    " the columns, and fails with COLUMNS_BEHIND where they stand still before that. The result compares the recorded"
+    " rules with the candidate, and `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an"
+    " approval may name the run."
     " `examples` has the clause behind every changed point, of those who gain and lose most and of those in"
     " `customers`. With `recorded` the result counts the decisions that differ from the record: 0 is the proof.",
     status_code=202,
@@ -143,11 +146,12 @@ async def replay_start(request: Request) -> Response:
     rulebook = await rulebook_of(request)
     if (body.rules is not None) + (body.rule_set is not None) + body.recorded != 1:
         raise Refused("REPLAY_INVALID", "give either rules, or rule_set, or recorded", "rules")
-    folder = _ledger(request).columns_folder
+    ledger = _ledger(request)
+    head = await read(request, position_head)
     if body.recorded:
         if body.day_from is not None or body.customers:
             raise Refused("REPLAY_INVALID", "recorded takes neither day_from nor customers", "recorded")
-        return await _begin(request, "replay", {"recorded": True}, recorded_work(folder))
+        return await _begin(request, "replay", {"recorded": True}, recorded_work(ledger, head))
     document = body.rules
     if body.rule_set is not None:
         entry = rulebook.book.rule_sets.get(body.rule_set)
@@ -160,10 +164,11 @@ async def replay_start(request: Request) -> Response:
     numbers = [customer_number_of(customer) for customer in body.customers]
     if len(await read(request, accounts_read, numbers)) < len(set(numbers)):
         raise customer_unknown()
-    work = candidate_work(folder, rules, None if day is None else day_of(day), [customer_id(n) for n in numbers])
+    explained = [customer_id(n) for n in numbers]
+    work = candidate_work(ledger, head, rules, None if day is None else day_of(day), explained)
     asked = {
         "rule_set": body.rule_set, "rules_sha256": rules.sha256, "day_from": body.day_from,
-        "customers": [customer_id(n) for n in numbers],
+        "customers": explained,
     }  # fmt: skip
     return await _begin(request, "replay", asked, work)
 

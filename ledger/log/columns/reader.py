@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from ledger.domain.book import Book
+from ledger.domain.errors import PlumblineError
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
@@ -18,6 +20,16 @@ from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
+
+LOOK_SECONDS: Final = 0.2
+STILL_SECONDS_MAX: Final = 30.0
+"""How long columns that stand still are waited for: a follower that is busy elsewhere comes back within."""
+
+
+class ColumnsBehind(PlumblineError):
+    """The columns lack a part of the log, and nobody brings them on."""
+
+    code = "COLUMNS_BEHIND"
 
 
 class Columns:
@@ -36,6 +48,27 @@ class Columns:
         Raises ColumnsDamaged where files are missing or not of their size; see `verify` for their bytes.
         """
         return cls(folder, manifest_read(folder))
+
+    @classmethod
+    def reach(cls, folder: Path, position: int, waiting: Callable[[], None] = lambda: None) -> Self:
+        """The columns in a folder once they hold a position; waits as long as they come nearer to it.
+
+        `waiting` is called every now and then, and may raise. Raises ColumnsBehind, and as `open`.
+        """
+        found = cls.open(folder)
+        moved = time.monotonic()
+        while found.position < position:
+            waiting()
+            time.sleep(LOOK_SECONDS)
+            before, found = found, cls.open(folder)
+            if found.position != before.position:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > STILL_SECONDS_MAX:
+                raise ColumnsBehind(
+                    f"the columns stand at position {found.position} and must hold {position}, but nobody brings them"
+                    " on: let a follower run that writes to the columns folder this process reads"
+                )
+        return found
 
     @property
     def position(self) -> int:

@@ -15,6 +15,7 @@ from api.access.keys import AccessStore
 from api.app import app_create
 from api.settings import ApiSettings
 from ledger.domain.commands import CloseDays
+from ledger.log.columns import reader
 from ledger.standard import rules_standard_text
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
@@ -100,6 +101,42 @@ def test_the_record_comes_out_again_by_the_rules_then_in_force(api: Api) -> None
     assert (job["result"]["kind"], job["result"]["differences"], job["result"]["facts"]) == ("recorded", 0, 20), job
     both = api.post("/v1/ledgers/main/replays", json={"recorded": True, "rules": halved()})
     assert both.json()["code"] == "REPLAY_INVALID"
+
+
+def test_a_replay_waits_for_the_columns_to_hold_what_the_log_holds(api: Api, ledger: LedgerHere) -> None:
+    ledger.books.do(fact("late", "contract_signed", "2025-02-01", "C-000001", amount=10_000))
+    head = ledger.books.position
+    jobs = [api.post("/v1/ledgers/main/replays", json=asked).json()["id"] for asked in ({"recorded": True}, {"rules": halved()})]
+    time.sleep(0.5)
+    assert {api.get(f"/v1/ledgers/main/replays/{job}").json()["result"] for job in jobs} == {None}
+    ledger.follow()
+    for job in jobs:
+        found = finished(api, f"/v1/ledgers/main/replays/{job}")
+        assert found["result"]["position"] >= head and found["result"]["facts"] == 21, found
+
+
+@pytest.mark.parametrize("asked", [{"recorded": True}, {"rules": {}}], ids=["recorded", "candidate"])
+def test_a_replay_proves_nothing_where_columns_are_missing(
+    api: Api, ledger: LedgerHere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(ledger, "columns_folder", tmp_path / "nothing")
+    monkeypatch.setattr(reader, "STILL_SECONDS_MAX", 0.5)
+    started = api.post("/v1/ledgers/main/replays", json={**asked, "rules": halved()} if "rules" in asked else asked)
+    job = finished(api, f"/v1/ledgers/main/replays/{started.json()['id']}")
+    assert (job["state"], job["error"]["code"], job["result"]) == ("failed", "COLUMNS_BEHIND", None)
+    assert "follower" in job["error"]["reason"] and str(tmp_path) not in job["error"]["reason"]
+
+
+def test_a_replay_proves_nothing_over_the_columns_of_another_log(
+    api: Api, ledger: LedgerHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ledger.ledgers.make("other")  # type: ignore[attr-defined]
+    other.books.register(*(f"o{n}" for n in range(ledger.books.position)))
+    other.follow()
+    monkeypatch.setattr(ledger, "columns_folder", other.columns_folder)
+    started = api.post("/v1/ledgers/main/replays", json={"recorded": True})
+    job = finished(api, f"/v1/ledgers/main/replays/{started.json()['id']}")
+    assert (job["state"], job["error"]["code"]) == ("failed", "LEDGER_STATE_DIFFERS")
 
 
 def test_a_replay_of_impossible_rules_is_refused_at_once(api: Api) -> None:
