@@ -34,6 +34,8 @@ _TRUTH: Final = {"type": "string", "enum": ["true", "false"], "default": "false"
 
 Item = Request | Answer
 """A line's request, or its refusal where it holds none."""
+Line = tuple[int, bytes | None]
+"""A line's number in the body, from 1, and what it holds; None where it is too long."""
 
 
 @router.post(
@@ -47,9 +49,11 @@ Item = Request | Answer
         Parameter("dry_run", "Nothing is recorded; the lines tell what would be answered.", _TRUTH),
     ),
     summary="Record many facts",
-    description="NDJSON in, one result line per line out: `status` and `position`, or `refused` with a code. Any number"
-    " of lines; a line may carry its own idempotency `key`. The answer begins when the last line has come. Where the"
-    " writer is lost on the way, the lines left are refused with its code: send them again, none counts twice.",
+    description="NDJSON in, one result line per line out: `status` and `position`, or `refused` with a code; `line` is"
+    " the line's number in the body, blank ones counted, though they have no answer. Any number of lines; a line may"
+    " carry its own idempotency `key`. One that is too long is refused by itself. The answer begins when the last line"
+    " has come. Where the writer is lost on the way, the lines left are refused with its code: send them again, none"
+    " counts twice.",
     responses={
         200: {"description": "A result for each line.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
     },
@@ -60,22 +64,21 @@ async def facts_bulk(request: HttpRequest, ledger: LedgerOf) -> Response:
     settings = core_of(request).settings
     principal = principal_of(request)
     atomic, dry_run = flag(request, "atomic"), flag(request, "dry_run")
-    size = ATOMIC_LINES_MAX if atomic or dry_run else settings.bulk_lines
+    # One line more than may come: whether it does is known before anything is sent.
+    size = ATOMIC_LINES_MAX + 1 if atomic or dry_run else settings.bulk_lines
     # The answers wait in a file: a client that reads only after it has sent everything must not block both sides.
     spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the answer closes it
     task: asyncio.Task[bytes] | None = None
     try:
-        number = 0
         async for lines in _batches(request, size, settings.line_bytes_max):
-            if (atomic or dry_run) and number:
+            if (atomic or dry_run) and len(lines) > ATOMIC_LINES_MAX:
                 raise Refused(
                     "ATOMIC_TOO_LARGE", f"atomic and dry_run take at most {ATOMIC_LINES_MAX} lines; send fewer", "body"
                 )
-            items = await in_thread(request, _parse, lines, principal)
+            items = await in_thread(request, _parse, lines, settings.line_bytes_max, principal)
             if task is not None:
                 spool.write(await task)
-            task = asyncio.create_task(_batch_send(ledger, items, number + 1, atomic, dry_run))
-            number += len(lines)
+            task = asyncio.create_task(_batch_send(ledger, items, atomic, dry_run, first=task is None))
         if task is not None:
             spool.write(await task)
     except BaseException:
@@ -88,26 +91,37 @@ async def facts_bulk(request: HttpRequest, ledger: LedgerOf) -> Response:
     return StreamingResponse(_chunks(spool), media_type=MEDIA_TYPE)
 
 
-async def _batches(request: HttpRequest, lines_max: int, bytes_max: int) -> AsyncIterator[list[bytes]]:
-    """The lines of the body that aren't blank, in lists. Raises Refused for a line past `bytes_max`."""
-    lines: list[bytes] = []
-    rest = b""
+async def _batches(request: HttpRequest, lines_max: int, bytes_max: int) -> AsyncIterator[list[Line]]:
+    """The lines of the body that aren't blank, in lists. What is longer than `bytes_max` is not kept."""
+    lines: list[Line] = []
+    number, rest, skipping = 1, b"", False
     async for chunk in request.stream():
         *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > bytes_max or any(len(line) > bytes_max for line in whole):
-            raise Refused("BODY_TOO_LARGE", f"a line is longer than {bytes_max} bytes; shorten it", "body")
-        lines += [line for line in whole if line.strip()]
+        for line in whole:
+            if skipping or len(line) > bytes_max:
+                lines.append((number, None))
+                skipping = False
+            elif line.strip():
+                lines.append((number, line))
+            number += 1
+        if skipping or len(rest) > bytes_max:
+            rest, skipping = b"", True
         while len(lines) >= lines_max:
             yield lines[:lines_max]
             lines = lines[lines_max:]
-    if rest.strip():
-        lines.append(rest)
+    if skipping:
+        lines.append((number, None))
+    elif rest.strip():
+        lines.append((number, rest))
     if lines:
         yield lines
 
 
-def _parse(lines: Sequence[bytes], principal: Principal) -> list[Item]:
-    return [_item(line, principal) for line in lines]
+def _parse(lines: Sequence[Line], bytes_max: int, principal: Principal) -> list[tuple[int, Item]]:
+    too_long = Answer(
+        "refused", code="BODY_TOO_LARGE", reason=f"the line is longer than {bytes_max} bytes; shorten it", field="line"
+    )
+    return [(number, too_long if line is None else _item(line, principal)) for number, line in lines]
 
 
 def _item(line: bytes, principal: Principal) -> Item:
@@ -121,10 +135,10 @@ def _item(line: bytes, principal: Principal) -> Item:
 
 
 async def _batch_send(
-    ledger: LedgerPort, items: Sequence[Item], first_number: int, atomic: bool, dry_run: bool
+    ledger: LedgerPort, items: Sequence[tuple[int, Item]], atomic: bool, dry_run: bool, *, first: bool
 ) -> bytes:
-    """Result lines of a batch."""
-    requests = [item for item in items if isinstance(item, Request)]
+    """Result lines of a batch. `first`: no other was handed in before it."""
+    requests = [item for _, item in items if isinstance(item, Request)]
     if atomic and len(requests) < len(items):
         answers = [_atomic_refused()] * len(requests)
     elif dry_run:
@@ -132,20 +146,19 @@ async def _batch_send(
         if atomic and any(answer.status == "refused" for answer in answers):
             answers = [a if a.status == "refused" else _atomic_refused() for a in answers]
     elif requests:
-        answers = await _submit(ledger, requests, atomic, first_number)
+        answers = await _submit(ledger, requests, atomic, first)
     else:
         answers = []
     given = iter(answers)
-    results = [next(given) if isinstance(item, Request) else item for item in items]
-    return b"".join(_line(number, answer) for number, answer in enumerate(results, first_number))
+    return b"".join(_line(number, next(given) if isinstance(item, Request) else item) for number, item in items)
 
 
-async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, first_number: int) -> list[Answer]:
+async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, first: bool) -> list[Answer]:
     """Answers of the writer. Once lines before were handed in, its loss is told line by line."""
     try:
         return await ledger.submit(requests, atomic=atomic)
     except (PlumblineError, *DATABASE_LOST) as error:
-        if first_number == 1:
+        if first:
             raise
         code = error.code if isinstance(error, PlumblineError) else "DATABASE_UNREACHABLE"
         reason = "no answer of the writer; whether it was recorded is unknown, send the line again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -122,9 +123,36 @@ def test_bulk_atomic_is_all_or_none(api: Api, main: LedgerHere) -> None:
     assert main.books.position == before
     results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(orjson.dumps(fact()) for _ in range(3))))
     assert [r["status"] for r in results] == ["accepted"] * 3
-    too_many = b"\n".join(orjson.dumps(fact()) for _ in range(5_001))
+
+
+def test_an_atomic_bulk_of_too_many_lines_records_none_of_them(api: Api, main: LedgerHere) -> None:
+    async def too_many() -> Any:
+        yield b"".join(orjson.dumps(fact()) + b"\n" for _ in range(5_000))
+        await asyncio.sleep(0.5)
+        yield orjson.dumps(fact())
+
     before = main.books.position
-    assert api.post(FACTS + "/bulk?atomic=true", content=too_many).json()["code"] == "ATOMIC_TOO_LARGE"
+    answer = api.post(FACTS + "/bulk?atomic=true", content=too_many())
+    assert (answer.status_code, answer.json()["code"]) == (413, "ATOMIC_TOO_LARGE")
+    api.post(FACTS, json=fact())
+    assert main.books.position == before + 2
+
+
+def test_a_line_of_a_bulk_that_is_too_long_is_refused_by_itself(ledgers: LedgersHere, api: Api) -> None:
+    small = app_create(ledgers, api.access, ApiSettings(line_bytes_max=500, bulk_lines=2))
+    good = [orjson.dumps(fact()) for _ in range(5)]
+    body = [good[0], b"", b"x" * 501, good[1], b"y" * 2_000_000, good[2], b" ", good[3], b"z" * 501, good[4], b"w" * 501]
+
+    async def in_pieces() -> Any:
+        whole = b"\n".join(body)
+        for at in range(0, len(whole), 700):
+            yield whole[at : at + 700]
+
+    with Api(small, api.access) as served:
+        results = lines_of(served.post(FACTS + "/bulk", content=in_pieces()))
+    told = [(r["line"], r.get("code", r["status"])) for r in results]
+    long = {3, 5, 9, 11}
+    assert told == [(n, "BODY_TOO_LARGE" if n in long else "accepted") for n in (1, 3, 4, 5, 6, 8, 9, 10, 11)]
 
 
 def test_bulk_dry_run_records_nothing(api: Api, main: LedgerHere) -> None:
