@@ -48,7 +48,7 @@ def codes_of(spec: RouteSpec) -> list[str]:
     if spec.permission is not Permission.PUBLIC:
         codes += KEYED
     if "{ledger}" in spec.path:
-        codes.append("LEDGER_UNKNOWN")
+        codes += ("LEDGER_UNKNOWN", "LEDGER_UNAVAILABLE")
     if spec.method == "POST":
         codes += WITH_BODY
     if spec.writes:

@@ -70,7 +70,7 @@ class LedgersPort(Protocol):
         ...
 
     async def open(self, name: str) -> LedgerPort:
-        """One of them. Raises LedgerMissing."""
+        """One of them. Raises LedgerMissing, LedgerUnavailable."""
         ...
 
     async def create(self, name: str, actor: str) -> LedgerPort:

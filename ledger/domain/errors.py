@@ -44,6 +44,12 @@ class LedgerMissing(PlumblineError):
     code = "LEDGER_UNKNOWN"
 
 
+class LedgerUnavailable(PlumblineError):
+    """The books are there, but can't be opened now."""
+
+    code = "LEDGER_UNAVAILABLE"
+
+
 class DocumentInvalid(PlumblineError):
     """A rule set, fact type or mapping document that can't be used; names every problem found."""
 

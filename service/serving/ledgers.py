@@ -14,7 +14,7 @@ import structlog
 
 from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, RecordFact, Rehearsal, Request
-from ledger.domain.errors import LedgerMissing, WriterUnavailable
+from ledger.domain.errors import LedgerMissing, LedgerUnavailable, PlumblineError, WriterUnavailable
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
@@ -139,6 +139,8 @@ class LedgersServed:
         self._roles = roles
         self._close_rule = close_rule
         self._open: dict[str, LedgerServed] = {}
+        self._failing: dict[str, str] = {}
+        """Those that could not be opened, each with why; they are tried again."""
         self._opening = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._discovering: asyncio.Task[None] | None = None
@@ -166,10 +168,12 @@ class LedgersServed:
         return await asyncio.to_thread(ledger_names, self._settings)
 
     async def open(self, name: str) -> LedgerServed:
-        """One of them. Raises LedgerMissing."""
+        """One of them. Raises LedgerMissing, LedgerUnavailable."""
         found = self._open.get(name)
         if found is not None:
             return found
+        if name in self._failing:
+            raise LedgerUnavailable("this ledger can't be opened now; /ready says why")
         if name not in await self.names():
             raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
         return await self._take_in(name)
@@ -195,6 +199,7 @@ class LedgersServed:
             parts["nats"] = self._gate.connected or "can't be reached; `plumbline status` says what runs"
         if parts["database"] is True and not self._discovered.is_set():
             parts["ledgers"] = "being opened"
+        parts |= {f"ledger {name}": self._failing[name] for name in sorted(self._failing)}
         for ledger in self.served():
             if ledger.keeper is not None or Role.API in self._roles:
                 parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
@@ -220,24 +225,40 @@ class LedgersServed:
         while True:
             try:
                 names = await self.names()
+                for name in [n for n in (*self._open, *self._failing) if n not in names]:
+                    await self._let_go(name)
                 for name in names:
                     if name not in self._open:
-                        await self._take_in(name)
-                for name in [n for n in self._open if n not in names]:
-                    _log.warning("ledger is gone", ledger=name)
-                    await self._gate.withdraw(name)
-                    await asyncio.to_thread(self._open.pop(name).close)
+                        await self._try(name)
                 self._discovered.set()
             except DATABASE_LOST as error:
                 _log.warning("database lost", error=type(error).__name__)
             except Exception as error:
-                _log.error("a ledger could not be opened", exc_info=error)
+                _log.error("ledgers not found", exc_info=error)
             await asyncio.sleep(DISCOVER_SECONDS)
+
+    async def _try(self, name: str) -> None:
+        """Open a ledger; one that can't be opened now keeps no other from being served."""
+        try:
+            await self._take_in(name)
+        except Exception as error:
+            reason = str(error) if isinstance(error, PlumblineError) else f"can't be opened: {type(error).__name__}"
+            if self._failing.get(name) != reason:
+                _log.error("ledger not opened", ledger=name, exc_info=error)
+            self._failing[name] = reason
+
+    async def _let_go(self, name: str) -> None:
+        _log.warning("ledger is gone", ledger=name)
+        self._failing.pop(name, None)
+        await self._gate.withdraw(name)
+        if name in self._open:
+            await asyncio.to_thread(self._open.pop(name).close)
 
     async def _take_in(self, name: str) -> LedgerServed:
         async with self._opening:
             if name not in self._open:
                 self._open[name] = await asyncio.to_thread(self._begin, name)
+                self._failing.pop(name, None)
         return self._open[name]
 
     def _begin(self, name: str) -> LedgerServed:
