@@ -24,7 +24,7 @@ class Rates:
         bucket = self._buckets.get(name)
         if bucket is None:
             if len(self._buckets) >= BUCKETS_MAX:
-                self._drop_full(now)
+                self._forget(now)
             bucket = self._buckets[name] = [self.burst, now]
         tokens = min(self.burst, bucket[0] + (now - bucket[1]) * self.per_second)
         bucket[1] = now
@@ -34,7 +34,14 @@ class Rates:
         bucket[0] = tokens
         return max(1, math.ceil((1.0 - tokens) / self.per_second))
 
-    def _drop_full(self, now: float) -> None:
-        """Forget buckets that are full again: forgetting them changes nothing."""
-        kept = {n: b for n, b in self._buckets.items() if b[0] + (now - b[1]) * self.per_second < self.burst}
-        self._buckets = kept
+    def give_back(self, name: str) -> None:
+        """Put a token back that was taken for nothing."""
+        bucket = self._buckets.get(name)
+        if bucket is not None:
+            bucket[0] = min(self.burst, bucket[0] + 1.0)
+
+    def _forget(self, now: float) -> None:
+        """Forget buckets that are full again, which changes nothing; of too many others those not used the longest."""
+        kept = [(n, b) for n, b in self._buckets.items() if b[0] + (now - b[1]) * self.per_second < self.burst]
+        kept.sort(key=lambda entry: entry[1][1])
+        self._buckets = dict(kept[-BUCKETS_MAX // 2 :])

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access.keys import Principal, StrangersMany
 from api.access.roles import Permission
 from api.core import Context, core_of
 from api.ports import LedgerMissing
@@ -175,15 +176,7 @@ async def _admit(request: Request, spec: RouteSpec, queries: set[str]) -> None:
         scope["plumbline"] = Context(core, scope.get("request_id", ""), None, None)
         _query_check(request, queries)
         return
-    secret = _secret_of(request)
-    principal = await core.access.principal_find(secret)
-    if principal is None:
-        raise Refused(
-            "KEY_UNKNOWN", "this key is unknown, revoked or past its end; ask an admin for one", "authorization"
-        )
-    wait = core.rates.take(principal.key_id)
-    if wait:
-        raise RetryLater("RATE_EXCEEDED", "this key asks too often; slow down", wait)
+    principal = await principal_admit(request)
     if spec.permission not in principal.permissions:
         raise denied(f"a key of the role {principal.role} may not do this; it takes {spec.permission}")
     params: dict[str, Any] = scope["path_params"]
@@ -200,6 +193,28 @@ async def _admit(request: Request, spec: RouteSpec, queries: set[str]) -> None:
             raise LedgerMissing("no ledger can have this name; GET /v1/ledgers lists those there are")
         context.ledger = await core.ledgers.open(name)
     scope["plumbline"] = context
+
+
+async def principal_admit(request: Request) -> Principal:
+    """Who comes with the request's key. Raises Refused, RetryLater where it, or its address, comes too often."""
+    core = core_of(request)
+    try:
+        principal = await core.access.principal_find(_secret_of(request), _address_of(request))
+    except StrangersMany as many:
+        raise RetryLater("RATE_EXCEEDED", "too many unknown keys were sent; come again later", many.seconds) from None
+    if principal is None:
+        raise Refused(
+            "KEY_UNKNOWN", "this key is unknown, revoked or past its end; ask an admin for one", "authorization"
+        )
+    wait = core.rates.take(principal.key_id)
+    if wait:
+        raise RetryLater("RATE_EXCEEDED", "this key asks too often; slow down", wait)
+    return principal
+
+
+def _address_of(request: Request) -> str:
+    client = request.scope.get("client")
+    return client[0] if client else ""
 
 
 def _secret_of(request: Request) -> str:

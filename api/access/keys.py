@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import ipaddress
 import secrets
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, cast
 
+import anyio
 import anyio.to_thread
 import structlog
 from eventsourcing.persistence import PersistenceError
 from psycopg import Error as DatabaseError
 
 from api.access.roles import PERMISSIONS, Permission, Role
+from api.limits import Rates
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_number, text_checked
 from ledger.log.datastore import LogDatastore
@@ -24,11 +29,19 @@ from ledger.log.migrate import SHARED_SCHEMA, shared_schema_create
 from ledger.log.queries import queries_load
 
 SECRET_PREFIX: Final = "plk_"
+SECRET_BYTES: Final = 32
+SECRET_LENGTH: Final = len(SECRET_PREFIX) + len(secrets.token_urlsafe(SECRET_BYTES))
 FRESH_SECONDS: Final = 0.7
 """A looked-up key younger than this is taken as it is."""
 STALE_SECONDS_MAX: Final = 1.5
 """Up to here it is still taken while a look-up runs behind it. A revoked key stops within this time everywhere."""
 CACHE_KEYS_MAX: Final = 10_000
+STRANGERS_MAX: Final = 1_000
+"""So many unknown keys are remembered for FRESH_SECONDS, so that one that is sent again and again costs one look-up."""
+STRANGERS_WAITING_MAX: Final = 100
+STRANGERS_PER_SECOND: Final = 2.0
+STRANGERS_BURST: Final = 20.0
+"""How many unknown keys an address may try at once, and after that in a second."""
 DATABASE_WAIT_SECONDS: Final = 2.0
 YEAR_MAX: Final = 9_000
 USED_FLUSH_SECONDS: Final = 3.0
@@ -66,9 +79,17 @@ class KeyRecord:
 
 @dataclass(slots=True)
 class _Cached:
-    principal: Principal | None
+    principal: Principal
     at: float
     refreshing: bool = False
+
+
+class StrangersMany(Exception):
+    """Too many unknown keys were tried, from one address or from all together; come again in `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class AccessStore:
@@ -84,6 +105,12 @@ class AccessStore:
         # A database that is away must be told soon, not after the pool's own patience.
         self._datastore.pool.timeout = DATABASE_WAIT_SECONDS
         self._cache: dict[bytes, _Cached] = {}
+        """Good keys, those looked up longest ago first: one in use never gets there."""
+        self._strangers: dict[bytes, float] = {}
+        self._asking: dict[bytes, Future[Principal | None]] = {}
+        self._strangers_rates = Rates(STRANGERS_PER_SECOND, STRANGERS_BURST)
+        # One at a time: however many come, the other connections are there for keys that are known.
+        self._strangers_limiter = anyio.CapacityLimiter(1)
         self._used: dict[str, datetime] = {}
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -105,7 +132,7 @@ class AccessStore:
         The role customer takes one `customer` and one `ledger`. Raises Refused (KEY_REQUEST_INVALID).
         """
         chosen = _request_check(actor, role, ledgers, customer, ledger, expires)
-        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         values = {
             "id": "K-" + secrets.token_hex(8),
             "secret_sha256": _sha256(secret),
@@ -124,7 +151,7 @@ class AccessStore:
 
         Of several processes that begin at once, one makes it.
         """
-        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         values = {"id": "K-" + secrets.token_hex(8), "secret_sha256": _sha256(secret), "actor": actor}
         with self._datastore.get_connection() as connection, connection.transaction():
             connection.execute(_QUERIES["keys_first_lock"])
@@ -141,30 +168,74 @@ class AccessStore:
         if not rows:
             raise Refused("API_KEY_UNKNOWN", "no key has this id; GET /v1/keys lists them", "key")
         with self._lock:
-            for cached in self._cache.values():
-                if cached.principal is not None and cached.principal.key_id == key_id:
-                    cached.principal = None
+            for digest in [d for d, cached in self._cache.items() if cached.principal.key_id == key_id]:
+                del self._cache[digest]
         return _record_of(rows[0])
 
     def key_find(self, secret: str) -> Principal | None:
         """Who comes with this secret, asked of the database now; None where the key is unknown or at its end."""
         return self._look_up(_sha256(secret))
 
-    async def principal_find(self, secret: str) -> Principal | None:
-        """`key_find` from memory: at most STALE_SECONDS_MAX old, and no wait while the key is in use."""
+    async def principal_find(self, secret: str, address: str = "") -> Principal | None:
+        """`key_find` from memory: at most STALE_SECONDS_MAX old, and no wait while the key is in use.
+
+        A key that isn't known here is looked up in a queue of its own, on account of the `address` it comes from.
+        Raises StrangersMany.
+        """
+        if not secret_is_possible(secret):
+            return None
         digest = _sha256(secret)
         cached = self._cache.get(digest)
-        if cached is not None:
-            age = time.monotonic() - cached.at
-            if age < FRESH_SECONDS or (age < STALE_SECONDS_MAX and cached.refreshing):
-                return self._note(cached.principal)
-            cached.refreshing = True
+        if cached is None:
+            return self._note(await self._stranger_find(digest, address))
+        age = time.monotonic() - cached.at
+        if age < FRESH_SECONDS or (age < STALE_SECONDS_MAX and cached.refreshing):
+            return self._note(cached.principal)
+        cached.refreshing = True
         try:
-            principal = await anyio.to_thread.run_sync(self._look_up, digest)
+            return self._note(await self._ask(digest))
         finally:
-            if cached is not None:
-                cached.refreshing = False
-        return self._note(principal)
+            cached.refreshing = False
+
+    async def _stranger_find(self, digest: bytes, address: str) -> Principal | None:
+        asked = self._strangers.get(digest)
+        if asked is not None and time.monotonic() - asked < FRESH_SECONDS:
+            return None
+        if digest in self._asking:
+            return await self._ask(digest)
+        neighbourhood = _neighbourhood(address)
+        wait = self._strangers_rates.take(neighbourhood)
+        if wait or self._strangers_limiter.statistics().tasks_waiting >= STRANGERS_WAITING_MAX:
+            raise StrangersMany(wait or 1)
+        unknown = False
+        try:
+            principal = await self._ask(digest, self._strangers_limiter)
+            unknown = principal is None
+            return principal
+        finally:
+            if not unknown:
+                self._strangers_rates.give_back(neighbourhood)
+
+    async def _ask(self, digest: bytes, limiter: anyio.CapacityLimiter | None = None) -> Principal | None:
+        """`_look_up` in a thread; who asks for the same key meanwhile waits for that answer."""
+        asking = self._asking.get(digest)
+        if asking is not None:
+            return await asyncio.wrap_future(asking)
+        asking = self._asking[digest] = Future()
+        asking.set_running_or_notify_cancel()  # from now on nobody who waits can call it off
+        try:
+            principal = await anyio.to_thread.run_sync(self._look_up, digest, limiter=limiter)
+        except Exception as error:
+            asking.set_exception(error)
+            raise
+        except BaseException:
+            asking.set_exception(StrangersMany(1))
+            raise
+        else:
+            asking.set_result(principal)
+            return principal
+        finally:
+            del self._asking[digest]
 
     def signing_key(self) -> bytes:
         """The 32 random bytes by which all processes sign cursors."""
@@ -188,9 +259,15 @@ class AccessStore:
         rows = self._execute("key_find", {"secret_sha256": digest})
         principal = _principal_of(rows[0]) if rows else None
         with self._lock:
-            if len(self._cache) >= CACHE_KEYS_MAX:
-                self._cache.clear()
-            self._cache[digest] = _Cached(principal, asked)
+            self._cache.pop(digest, None)
+            self._strangers.pop(digest, None)
+            if principal is not None:
+                self._cache[digest] = _Cached(principal, asked)
+            else:
+                self._strangers[digest] = asked
+            for kept, count_max in ((self._cache, CACHE_KEYS_MAX), (self._strangers, STRANGERS_MAX)):
+                while len(kept) > count_max:
+                    del kept[next(iter(kept))]
         return principal
 
     def _flush_loop(self) -> None:
@@ -209,6 +286,21 @@ class AccessStore:
         with self._datastore.get_connection() as connection, connection.cursor() as cursor:
             cursor.execute(cast(LiteralString, _QUERIES[query].decode()), values)
             return cursor.fetchall() if cursor.description else []
+
+
+def secret_is_possible(secret: str) -> bool:
+    """Whether a secret has the form of those that are given out; anything else is looked up nowhere."""
+    return len(secret) == SECRET_LENGTH and secret.startswith(SECRET_PREFIX)
+
+
+def _neighbourhood(address: str) -> str:
+    """What may try unknown keys together: an IPv4 address, or the network of 64 bits that one IPv6 host has whole."""
+    if ":" not in address:
+        return address
+    try:
+        return ipaddress.IPv6Address(address).exploded[:19]
+    except ValueError:
+        return address
 
 
 def _sha256(secret: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -10,9 +11,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api.access.keys import AccessStore
+from api.access.keys import AccessStore, StrangersMany
 from api.access.roles import PERMISSIONS, Permission, Role
 from api.app import app_create
+from api.limits import Rates
 from api.routing import Route
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
@@ -197,3 +199,91 @@ def test_all_processes_sign_cursors_with_one_key(access: AccessStore, database_u
         assert other.signing_key() == access.signing_key() and len(access.signing_key()) == 32
     finally:
         other.close()
+
+
+def strangers(count: int) -> list[str]:
+    """Keys of the right form that nobody has."""
+    return ["plk_" + f"{n:043d}" for n in range(count)]
+
+
+def counted(store: AccessStore, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The look-ups of a store from now on."""
+    asked: list[bytes] = []
+    look_up = store._look_up  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(store, "_look_up", lambda digest: (asked.append(digest), look_up(digest))[1])
+    return asked
+
+
+@pytest.mark.parametrize("secret", ["plk_nobody", "x" * 47, "plk_" + "0" * 44, "plk_"])
+def test_what_has_not_the_form_of_a_key_is_looked_up_nowhere(
+    access: AccessStore, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    asked = counted(access, monkeypatch)
+    assert asyncio.run(access.principal_find(secret)) is None and asked == []
+
+
+def test_unknown_keys_are_limited_by_address_and_good_keys_stay_known(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = AccessStore(database_url)
+    _, good = store.key_create("good", "auditor")
+
+    async def flood() -> None:
+        assert await store.principal_find(good, "10.0.0.1") is not None
+        asked = counted(store, monkeypatch)
+        refused = 0
+        for secret in strangers(3_000):
+            try:
+                assert await store.principal_find(secret, "10.0.0.1") is None
+            except StrangersMany as many:
+                refused += 1
+                assert many.seconds >= 1
+        assert refused > 2_900 and len(asked) == 3_000 - refused
+        # A known key comes in from there as from everywhere, and one never seen from another place.
+        assert await store.principal_find(good, "10.0.0.1") is not None
+        _, other = await asyncio.to_thread(store.key_create, "other", "auditor")
+        assert await store.principal_find(other, "10.0.0.2") is not None
+        with pytest.raises(StrangersMany):
+            await store.principal_find(strangers(3_001)[-1], "10.0.0.1")
+
+    try:
+        asyncio.run(flood())
+        assert len(store._strangers) <= 1_000  # pyright: ignore[reportPrivateUsage]
+    finally:
+        store.close()
+
+
+def test_a_key_that_many_use_at_once_for_the_first_time_is_looked_up_once(
+    access: AccessStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = access.key_create("fleet", "service")
+    asked = counted(access, monkeypatch)
+
+    async def all_at_once() -> None:
+        found = await asyncio.gather(*(access.principal_find(secret, "10.0.0.3") for _ in range(200)))
+        assert {p.actor for p in found if p is not None} == {"fleet"} and None not in found
+
+    asyncio.run(all_at_once())
+    assert len(asked) == 1
+
+
+def test_hosts_of_one_network_of_ipv6_try_unknown_keys_on_one_account(access: AccessStore) -> None:
+    async def tries() -> int:
+        refused = 0
+        for n, secret in enumerate(strangers(160)[100:]):
+            try:
+                await access.principal_find(secret, f"2001:db8::{n:x}:1")
+            except StrangersMany:
+                refused += 1
+        return refused
+
+    assert asyncio.run(tries()) > 30
+
+
+def test_buckets_of_too_many_names_are_forgotten_without_end_to_the_looking() -> None:
+    now = 0.0
+    rates = Rates(0.001, 2, lambda: now)
+    for n in range(50_000):
+        rates.take(str(n))
+    assert len(rates._buckets) <= 20_000  # pyright: ignore[reportPrivateUsage]
+    assert rates.take("49999") == 0 and rates.take("49999") > 0
