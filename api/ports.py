@@ -73,8 +73,11 @@ class LedgersPort(Protocol):
         """One of them. Raises LedgerMissing, LedgerUnavailable."""
         ...
 
-    async def create(self, name: str, actor: str) -> LedgerPort:
-        """A new one with its books opened by `actor`; the one of this name where it is there already."""
+    async def create(self, name: str, actor: str, *, history_complete: bool = False) -> LedgerPort:
+        """A new one with its books opened by `actor`; the one of this name where it is there already.
+
+        With `history_complete` the days of a new one are closed from the beginning.
+        """
         ...
 
     def clock(self) -> datetime:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
-from ledger.domain.errors import LedgerMissing, PlumblineError
+from ledger.domain.commands import CloseDays, Request
+from ledger.domain.errors import LedgerMissing, PlumblineError, Refused
+from ledger.domain.values import day_of, day_text, month_last_day, month_of
 from ledger.log.columns.reader import STILL_SECONDS_MAX, Columns, ColumnsBehind
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
@@ -122,9 +125,16 @@ def ledger_names(settings: Settings) -> list[str]:
 
 @contextmanager
 def ledger_open(
-    settings: Settings, name: str, actor: str, *, create: bool = False, rebuilding: bool = False
+    settings: Settings,
+    name: str,
+    actor: str,
+    *,
+    create: bool = False,
+    history_complete: bool = False,
+    rebuilding: bool = False,
 ) -> Generator[LedgerHandle]:
-    """An open ledger, its schema brought up to date. With `create`, one that isn't there yet is made.
+    """An open ledger, its schema brought up to date. With `create`, one that isn't there yet is made; with
+    `history_complete` its days are closed from the beginning: nothing of earlier months is going to come.
 
     Raises LedgerMissing; StateDiffers where its columns were built from another log (unless `rebuilding`).
     """
@@ -143,11 +153,21 @@ def ledger_open(
         if not rebuilding:
             columns_check(handle.columns(), recorder)
         if recorder.position_head() == 0:
-            with handle.writing(actor):
-                pass
+            with handle.writing(actor) as writer:
+                if history_complete:
+                    _history_close(writer, actor)
         yield handle
     finally:
         recorder.close()
+
+
+def _history_close(writer: Writer, actor: str) -> None:
+    """Close the month before this one, as the first; from then on the service closes daily."""
+    today = day_of(clock().astimezone(ZoneInfo(writer.state.book.timezone)).date())
+    through = day_text(month_last_day(month_of(today) - 1))
+    [answer] = writer.submit([Request(CloseDays(through), actor)])
+    if answer.status == "refused":
+        raise Refused(answer.code, answer.reason, answer.field)
 
 
 def ledger_drop(settings: Settings, name: str) -> None:

@@ -22,6 +22,11 @@ class LedgerCreateBody(Body):
     """A new ledger."""
 
     name: str = Field(description="Lower-case letters, digits and _, beginning with a letter.", examples=["main"])
+    history_complete: bool = Field(
+        default=False,
+        description="Nothing of earlier months is going to come: the service closes days from the beginning. Without,"
+        " it begins once a person has closed the first.",
+    )
 
 
 class LedgerCloseBody(Body):
@@ -66,7 +71,7 @@ async def ledger_create(request: Request, core: CoreOf, principal: PrincipalOf) 
     answer = answer_document(Answer("duplicate" if known else "accepted", id=body.name))
     if flag(request, "dry_run"):
         return json_response({"dry_run": True, "answer": answer, "events": [], "counts": {}})
-    await core.ledgers.create(body.name, principal.actor)
+    await core.ledgers.create(body.name, principal.actor, history_complete=body.history_complete)
     return json_response(answer, 200 if known else 201)
 
 

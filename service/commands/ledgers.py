@@ -41,11 +41,18 @@ def ledgers_list(json: JsonOption = False, language: LanguageOption = "en") -> N
 
 @ledgers_app.command("create")
 def ledgers_create(
-    name: str, actor: ActorOption = ACTOR_DEFAULT, json: JsonOption = False, language: LanguageOption = "en"
+    name: str,
+    history_complete: Annotated[
+        bool, typer.Option("--history-complete", help="Nothing of earlier months will come: close daily. 无历史待补。")
+    ] = False,
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
 ) -> None:
     """Open a new set of books with the standard fact types and rules. 新建账套。"""
     out = output_of(json, language)
-    with ledger_open(Settings.from_environment(), name, actor, create=True) as handle:
+    settings = Settings.from_environment()
+    with ledger_open(settings, name, actor, create=True, history_complete=history_complete) as handle:
         position = handle.recorder.position_head()
     if json:
         out.document({"ledger": name, "position": position})

@@ -35,6 +35,8 @@ harmless: its expected position, or that of the next holder, is then wrong, and 
 AGAIN_SECONDS: Final = 0.5
 AGAIN_SECONDS_MAX: Final = 10.0
 CLOSE_CHECK_SECONDS: Final = 30.0
+WARN_SECONDS: Final = 86_400.0
+"""How often it is said that a ledger is never closed."""
 POOL_WAIT_SECONDS: Final = 2.0
 DATABASE_LOST: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -83,6 +85,7 @@ class Keeper:
         self._schema = SCHEMA_PREFIX + name
         self._close_rule = close_rule
         self._held = False
+        self._warn_at = 0.0
         self._changed = changed
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"keeper-{name}", daemon=True)
@@ -174,8 +177,14 @@ class Keeper:
 
     def _days_close(self, writer: Writer, now: datetime) -> None:
         book = writer.state.book
+        if book.closed:
+            return
+        if book.closed_day < 0 and self._close_rule.after_days is not None and now.timestamp() >= self._warn_at:
+            self._warn_at = now.timestamp() + WARN_SECONDS
+            reason = "nobody has said up to when the history is complete; plumbline close --through DATE says it"
+            _log.warning("days never closed", ledger=self.name, reason=reason)
         through = self._close_rule.through(now, book.timezone, book.closed_day)
-        if through is None or book.closed:
+        if through is None:
             return
         try:
             [answer] = writer.submit([Request(CloseDays(through), ACTOR_SERVICE)])

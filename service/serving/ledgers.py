@@ -178,11 +178,11 @@ class LedgersServed:
             raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
         return await self._take_in(name)
 
-    async def create(self, name: str, actor: str) -> LedgerServed:
+    async def create(self, name: str, actor: str, *, history_complete: bool = False) -> LedgerServed:
         """A new one with its books opened by `actor`; the one of this name where it is there already."""
 
         def make() -> None:
-            with ledger_open(self._settings, name, actor, create=True):
+            with ledger_open(self._settings, name, actor, create=True, history_complete=history_complete):
                 pass
 
         await asyncio.to_thread(make)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ledger.domain.book import Book
+from ledger.domain.values import date_of
 from service.serving.ledgers import LedgersServed
 
 
@@ -20,6 +24,9 @@ class ServingCollector(Collector):
         """The figures as they stand."""
         writing = GaugeMetricFamily("plumbline_writer", "1 where this process holds the lease.", labels=["ledger"])
         head = GaugeMetricFamily("plumbline_log_position", "The writer's last position.", labels=["ledger"])
+        closed = GaugeMetricFamily(
+            "plumbline_closed_through", "When the last closed day ended, in Unix time; 0: none is closed.", labels=["ledger"]
+        )
         labels = ["ledger", "view"]
         position = GaugeMetricFamily("plumbline_view_position", "Where a view stands.", labels=labels)
         behind = GaugeMetricFamily("plumbline_view_lag_positions", "Events a view has not seen.", labels=labels)
@@ -31,10 +38,18 @@ class ServingCollector(Collector):
                 writing.add_metric([ledger.name], 0 if handover is None else 1)
             if handover is not None:
                 head.add_metric([ledger.name], handover.writer.position)
+                closed.add_metric([ledger.name], closed_through(handover.writer.state.book))
             for lag in ledger.following.lags if ledger.following is not None else ():
                 names = [ledger.name, lag.name]
                 position.add_metric(names, lag.position)
                 behind.add_metric(names, lag.behind)
                 seconds.add_metric(names, lag.seconds)
                 failed.add_metric(names, 1 if lag.status == "failed" else 0)
-        yield from (writing, head, position, behind, seconds, failed)
+        yield from (writing, head, closed, position, behind, seconds, failed)
+
+
+def closed_through(book: Book) -> float:
+    """When the last closed day ended where the books are kept, in Unix time; 0 where none is closed."""
+    if book.closed_day < 0:
+        return 0.0
+    return datetime.combine(date_of(book.closed_day + 1), time.min, ZoneInfo(book.timezone)).timestamp()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 
 from ledger.domain.commands import CloseDays, RegisterCustomer, Request
-from ledger.domain.values import day_of
+from ledger.domain.values import date_of, day_of
 from ledger.log.migrate import ledger_schema_create
 from ledger.writer import Writer, WriterStopped
 from service import embedded
 from service.bootstrap import clock, ledger_open
+from service.serving import keeper as keeping
 from service.serving.keeper import CloseRule, Keeper
+from service.serving.metrics import closed_through
 from service.settings import Settings
 from tests.ledgers import fact
 
@@ -43,16 +46,23 @@ def keeper(settings: Settings, name: str, rule: CloseRule, seen: list[Writer | N
     return Keeper(settings, name, embedded.database_url(settings), rule, seen.append)
 
 
-def test_days_are_closed_once_a_person_has_closed_the_first(settings: Settings, name: str) -> None:
+def test_days_are_closed_once_a_person_has_closed_the_first(
+    settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "CLOSE_CHECK_SECONDS", 0.1)
     seen: list[Writer | None] = []
     kept = keeper(settings, name, CloseRule(1), seen)
-    kept.start()
+    with structlog.testing.capture_logs() as lines:
+        kept.start()
+        until(lambda: kept.writer is not None)
+        time.sleep(1.0)
+    # Once a day, however often it is looked.
+    assert [e["ledger"] for e in lines if e["event"] == "days never closed"] == [name]
     try:
         until(lambda: kept.writer is not None)
         writer = kept.writer
         assert writer is not None
-        time.sleep(0.6)
-        assert writer.state.book.closed_day < 0
+        assert writer.state.book.closed_day < 0 and closed_through(writer.state.book) == 0.0
         writer.submit([Request(CloseDays("2026-01-31"), "bob")])
     finally:
         kept.stop()
@@ -64,6 +74,22 @@ def test_days_are_closed_once_a_person_has_closed_the_first(settings: Settings, 
         until(lambda: again.writer is not None and again.writer.state.book.closed_day >= yesterday)
     finally:
         again.stop()
+
+
+def test_days_are_closed_from_the_beginning_where_no_history_is_to_come(settings: Settings) -> None:
+    name = f"k{secrets.token_hex(4)}"
+    with ledger_open(settings, name, "alice", create=True, history_complete=True):
+        pass
+    today = day_of(clock().astimezone(ZoneInfo("Asia/Shanghai")).date())
+    kept = keeper(settings, name, CloseRule(1), [])
+    kept.start()
+    try:
+        until(lambda: kept.writer is not None and kept.writer.state.book.closed_day >= today - 1)
+        assert kept.writer is not None
+        midnight = datetime.combine(date_of(today), datetime.min.time(), ZoneInfo("Asia/Shanghai"))
+        assert closed_through(kept.writer.state.book) == midnight.timestamp()
+    finally:
+        kept.stop()
 
 
 def test_a_standby_follows_and_goes_on_when_the_first_ends(settings: Settings, name: str) -> None:

@@ -17,9 +17,13 @@ class Admin:
         return Call("GET", "/v1/ledgers", Page[LedgerName], {"limit": limit})
 
     @staticmethod
-    def ledger_create(name: str) -> Call[Answer]:
-        """Create a ledger; the one of this name is left as it is where it is there already."""
-        return Call("POST", "/v1/ledgers", Answer, body=body_of({"name": name}))
+    def ledger_create(name: str, *, history_complete: bool = False) -> Call[Answer]:
+        """Create a ledger; the one of this name is left as it is where it is there already.
+
+        With `history_complete` its days are closed from the beginning: nothing of earlier months is going to come.
+        """
+        document = {"name": name, "history_complete": history_complete}
+        return Call("POST", "/v1/ledgers", Answer, body=body_of(document))
 
     @staticmethod
     def key_create(

@@ -31,11 +31,13 @@ class RehearsedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a command would come to; `events` are those that would be appended."""
+    """What a command would come to; `events` are the first thousand that would be appended, `counts` how many of each
+    name in all."""
 
     dry_run: bool
     answer: Answer
     events: list[RehearsedEvent]
+    counts: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class LedgersHere:
         self.database_url = database_url
         self.folder = folder
         self.ledgers: dict[str, LedgerHere] = {}
+        self.histories_complete: set[str] = set()
         self.parts: dict[str, bool | str] = {"database": True}
         self._stack = ExitStack()
 
@@ -96,7 +97,8 @@ class LedgersHere:
             raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
         return self.ledgers[name]
 
-    async def create(self, name: str, actor: str) -> LedgerHere:
+    async def create(self, name: str, actor: str, *, history_complete: bool = False) -> LedgerHere:
+        self.histories_complete |= {name} if history_complete else set()
         return self.ledgers.get(name) or await asyncio.to_thread(self.make, name)
 
     def make(self, name: str) -> LedgerHere:

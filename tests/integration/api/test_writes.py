@@ -200,6 +200,8 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
     assert "second" not in ledgers.ledgers
     assert api.post("/v1/ledgers", json={"name": "second"}).status_code == 201
     assert api.post("/v1/ledgers", json={"name": "second"}).json()["status"] == "duplicate"
+    assert api.post("/v1/ledgers", json={"name": "third", "history_complete": True}).status_code == 201
+    assert ledgers.histories_complete == {"third"}
     assert api.post("/v1/ledgers", json={"name": "No Name"}).json()["code"] == "LEDGER_NAME_INVALID"
     base = "/v1/ledgers/second"
     assert api.post(f"{base}/days/close", json={"through": "2026-10-31"}).status_code == 201
