@@ -14,6 +14,7 @@ from api.middleware import Surroundings
 from api.openapi import openapi_install
 from api.ports import LedgersPort
 from api.problems import handlers_add
+from api.readiness import Readiness
 from api.routes import routers
 from api.settings import ApiSettings
 
@@ -31,6 +32,7 @@ def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings)
         pages=Pages(access.signing_key()),
         rates=Rates(settings.requests_per_second, settings.requests_burst),
         metrics=metrics,
+        readiness=Readiness(ledgers),
         threads=anyio.CapacityLimiter(settings.threads),
     )
     for router in routers():

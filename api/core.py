@@ -20,6 +20,7 @@ from api.limits import Rates
 from api.lists import Pages
 from api.metrics import Metrics
 from api.ports import LedgerPort, LedgersPort
+from api.readiness import Readiness
 from api.settings import ApiSettings
 from projections.as_of import AccountRow
 from projections.rulebook import Rulebook
@@ -38,6 +39,7 @@ class Core:
     pages: Pages
     rates: Rates
     metrics: Metrics
+    readiness: Readiness
     rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -39,6 +42,20 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def text(self) -> bytes:
-        """All figures in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, ledgers: frozenset[str] | None = None) -> bytes:
+        """The figures in Prometheus' text format; of those that belong to a ledger only these (None: all)."""
+        return generate_latest(self.registry if ledgers is None else _Narrowed(self.registry, ledgers))
+
+
+class _Narrowed(CollectorRegistry):
+    """The figures of another registry, without those of other ledgers."""
+
+    def __init__(self, registry: CollectorRegistry, ledgers: frozenset[str]) -> None:
+        super().__init__()
+        self._registry = registry
+        self._ledgers = ledgers
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            family.samples = [s for s in family.samples if s.labels.get("ledger") in (None, *self._ledgers)]
+            yield family

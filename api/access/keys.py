@@ -60,6 +60,11 @@ class Principal:
     customer: str | None
     permissions: frozenset[Permission]
 
+    @property
+    def may_adjust(self) -> bool:
+        """Whether it may move points by hand."""
+        return Permission.POINTS_ADJUST in self.permissions
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:

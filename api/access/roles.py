@@ -14,6 +14,8 @@ class Permission(StrEnum):
     LEDGERS_READ = "ledgers.read"
     LEDGERS_WRITE = "ledgers.write"
     FACTS_WRITE = "facts.write"
+    POINTS_ADJUST = "points.adjust"
+    """Move points by hand, and correct where somebody did."""
     CUSTOMERS_READ = "customers.read"
     CUSTOMERS_WRITE = "customers.write"
     POINTS_READ = "points.read"

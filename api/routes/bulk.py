@@ -17,13 +17,12 @@ from api.core import LedgerOf, core_of, in_thread, principal_of
 from api.input import flag
 from api.ports import LedgerPort
 from api.problems import DATABASE_LOST
-from api.routes.facts import ERRORS, EXAMPLE
+from api.routes.facts import ERRORS, EXAMPLE, fact_request
 from api.routing import Parameter, Router
 from api.writing import answer_document
 from ledger.domain.commands import Answer, Request
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
-from ledger.writer.fact_line import request_of_document
 
 router = Router(tags=["facts"])
 
@@ -126,7 +125,7 @@ def _parse(lines: Sequence[Line], bytes_max: int, principal: Principal) -> list[
 
 def _item(line: bytes, principal: Principal) -> Item:
     try:
-        return request_of_document(json_parse(line, "line"), actor=principal.actor, client=principal.key_id)
+        return fact_request(json_parse(line, "line"), principal)
     except Refused as refusal:
         return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
     except DocumentInvalid as invalid:

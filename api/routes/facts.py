@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access.keys import Principal
 from api.access.roles import Permission
 from api.core import LedgerOf, in_thread, principal_of
 from api.input import Body, flag, json_read
 from api.routing import Router
 from api.schemas import WRITE_RESPONSES
 from api.writing import request_send
+from ledger.domain.commands import Request as Asked
 from ledger.domain.errors import Refused
 from ledger.writer.fact_line import request_of_document
 from ledger.writer.facts import fact_key
@@ -30,8 +32,15 @@ EXAMPLE: dict[str, Any] = {
 }
 ERRORS = (
     "FACT_INVALID", "FACT_TYPE_UNKNOWN", "FACT_IN_FUTURE", "FACT_MONTHS_OPEN", "FACT_ONCE_ONLY", "CUSTOMER_UNKNOWN",
-    "TRAIT_UNKNOWN", "TRAIT_INVALID", "COMMAND_FAILED",
+    "TRAIT_UNKNOWN", "TRAIT_INVALID", "CUSTOMER_INVALID", "ADJUSTMENT_DENIED", "COMMAND_FAILED",
 )  # fmt: skip
+
+
+def fact_request(document: Any, principal: Principal) -> Asked:
+    """What a fact's JSON asks for, as this key may ask it. Raises Refused."""
+    return request_of_document(
+        document, actor=principal.actor, client=principal.key_id, may_adjust=principal.may_adjust
+    )
 
 
 class ReferenceBody(BaseModel):
@@ -85,7 +94,7 @@ async def fact_record(request: Request) -> Response:
     """The hot path: nothing between the key and the writer but the fact's own form."""
     principal = principal_of(request)
     document = await json_read(request)
-    asked = request_of_document(document, actor=principal.actor, client=principal.key_id)
+    asked = fact_request(document, principal)
     return await request_send(request, asked, flag(request, "dry_run"))
 
 
@@ -110,7 +119,7 @@ async def fact_correct(request: Request, ledger: LedgerOf, source: str, external
         if not named.keys() <= FactCorrectBody.model_fields.keys():
             raise Refused("FACT_INVALID", "takes only the members of a fact's content", "body")
         document = {**named, "source": source, "external_id": external_id}
-    asked = request_of_document(document, actor=principal.actor, client=principal.key_id)
+    asked = fact_request(document, principal)
     key = fact_key(source.strip(), external_id.strip())
     if not await in_thread(request, ledger.recorder.select_facts, [key]):
         raise Refused("FACT_UNKNOWN", "there is no such fact; record it with POST …/facts", "external_id")

@@ -141,12 +141,14 @@ class Request:
     """A command with who asks, and the idempotency key under which its answer is kept.
 
     `client` and `key` may be empty: then the command itself must be idempotent (facts and registrations are).
+    `may_adjust`: whether the actor may move points by hand, and correct where somebody did.
     """
 
     command: Command
     actor: str
     client: str = ""
     key: str = ""
+    may_adjust: bool = True
 
 
 @dataclass(frozen=True, slots=True)

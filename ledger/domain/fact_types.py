@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,8 @@ from ledger.domain.values import INTEGER_MAX, day_parse, day_text, scaled_parse,
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Value: TypeAlias = int | str
+ADJUSTMENT: Final = "manual_adjustment"
+"""The fact type by which points are moved by hand: not everybody who records facts may."""
 
 
 class Strict(BaseModel):

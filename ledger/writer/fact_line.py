@@ -14,7 +14,7 @@ _REFERENCE_MEMBERS: Final = frozenset({"source", "reference"})
 _REGISTRATION_MEMBERS: Final = frozenset({"source", "reference", "name", "traits"})
 
 
-def request_of_document(document: Any, *, actor: str, client: str) -> Request:
+def request_of_document(document: Any, *, actor: str, client: str, may_adjust: bool = True) -> Request:
     """The request that a fact's JSON object asks for.
 
     Members: source, external_id, fact_type, customer (an id, or {source, reference}), occurred_at (a date or a
@@ -47,7 +47,7 @@ def request_of_document(document: Any, *, actor: str, client: str) -> Request:
         revert=revert,
     )
     key = _text(found, "key") if found.get("key") is not None else ""
-    return Request(command, actor, client if key else "", key)
+    return Request(command, actor, client if key else "", key, may_adjust)
 
 
 def registration_of_document(document: Any, place: str) -> RegisterCustomer:

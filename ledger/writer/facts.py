@@ -36,7 +36,7 @@ from ledger.domain.events import (
     Event,
     FactRecorded,
 )
-from ledger.domain.fact_types import FactType
+from ledger.domain.fact_types import ADJUSTMENT, FactType
 from ledger.domain.rows import Row
 from ledger.domain.values import customer_id, day_of, day_parse, day_text, text_checked
 from ledger.log.types import FactEntry
@@ -249,6 +249,8 @@ class FactPreparer:
         fact_type = self.book.fact_types.get(command.fact_type)
         if fact_type is None:
             raise Refused("FACT_TYPE_UNKNOWN", "no such fact type is declared", "fact_type")
+        if fact_type.id == ADJUSTMENT and not item.request.may_adjust:
+            raise _adjustment_denied()
         occurred_at, occurred_day = self._occurred(command.occurred)
         attributes, problems = fact_type.parse(command.attributes, self.book.customer_find)
         if problems:
@@ -273,6 +275,9 @@ class FactPreparer:
         previous = versions[-1] if versions else None
         if previous is not None and previous.state is None:
             previous.customer, previous.state = self.fetch(previous.position)
+        corrected = previous.state["fact_type"] if previous is not None and previous.state is not None else ""
+        if corrected == ADJUSTMENT and not item.request.may_adjust:
+            raise _adjustment_denied()
         # Last of all: what the batch has open counts only facts that are not refused.
         if not self.in_range(booked_day):
             raise Refused(
@@ -372,6 +377,10 @@ class FactPreparer:
         if day > self.today + 1:
             raise Refused("FACT_IN_FUTURE", "occurred lies in the future", "occurred")
         return text, day
+
+
+def _adjustment_denied() -> Refused:
+    return Refused("ADJUSTMENT_DENIED", "points are moved by hand, and back, by operators and admins", "fact_type")
 
 
 def _text(raw: object, length_max: int, name: str) -> str:

@@ -48,7 +48,7 @@ def requests_dump(requests: Sequence[Request]) -> list[bytes]:
     return [
         orjson.dumps(
             [type(r.command).__name__, {f.name: _plain(getattr(r.command, f.name)) for f in fields(r.command)},
-             r.actor, r.client, r.key],
+             r.actor, r.client, r.key, r.may_adjust],
             default=_tagged, option=_OPTIONS,
         )
         for r in requests
@@ -57,7 +57,7 @@ def requests_dump(requests: Sequence[Request]) -> list[bytes]:
 
 def request_load(data: Any) -> Request:
     """The request of parsed JSON. Raises KeyError, TypeError or ValueError for anything else."""
-    name, values, actor, client, key = data
+    name, values, actor, client, key, may_adjust = data
     command = _COMMANDS[name]
     if command is RecordFact:
         if isinstance(values["customer"], list):
@@ -65,7 +65,7 @@ def request_load(data: Any) -> Request:
         if values["registration"] is not None:
             values["registration"] = RegisterCustomer(**values["registration"])
         values["attributes"] = {n: _untagged(v) for n, v in values["attributes"].items()}
-    return Request(command(**values), actor, client, key)
+    return Request(command(**values), actor, client, key, may_adjust)
 
 
 def answers_dump(answers: Sequence[Answer]) -> list[dict[str, Any]]:

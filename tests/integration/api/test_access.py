@@ -67,7 +67,7 @@ def test_a_route_without_a_key_is_closed_and_each_role_is_held_to_its_permission
 
 
 def test_an_auditor_reads_and_writes_nothing() -> None:
-    assert not any(p.value.endswith((".write", ".propose", ".approve", ".close", ".run", ".manage", ".rebuild"))
+    assert not any(p.value.endswith((".write", ".propose", ".approve", ".close", ".run", ".manage", ".rebuild", ".adjust"))
                    for p in PERMISSIONS[Role.AUDITOR])  # fmt: skip
     assert PERMISSIONS[Role.CUSTOMER] == {Permission.PUBLIC, Permission.POINTS_READ}
 

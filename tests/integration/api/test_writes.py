@@ -12,6 +12,8 @@ import orjson
 import psycopg
 import pytest
 from eventsourcing.persistence import DataError
+from fastapi import FastAPI
+from prometheus_client import Gauge
 
 from api.app import app_create
 from api.settings import ApiSettings
@@ -251,16 +253,62 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_and_request_ids_go_through(
 
 def test_health_readiness_and_figures(api: Api, ledgers: LedgersHere) -> None:
     assert api.get("/health", key=None).json() == {"status": "ok"}
-    assert api.get("/ready", key=None).json()["ready"] is True
-    ledgers.parts["nats"] = "can't be reached"
-    try:
-        answer = api.get("/ready", key=None)
-    finally:
-        del ledgers.parts["nats"]
-    assert (answer.status_code, answer.json()["parts"]["nats"]) == (503, "can't be reached")
+    assert api.get("/ready", key=None).json() == {"ready": True, "parts": {}}
+    assert api.get("/ready", key="plk_nobody").json()["code"] == "KEY_UNKNOWN"
     api.post(FACTS, json=fact())
     text = api.get("/metrics", key="auditor").text
     assert 'plumbline_http_requests_total{method="POST",route="/v1/ledgers/{ledger}/facts",status="201"}' in text
+
+
+def test_readiness_names_parts_only_to_keys_that_may_know_them(
+    ledgers: LedgersHere, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def ready() -> dict[str, bool | str]:
+        asked.append(1)
+        return {"database": True, "nats": "can't be reached", "writer main": True, "follower secret_one": "failed: X"}
+
+    monkeypatch.setattr(ledgers, "ready", ready)
+    _, mine = api.access.key_create("mine", "service", ["main"])
+    with Api(app_create(ledgers, api.access, ApiSettings()), api.access) as served:
+        answers = {key: served.get("/ready", key=key) for key in (None, "customer", mine, "auditor")}
+    assert {a.status_code for a in answers.values()} == {503} and len(asked) == 1
+    parts = {key: a.json()["parts"] for key, a in answers.items()}
+    assert parts[None] == parts["customer"] == {}
+    assert parts[mine] == {"database": True, "nats": "can't be reached", "writer main": True}
+    assert parts["auditor"]["follower secret_one"] == "failed: X"
+
+
+def test_figures_of_other_ledgers_are_not_shown_to_a_key_of_one(api: Api, app: FastAPI) -> None:
+    position = Gauge("test_position", "Of a ledger.", ["ledger"], registry=app.state.core.metrics.registry)
+    position.labels("main").set(1)
+    position.labels("secret_one").set(2)
+    _, mine = api.access.key_create("mine", "service", ["main"])
+    assert "secret_one" in api.get("/metrics", key="service").text
+    text = api.get("/metrics", key=mine).text
+    assert 'test_position{ledger="main"} 1.0' in text and "plumbline_http_requests_total" in text
+    assert "secret_one" not in text
+
+
+def test_points_are_moved_by_hand_and_back_by_operators_only(api: Api, main: LedgerHere) -> None:
+    by_hand = fact(fact_type="manual_adjustment", attributes={"points": "500", "reason": "goodwill"})
+    before = main.books.position
+    for path in (FACTS, FACTS + "?dry_run=true"):
+        answer = api.post(path, key="service", json=by_hand)
+        assert (answer.status_code, answer.json()["code"]) == (403, "ADJUSTMENT_DENIED")
+    [line] = lines_of(api.post(FACTS + "/bulk", key="service", content=orjson.dumps(by_hand)))
+    assert line["code"] == "ADJUSTMENT_DENIED" and main.books.position == before
+    assert api.post(FACTS, key="operator", json=by_hand).json()["points"] == "500.00"
+    # Nor is it taken back by recording something else under its id.
+    other = {**by_hand, "fact_type": "login", "attributes": {}}
+    assert api.post(FACTS, key="service", json=other).json()["code"] == "ADJUSTMENT_DENIED"
+    path = f"{FACTS}/crm/{by_hand['external_id']}/correct"
+    content = {k: v for k, v in other.items() if k not in ("source", "external_id")}
+    assert api.post(path, key="service", json=content).json()["code"] == "ADJUSTMENT_DENIED"
+    [line] = lines_of(api.post(FACTS + "/bulk?atomic=true", key="service", content=orjson.dumps(other)))
+    assert line["code"] == "ADJUSTMENT_DENIED"
+    assert api.post(FACTS, key="operator", json=other).json()["status"] == "corrected"
 
 
 def test_fifty_requests_at_once_with_one_key_have_one_effect_and_one_answer(api: Api, main: LedgerHere) -> None:
