@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """How much the API takes at once.
+    """How much the API takes at once: less than it could carry, so that no single key keeps the others waiting.
 
     Sizes in bytes, rates in requests per second and key. `threads` read the database beside the event loop.
     """
@@ -18,9 +18,10 @@ class ApiSettings:
     document_bytes_max: int = 2_000_000
     import_bytes_max: int = 50_000_000
     line_bytes_max: int = 100_000
-    requests_per_second: float = 10_000.0
-    requests_burst: float = 20_000.0
+    requests_per_second: float = 1_000.0
+    requests_burst: float = 2_000.0
     concurrent_max: int = 2_000
+    imports_receiving_max: int = 4
     threads: int = 8
     bulk_lines: int = 1_000
     log_requests: bool = False

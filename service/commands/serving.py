@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
+from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from service.output import JsonOption, LanguageOption, output_of
 from service.settings import Settings
+
+_LIMITS: Final = ApiSettings()
+
+
+def _limit(name: str, least: int, words: str) -> Any:
+    """The option of a limit, which a variable of the same name sets, too."""
+    return typer.Option(f"--{name}", envvar=f"PLUMBLINE_{name.replace('-', '_').upper()}", min=least, help=words)
 
 
 def serve(
@@ -26,6 +34,30 @@ def serve(
         ),
     ] = 1,
     no_close: Annotated[bool, typer.Option("--no-close", help="Close no days by itself. 不自动关账。")] = False,
+    requests_per_second: Annotated[
+        int, _limit("requests-per-second", 1, "Requests a second that one key may send, in the long run. 每密钥每秒请求数。")
+    ] = int(_LIMITS.requests_per_second),
+    requests_burst: Annotated[
+        int, _limit("requests-burst", 1, "So many that one key may send at once. 每密钥突发请求数。")
+    ] = int(_LIMITS.requests_burst),
+    concurrent_max: Annotated[
+        int, _limit("concurrent-max", 1, "Requests under way at once, of all keys. 并发请求上限。")
+    ] = _LIMITS.concurrent_max,
+    imports_receiving_max: Annotated[
+        int, _limit("imports-receiving-max", 1, "Files that come in at once. 同时上传的文件数。")
+    ] = _LIMITS.imports_receiving_max,
+    body_bytes_max: Annotated[
+        int, _limit("body-bytes-max", 1_000, "The largest body. 请求体字节上限。")
+    ] = _LIMITS.body_bytes_max,
+    document_bytes_max: Annotated[
+        int, _limit("document-bytes-max", 1_000, "The largest document of rules. 规则文档字节上限。")
+    ] = _LIMITS.document_bytes_max,
+    import_bytes_max: Annotated[
+        int, _limit("import-bytes-max", 1_000, "The largest file. 导入文件字节上限。")
+    ] = _LIMITS.import_bytes_max,
+    line_bytes_max: Annotated[
+        int, _limit("line-bytes-max", 1_000, "The longest line of a bulk. 批量单行字节上限。")
+    ] = _LIMITS.line_bytes_max,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error. 日志级别。")] = "info",
     json: JsonOption = False,
     language: LanguageOption = "en",
@@ -49,6 +81,11 @@ def serve(
             host=host, port=port, roles=roles_of(roles),
             close_rule=CloseRule(None if no_close else close_after_days), log_level=log_level,
             log_words=sys.stderr.isatty() and not json,
+            api=ApiSettings(
+                requests_per_second=requests_per_second, requests_burst=requests_burst, concurrent_max=concurrent_max,
+                imports_receiving_max=imports_receiving_max, body_bytes_max=body_bytes_max,
+                document_bytes_max=document_bytes_max, import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
+            ),
         ),
     )  # fmt: skip
 

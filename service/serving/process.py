@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +51,7 @@ class ServeSettings:
     close_rule: CloseRule = field(default_factory=CloseRule)
     log_level: str = "info"
     log_words: bool = False
+    api: ApiSettings = field(default_factory=ApiSettings)
 
 
 def serve(settings: Settings, serving: ServeSettings) -> None:
@@ -62,7 +63,7 @@ def serve(settings: Settings, serving: ServeSettings) -> None:
     if not ledger_names(settings):
         with ledger_open(settings, LEDGER_FIRST, "plumbline-serve", create=True):
             _log.info("ledger created", ledger=LEDGER_FIRST)
-    api = ApiSettings(log_requests=True, request_log=request_log)
+    api = replace(serving.api, log_requests=True, request_log=request_log)
     uvloop.run(_serve(settings, serving, api, url, nats))
 
 

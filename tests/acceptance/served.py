@@ -47,6 +47,8 @@ class Served:
         # The addresses are given, so that no process starts a server that a test has killed.
         environment[DATABASE_URL_VARIABLE] = embedded.database_url(self.settings)
         environment[NATS_URL_VARIABLE] = embedded.nats_url(self.settings)
+        # A load is one key's.
+        environment |= {"PLUMBLINE_REQUESTS_PER_SECOND": "100000", "PLUMBLINE_REQUESTS_BURST": "100000"}
         log = self.settings.home / f"serve-{self.port}.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(

@@ -5,14 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from api.settings import ApiSettings
 from ledger.domain.book import NOTHING_CLOSED
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_parse
+from service.commands import serving
 from service.serving.keeper import CloseRule
+from service.serving.process import ServeSettings
 from service.serving.roles import Role, roles_of
 
 SHANGHAI = "Asia/Shanghai"
@@ -62,3 +69,35 @@ threads = [threading.Thread(target=write, args=(i,)) for i in range(4)]
     assert len(lines) == 8_000
     for i in range(4):
         assert [line["n"] for line in lines if line["thread"] == i] == list(range(2_000))
+
+
+LIMITS: dict[str, Any] = {
+    "requests_per_second": 7, "requests_burst": 8, "concurrent_max": 9, "imports_receiving_max": 3,
+    "body_bytes_max": 1_001, "document_bytes_max": 1_002, "import_bytes_max": 1_003, "line_bytes_max": 1_004,
+}  # fmt: skip
+
+
+def served_with(monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]) -> ApiSettings:
+    """The limits that `plumbline serve` comes to."""
+    found: list[ServeSettings] = []
+    monkeypatch.setattr("service.serving.process.serve", lambda _, serving: found.append(serving))
+    app = typer.Typer()
+    serving.register(app)
+    done = CliRunner().invoke(app, arguments, env=environment)
+    assert done.exit_code == 0, done.output
+    return found[0].api
+
+
+def test_every_limit_is_set_by_a_variable_or_an_option_and_the_option_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {f"PLUMBLINE_{name.upper()}": str(value) for name, value in LIMITS.items()}
+    assert served_with(monkeypatch, [], dict.fromkeys(variables, "")) == ApiSettings()
+    assert served_with(monkeypatch, [], variables) == ApiSettings(**LIMITS)
+    options = [part for name, value in LIMITS.items() for part in (f"--{name.replace('_', '-')}", str(value * 2))]
+    assert served_with(monkeypatch, options, variables) == ApiSettings(**{n: v * 2 for n, v in LIMITS.items()})
+
+
+def test_the_limits_are_told_with_their_variables_and_no_key_may_take_all_the_service_can() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
+    for name in LIMITS:
+        assert f"| `--{name.replace('_', '-')}` | `PLUMBLINE_{name.upper()}` |" in page
+    assert ApiSettings().requests_per_second <= 2_000
