@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 
 from api.access.keys import AccessStore, Principal
+from api.arrivals import Arrivals
 from api.gathering import Gathering
 from api.jobs.runner import JobRunner
 from api.limits import Rates
@@ -23,6 +24,7 @@ from api.ports import LedgerPort, LedgersPort
 from api.readiness import Readiness
 from api.settings import ApiSettings
 from projections.as_of import AccountRow
+from projections.places import Places, Reader, places_read, position_read
 from projections.rulebook import Rulebook
 
 P = ParamSpec("P")
@@ -44,6 +46,8 @@ class Core:
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])
     """Who gathers reads of balances, by schema."""
+    arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
+    """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Today by schema, with the minute in which it was looked up."""
@@ -117,3 +121,46 @@ async def read(
             return function(connection, *args, **keywords)
 
     return await anyio.to_thread.run_sync(run, limiter=core_of(request).threads)
+
+
+async def views_reached(request: Request, views: Sequence[str], min_position: int | None) -> None:
+    """Wait until views of the request's ledger have reached a position, without a thread or a connection meanwhile.
+
+    Raises ViewBehind, PositionAhead.
+    """
+    if not min_position:
+        return
+    ledger, core = await _ledger_of(request), core_of(request)
+    known = core.arrivals.get(ledger.schema)
+    if known is None or known[0] is not ledger:
+
+        async def look(names: Sequence[str]) -> Places:
+            def run() -> Places:
+                with ledger.recorder.datastore.get_connection() as connection:
+                    return places_read(connection, names)
+
+            return await anyio.to_thread.run_sync(run, limiter=core.threads)
+
+        known = core.arrivals[ledger.schema] = ledger, Arrivals(look)
+    await known[1].wait(views, min_position)
+
+
+async def read_reached(
+    request: Request, min_position: int | None, reader: Reader[P, T], *args: P.args, **keywords: P.kwargs
+) -> T:
+    """A reader's result once all its views have reached a position. Raises ViewBehind, PositionAhead."""
+    await views_reached(request, reader.views, min_position)
+    return await read(request, reader, *args, **keywords)
+
+
+async def read_placed(
+    request: Request, min_position: int | None, reader: Reader[P, T], *args: P.args, **keywords: P.kwargs
+) -> tuple[T, int]:
+    """As `read_reached`, with the position that the result contains at least."""
+
+    def placed(connection: Connection[DictRow]) -> tuple[T, int]:
+        position = position_read(connection, reader.views)
+        return reader(connection, *args, **keywords), position
+
+    await views_reached(request, reader.views, min_position)
+    return await read(request, placed)

@@ -119,6 +119,6 @@ def json_response(document: Any, status: int = 200, headers: dict[str, str] | No
     return Response(orjson.dumps(document), status, headers, "application/json")
 
 
-def list_response(data: Sequence[Any]) -> Response:
-    """A list that is short by its nature, whole."""
-    return json_response({"data": data, "next": None, "previous": None, "has_more": False})
+def list_response(data: Sequence[Any], **more: Any) -> Response:
+    """A list that is short by its nature, whole, with further members."""
+    return json_response({"data": data, "next": None, "previous": None, "has_more": False, **more})

@@ -12,8 +12,9 @@ from psycopg.rows import tuple_row
 from ledger.domain.values import customer_id, date_of, points_text
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
+from projections.customers import CustomersView
 from projections.history import HistoryView
-from projections.view import WAIT_SECONDS_DEFAULT, view_wait
+from projections.places import reads
 
 _QUERIES = queries_load("projections.sql", "reports.sql")
 Kind = Literal["points_plunge", "complaint_surge"]
@@ -76,29 +77,24 @@ class Alert:
         }  # fmt: skip
 
 
+@reads(ActivityView.name, CustomersView.name, HistoryView.name)
 def alerts_read(
     connection: Connection[Any],
     kind: Kind,
     day: int,
     *,
     method: AlertMethod = METHOD,
-    timezone: str = "Asia/Shanghai",
     after: tuple[int, int] | None = None,
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[Alert]:
-    """The alerts of a day (since 1970-01-01), the gravest first, beyond (value, customer). Raises ViewBehind."""
-    for view in (ActivityView.name, HistoryView.name):
-        view_wait(connection, view, min_position, timeout_seconds)
+    """The alerts of a day (since 1970-01-01), the gravest first, beyond (value, customer)."""
     value, customer = after or (None, 0)
     first = day - method.window_days
     params: dict[str, Any] = {
         "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)), "after": customer, "limit": limit,
     }  # fmt: skip
     if kind == "points_plunge":
-        params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp}
-        params |= {"lost": value, "timezone": timezone}
+        params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp, "lost": value}
     else:
         params |= {
             "day_earlier": first - 3 * method.window_days, "complaints_min": method.surge_complaints_min,

@@ -19,7 +19,8 @@ from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.balances import BalancesView, Moves
 from projections.history import HistoryRow, HistoryView
-from projections.view import WAIT_SECONDS_DEFAULT, CustomerEvent, view_wait
+from projections.places import reads
+from projections.view import CustomerEvent
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 POSITION_MAX: Final = 2**63 - 1
@@ -103,16 +104,9 @@ class RuleEarned:
     points: int
 
 
-def accounts_read(
-    connection: Connection[Any],
-    customers: Sequence[int],
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> dict[int, AccountRow]:
-    """Balances with lots of those among `customers` that exist. Raises ViewBehind."""
-    if min_position:
-        view_wait(connection, BalancesView.name, min_position, timeout_seconds)
+@reads(BalancesView.name)
+def accounts_read(connection: Connection[Any], customers: Sequence[int]) -> dict[int, AccountRow]:
+    """Balances with lots of those among `customers` that exist."""
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         rows = cursor.execute(_QUERIES["accounts_now"], {"customers": list(customers)}, prepare=True).fetchall()
     return {
@@ -124,40 +118,24 @@ def accounts_read(
     }  # fmt: skip
 
 
-def totals_read(
-    connection: Connection[Any],
-    customer: int,
-    moment: Moment,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> TotalsRow:
-    """What one customer's events came to at a moment. Raises ViewBehind."""
-    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+@reads(HistoryView.name)
+def totals_read(connection: Connection[Any], customer: int, moment: Moment) -> TotalsRow:
+    """What one customer's events came to at a moment."""
     with connection.cursor(row_factory=class_row(TotalsRow)) as cursor:
         row = cursor.execute(_QUERIES["totals_then"], {"customer": customer, **moment.params}).fetchone()
     assert row is not None
     return row
 
 
-def account_then(
-    connection: Connection[Any],
-    customer: int,
-    moment: Moment,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> AccountRow:
-    """Balance and lots of one customer at a moment, added up from its events. Raises ViewBehind.
+@reads(HistoryView.name)
+def account_then(connection: Connection[Any], customer: int, moment: Moment) -> AccountRow:
+    """Balance and lots of one customer at a moment, added up from its events.
 
     Balance = lots - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that a
     deduction, booked on an earlier day but recorded later, took its points from.
     """
     moves, balance, position, start = Moves(), 0, 0, 0
-    while rows := history_then(
-        connection, customer, moment, start=start, topics=POINTS_TOPICS, limit=1_000,
-        min_position=min_position, timeout_seconds=timeout_seconds,
-    ):
+    while rows := history_then(connection, customer, moment, start=start, topics=POINTS_TOPICS, limit=1_000):
         for row in rows:
             moves.add(CustomerEvent(row.position, customer, 0, row.topic, row.state))
             balance += row.points or 0
@@ -169,6 +147,7 @@ def account_then(
     )
 
 
+@reads(HistoryView.name)
 def history_then(
     connection: Connection[Any],
     customer: int,
@@ -178,11 +157,8 @@ def history_then(
     newest_first: bool = False,
     topics: Sequence[str] | None = None,
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[HistoryRow]:
-    """Up to `limit` events of a customer beyond the position `start`, in order or newest first. Raises ViewBehind."""
-    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+    """Up to `limit` events of a customer beyond the position `start`, in order or newest first."""
     page = {
         "customer": customer, "newest_first": newest_first, "limit": limit,
         "from": start if start is not None else (POSITION_MAX if newest_first else 0),
@@ -191,16 +167,9 @@ def history_then(
     return _rows(connection, "history_then", page)
 
 
-def standing_then(
-    connection: Connection[Any],
-    customer: int,
-    moment: Moment,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> Standing:
-    """Tier, grade and tags at a moment. Raises ViewBehind."""
-    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+@reads(HistoryView.name)
+def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
+    """Tier, grade and tags at a moment."""
     found = Standing()
     start = 0
     while rows := history_then(connection, customer, moment, start=start, topics=STANDING_TOPICS, limit=1_000):
@@ -216,17 +185,20 @@ def standing_then(
     return found
 
 
+@reads(HistoryView.name)
 def event_row(connection: Connection[Any], customer: int, position: int) -> HistoryRow | None:
     """The event at a position where it stands in this customer's stream."""
     rows = history_then(connection, customer, Moment(), start=position - 1, limit=1)
     return rows[0] if rows and rows[0].position == position else None
 
 
+@reads(HistoryView.name)
 def consequences_read(connection: Connection[Any], customer: int, cause: int, limit: int = 100) -> list[HistoryRow]:
     """What the input at a position led to in a customer's stream."""
     return _rows(connection, "history_of_cause", {"customer": customer, "cause": cause, "limit": limit})
 
 
+@reads(HistoryView.name)
 def reversal_find(connection: Connection[Any], customer: int, cause: int, rule: str) -> int | None:
     """The position of the reversal of what a rule had decided for a fact version; None while it stands."""
     with connection.cursor(row_factory=tuple_row) as cursor:
@@ -235,12 +207,14 @@ def reversal_find(connection: Connection[Any], customer: int, cause: int, rule: 
     return None if row is None else row[0]
 
 
+@reads(HistoryView.name)
 def points_by_rule(connection: Connection[Any], customer: int, limit: int = 1_000) -> list[RulePoints]:
     """A customer's points, rule by rule."""
     with connection.cursor(row_factory=class_row(RulePoints)) as cursor:
         return cursor.execute(_QUERIES["points_by_rule"], {"customer": customer, "limit": limit}).fetchall()
 
 
+@reads(HistoryView.name)
 def earned_by_rule(
     connection: Connection[Any], customer: int, day_first: date, day_last: date, limit: int = 1_000
 ) -> list[RuleEarned]:

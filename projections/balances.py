@@ -14,7 +14,8 @@ from psycopg.rows import class_row, tuple_row
 from ledger.domain.values import month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.queries import queries_load
-from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, month_of_date, view_wait
+from projections.places import reads
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, month_of_date
 
 _QUERIES = queries_load("projections.sql", "balances.sql")
 _NEVER: Final = -1
@@ -125,6 +126,7 @@ class BalancesView:
             )
 
 
+@reads(BalancesView.name)
 def balances_read(
     connection: Connection[Any],
     day: int,
@@ -132,14 +134,11 @@ def balances_read(
     customers: Sequence[int] | None = None,
     after: int = 0,
     limit: int = _LIMIT_DEFAULT,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[BalanceRow]:
     """What customers have as of a day (since 1970-01-01): these, or up to `limit` with numbers above `after`.
 
-    By number. Raises ViewBehind.
+    By number.
     """
-    view_wait(connection, BalancesView.name, min_position, timeout_seconds)
     with connection.cursor(row_factory=class_row(BalanceRow)) as cursor:
         return cursor.execute(
             _QUERIES["balances_read"],
@@ -154,21 +153,14 @@ def balances_read(
         ).fetchall()
 
 
-def balance_read(
-    connection: Connection[Any],
-    customer: int,
-    day: int,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> BalanceRow:
-    """What one customer has as of a day; nothing, where it has no event yet. Raises ViewBehind."""
-    rows = balances_read(
-        connection, day, customers=[customer], min_position=min_position, timeout_seconds=timeout_seconds
-    )
+@reads(BalancesView.name)
+def balance_read(connection: Connection[Any], customer: int, day: int) -> BalanceRow:
+    """What one customer has as of a day; nothing, where it has no event yet."""
+    rows = balances_read(connection, day, customers=[customer])
     return rows[0] if rows else BalanceRow(customer)
 
 
+@reads(BalancesView.name)
 def lots_read(connection: Connection[Any], customer: int) -> list[tuple[int | None, int]]:
     """A customer's lots: (month at whose end it expires, or None, points), the next to expire first."""
     with connection.cursor(row_factory=tuple_row) as cursor:

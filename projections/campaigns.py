@@ -13,7 +13,9 @@ from ledger.domain.values import customer_number, day_parse, month_of, points_te
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.view import WAIT_SECONDS_DEFAULT, Batch, view_wait
+from projections.customers import CustomersView
+from projections.places import reads
+from projections.view import Batch
 
 _QUERIES = queries_load("projections.sql", "campaigns.sql")
 _AWARDS: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed"})
@@ -148,29 +150,40 @@ def _store(
     )  # fmt: skip
 
 
+@reads(CampaignsView.name)
 def campaigns_read(
     connection: Connection[Any],
     *,
     key: Key | None = None,
     after: tuple[int, str] = (0, ""),
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[CampaignRow]:
-    """Campaigns in the order they were proposed, beyond (position, rule), or the one of a key. Raises ViewBehind."""
-    view_wait(connection, CampaignsView.name, min_position, timeout_seconds)
+    """Campaigns in the order they were proposed, beyond (position, rule), or the one of a key."""
     rule_set, rule = key or (None, None)
     page = {"rule_set": rule_set, "rule": rule, "proposed": after[0], "after": after[1], "limit": limit}
     with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
         return cursor.execute(_QUERIES["campaigns_read"], page).fetchall()
 
 
+@reads(CampaignsView.name)
 def campaign_months(connection: Connection[Any], key: Key) -> list[CampaignMonth]:
     """A campaign month by month."""
     with connection.cursor(row_factory=class_row(CampaignMonth)) as cursor:
         return cursor.execute(_QUERIES["campaign_months"], {"rule_set": key[0], "rule": key[1]}).fetchall()
 
 
+@reads(CampaignsView.name, CustomersView.name)
+def campaign_report(
+    connection: Connection[Any], key: Key, *, customers: int = 20
+) -> tuple[CampaignRow, list[CampaignMonth], list[CampaignCustomer]] | None:
+    """A campaign, its months, and who got most from it; None where there is none of this key."""
+    rows = campaigns_read(connection, key=key)
+    if not rows:
+        return None
+    return rows[0], campaign_months(connection, key), campaign_customers(connection, key, limit=customers)
+
+
+@reads(CampaignsView.name, CustomersView.name)
 def campaign_customers(
     connection: Connection[Any], key: Key, *, after: tuple[int, int] | None = None, limit: int = 100
 ) -> list[CampaignCustomer]:

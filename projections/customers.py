@@ -12,7 +12,8 @@ from psycopg.rows import class_row, tuple_row
 from ledger.domain.values import customer_id
 from ledger.log.arrays import BigintArray, TextArray
 from ledger.log.queries import queries_load
-from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, view_wait
+from projections.places import reads
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent
 
 _QUERIES = queries_load("projections.sql", "customers.sql")
 _SEPARATOR: Final = "\x1f"
@@ -123,39 +124,28 @@ def _store(
         )
 
 
-def customers_read(
-    connection: Connection[Any],
-    *,
-    after: int = 0,
-    limit: int = 1_000,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> list[CustomerRow]:
-    """Up to `limit` customers with numbers above `after`, by number. Raises ViewBehind."""
-    view_wait(connection, CustomersView.name, min_position, timeout_seconds)
+@reads(CustomersView.name)
+def customers_read(connection: Connection[Any], *, after: int = 0, limit: int = 1_000) -> list[CustomerRow]:
+    """Up to `limit` customers with numbers above `after`, by number."""
     with connection.cursor(row_factory=class_row(CustomerRow)) as cursor:
         return cursor.execute(_QUERIES["customers_read"], {"after": after, "limit": limit}).fetchall()
 
 
-def customer_read(
-    connection: Connection[Any],
-    number: int,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> CustomerRow | None:
-    """One customer, None where there is none of this number. Raises ViewBehind."""
-    view_wait(connection, CustomersView.name, min_position, timeout_seconds)
+@reads(CustomersView.name)
+def customer_read(connection: Connection[Any], number: int) -> CustomerRow | None:
+    """One customer, None where there is none of this number."""
     with connection.cursor(row_factory=class_row(CustomerRow)) as cursor:
         return cursor.execute(_QUERIES["customer_read"], {"number": number}).fetchone()
 
 
+@reads(CustomersView.name)
 def references_read(connection: Connection[Any], number: int) -> list[tuple[str, str]]:
     """How sources call a customer: (source, reference), by source."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return [(s, r) for s, r in cursor.execute(_QUERIES["references_read"], {"customer": number})]
 
 
+@reads(CustomersView.name)
 def customer_find(connection: Connection[Any], source: str, reference: str) -> int | None:
     """The number of the customer that a source calls so, None where there is none."""
     with connection.cursor(row_factory=tuple_row) as cursor:

@@ -14,7 +14,8 @@ from psycopg.rows import tuple_row
 from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, view_wait
+from projections.places import reads
+from projections.view import BATCH_EVENTS, Batch
 
 _QUERIES = queries_load("projections.sql", "history.sql")
 _NULL: Final = "\\N"
@@ -112,17 +113,11 @@ def _balances_last(connection: Connection[Any], customers: set[int]) -> dict[int
         return dict(found.fetchall())
 
 
+@reads(HistoryView.name)
 def history_read(
-    connection: Connection[Any],
-    customer: int,
-    *,
-    after: int = 0,
-    limit: int = 1_000,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+    connection: Connection[Any], customer: int, *, after: int = 0, limit: int = 1_000
 ) -> list[HistoryRow]:
-    """Up to `limit` events of a customer after a position, in order. Raises ViewBehind."""
-    view_wait(connection, HistoryView.name, min_position, timeout_seconds)
+    """Up to `limit` events of a customer after a position, in order."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         page = {"customer": customer, "after": after, "limit": limit}
         rows = cursor.execute(_QUERIES["history_read"], page).fetchall()

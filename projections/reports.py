@@ -18,8 +18,9 @@ from ledger.domain.values import customer_id, day_text, money_text, month_text, 
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
 from projections.balances import BalancesView
+from projections.customers import CustomersView
+from projections.places import reads
 from projections.tiers import TiersView
-from projections.view import WAIT_SECONDS_DEFAULT, view_wait
 
 _QUERIES = queries_load("projections.sql", "reports.sql")
 MONTH_MAX: Final = 2**31 - 1
@@ -222,6 +223,43 @@ def _tenths(total: int, count: int) -> str | None:
     return None if not count else f"{total // count // 10}.{total // count % 10}"
 
 
+@reads(ActivityView.name, CustomersView.name)
+def leaders_of_months(
+    connection: Connection[Any],
+    by: By,
+    months: Months = EVER,
+    *,
+    region: str | None = None,
+    industry: str | None = None,
+    after: tuple[int, int] | None = None,
+    limit: int = 100,
+) -> list[LeaderRow]:
+    """The best by points granted (net of corrections) or contribution in some months; beyond (value, customer)."""
+    value, customer = after or (None, 0)
+    params = {
+        "by": by, "month_first": months.first, "month_last": months.last, "region": region, "industry": industry,
+        "value": value, "after": customer, "limit": limit,
+    }  # fmt: skip
+    with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
+        return cursor.execute(_QUERIES["leaderboard_months"], params).fetchall()
+
+
+@reads(BalancesView.name, CustomersView.name)
+def leaders_of_balance(
+    connection: Connection[Any],
+    *,
+    region: str | None = None,
+    industry: str | None = None,
+    after: tuple[int, int] | None = None,
+    limit: int = 100,
+) -> list[LeaderRow]:
+    """The best by the balance they have now; beyond (value, customer)."""
+    value, customer = after or (None, 0)
+    params = {"region": region, "industry": industry, "value": value, "after": customer, "limit": limit}
+    with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
+        return cursor.execute(_QUERIES["leaderboard_balance"], params).fetchall()
+
+
 def leaderboard_read(
     connection: Connection[Any],
     by: By,
@@ -231,34 +269,22 @@ def leaderboard_read(
     industry: str | None = None,
     after: tuple[int, int] | None = None,
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[LeaderRow]:
-    """The best by points granted (net of corrections) or contribution in some months, or by the balance they have now;
-    beyond (value, customer). Raises ViewBehind."""
-    view = BalancesView.name if by == "balance" else ActivityView.name
-    view_wait(connection, view, min_position, timeout_seconds)
-    value, customer = after or (None, 0)
-    params = {
-        "by": by, "month_first": months.first, "month_last": months.last, "region": region, "industry": industry,
-        "value": value, "after": customer, "limit": limit,
-    }  # fmt: skip
-    query = "leaderboard_balance" if by == "balance" else "leaderboard_months"
-    with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
-        return cursor.execute(_QUERIES[query], params).fetchall()
+    """The best by one or the other."""
+    if by == "balance":
+        return leaders_of_balance(connection, region=region, industry=industry, after=after, limit=limit)
+    return leaders_of_months(connection, by, months, region=region, industry=industry, after=after, limit=limit)
 
 
+@reads(ActivityView.name, CustomersView.name)
 def heatmap_read(
     connection: Connection[Any],
     months: Months,
     *,
     after: tuple[int, str, str] = (-1, "", ""),
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[HeatRow]:
-    """Points by month, region and industry, beyond a place. Raises ViewBehind."""
-    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+    """Points by month, region and industry, beyond a place."""
     params = {
         "month_first": months.first, "month_last": months.last, "month": after[0], "region": after[1],
         "industry": after[2], "limit": limit,
@@ -267,56 +293,37 @@ def heatmap_read(
         return cursor.execute(_QUERIES["heatmap"], params).fetchall()
 
 
-def inflation_read(
-    connection: Connection[Any],
-    months: Months,
-    *,
-    limit: int = 1_200,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> list[InflationRow]:
-    """Points of the whole programme, month by month. Raises ViewBehind."""
-    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+@reads(ActivityView.name)
+def inflation_read(connection: Connection[Any], months: Months, *, limit: int = 1_200) -> list[InflationRow]:
+    """Points of the whole programme, month by month."""
     params = {"month_first": months.first, "month_last": months.last, "limit": limit}
     with connection.cursor(row_factory=class_row(InflationRow)) as cursor:
         return cursor.execute(_QUERIES["inflation"], params).fetchall()
 
 
-def standing_read(
-    connection: Connection[Any], *, min_position: int = 0, timeout_seconds: float = WAIT_SECONDS_DEFAULT
-) -> list[StandingCount]:
-    """How many customers bear each tag, grade and tier. Raises ViewBehind."""
-    view_wait(connection, TiersView.name, min_position, timeout_seconds)
+@reads(TiersView.name)
+def standing_read(connection: Connection[Any]) -> list[StandingCount]:
+    """How many customers bear each tag, grade and tier."""
     with connection.cursor(row_factory=class_row(StandingCount)) as cursor:
         return cursor.execute(_QUERIES["standing_counts"]).fetchall()
 
 
+@reads(CustomersView.name, BalancesView.name, TiersView.name, ActivityView.name)
 def segment_read(
-    connection: Connection[Any],
-    segment: Segment,
-    *,
-    after: int = 0,
-    limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+    connection: Connection[Any], segment: Segment, *, after: int = 0, limit: int = 100
 ) -> list[SegmentRow]:
-    """Customers of a segment with numbers above `after`, by number. Raises ViewBehind."""
-    for view in (TiersView.name, ActivityView.name):
-        view_wait(connection, view, min_position, timeout_seconds)
+    """Customers of a segment with numbers above `after`, by number."""
     params = {f.name: getattr(segment, f.name) for f in fields(segment)}
     with connection.cursor(row_factory=class_row(SegmentRow)) as cursor:
         return cursor.execute(_QUERIES["segment"], {**params, "after": after, "limit": limit}).fetchall()
 
 
-def measures_read(
-    connection: Connection[Any],
-    periods: Sequence[Months],
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> list[Measures]:
-    """The measures of each period. Raises ViewBehind."""
-    view_wait(connection, ActivityView.name, min_position, timeout_seconds)
+@reads(ActivityView.name, CustomersView.name)
+def measures_read(connection: Connection[Any], periods: Sequence[Months]) -> tuple[int, list[Measures]]:
+    """How many customers there are, and the measures of each period."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        count = cursor.execute(_QUERIES["customers_count"]).fetchone()
+        assert count is not None
     with connection.cursor(row_factory=class_row(Measures)) as cursor:
         found: list[Measures] = []
         for months in periods:
@@ -324,15 +331,7 @@ def measures_read(
             row = cursor.execute(_QUERIES["measures"], params).fetchone()
             assert row is not None
             found.append(row)
-        return found
-
-
-def customers_count(connection: Connection[Any]) -> int:
-    """How many customers there are."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_QUERIES["customers_count"]).fetchone()
-    assert row is not None
-    return row[0]
+        return count[0], found
 
 
 def periods_between(first: int, last: int, months: int) -> list[Months]:

@@ -12,8 +12,9 @@ from psycopg.rows import tuple_row
 
 from ledger.log.arrays import BigintArray, TextArray
 from ledger.log.queries import queries_load
-from projections.customers import CustomerRow
-from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, view_wait
+from projections.customers import CustomerRow, CustomersView
+from projections.places import reads
+from projections.view import BATCH_EVENTS, Batch
 
 _QUERIES = queries_load("projections.sql", "search.sql")
 _SEPARATOR: Final = "\x1f"
@@ -104,6 +105,7 @@ class SearchView:
         )
 
 
+@reads(SearchView.name, CustomersView.name)
 def customers_search(
     connection: Connection[Any],
     text: str,
@@ -111,16 +113,13 @@ def customers_search(
     rank: int = -1,
     after: int = 0,
     limit: int = 100,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[Found]:
     """Up to `limit` customers whose name, pinyin (three letters or more) or initials (two or more) contain a text,
-    best first, beyond the place (`rank`, `after`). None for a text without a letter. Raises ViewBehind.
+    best first, beyond the place (`rank`, `after`). None for a text without a letter.
     """
     wanted = folded(text)
     if not wanted:
         return []
-    view_wait(connection, SearchView.name, min_position, timeout_seconds)
     latin = wanted.isascii()
     params = {
         "text": wanted, "name_grams": sorted(name_grams(wanted)), "rank": rank, "after": after, "limit": limit,
@@ -132,6 +131,7 @@ def customers_search(
     return [Found(row[0], CustomerRow(*row[1:])) for row in rows]
 
 
+@reads(CustomersView.name)
 def customers_filtered(
     connection: Connection[Any],
     *,

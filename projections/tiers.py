@@ -16,7 +16,8 @@ from ledger.domain.values import month_of, points_parse
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
-from projections.view import BATCH_EVENTS, WAIT_SECONDS_DEFAULT, Batch, CustomerEvent, month_of_date, view_wait
+from projections.places import reads
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, month_of_date
 
 _QUERIES = queries_load("projections.sql", "tiers.sql")
 _SEPARATOR: Final = "\x1f"
@@ -112,6 +113,7 @@ def _store(connection: Connection[Any], rows: Sequence[TierRow]) -> None:
     )
 
 
+@reads(TiersView.name)
 def tiers_read(
     connection: Connection[Any],
     ladder: Ladder | None,
@@ -120,15 +122,12 @@ def tiers_read(
     customers: Sequence[int] | None = None,
     after: int = 0,
     limit: int = 1_000,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[TierRow]:
     """Where customers stand as of a day (since 1970-01-01): these, or up to `limit` with numbers above
     `after`.
 
-    `ladder` is that of the rule set in force on the day. By number. Raises ViewBehind.
+    `ladder` is that of the rule set in force on the day. By number.
     """
-    view_wait(connection, TiersView.name, min_position, timeout_seconds)
     first, last = ladder_months(ladder, day)
     with connection.cursor(row_factory=class_row(TierRow)) as cursor:
         rows = cursor.execute(
@@ -141,28 +140,14 @@ def tiers_read(
                 "month_last": last,
             },
         ).fetchall()
-    for row in rows:
-        _place(row, ladder)
-    return rows
+    return [tier_placed(row, ladder) for row in rows]
 
 
-def tier_read(
-    connection: Connection[Any],
-    ladder: Ladder | None,
-    customer: int,
-    day: int,
-    *,
-    min_position: int = 0,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> TierRow:
-    """Where one customer stands; at the bottom, where it has no event yet. Raises ViewBehind."""
-    rows = tiers_read(
-        connection, ladder, day, customers=[customer], min_position=min_position,
-        timeout_seconds=timeout_seconds
-    )
-    row = rows[0] if rows else TierRow(customer)
-    _place(row, ladder)
-    return row
+@reads(TiersView.name)
+def tier_read(connection: Connection[Any], ladder: Ladder | None, customer: int, day: int) -> TierRow:
+    """Where one customer stands; at the bottom, where it has no event yet."""
+    rows = tiers_read(connection, ladder, day, customers=[customer])
+    return rows[0] if rows else tier_placed(TierRow(customer), ladder)
 
 
 def ladder_months(ladder: Ladder | None, day: int) -> tuple[int, int]:
@@ -174,9 +159,10 @@ def ladder_months(ladder: Ladder | None, day: int) -> tuple[int, int]:
     return first, first + length - 1
 
 
-def _place(row: TierRow, ladder: Ladder | None) -> None:
+def tier_placed(row: TierRow, ladder: Ladder | None) -> TierRow:
+    """The row with its place on a ladder: the lowest tier where none was decided, and what is missing to the next."""
     if ladder is None:
-        return
+        return row
     ids = [level.id for level in ladder.levels]
     at = ids.index(row.tier) if row.tier in ids else 0
     if row.tier is None:
@@ -184,3 +170,4 @@ def _place(row: TierRow, ladder: Ladder | None) -> None:
     if at + 1 < len(ids):
         row.tier_next = ids[at + 1]
         row.points_missing = max(0, points_parse(ladder.levels[at + 1].points) - row.earned)
+    return row

@@ -1,26 +1,17 @@
-"""What a view is: something that follows the log batch by batch, and what its readers may ask for."""
+"""What a view is: something that follows the log batch by batch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from psycopg import Connection
-from psycopg.rows import tuple_row
 
-from ledger.domain.errors import PlumblineError
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
-from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow
 
-_QUERIES = queries_load("projections.sql", "follower.sql")
-_POLL_SECONDS: Final = 0.02
-WAIT_SECONDS_DEFAULT: Final = 3.0
 BATCH_EVENTS: Final = 10_000
 """What views ask for: those of one size share what is read and decoded. More makes fewer and fuller statements, and
 takes some 4 KB of memory an event."""
@@ -95,67 +86,3 @@ class TopicsOnly(Protocol):
     """A view that looks at events of some names only, so that a rebuild need not read the others."""
 
     topics: Sequence[str]
-
-
-class ViewBehind(PlumblineError):
-    """A view has not reached the position that a reader asked for."""
-
-    code = "VIEW_BEHIND"
-
-
-class PositionAhead(PlumblineError):
-    """A reader asked for a position that the log itself has not reached."""
-
-    code = "POSITION_AHEAD"
-
-
-def view_wait(
-    connection: Connection[Any],
-    name: str,
-    min_position: int,
-    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
-) -> int:
-    """Wait until a view has reached a position, so that a caller sees its own write; returns where the view
-    stands.
-
-    Raises ViewBehind when the time is over, or at once where the view has failed; PositionAhead where the log itself is
-    not so far.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            row = cursor.execute(_QUERIES["view_status"], {"name": name}).fetchone()
-        assert row is not None
-        position, status, error, head = row
-        position = position or 0
-        if position >= min_position:
-            return position
-        place = f"The view {name} stands at position {position}, not yet at {min_position}"
-        if min_position > head:
-            raise PositionAhead(f"The log ends at position {head}; min_position asks for {min_position}.")
-        if status == "failed":
-            raise ViewBehind(f"{place}, and it has failed: {error}. See `plumbline status`.")
-        if time.monotonic() >= deadline:
-            raise ViewBehind(
-                f"{place}, after {timeout_seconds:g} seconds; try again, or see `plumbline status`"
-                " whether it is followed."
-            )
-        time.sleep(_POLL_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class ViewStatus:
-    """Where a view stands, as the table of views says; `behind` counts the events it has not seen."""
-
-    name: str
-    position: int
-    behind: int
-    status: str
-    error: str | None
-    updated_at: datetime
-
-
-def views_status(connection: Connection[Any]) -> list[ViewStatus]:
-    """Every view that was ever followed, by name."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        return [ViewStatus(*row) for row in cursor.execute(_QUERIES["views_status"])]

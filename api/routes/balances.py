@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import context_of, core_of, in_thread, read
+from api.core import context_of, core_of, in_thread, read, views_reached
 from api.gathering import Gathering
 from api.input import DAY_PATTERN, Cursor, Day, Limit, MinPosition, json_response
 from api.ports import LedgerPort
@@ -37,6 +37,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import date_of, day_of, month_last_day, month_of, points_text
 from projections.as_of import AccountRow, account_then, accounts_read, history_then, standing_then, totals_read
 from projections.customers import customer_read
+from projections.places import Reader
 from projections.tiers import tier_read
 
 router = Router(tags=["points"])
@@ -125,9 +126,10 @@ async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: 
 
         gathering = gatherings[ledger.schema] = Gathering(look_up)
     found = await gathering.find(number)
-    if found is None or found.position < wanted:
+    if wanted and (found is None or found.position < wanted):
         # Perhaps it was registered a moment ago: the view is waited for, then asked once more.
-        found = (await read(request, accounts_read, [number], min_position=wanted)).get(number)
+        await views_reached(request, accounts_read.views, wanted)
+        found = await gathering.find(number)
     if found is None:
         raise customer_unknown()
     return found
@@ -136,8 +138,8 @@ async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: 
 async def _balance_then(request: Request, as_of: str | None, as_known_at: str | None, wanted: int) -> Response:
     customer: str = request.scope["path_params"]["customer"]
     moment = moment_of(as_of, as_known_at, (await rulebook_of(request)).book.timezone)
-    number = await _known(request, customer, wanted)
-    found = await read(request, account_then, number, moment, min_position=wanted)
+    number = await _known(request, customer, wanted, account_then)
+    found = await read(request, account_then, number, moment)
     day = moment.as_of
     if day is None and moment.as_known_at is not None:
         day = local_date(moment.as_known_at, moment.timezone)
@@ -231,9 +233,9 @@ async def totals(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
 ) -> Response:
     """A customer's points now or at another time."""
-    number = await _known(request, customer, min_position or 0)
+    number = await _known(request, customer, min_position, totals_read)
     moment = moment_of(as_of, as_known_at, (await rulebook_of(request)).book.timezone)
-    found = await read(request, totals_read, number, moment, min_position=min_position or 0)
+    found = await read(request, totals_read, number, moment)
     return json_response({
         "customer": customer, "as_of": as_of, "as_known_at": as_known_at, "balance": points_text(found.balance),
         "granted": points_text(found.granted), "deducted": points_text(found.deducted),
@@ -269,22 +271,23 @@ async def tier(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
 ) -> Response:
     """A customer's tier now or at another time."""
-    number = await _known(request, customer, min_position or 0)
+    now = as_of is None and as_known_at is None
+    number = await _known(request, customer, min_position, tier_read if now else standing_then)
     rulebook = await rulebook_of(request)
     moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
     day = moment.as_of or today(request, rulebook)
     rules = rules_in_force(rulebook, day_of(day))
     ladder = rules.tiers if rules else None
     document: dict[str, Any] = {"customer": customer, "as_of": as_of, "as_known_at": as_known_at}
-    if as_of is None and as_known_at is None:
-        row = await read(request, tier_read, ladder, number, day_of(day), min_position=min_position or 0)
+    if now:
+        row = await read(request, tier_read, ladder, number, day_of(day))
         document |= {
             "tier": row.tier, "since": row.tier_since.isoformat() if row.tier_since else None, "position": row.position,
             "earned": points_text(row.earned), "tier_next": row.tier_next,
             "points_missing": None if row.points_missing is None else points_text(row.points_missing),
         }  # fmt: skip
     else:
-        found = await read(request, standing_then, number, moment, min_position=min_position or 0)
+        found = await read(request, standing_then, number, moment)
         name = found.tier or (ladder.levels[0].id if ladder else None)
         document |= {
             "tier": name, "since": found.tier_since.isoformat() if found.tier_since else None,
@@ -325,10 +328,10 @@ async def tags(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
 ) -> Response:
     """A customer's tags and credit grade, now or at another time."""
-    number = await _known(request, customer, min_position or 0)
+    number = await _known(request, customer, min_position, standing_then)
     rulebook = await rulebook_of(request)
     moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
-    found = await read(request, standing_then, number, moment, min_position=min_position or 0)
+    found = await read(request, standing_then, number, moment)
     rules = rules_in_force(rulebook, day_of(moment.as_of or today(request, rulebook)))
     titles = {t.id: {"zh": t.title.zh, "en": t.title.en} for t in rules.tags} if rules else {}
     return json_response({
@@ -377,7 +380,7 @@ async def history(
     min_position: MinPosition = None,
 ) -> Response:
     """Every event of a customer, in order."""
-    number = await _known(request, customer, min_position or 0)
+    number = await _known(request, customer, min_position, history_then)
     rulebook = await rulebook_of(request)
     pages = core_of(request).pages
     asked = pages.asked(request, {
@@ -387,7 +390,7 @@ async def history(
     downwards = asked.params["sort"] == "position:desc"
     rows = await read(
         request, history_then, number, moment, start=asked.at, newest_first=downwards,
-        limit=asked.params["limit"] + 1, min_position=asked.params["min_position"] or 0,
+        limit=asked.params["limit"] + 1,
     )  # fmt: skip
     shown = rows[: asked.params["limit"]]
     narrators = narrators_of(rulebook)
@@ -396,10 +399,14 @@ async def history(
     return json_response(pages.page(request, asked, data, after=after))
 
 
-async def _known(request: Request, customer: str, min_position: int) -> int:
-    """The number of a customer that is there. Raises Refused (CUSTOMER_UNKNOWN)."""
+async def _known(request: Request, customer: str, min_position: int | None, reader: Reader[..., Any]) -> int:
+    """The number of a customer that is there, with what a reader looks at up to a position, too.
+
+    Raises Refused (CUSTOMER_UNKNOWN), ViewBehind, PositionAhead.
+    """
     number = customer_number_of(customer)
-    if await read(request, customer_read, number, min_position=min_position) is None:
+    await views_reached(request, (*customer_read.views, *reader.views), min_position)
+    if await read(request, customer_read, number) is None:
         raise customer_unknown()
     return number
 

@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import core_of, read
+from api.core import core_of, read, read_reached
 from api.input import Cursor, Limit, MinPosition, json_response
 from api.reading import Name, customer_number_of, customer_unknown
 from api.routing import Router
 from api.schemas import Page
 from ledger.domain.errors import Refused
 from projections.customers import CustomerRow, CustomersView, customer_find, customer_read, references_read
+from projections.places import reads
 from projections.search import customers_filtered, customers_search
-from projections.view import view_wait
 
 router = Router(tags=["customers"])
 
@@ -96,32 +96,29 @@ async def customers_list(
     if sum(kinds) > 1 or (params["source"] is None) != (params["reference"] is None):
         raise Refused("SEARCH_INVALID", "give search, or traits, or source and reference together", "search")
     size: int = params["limit"]
-    wanted: int = params["min_position"] or 0
+    wanted: int | None = params["min_position"]
     if kinds[1]:
         named: tuple[str, str] = params["source"], params["reference"]  # pyright: ignore[reportAssignmentType]
-        row = await read(request, _by_reference, *named, wanted)
+        row = await read_reached(request, wanted, _by_reference, *named)
         return json_response(pages.page(request, asked, [] if row is None else [_document(row)]))
     if kinds[0]:
         rank, after = asked.at or (-1, 0)
-        found = await read(
-            request, customers_search, params["search"], rank=rank, after=after, limit=size + 1, min_position=wanted
+        found = await read_reached(
+            request, wanted, customers_search, params["search"], rank=rank, after=after, limit=size + 1
         )
         shown = found[:size]
         last = (shown[-1].rank, shown[-1].customer.number) if len(found) > size else None
         return json_response(pages.page(request, asked, [_document(f.customer) for f in shown], after=last))
-    rows = await read(request, _listed, params, asked.at or 0, size + 1, wanted)
+    traits = {name: params[name] for name in ("region", "industry", "customer_type")}
+    rows = await read_reached(
+        request, wanted, customers_filtered, **traits, after=asked.at or 0, limit=size + 1
+    )
     last = rows[size - 1].number if len(rows) > size else None
     return json_response(pages.page(request, asked, [_document(row) for row in rows[:size]], after=last))
 
 
-def _listed(connection: Connection[Any], params: Any, after: int, limit: int, min_position: int) -> list[CustomerRow]:
-    view_wait(connection, CustomersView.name, min_position)
-    traits = {name: params[name] for name in ("region", "industry", "customer_type")}
-    return customers_filtered(connection, **traits, after=after, limit=limit)
-
-
-def _by_reference(connection: Connection[Any], source: str, reference: str, min_position: int) -> CustomerRow | None:
-    view_wait(connection, CustomersView.name, min_position)
+@reads(CustomersView.name)
+def _by_reference(connection: Connection[Any], source: str, reference: str) -> CustomerRow | None:
     number = customer_find(connection, source, reference)
     return None if number is None else customer_read(connection, number)
 
@@ -136,7 +133,7 @@ def _by_reference(connection: Connection[Any], source: str, reference: str, min_
 async def customer(request: Request, customer: str, min_position: MinPosition = None) -> Response:
     """A customer as it is now."""
     number = customer_number_of(customer)
-    row = await read(request, customer_read, number, min_position=min_position or 0)
+    row = await read_reached(request, min_position, customer_read, number)
     if row is None:
         raise customer_unknown()
     references = await read(request, references_read, number)

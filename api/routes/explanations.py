@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import read
+from api.core import read_reached
 from api.input import MinPosition, json_response
 from api.reading import (
     customer_number_of,
@@ -19,7 +19,6 @@ from api.reading import (
     history_document,
     narrators_of,
     rulebook_of,
-    rules_in_force,
     today,
 )
 from api.routes.balances import HistoryBody, LotBody
@@ -29,23 +28,12 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import date_of, day_of, month_first_day, month_last_day, points_parse, points_text
 from ledger.rules.document import Rule
 from ledger.rules.explain import clause
-from projections.as_of import (
-    AccountRow,
-    HistoryRow,
-    Moment,
-    RuleEarned,
-    RulePoints,
-    accounts_read,
-    consequences_read,
-    earned_by_rule,
-    event_row,
-    history_then,
-    points_by_rule,
-    reversal_find,
-    totals_read,
-)
+from projections.as_of import consequences_read, event_row, reversal_find
+from projections.explaining import balance_parts, tier_parts
+from projections.history import HistoryRow, HistoryView
+from projections.places import reads
 from projections.rulebook import Rulebook
-from projections.tiers import TierRow, ladder_months, tier_read
+from projections.tiers import ladder_months
 
 router = Router(tags=["explanations"])
 
@@ -88,7 +76,7 @@ async def award_explain(
     """Why an award is what it is."""
     number = customer_number_of(customer)
     rulebook = await rulebook_of(request)
-    award, fact, others, reversal = await read(request, _award_read, number, position, min_position or 0)
+    award, fact, others, reversal = await read_reached(request, min_position, _award_read, number, position)
     narrators = narrators_of(rulebook)
     return json_response({
         "award": history_document(award, narrators),
@@ -100,10 +88,10 @@ async def award_explain(
     })  # fmt: skip
 
 
+@reads(HistoryView.name)
 def _award_read(
-    connection: Connection[Any], number: int, position: int, min_position: int
+    connection: Connection[Any], number: int, position: int
 ) -> tuple[HistoryRow, HistoryRow | None, list[HistoryRow], int | None]:
-    history_then(connection, number, Moment(), limit=1, min_position=min_position)
     award = event_row(connection, number, position)
     if award is None or award.topic not in POINTS_TOPICS:
         raise Refused("AWARD_UNKNOWN", "no award of this customer stands at this position", "position")
@@ -156,20 +144,10 @@ async def balance_explain(request: Request, customer: str, min_position: MinPosi
     number = customer_number_of(customer)
     rulebook = await rulebook_of(request)
 
-    def look(connection: Connection[Any]) -> tuple[AccountRow | None, Any, list[RulePoints]]:
-        # One snapshot, so that what is shown adds up.
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            account = accounts_read(connection, [number]).get(number)
-            totals = totals_read(connection, number, Moment())
-            return account, totals, points_by_rule(connection, number)
-
-    if min_position:
-        await read(request, accounts_read, [number], min_position=min_position)
-        await read(request, totals_read, number, Moment(), min_position=min_position)
-    account, totals, by_rule = await read(request, look)
-    if account is None:
+    found = await read_reached(request, min_position, balance_parts, number)
+    if found is None:
         raise customer_unknown()
+    totals, account, by_rule = found.totals, found.account, found.by_rule
     sums = {k: points_text(getattr(totals, k)) for k in ("balance", "granted", "deducted", "reversed", "expired")}
     return json_response({
         "customer": customer, "position": totals.position, **sums, "debt": points_text(account.debt),
@@ -242,23 +220,16 @@ async def tier_explain(request: Request, customer: str, min_position: MinPositio
     number = customer_number_of(customer)
     rulebook = await rulebook_of(request)
     day = day_of(today(request, rulebook))
-    rules = rules_in_force(rulebook, day)
+    rules = rulebook.in_force(day)
     ladder = rules.tiers if rules else None
     first, last = ladder_months(ladder, day)
     bounded = ladder is not None and ladder.window != "lifetime"
     day_first = date_of(month_first_day(first)) if bounded else DAY_MIN
     day_last = date_of(month_last_day(last)) if bounded else DAY_MAX
-
-    def look(connection: Connection[Any]) -> tuple[bool, TierRow, list[RuleEarned], HistoryRow | None]:
-        known = bool(accounts_read(connection, [number], min_position=min_position or 0))
-        row = tier_read(connection, ladder, number, day, min_position=min_position or 0)
-        earned = earned_by_rule(connection, number, day_first, day_last)
-        decided = history_then(connection, number, Moment(), topics=["TierChanged"], newest_first=True, limit=1)
-        return known, row, earned, decided[0] if decided else None
-
-    known, row, earned, decided = await read(request, look)
-    if not known:
+    found = await read_reached(request, min_position, tier_parts, ladder, number, day_first, day_last)
+    if found is None:
         raise customer_unknown()
+    row, earned, decided = found.row, found.by_rule, found.decided
     levels = ladder.levels if ladder else []
     titles = {lv.id: lv.title for lv in levels}
     title = titles.get(row.tier or "")
@@ -293,7 +264,7 @@ async def tier_explain(request: Request, customer: str, min_position: MinPositio
 def _rule_of(rulebook: Rulebook, rule_set: str | None, rule: str | None) -> Rule | None:
     if not rule_set or rule is None or rule_set not in rulebook.book.rule_sets:
         return None
-    return narrators_of(rulebook)["en"].rule_set(rule_set).rule(rule)
+    return rulebook.rule_set(rule_set).rule(rule)
 
 
 def _title(rulebook: Rulebook, rule_set: str | None, rule: str | None) -> dict[str, str] | None:

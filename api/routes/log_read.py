@@ -21,7 +21,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from ledger.domain.values import day_text
 from projections.events import EventRead, event_read, events_read, position_head
-from projections.view import ViewStatus, views_status
+from projections.places import ViewStatus, views_status
 
 router = Router(tags=["log"])
 

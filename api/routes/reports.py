@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -10,20 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import core_of, read
+from api.core import core_of, read_placed
 from api.input import Cursor, Limit, MinPosition, json_response, list_response
 from api.reading import Name, rulebook_of, rules_in_force, today
 from api.routing import Router
-from api.schemas import Page, Points
+from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_of, month_of
 from projections.reports import (
     By,
     Months,
-    customers_count,
     heatmap_read,
     inflation_read,
-    leaderboard_read,
+    leaders_of_balance,
+    leaders_of_months,
     measures_read,
     months_parse,
     periods_between,
@@ -62,7 +62,7 @@ class LeaderBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/leaderboard",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[LeaderBody],
+    response_model=ReportPage[LeaderBody],
     summary="The best customers by points, contribution or balance",
     description="`points` are those granted in the period, net of what corrections took back; `contribution` is the sum"
     " of signed contracts' amounts in CNY; `balance` is the one now, whatever the period. Equals share a rank, among"
@@ -86,14 +86,18 @@ async def leaderboard(
     })  # fmt: skip
     params = asked.params
     size: int = params["limit"]
-    rows = await read(
-        request, leaderboard_read, params["by"], _months(params["period"]), region=params["region"],
-        industry=params["industry"], after=None if asked.at is None else tuple(asked.at), limit=size + 1,
-        min_position=params["min_position"] or 0,
-    )  # fmt: skip
-    data = [row.document(params["by"]) for row in rows[:size]]
+    wanted, months, by = params["min_position"], _months(params["period"]), params["by"]
+    chosen: dict[str, Any] = {
+        "region": params["region"], "industry": params["industry"], "limit": size + 1,
+        "after": None if asked.at is None else tuple(asked.at),
+    }  # fmt: skip
+    if by == "balance":
+        rows, position = await read_placed(request, wanted, leaders_of_balance, **chosen)
+    else:
+        rows, position = await read_placed(request, wanted, leaders_of_months, by, months, **chosen)
+    data = [row.document(by) for row in rows[:size]]
     after = (rows[size - 1].value, rows[size - 1].customer) if len(rows) > size else None
-    return json_response(pages.page(request, asked, data, after=after))
+    return json_response({**pages.page(request, asked, data, after=after), "position": position})
 
 
 class HeatBody(BaseModel):
@@ -113,7 +117,7 @@ class HeatBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/regions",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[HeatBody],
+    response_model=ReportPage[HeatBody],
     summary="Points by region and industry, month by month",
 )
 async def regions(
@@ -128,14 +132,14 @@ async def regions(
     asked = pages.asked(request, {"period": period, "limit": limit, "min_position": min_position})
     size: int = asked.params["limit"]
     place: tuple[int, str, str] = (-1, "", "") if asked.at is None else tuple(asked.at)
-    rows = await read(
-        request, heatmap_read, _months(asked.params["period"]), after=place, limit=size + 1,
-        min_position=asked.params["min_position"] or 0,
+    rows, position = await read_placed(
+        request, asked.params["min_position"], heatmap_read, _months(asked.params["period"]), after=place,
+        limit=size + 1,
     )  # fmt: skip
     data = [row.document() for row in rows[:size]]
     last = rows[size - 1] if len(rows) > size else None
     after = None if last is None else (last.month, last.region, last.industry)
-    return json_response(pages.page(request, asked, data, after=after))
+    return json_response({**pages.page(request, asked, data, after=after), "position": position})
 
 
 class InflationBody(BaseModel):
@@ -156,15 +160,15 @@ class InflationBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/inflation",
     permission=Permission.VIEWS_READ,
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[InflationBody],
+    response_model=ReportPage[InflationBody],
     summary="Points issued, redeemed and expired, month by month",
     description="`outstanding` is the sum of all balances at the month's end. `redeemed` is 0.00 as long as this ledger"
     " knows no redemptions.",
 )
 async def inflation(request: Request, period: Period = "all", min_position: MinPosition = None) -> Response:
     """Points issued, redeemed and expired, month by month."""
-    rows = await read(request, inflation_read, _months(period), min_position=min_position or 0)
-    return list_response([row.document() for row in rows])
+    rows, position = await read_placed(request, min_position, inflation_read, _months(period))
+    return list_response([row.document() for row in rows], position=position)
 
 
 class StandingBody(BaseModel):
@@ -180,7 +184,7 @@ class StandingBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/standing",
     permission=Permission.VIEWS_READ,
     errors=("VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[StandingBody],
+    response_model=ReportPage[StandingBody],
     summary="How many customers bear each tag, credit grade and tier",
 )
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
@@ -194,12 +198,12 @@ async def standing(request: Request, min_position: MinPosition = None) -> Respon
         titles |= {("grade", g.id): {"zh": g.title.zh, "en": g.title.en} for g in grades}
         levels = rules.tiers.levels if rules.tiers else []
         titles |= {("tier", lv.id): {"zh": lv.title.zh, "en": lv.title.en} for lv in levels}
-    rows = await read(request, standing_read, min_position=min_position or 0)
+    rows, position = await read_placed(request, min_position, standing_read)
     data = [
         {"kind": r.kind, "name": r.name, "title": titles.get((r.kind, r.name)), "customers": r.customers}
         for r in rows
     ]  # fmt: skip
-    return list_response(data)
+    return list_response(data, position=position)
 
 
 class MeasuresBody(BaseModel):
@@ -235,7 +239,7 @@ class MeasuresBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/measures",
     permission=Permission.VIEWS_READ,
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[MeasuresBody],
+    response_model=ReportPage[MeasuresBody],
     summary="Repeat cooperation, activity, satisfaction and complaint rate by period",
     description=f"From month to month, both included (the last twelve without), at most {PERIODS_MAX} periods.",
 )
@@ -253,9 +257,8 @@ async def measures(
     periods = periods_between(max(first, 0), last, _STEPS[by])
     if not periods or len(periods) > PERIODS_MAX:
         raise Refused("PERIOD_INVALID", f"month_from to month_to must hold 1 to {PERIODS_MAX} periods", "month_from")
-    found = await read(request, measures_read, periods, min_position=min_position or 0)
-    count = await read(request, customers_count)
-    return list_response([m.document(p, count) for p, m in zip(periods, found, strict=True)])
+    (count, found), position = await read_placed(request, min_position, measures_read, periods)
+    return list_response([m.document(p, count) for p, m in zip(periods, found, strict=True)], position=position)
 
 
 def _months(period: str) -> Months:

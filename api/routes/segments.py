@@ -14,11 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.access.roles import Permission
-from api.core import core_of, read
+from api.core import core_of, read, read_placed
 from api.input import Cursor, Limit, MinPosition, json_response
 from api.reading import Name, rulebook_of, today
 from api.routing import Router
-from api.schemas import Page, Points
+from api.schemas import Points, ReportPage
 from ledger.domain.values import day_of
 from projections.reports import Segment, segment_read
 
@@ -54,7 +54,7 @@ _SEGMENT_DESCRIPTION: Final = (
     "/v1/ledgers/{ledger}/reports/segment",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[SegmentBody],
+    response_model=ReportPage[SegmentBody],
     summary="Customers by tag, grade, tier and activity",
     description=_SEGMENT_DESCRIPTION,
 )
@@ -79,12 +79,12 @@ async def segment(
     })  # fmt: skip
     size: int = asked.params["limit"]
     wanted = await _segment(request, dict(asked.params))
-    rows = await read(
-        request, segment_read, wanted, after=asked.at or 0, limit=size + 1,
-        min_position=asked.params["min_position"] or 0,
-    )  # fmt: skip
+    rows, position = await read_placed(
+        request, asked.params["min_position"], segment_read, wanted, after=asked.at or 0, limit=size + 1
+    )
     after = rows[size - 1].customer if len(rows) > size else None
-    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
+    page = pages.page(request, asked, [row.document() for row in rows[:size]], after=after)
+    return json_response({**page, "position": position})
 
 
 @router.get(
@@ -95,6 +95,9 @@ async def segment(
     responses={
         200: {
             "description": "A line for each customer.",
+            "headers": {
+                "Position": {"description": "The log is contained up to here at least.", "schema": {"type": "integer"}}
+            },
             "content": {
                 "text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}},
             },
@@ -122,7 +125,7 @@ async def segment_export(
         "inactive_days": inactive_days,
     })  # fmt: skip
     # The first page is read before the answer begins, so that a failure is still a problem document.
-    first = await read(request, segment_read, wanted, limit=EXPORT_PAGE, min_position=min_position or 0)
+    first, position = await read_placed(request, min_position, segment_read, wanted, limit=EXPORT_PAGE)
 
     async def lines() -> AsyncIterator[bytes]:
         rows = first
@@ -139,7 +142,7 @@ async def segment_export(
             rows = await read(request, segment_read, wanted, after=rows[-1].customer, limit=EXPORT_PAGE)
 
     media_type = "text/csv" if file == "csv" else "application/x-ndjson"
-    headers = {"Content-Disposition": f"attachment; filename=segment.{file}"}
+    headers = {"Content-Disposition": f"attachment; filename=segment.{file}", "Position": str(position)}
     return StreamingResponse(lines(), media_type=media_type, headers=headers)
 
 

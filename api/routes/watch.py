@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import core_of, read
+from api.core import core_of, read_placed
 from api.input import Cursor, Day, Limit, MinPosition, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routing import Router
-from api.schemas import Page, Points
+from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_id, date_of, day_of, month_text, points_text
 from projections.alerts import METHOD, WINDOW_DAYS, Kind, alerts_read
-from projections.campaigns import campaign_customers, campaign_months, campaigns_read
+from projections.campaigns import campaign_report, campaigns_read
 
 router = Router(tags=["reports"])
 
@@ -60,17 +60,18 @@ class CampaignCustomerBody(BaseModel):
 
 
 class CampaignDetail(CampaignBody):
-    """A campaign with its months and who got most from it."""
+    """A campaign with its months and who got most from it; it contains the log up to `position` at least."""
 
     months: list[CampaignMonthBody]
     best: list[CampaignCustomerBody]
+    position: int
 
 
 @router.get(
     "/v1/ledgers/{ledger}/reports/campaigns",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[CampaignBody],
+    response_model=ReportPage[CampaignBody],
     summary="Campaigns: rules with effective dates",
 )
 async def campaigns(
@@ -81,12 +82,12 @@ async def campaigns(
     asked = pages.asked(request, {"limit": limit, "min_position": min_position})
     size: int = asked.params["limit"]
     place: tuple[int, str] = (0, "") if asked.at is None else tuple(asked.at)
-    rows = await read(
-        request, campaigns_read, after=place, limit=size + 1,
-        min_position=asked.params["min_position"] or 0,
-    )  # fmt: skip
+    rows, position = await read_placed(
+        request, asked.params["min_position"], campaigns_read, after=place, limit=size + 1
+    )
     after = (rows[size - 1].proposed, rows[size - 1].rule) if len(rows) > size else None
-    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
+    page = pages.page(request, asked, [row.document() for row in rows[:size]], after=after)
+    return json_response({**page, "position": position})
 
 
 @router.get(
@@ -98,15 +99,13 @@ async def campaigns(
 )
 async def campaign(request: Request, rule_set: str, rule: str, min_position: MinPosition = None) -> Response:
     """A campaign's report."""
-    key = (rule_set, rule)
-    rows = await read(request, campaigns_read, key=key, min_position=min_position or 0)
-    if not rows:
+    found, position = await read_placed(request, min_position, campaign_report, (rule_set, rule))
+    if found is None:
         reason = "no rule of this id has effective dates; GET …/reports/campaigns lists them"
         raise Refused("CAMPAIGN_UNKNOWN", reason, "rule")
-    months = await read(request, campaign_months, key)
-    best = await read(request, campaign_customers, key, limit=20)
+    whole, months, best = found
     return json_response({
-        **rows[0].document(),
+        **whole.document(), "position": position,
         "months": [{"month": month_text(m.month), "awards": m.awards, "points": points_text(m.points)} for m in months],
         "best": [
             {"customer": customer_id(c.customer), "name": c.name, "awards": c.awards, "points": points_text(c.points),
@@ -135,7 +134,7 @@ class AlertBody(BaseModel):
     "/v1/ledgers/{ledger}/reports/alerts",
     permission=Permission.VIEWS_READ,
     errors=("CURSOR_INVALID", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[AlertBody],
+    response_model=ReportPage[AlertBody],
     summary="Who lost points sharply, who complains more than usual",
     description=f"Points plunge: {METHOD.words('points_plunge')['en']}. Complaint surge:"
     f" {METHOD.words('complaint_surge')['en']}. As of the end of `on`, by the days facts were booked on.",
@@ -157,11 +156,10 @@ async def alerts(
         raise Refused("DATE_INVALID", "on lies before any ledger", "on")
     chosen: Kind = asked.params["kind"]
     size: int = asked.params["limit"]
-    found = await read(
-        request, alerts_read, chosen, day_of(day), timezone=rulebook.book.timezone,
+    found, position = await read_placed(
+        request, asked.params["min_position"], alerts_read, chosen, day_of(day),
         after=None if asked.at is None else tuple(asked.at), limit=size + 1,
-        min_position=asked.params["min_position"] or 0,
     )  # fmt: skip
     data = [alert.document() for alert in found[:size]]
     after = (found[size - 1].value, found[size - 1].customer) if len(found) > size else None
-    return json_response(pages.page(request, asked, data, after=after))
+    return json_response({**pages.page(request, asked, data, after=after), "position": position})

@@ -39,9 +39,10 @@ UPDATE view SET status = 'failed', error = %(error)s, updated_at = clock_timesta
 -- name: views_failed
 SELECT name FROM view WHERE name = ANY (%(names)s) AND status = 'failed'
 
--- name: view_status
-SELECT v.position, v.status, v.error, (SELECT h.position FROM head h)
-FROM (SELECT) AS one LEFT JOIN view v ON v.name = %(name)s
+-- name: views_places
+-- Where some views stand, those that were never followed at 0, and where the log ends.
+SELECT given.name, coalesce(v.position, 0), v.status, v.error, h.position
+FROM unnest(%(names)s::text[]) AS given (name) CROSS JOIN head h LEFT JOIN view v ON v.name = given.name
 
 -- name: shadow_create
 SELECT view_shadow_create(%(name)s)

@@ -1,5 +1,9 @@
 -- What readers ask across views, and of the log itself.
 
+-- name: snapshot_begin
+-- First thing in a transaction: all that it reads is of one moment.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
 -- name: rulebook_versions
 -- How far the streams that are no customer's have come.
 SELECT s.stream, coalesce(

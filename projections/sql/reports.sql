@@ -144,8 +144,7 @@ FROM (
 JOIN customer c ON c.number = w.customer
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(h.points), 0) AS balance FROM history h
-    WHERE h.customer = w.customer AND h.points IS NOT NULL
-      AND coalesce(h.booked_on, (h.occurred_at AT TIME ZONE %(timezone)s)::date) <= %(date_first)s::date
+    WHERE h.customer = w.customer AND h.points IS NOT NULL AND h.booked_on <= %(date_first)s::date
 ) AS before
 WHERE before.balance > 0 AND w.lost * 10000 >= before.balance * %(share_bp)s
   AND (%(lost)s::bigint IS NULL OR (-w.lost, w.customer) > (-%(lost)s::bigint, %(after)s::bigint))

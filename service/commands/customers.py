@@ -15,6 +15,7 @@ from ledger.rules.narrate import Narrator
 from projections.balances import balances_read
 from projections.customers import customer_find, customers_read
 from projections.history import HistoryRow, history_read
+from projections.places import views_wait
 from projections.tiers import tiers_read
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.output import (
@@ -72,12 +73,11 @@ def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[
     after = 0
     position = book.position
     with handle.recorder.datastore.get_connection() as connection:
-        while page := customers_read(connection, after=after, limit=PAGE, min_position=position):
+        views_wait(connection, (*customers_read.views, *balances_read.views, *tiers_read.views), position)
+        while page := customers_read(connection, after=after, limit=PAGE):
             numbers = [c.number for c in page]
-            balances = {b.customer: b for b in balances_read(connection, day, customers=numbers, min_position=position)}
-            tiers = {
-                t.customer: t for t in tiers_read(connection, ladder, day, customers=numbers, min_position=position)
-            }
+            balances = {b.customer: b for b in balances_read(connection, day, customers=numbers)}
+            tiers = {t.customer: t for t in tiers_read(connection, ladder, day, customers=numbers)}
             for c in page:
                 b, t = balances[c.number], tiers[c.number]
                 found.append({
@@ -137,9 +137,10 @@ def history(
         number = _number(handle, book, customer)
         rows: list[HistoryRow] = []
         with handle.recorder.datastore.get_connection() as connection:
+            views_wait(connection, history_read.views, book.position)
             while limit is None or len(rows) < limit:
                 size = PAGE if limit is None else min(PAGE, limit - len(rows))
-                page = history_read(connection, number, after=after, limit=size, min_position=book.position)
+                page = history_read(connection, number, after=after, limit=size)
                 rows += page
                 if len(page) < size:
                     break

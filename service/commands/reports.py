@@ -17,7 +17,6 @@ from projections.reports import (
     By,
     Months,
     Segment,
-    customers_count,
     heatmap_read,
     inflation_read,
     leaderboard_read,
@@ -225,11 +224,9 @@ def alerts(
         raise Refused("DATE_INVALID", f"--on {error}", "on") from None
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        day, zone = asked if asked is not None else _today(handle), handle.columns().book().timezone
+        day = asked if asked is not None else _today(handle)
         return [
-            alert.document()
-            for kind in get_args(Kind)
-            for alert in alerts_read(connection, kind, day, timezone=zone, limit=limit)
+            alert.document() for kind in get_args(Kind) for alert in alerts_read(connection, kind, day, limit=limit)
         ]
 
     rows = _read(ledger, actor, look)
@@ -263,8 +260,8 @@ def measures(
         last = month_of(_today(handle)) if period == "all" else months.last
         first = last - 11 if period == "all" else months.first
         periods = periods_between(first, last, steps[by])
-        customers = customers_count(connection)
-        return [m.document(p, customers) for p, m in zip(periods, measures_read(connection, periods), strict=True)]
+        customers, found = measures_read(connection, periods)
+        return [m.document(p, customers) for p, m in zip(periods, found, strict=True)]
 
     _show(
         output_of(json, language), ("经营指标", "Measures"),

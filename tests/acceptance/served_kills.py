@@ -15,6 +15,7 @@ from ledger.writer import LedgerState
 from projections import views
 from projections.balances import balances_read
 from projections.follower import Follower
+from projections.places import views_wait
 from replay.what_if import recorded_check
 from service import embedded
 from service.bootstrap import SCHEMA_PREFIX
@@ -82,7 +83,8 @@ def _check(settings: Settings, acknowledged: list[str]) -> None:
         assert [name for name in acknowledged if name not in recorded] == [], "acknowledged and lost"
         assert len(acknowledged) == len(set(acknowledged))
         with recorder.datastore.get_connection() as connection:
-            rows = balances_read(connection, DAY_FAR, min_position=head, timeout_seconds=WAIT_SECONDS)
+            views_wait(connection, balances_read.views, head, WAIT_SECONDS)
+            rows = balances_read(connection, DAY_FAR)
         found = {f"C-{row.customer:06d}": row.balance for row in rows}
         assert found == {c: p for c, p in sums_of(entries).items() if c in found}
         assert set(sums_of(entries)) <= set(found)

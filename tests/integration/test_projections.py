@@ -23,8 +23,9 @@ from projections import views
 from projections.balances import balances_read, lots_read
 from projections.follower import Follower
 from projections.history import history_read
+from projections.places import PositionAhead, views_wait
 from projections.tiers import tiers_read
-from projections.view import Batch, PositionAhead, View
+from projections.view import Batch, View
 from tests.ledgers import Books, fact
 
 TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
@@ -79,7 +80,8 @@ def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> No
         assert {lag.behind for lag in follower.lag()} == {0}
     ladder = rule_set_parse(rules_standard()).tiers
     with books.recorder.datastore.get_connection() as connection:
-        balances = balances_read(connection, day_parse("2026-10-01"), min_position=books.position)
+        assert views_wait(connection, (*balances_read.views, *tiers_read.views), books.position) == books.position
+        balances = balances_read(connection, day_parse("2026-10-01"))
         standing = tiers_read(connection, ladder, day_parse("2026-10-01"))
         assert len(balances) == len(standing) == 4
         for row, place in zip(balances, standing, strict=True):
@@ -171,7 +173,7 @@ def test_a_failing_view_stops_alone_and_says_why(books: Books, tmp_path: Path) -
         assert 0 < lags["failing"].position < 60 and lags["failing"].error
         assert lags["balances"].behind == 0
     with books.recorder.datastore.get_connection() as connection, pytest.raises(PositionAhead):
-        balances_read(connection, 0, min_position=books.position + 1, timeout_seconds=0.1)
+        views_wait(connection, balances_read.views, books.position + 1, 0.1)
 
 
 def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema_name: str, tmp_path: Path) -> None:

@@ -216,7 +216,9 @@ def test_points_by_region_and_industry_are_all_points(connection: Any, fold: Fol
 @pytest.mark.parametrize("months", [1, 3, 12])
 def test_measures_are_what_counting_by_hand_gives(connection: Any, fold: Fold, months: int) -> None:
     periods = periods_between(YEAR, YEAR + 11, months)
-    for period, found in zip(periods, measures_read(connection, periods), strict=True):
+    count, measured = measures_read(connection, periods)
+    assert count == CUSTOMERS
+    for period, found in zip(periods, measured, strict=True):
         sums: Counter[str] = Counter()
         signing: dict[int, int] = Counter()
         active: Counter[int] = Counter()
@@ -249,7 +251,7 @@ def test_alerts_name_who_lost_and_who_complained_and_the_events_behind(connectio
             before = sum(
                 s["points"] for c, n, s in entries.values()
                 if c == customer and n in POINTS_EVENTS
-                and day_parse(s.get("booked_on") or s["occurred_at"][:10]) <= day - method.window_days
+                and day_parse(s.get("booked_on") or s["expired_on"]) <= day - method.window_days
             )  # fmt: skip
             expected = lost >= 100 and before > 0 and lost * 10_000 >= before * 100
             assert (customer in found) == expected, (month, customer, lost, before)

@@ -50,9 +50,9 @@ class LedgerHere:
             raise self.fails
         return await asyncio.wrap_future(self.books.writer.rehearse_later(requests))
 
-    def follow(self) -> None:
-        """Bring its views to the head of the log."""
-        follower = Follower(self.recorder, views(self.columns_folder))
+    def follow(self, *names: str) -> None:
+        """Bring its views, or these alone, to the head of the log."""
+        follower = Follower(self.recorder, [v for v in views(self.columns_folder) if not names or v.name in names])
         try:
             assert follower.follow_once() == {}
         finally:

@@ -157,6 +157,24 @@ def test_a_balance_and_a_tier_explain_themselves_in_sums(api: Api) -> None:
     assert ok(api, f"{CUSTOMER}/tags")["customer"] == "C-000001"
 
 
+@pytest.mark.parametrize("ahead", ["history", "balances", "tiers"])
+def test_explanations_add_up_whichever_view_is_ahead_of_the_others(api: Api, ledger: LedgerHere, ahead: str) -> None:
+    ledger.books.do(fact(f"more-{ahead}", "contract_signed", "2026-03-07", "C-000001", amount=700_000))
+    ledger.books.do(fact(f"less-{ahead}", "complaint_filed", "2026-03-08", "C-000001", severity="major"))
+    ledger.follow(ahead)
+    balance = ok(api, f"{CUSTOMER}/balance/explanation")
+    assert sum(float(lot["points"]) for lot in balance["lots"]) - float(balance["debt"]) == float(balance["balance"])
+    assert sum(float(r["points"]) for r in balance["by_rule"]) == pytest.approx(float(balance["balance"]))
+    tier = ok(api, f"{CUSTOMER}/tier/explanation")
+    assert sum(float(r["points"]) for r in tier["by_rule"]) == float(tier["earned"])
+    ledger.follow()
+    assert ok(api, f"{CUSTOMER}/balance/explanation")["balance"] == ok(api, f"{CUSTOMER}/balance")["balance"]
+    whole, told = ok(api, f"{CUSTOMER}/tier"), ok(api, f"{CUSTOMER}/tier/explanation")
+    assert {k: told[k] for k in ("tier", "earned", "tier_next", "points_missing")} == {
+        k: whole[k] for k in ("tier", "earned", "tier_next", "points_missing")
+    }
+
+
 @pytest.mark.parametrize("text", ["长江建设", "chongqingchangjiang", "cqcj", "CQCJ", "重庆 长江", "集团有限公司"])
 def test_a_customer_is_found_by_part_of_its_name_pinyin_or_initials(api: Api, text: str) -> None:
     found = ok(api, "/v1/ledgers/main/customers", params={"search": text})

@@ -1,0 +1,146 @@
+"""Where views stand, and waiting until those that a reader looks at have reached a position of the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import update_wrapper
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain.errors import PlumblineError
+from ledger.log.queries import queries_load
+
+_QUERIES = queries_load("projections.sql", "follower.sql")
+POLL_SECONDS: Final = 0.02
+WAIT_SECONDS_DEFAULT: Final = 3.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ViewBehind(PlumblineError):
+    """A view has not reached the position that a reader asked for."""
+
+    code = "VIEW_BEHIND"
+
+
+class PositionAhead(PlumblineError):
+    """A reader asked for a position that the log itself has not reached."""
+
+    code = "POSITION_AHEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a view stands; one that was never followed at 0, without a status."""
+
+    position: int
+    status: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where views stand and the log ends, as one moment saw it."""
+
+    views: Mapping[str, Place]
+    head: int
+
+    def reached(self, names: Sequence[str], position: int) -> bool:
+        """Whether all of these views have reached a position.
+
+        Raises ViewBehind where one has failed before it, PositionAhead where the log itself is not so far.
+        """
+        behind = [(name, self.views[name]) for name in names if self.views[name].position < position]
+        if behind and position > self.head:
+            raise PositionAhead(f"The log ends at position {self.head}; min_position asks for {position}.")
+        for name, place in behind:
+            if place.status == "failed":
+                stands = _stands(name, place, position)
+                raise ViewBehind(f"{stands}, and it has failed: {place.error}. See `plumbline status`.")
+        return not behind
+
+    def behind(self, names: Sequence[str], position: int, waited_seconds: float) -> ViewBehind:
+        """What to raise when these views have been waited for in vain."""
+        name = min(names, key=lambda name: self.views[name].position)
+        return ViewBehind(
+            f"{_stands(name, self.views[name], position)}, after {waited_seconds:g} seconds; try again, or see"
+            " `plumbline status` whether it is followed."
+        )
+
+
+def _stands(name: str, place: Place, position: int) -> str:
+    return f"The view {name} stands at position {place.position}, not yet at {position}"
+
+
+def places_read(connection: Connection[Any], names: Sequence[str]) -> Places:
+    """Where some views stand now, at least one: a short query."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_QUERIES["views_places"], {"names": list(names)}, prepare=True).fetchall()
+    return Places({name: Place(position, status, error) for name, position, status, error, _ in rows}, rows[0][-1])
+
+
+def position_read(connection: Connection[Any], names: Sequence[str]) -> int:
+    """The position that all of these views have reached: what is read after this contains it."""
+    return min(place.position for place in places_read(connection, names).views.values())
+
+
+def views_wait(
+    connection: Connection[Any],
+    names: Sequence[str],
+    min_position: int,
+    timeout_seconds: float = WAIT_SECONDS_DEFAULT,
+) -> int:
+    """Wait until views have reached a position, so that a caller sees its own write; returns the position that all of
+    them have reached. Holds the connection meanwhile.
+
+    Raises ViewBehind when the time is over, or at once where a view has failed; PositionAhead where the log itself is
+    not so far.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not (places := places_read(connection, names)).reached(names, min_position):
+        if time.monotonic() >= deadline:
+            raise places.behind(names, min_position, timeout_seconds)
+        time.sleep(POLL_SECONDS)
+    return min(place.position for place in places.views.values())
+
+
+class Reader(Generic[P, T]):
+    """A function that reads tables of views; `views` are all whose tables its queries look at. Who wants to see a
+    position in the answer waits for them all."""
+
+    def __init__(self, function: Callable[Concatenate[Connection[Any], P], T], views: Sequence[str]) -> None:
+        self.views = tuple(views)
+        self._function = function
+        update_wrapper(self, function)
+
+    def __call__(self, connection: Connection[Any], *args: P.args, **keywords: P.kwargs) -> T:
+        return self._function(connection, *args, **keywords)
+
+
+def reads(*views: str) -> Callable[[Callable[Concatenate[Connection[Any], P], T]], Reader[P, T]]:
+    """Declares which views a function reads."""
+    return lambda function: Reader(function, views)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStatus:
+    """Where a view stands, as the table of views says; `behind` counts the events it has not seen."""
+
+    name: str
+    position: int
+    behind: int
+    status: str
+    error: str | None
+    updated_at: datetime
+
+
+def views_status(connection: Connection[Any]) -> list[ViewStatus]:
+    """Every view that was ever followed, by name."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [ViewStatus(*row) for row in cursor.execute(_QUERIES["views_status"])]
