@@ -21,13 +21,15 @@ RUN /opt/plumbline/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /home/plumbline plumbline \
-    && install --directory --owner plumbline --group plumbline --mode 0700 /var/lib/plumbline
+    && install --directory --owner plumbline --group plumbline --mode 0700 /var/lib/plumbline /var/backups/plumbline
 COPY --from=build /opt/plumbline /opt/plumbline
 ENV PATH=/opt/plumbline/bin:$PATH \
     PLUMBLINE_HOME=/var/lib/plumbline \
-    NUMBA_CACHE_DIR=/var/lib/plumbline/numba
+    NUMBA_CACHE_DIR=/home/plumbline/numba
 USER plumbline
 WORKDIR /home/plumbline
+# The compiled kernel lies in the image, not in the volume: a backup is restored into one that is empty.
+RUN python -m ledger.rules.warm
 VOLUME /var/lib/plumbline
 HEALTHCHECK --interval=30s --timeout=10s --start-period=10s --retries=3 CMD ["plumbline", "status"]
 ENTRYPOINT ["plumbline"]

@@ -2,6 +2,9 @@
 
 A backup is a folder that is named only once it is whole. The columns are taken before the database: they are then never
 ahead of it, and what they lack the follower adds. Restoring checks every byte before anything is put in place.
+
+A database of one's own is not in it: that is backed up by its own means, a backup here is of what lies beside it and says
+so.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -34,12 +37,16 @@ POSTGRES: Final = "postgres"
 COLUMNS: Final = "columns"
 KEY_FILE: Final = "admin.key"
 PARTIAL: Final = ".partial"
+HOME_MODE: Final = 0o711
+"""The database's own account finds its folder there, and reads nothing else."""
 _PREFIX: Final = "plumbline-"
 _COPY_ATTEMPTS: Final = 5
 # Written anew at every start, and of no meaning for another server.
 _LEFT_OUT: Final = ("server.log", "server.log.1", "postmaster.pid", "postmaster.opts")
 
 Progress = Callable[[int, int], None]
+Database: TypeAlias = Literal["embedded", "external"]
+"""Whether the database is in the backup, or backed up by its own means."""
 
 
 class BackupError(PlumblineError):
@@ -54,6 +61,7 @@ class Backup:
 
     folder: Path
     created_at: str
+    database: Database
     ledgers: dict[str, int]
     files: int
     size_bytes: int
@@ -61,8 +69,8 @@ class Backup:
     def document(self) -> dict[str, Any]:
         """As plain data."""
         return {
-            "folder": str(self.folder), "created_at": self.created_at, "ledgers": self.ledgers, "files": self.files,
-            "size_bytes": self.size_bytes,
+            "folder": str(self.folder), "created_at": self.created_at, "database": self.database,
+            "ledgers": self.ledgers, "files": self.files, "size_bytes": self.size_bytes,
         }  # fmt: skip
 
 
@@ -71,11 +79,6 @@ def backup_make(settings: Settings, destination: Path, now: datetime, progress: 
 
     With `keep`, only the newest so many stay there. Raises BackupError, and leaves nothing that looks whole.
     """
-    if settings.database_url is not None:
-        raise BackupError(
-            "the database is not the embedded one: back it up by its own means (pg_basebackup, snapshots); columns are"
-            " rebuilt from it with `plumbline rebuild columns`"
-        )
     url = database_url(settings)
     destination.mkdir(parents=True, exist_ok=True)
     folder = destination.absolute() / f"{_PREFIX}{now:%Y%m%dT%H%M%SZ}"
@@ -94,14 +97,16 @@ def backup_make(settings: Settings, destination: Path, now: datetime, progress: 
         key = settings.home / KEY_FILE
         if key.exists():
             shutil.copy2(key, partial / KEY_FILE)
-        _database_copy(url, partial / POSTGRES)
+        if _database(settings) == "embedded":
+            _database_copy(url, partial / POSTGRES)
         progress(len(heads) + 1, steps)
         for path in _files(partial):
             file_sync(path)
             name = path.relative_to(partial).as_posix()
             files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         description = {
-            "format": FORMAT, "created_at": now.isoformat(), "postgres": MAJOR_VERSION, "ledgers": heads, "files": files,
+            "format": FORMAT, "created_at": now.isoformat(), "database": _database(settings), "postgres": MAJOR_VERSION,
+            "ledgers": heads, "files": files,
         }  # fmt: skip
         with (partial / DESCRIPTION).open("wb") as file:
             file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
@@ -129,26 +134,29 @@ def backup_read(folder: Path) -> Backup:
     description = _description(folder)
     files: dict[str, Any] = description["files"]
     size = sum(entry["bytes"] for entry in files.values())
-    return Backup(folder, description["created_at"], description["ledgers"], len(files), size)
+    database, ledgers = description["database"], description["ledgers"]
+    return Backup(folder, description["created_at"], database, ledgers, len(files), size)
 
 
 def backup_restore(source: Path, settings: Settings, progress: Progress) -> Backup:
     """Put a backup in the place of `settings.home`, which must not be there or be empty. Starts nothing for good.
 
-    Raises BackupError, before anything is put in place, for a file that is missing or altered.
+    Raises BackupError, before anything is put in place, for a file that is missing or altered, and for a database of
+    one's own that is not restored yet.
     """
-    if settings.database_url is not None:
-        raise BackupError("a backup restores the embedded database: unset PLUMBLINE_DATABASE_URL")
     home = settings.home
     if home.exists() and any(home.iterdir()):
         raise BackupError(f"{home} is not empty; point PLUMBLINE_HOME to a new folder, or move this one away")
     description = _description(source)
+    _database_check(settings, description)
     files: dict[str, dict[str, Any]] = description["files"]
     found = {p.relative_to(source).as_posix() for p in _files(source)} - {DESCRIPTION}
     if stray := sorted(found ^ files.keys()):
         raise BackupError(f"{source} is not as it was made: {stray[0]} is missing or was added; take another backup")
+    # A home that is there may be a mount point, which can't be exchanged for another folder: then inside it.
+    inside = home.exists()
     home.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f"{home.name}.restoring-", dir=home.parent))
+    making = Path(tempfile.mkdtemp(prefix=f"{home.name}.restoring-", dir=home if inside else home.parent))
     try:
         for number, (name, entry) in enumerate(files.items()):
             progress(number, len(files))
@@ -161,22 +169,63 @@ def backup_restore(source: Path, settings: Settings, progress: Progress) -> Back
             file_sync(target)
         for empty in description["folders"]:
             (making / empty).mkdir(parents=True, exist_ok=True)
-        _owner_set(making)
-        if home.exists():
-            home.rmdir()
-        making.rename(home)
+        if description["database"] == "embedded":
+            _owner_set(making)
+        if inside:
+            _move_in(making, home)
+        else:
+            making.rename(home)
         folder_sync(home.parent)
     except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
+        # It was empty: whatever lies there now is of this attempt.
+        for entry in home.iterdir() if inside else [making]:
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
         raise
     progress(len(files), len(files))
     _restored_check(settings, description["ledgers"])
     return backup_read(source)
 
 
+def _move_in(making: Path, home: Path) -> None:
+    """Entry by entry, the database first: what else lacks where this is cut short is made again from it."""
+    for entry in sorted(making.iterdir(), key=lambda path: path.name != POSTGRES):
+        entry.rename(home / entry.name)
+    if (home / POSTGRES).exists():
+        home.chmod(HOME_MODE)
+    making.rmdir()
+    folder_sync(home)
+
+
+def _database(settings: Settings) -> Database:
+    return "embedded" if settings.database_url is None else "external"
+
+
+def _database_check(settings: Settings, description: dict[str, Any]) -> None:
+    """Raises BackupError where the database is not of the backup's kind, or is one's own and lacks what it had."""
+    kind: Database = description["database"]
+    if kind == "embedded" and settings.database_url is not None:
+        raise BackupError("this backup holds the embedded database: unset PLUMBLINE_DATABASE_URL to restore it")
+    if kind == "external" and settings.database_url is None:
+        raise BackupError(
+            "this backup holds no database: restore that by its own means first, then set PLUMBLINE_DATABASE_URL"
+        )
+    if settings.database_url is None:
+        return
+    there = _heads(settings, settings.database_url)
+    for name, head in description["ledgers"].items():
+        if there.get(name, 0) < head:
+            raise BackupError(
+                f"the database ends the ledger {name} at {there.get(name, 0)}, the backup at {head}: restore the"
+                f" database by its own means as of {description['created_at']} or later first"
+            )
+
+
 def _restored_check(settings: Settings, heads: dict[str, int]) -> None:
     """Every ledger is there, no shorter than when the backup began, and its columns are of its log."""
-    running = any(s.running for s in servers_status(settings))
+    leave = _database(settings) == "external" or any(s.running for s in servers_status(settings))
     try:
         for name, head in heads.items():
             with ledger_open(settings, name, "restore") as handle:
@@ -185,7 +234,7 @@ def _restored_check(settings: Settings, heads: dict[str, int]) -> None:
                     raise BackupError(f"the restored ledger {name} ends at {position}, not at {head} or later")
                 columns_check(handle.columns(), handle.recorder)
     finally:
-        if not running:
+        if not leave:
             servers_down(settings)
 
 
@@ -196,7 +245,7 @@ def _description(folder: Path) -> dict[str, Any]:
         description = orjson.loads((folder / DESCRIPTION).read_bytes())
         if description["format"] != FORMAT:
             raise BackupError(f"{folder} is of format {description['format']}, this program reads {FORMAT}")
-        if description["postgres"] != MAJOR_VERSION:
+        if description["database"] == "embedded" and description["postgres"] != MAJOR_VERSION:
             raise BackupError(
                 f"{folder} is of PostgreSQL {description['postgres']}, this is {MAJOR_VERSION}; restore it with a"
                 " Plumbline of its time, then move on by a logical dump"
@@ -266,7 +315,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _owner_set(home: Path) -> None:
     """The database belongs to whoever runs it, and to nobody else."""
-    home.chmod(0o711)
+    home.chmod(HOME_MODE)
     data = home / POSTGRES
     data.chmod(0o700)
     account = server_account(data, lambda text: None)

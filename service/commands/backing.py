@@ -20,11 +20,18 @@ def backup(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Back up everything while it runs: database with WAL, columns, keys, quarantine. 备份。"""
+    """Back up everything while it runs: database with WAL, columns, keys, quarantine; of a database of one's own what lies
+    beside it. 备份。"""
     out = output_of(json, language)
     with out.progress("备份", "backing up") as update:
         made = backup_make(Settings.from_environment(), destination, clock(), update, keep)
     _print(out, made, "已备份至", "Backed up to")
+    if made.database == "external":
+        out.note(
+            "数据库不在备份之内，须以其自身方式备份（pg_basebackup、快照）；账、隔离区与密钥都在其中。",
+            "The database is not in it: back it up by its own means (pg_basebackup, snapshots). Log, quarantine and keys are"
+            " there.",
+        )
 
 
 def restore(

@@ -131,9 +131,23 @@ def test_all_data_lies_in_named_volumes_where_the_images_keep_it(compose: dict[s
     assert mounts == {
         "postgres": ["postgres-data:/var/lib/postgresql"],
         "nats": ["nats-data:/data"],
-        "plumbline": ["plumbline-data:/var/lib/plumbline"],
+        "plumbline": ["plumbline-data:/var/lib/plumbline", "plumbline-backups:/var/backups/plumbline"],
     }
-    assert set(compose["volumes"]) == {"postgres-data", "nats-data", "plumbline-data"}
+    assert set(compose["volumes"]) == {"postgres-data", "nats-data", "plumbline-data", "plumbline-backups"}
+
+
+def test_a_backup_can_be_written_and_restored_into_the_volumes_as_they_are_made(
+    compose: dict[str, Any], stages: list[Stage]
+) -> None:
+    final = stages[1]
+    made = next(value for value in final.values("RUN") if "install --directory" in value).split()
+    # An empty named volume takes over owner and mode of the image's folder.
+    assert {mount.partition(":")[2] for mount in compose["services"]["plumbline"]["volumes"]} <= set(made)
+    # What the program writes for itself is kept out of the home, which must be empty for a restore.
+    environment = " ".join(final.values("ENV"))
+    [home] = re.findall(r"PLUMBLINE_HOME=(\S+)", environment)
+    [cache] = re.findall(r"NUMBA_CACHE_DIR=(\S+)", environment)
+    assert not cache.startswith(home)
 
 
 def test_nats_keeps_its_stream_on_the_disk_and_syncs_every_message(compose: dict[str, Any]) -> None:

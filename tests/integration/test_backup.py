@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from api.access.keys import AccessStore
+from connectors.files.importing import RefusedRow, Rejection
 from ledger.domain.commands import CloseDays, RegisterCustomer, Request
 from replay.what_if import recorded_check
 from service import embedded
@@ -53,6 +58,9 @@ def made(parent: Path) -> tuple[Path, int, str]:
         writer.submit([Request(f, "bob") for f in facts])
         writer.submit([Request(CloseDays("2025-01-31"), "bob")])
         handle.follow()
+        refused = Rejection(7, "金额", "不是数", "facts.csv")
+        row = RefusedRow("crm", refused, {"金额": "壹佰"}, "facts", bytes(32), "bob")
+        assert handle.quarantine.put_many([row], NOW) == 1
         acknowledged = writer.position
 
         def work() -> None:
@@ -84,6 +92,8 @@ def test_a_restored_ledger_is_whole_and_reproduces_its_record(parent: Path, made
         _, count, differences = recorded_check(handle.columns(), 1, quiet)
         assert (count, differences) == (0, [])
         handle.columns().verify()
+        [row] = handle.quarantine.list(open_only=True, limit=10, after=0)
+        assert (row.row, row.field, row.raw) == (7, "金额", {"金额": "壹佰"})
         with handle.writing("bob") as writer:
             [answer] = writer.submit([Request(fact("after", "login", "2025-02-06", "C-000001"), "bob")])
             assert answer.status == "accepted"
@@ -144,16 +154,86 @@ def test_what_was_never_finished_is_no_backup(parent: Path, made: tuple[Path, in
         backup_restore(other, Settings(parent / "half"), quiet)
 
 
-def test_only_the_newest_are_kept(parent: Path, made: tuple[Path, int, str]) -> None:
-    settings = Settings(parent / "first")
-    newer = backup_make(settings, parent / "kept", NOW, quiet, 1)
-    newest = backup_make(settings, parent / "kept", NOW.replace(hour=13), quiet, 1)
-    assert backups_list(parent / "kept") == [newest.folder] != [newer.folder]
+def test_a_home_that_is_there_and_empty_is_filled_and_stays_the_folder_it_is(
+    parent: Path, made: tuple[Path, int, str]
+) -> None:
+    home = parent / "mounted"
+    home.mkdir()
+    # A mount point can be neither removed nor exchanged for another folder.
+    inode = home.stat().st_ino
+    backup_restore(made[0], Settings(home), quiet)
+    assert home.stat().st_ino == inode and not list(home.glob("*restoring*"))
+    assert {"postgres", "columns", "admin.key"} <= {p.name for p in home.iterdir()}
+    embedded.servers_down(Settings(home))
 
 
-def test_a_database_of_ones_own_is_left_to_its_own_means(tmp_path: Path) -> None:
-    settings = Settings(tmp_path / "home", database_url="postgresql://somewhere/else")
-    with pytest.raises(BackupError, match="own means"):
-        backup_make(settings, tmp_path / "b", NOW, quiet, None)
+def test_a_home_that_is_there_is_empty_again_where_the_backup_was_touched(
+    parent: Path, made: tuple[Path, int, str]
+) -> None:
+    copy, home = parent / "copy-mounted", parent / "mounted-never"
+    shutil.copytree(made[0], copy)
+    home.mkdir()
+    victim = max((p for p in (copy / "columns").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    victim.write_bytes(bytes(victim.stat().st_size))
+    with pytest.raises(BackupError, match="altered"):
+        backup_restore(copy, Settings(home), quiet)
+    assert list(home.iterdir()) == []
+    shutil.rmtree(copy)
+
+
+@pytest.fixture
+def databases(database_url: str) -> Iterator[Callable[[], str]]:
+    """Makes databases on a server that is not the home's own."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"own_{secrets.token_hex(4)}")
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(names[-1])))
+        return urlsplit(database_url)._replace(path=f"/{names[-1]}").geturl()
+
+    yield make
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for name in names:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def test_of_a_database_of_ones_own_the_backup_is_what_lies_beside_it(
+    tmp_path: Path, databases: Callable[[], str]
+) -> None:
+    settings = Settings(tmp_path / "home", database_url=databases())
+    with ledger_open(settings, "main", "alice", create=True) as handle, handle.writing("alice") as writer:
+        writer.submit([Request(RegisterCustomer("crm", "r", "客户", {}), "bob")])
+        writer.submit([Request(fact("f", "contract_signed", "2025-01-05", amount=10_000), "bob")])
+        handle.follow()
+    (settings.home / "admin.key").touch(0o600)
+    made = backup_make(settings, tmp_path / "b", NOW, quiet, None)
+    assert (made.database, list(made.ledgers)) == ("external", ["main"])
+    assert {p.name for p in made.folder.iterdir()} == {"backup.json", "columns", "admin.key"}
+
+    with pytest.raises(BackupError, match="own means first"):
+        backup_restore(made.folder, Settings(tmp_path / "second"), quiet)
+    with pytest.raises(BackupError, match="restore the database by its own means"):
+        backup_restore(made.folder, Settings(tmp_path / "second", database_url=databases()), quiet)
+    assert not (tmp_path / "second").exists()
+
+    restored = Settings(tmp_path / "second", database_url=settings.database_url)
+    backup_restore(made.folder, restored, quiet)
+    assert stat.S_IMODE((restored.home / "admin.key").stat().st_mode) == 0o600
+    with ledger_open(restored, "main", "bob") as handle:
+        assert handle.columns().position == made.ledgers["main"]
+        handle.columns().verify()
+
+
+def test_only_the_newest_are_kept(tmp_path: Path, databases: Callable[[], str]) -> None:
+    settings = Settings(tmp_path / "home", database_url=databases())
+    newer = backup_make(settings, tmp_path / "kept", NOW, quiet, 1)
+    newest = backup_make(settings, tmp_path / "kept", NOW.replace(hour=13), quiet, 1)
+    assert backups_list(tmp_path / "kept") == [newest.folder] != [newer.folder]
+
+
+def test_the_embedded_database_is_not_restored_into_one_of_ones_own(
+    parent: Path, made: tuple[Path, int, str]
+) -> None:
     with pytest.raises(BackupError, match="unset"):
-        backup_restore(tmp_path, settings, quiet)
+        backup_restore(made[0], Settings(parent / "other", database_url="postgresql://somewhere/else"), quiet)
