@@ -7,6 +7,7 @@ rebuilt, and it is never ahead of or behind what it says. Imports `ledger` and n
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from projections.activity import ActivityView
 from projections.balances import BalancesView
@@ -25,3 +26,6 @@ def views(columns_folder: Path) -> list[View]:
         CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ActivityView(),
         CampaignsView(), ColumnsView(columns_folder),
     ]  # fmt: skip
+
+
+VIEW_NAMES: Final = tuple(view.name for view in views(Path()))

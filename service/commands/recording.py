@@ -24,7 +24,7 @@ from ledger.domain.values import points_text
 from ledger.log.codec import state_of
 from ledger.log.types import FactEntry
 from ledger.writer.facts import fact_key
-from projections import views
+from projections import VIEW_NAMES
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -195,7 +195,7 @@ def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
 
 
 def rebuild(
-    view: Annotated[str, typer.Argument(help="customers, balances, tiers, history or columns")],
+    view: Annotated[str, typer.Argument(help=", ".join(VIEW_NAMES))],
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
@@ -206,9 +206,8 @@ def rebuild(
     with ledger_open(
         Settings.from_environment(), ledger, actor, create=ledger == "main", rebuilding=True
     ) as handle:
-        names = [v.name for v in views(handle.columns_folder)]
-        if view not in names:
-            raise Refused("VIEW_UNKNOWN", f"views are {', '.join(names)}", "view")
+        if view not in VIEW_NAMES:
+            raise Refused("VIEW_UNKNOWN", f"views are {', '.join(VIEW_NAMES)}", "view")
         with handle.follower() as follower, out.progress("重建", "rebuilding") as update:
             position = follower.rebuild(view, progress=lambda name, done, of: update(done, of))
     if json:

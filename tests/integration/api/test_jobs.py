@@ -17,6 +17,7 @@ from api.settings import ApiSettings
 from ledger.domain.commands import CloseDays
 from ledger.log.columns import reader
 from ledger.standard import rules_standard_text
+from projections.rebuilding import rebuild_lock
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
 from tests.ledgers import fact
@@ -215,6 +216,21 @@ def test_a_view_is_built_anew_beside_the_live_one(api: Api) -> None:
     assert job["state"] == "done", job
     assert api.get("/v1/ledgers/main/customers/C-000001/balance/explanation").json() == before
     assert api.post("/v1/ledgers/main/views/nothing/rebuild").json()["code"] == "VIEW_UNKNOWN"
+
+
+def test_a_view_that_is_being_rebuilt_is_not_rebuilt_again(api: Api, ledger: LedgerHere) -> None:
+    with rebuild_lock(ledger.recorder.datastore, "balances"):
+        refused = api.post("/v1/ledgers/main/views/balances/rebuild")
+    assert (refused.status_code, refused.json()["code"]) == (409, "REBUILD_BUSY")
+    assert "wait until that is done" in refused.json()["detail"]
+
+
+def test_the_columns_are_rebuilt_while_they_are_followed(api: Api, ledger: LedgerHere) -> None:
+    with ledger.followed():
+        time.sleep(1.0)
+        started = api.post("/v1/ledgers/main/views/columns/rebuild")
+        job = finished(api, f"/v1/ledgers/main/rebuilds/{started.json()['id']}")
+    assert (job["state"], job["result"]) == ("done", {"position": ledger.books.position}), job
 
 
 def test_a_job_whose_process_is_gone_says_so(api: Api, ledger: LedgerHere) -> None:
