@@ -248,7 +248,10 @@ class _Compiler:
         row[at.SET_DYNAMIC_LAST] = len(self.leaves)
         on_points = (at.SOURCE_BALANCE, at.SOURCE_EARNED)
         row[at.SET_REVIEW_POINTS] = int(any(leaf[at.LEAF_SOURCE] in on_points for leaf in changing.rows))
-        row[at.SET_REVIEW_ALWAYS] = int(any(m.window == "day" for m in rules.measures))
+        windows = [WINDOWS[measure.window] for measure in rules.measures]
+        if rules.tiers is not None:
+            windows.append(WINDOWS[rules.tiers.window])
+        row[at.SET_REVIEW_WINDOW] = min(windows, default=at.WINDOW_LIFETIME)
         self.sets.append(row)
 
     def fact_type(self, name: str, place: str) -> FactType:

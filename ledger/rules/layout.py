@@ -172,8 +172,8 @@ SET_REVIEW_FROM: Final = 13
 """The first day from which the ladder's window was counted: one that began earlier ends without a fall."""
 SET_REVIEW_POINTS: Final = 14
 """Whether its conditions on state read points: then every movement calls for a review."""
-SET_REVIEW_ALWAYS: Final = 15
-"""Whether any window it counts in is a day: then every row calls for a review."""
+SET_REVIEW_WINDOW: Final = 15
+"""The shortest window that tags and grade count in: where nothing moved, the next one calls for a review."""
 SET_FIELDS: Final = 16
 
 # Columns of `levels` (lowest first) and `grades` (best first).

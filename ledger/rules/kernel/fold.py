@@ -24,8 +24,9 @@ from ledger.rules.kernel.correction import (
 from ledger.rules.kernel.decision import (
     row_decide,
 )
+from ledger.rules.kernel.record import window_key
 from ledger.rules.kernel.standing import (
-    month_close,
+    month_end,
     promote,
     standing_review,
 )
@@ -40,8 +41,8 @@ from ledger.rules.layout import (
     REC_TIER,
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
-    SET_REVIEW_ALWAYS,
     SET_REVIEW_POINTS,
+    SET_REVIEW_WINDOW,
     SIZE_TYPES,
     Ints,
     Tables,
@@ -97,24 +98,22 @@ def fold(
             closing += 1
         n_first = n
         moves_first = moves_n
-        # For which rule set and month the account was last promoted and reviewed, as long as nothing has changed
+        # For which rule set and window the account was last promoted and reviewed, as long as nothing has changed
         # that either depends on: doing it again would come to the same.
         promoted_set = NONE
         promoted_month = NONE
         reviewed_set = NONE
-        reviewed_month = NONE
+        reviewed_key = NONE
         first = firsts[a]
         last = firsts[a + 1]
         for row in range(first, last):
             while closing < closings.shape[0] and closings[closing, 0] < positions[row]:
                 if record[REC_ACTIVE] != 0:
-                    n = month_close(
+                    n, reviewed_set, reviewed_key = month_end(
                         t, closings[closing, 3], record, -1 - closing, closings[closing, 1],
-                        closings[closing, 2], outs, details, n,
+                        closings[closing, 2], reviewed_set, reviewed_key, outs, details, n,
                     )  # fmt: skip
                     promoted_set = NONE
-                    reviewed_set = closings[closing, 3]
-                    reviewed_month = closings[closing, 2]
                 else:
                     record[REC_CLOSED_MONTH] = closings[closing, 2]
                 closing += 1
@@ -166,20 +165,16 @@ def fold(
                 month = t.month_of_day[day]
                 review_set = record[REC_SET_LAST]
                 changed = changed or t.sets[review_set, SET_REVIEW_POINTS] != 0
-            if (
-                changed
-                or review_set != reviewed_set
-                or month != reviewed_month
-                or t.sets[review_set, SET_REVIEW_ALWAYS] != 0
-            ):
+            key = window_key(t.sets[review_set, SET_REVIEW_WINDOW], day, month)
+            if changed or review_set != reviewed_set or key != reviewed_key:
                 n = standing_review(t, review_set, record, row, day, month, outs, details, n)
                 reviewed_set = review_set
-                reviewed_month = month
+                reviewed_key = key
         while closing < closings.shape[0]:
             if record[REC_ACTIVE] != 0:
-                n = month_close(
+                n, reviewed_set, reviewed_key = month_end(
                     t, closings[closing, 3], record, -1 - closing, closings[closing, 1],
-                    closings[closing, 2], outs, details, n,
+                    closings[closing, 2], reviewed_set, reviewed_key, outs, details, n,
                 )  # fmt: skip
             else:
                 record[REC_CLOSED_MONTH] = closings[closing, 2]

@@ -61,6 +61,7 @@ from ledger.rules.layout import (
     SET_LEVELS_FIRST,
     SET_LEVELS_LAST,
     SET_REVIEW_FROM,
+    SET_REVIEW_WINDOW,
     SET_TAGS_FIRST,
     SET_TAGS_LAST,
     SET_TIER_SLOT,
@@ -229,8 +230,7 @@ def level_reached(t: Tables, rule_set: int, points: int) -> int:
 def month_close(
     t: Tables, rule_set: int, record: Ints, row: int, day: int, month: int, outs: Ints, details: Ints, n: int
 ) -> int:
-    """Close a month on its last day: lots expire, then the tier is reviewed where its window ends, then
-    tags."""
+    """Close a month on its last day: lots expire, then the tier is reviewed where its window ends."""
     if record[REC_LOT_MONTH_MIN] != NONE:
         ring = t.sizes[SIZE_LOTS_RING]
         low = record[REC_LOT_MONTH_MIN]
@@ -282,12 +282,27 @@ def month_close(
             if reached < now:
                 n = tier_set(record, t.levels[reached, LEVEL_TIER], row, outs, details, n, best)
     record[REC_CLOSED_MONTH] = month
+    return n
+
+
+@jit
+def month_end(
+    t: Tables, rule_set: int, record: Ints, row: int, day: int, month: int, reviewed_set: int, reviewed_key: int,
+    outs: Ints, details: Ints, n: int,
+) -> tuple[int, int, int]:
+    """Close a month, then review where the account stands, unless that was done for this rule set and window and
+    nothing has moved since. Returns the new count, and for which rule set and window it was reviewed."""
+    n_before = n
+    n = month_close(t, rule_set, record, row, day, month, outs, details, n)
     if record[REC_DAY_LAST] > day:
         # Later facts were recorded already: the account stands where the latest of them is.
         day = record[REC_DAY_LAST]
         month = t.month_of_day[day]
         rule_set = record[REC_SET_LAST]
-    return standing_review(t, rule_set, record, row, day, month, outs, details, n)
+    key = window_key(t.sets[rule_set, SET_REVIEW_WINDOW], day, month)
+    if n != n_before or rule_set != reviewed_set or key != reviewed_key:
+        n = standing_review(t, rule_set, record, row, day, month, outs, details, n)
+    return n, rule_set, key
 
 
 @jit
