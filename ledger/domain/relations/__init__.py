@@ -1,0 +1,15 @@
+"""Who serves which customer, and the work with them: the second half of the books, decided without input or output.
+
+`records.py` says what there is, `state.py` holds it and folds events, `drafts.py` is where commands are decided. Each
+concern is a module with the same three parts: what it *admits* (a command, or in a replay an input of history), how an
+event *evolves* the state, and how the ledger *reacts* to an input with decisions of its own:
+
+- `staff.py`: staff, teams, leave;
+- `profile.py`: what is known of a customer, people there, soft knowledge, projects, duplicates;
+- `arrivals.py`: leads that arrive, collisions;
+- `ownership.py`: assignment, claims, releases, handovers, protection, return to the pool;
+- `work.py`: follow-ups, opportunities, tasks;
+- `days.py`: what the end of a day makes due.
+
+The live ledger and a replay under other rules run the same three parts; only the rules (`policy.py`) differ.
+"""

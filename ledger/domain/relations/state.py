@@ -1,0 +1,201 @@
+"""Everything the relations of a ledger come to so far, as a fold over events that can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ledger.domain.relations.journal import Buckets, Counters, Journal, Table
+from ledger.domain.relations.records import (
+    NOBODY,
+    Collision,
+    Contact,
+    Fields,
+    Handover,
+    Holding,
+    Knowledge,
+    Opportunity,
+    Profile,
+    Project,
+    Staff,
+    Task,
+    Team,
+)
+from ledger.domain.values import customer_id
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event as the fold sees it. `customer` is the number of whose stream it stands in, 0 for the stream `staff`."""
+
+    position: int
+    customer: int
+    topic: str
+    fields: Fields
+    day: int
+    """The day it was recorded on, in the ledger's time zone: what deadlines count from."""
+
+
+class Customers(Protocol):
+    """The customers of the ledger, as far as relations look at them."""
+
+    def count(self) -> int:
+        """How many there are; their numbers are 1 to this."""
+        ...
+
+    def traits(self, number: int) -> Mapping[str, str]:
+        """industry, region, customer_type, scale of a customer; "" where unknown."""
+        ...
+
+    def name(self, number: int) -> str:
+        """The registered name of a customer."""
+        ...
+
+    def find(self, text: str) -> int:
+        """The number of the customer with this id or "source:reference"; 0 where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A customer registered in a draft: `customers` does not know it before the draft is appended."""
+
+    source: str
+    reference: str
+    name: str
+    traits: Mapping[str, str]
+
+
+class Relations:
+    """The state after the event at `position`. `apply` is the only thing that changes it; `journal` takes it back."""
+
+    def __init__(self, customers: Customers) -> None:
+        self.customers = customers
+        self.journal = journal = Journal()
+        self.position = 0
+        self.fresh: dict[int, Fresh] = {}
+        """Customers registered by the draft under way, by number. See `settle`."""
+        # staff.py
+        self.teams: Table[str, Team] = Table(journal)
+        self.staff: Table[int, Staff] = Table(journal)
+        self.staff_references: Table[tuple[str, str], int] = Table(journal)
+        self.people: Table[str, int] = Table(journal)
+        """Under "count": how many people have a number."""
+        # profile.py
+        self.profiles: Table[int, Profile] = Table(journal)
+        self.contacts: Table[int, Contact] = Table(journal)
+        self.knowledge: Table[int, tuple[Knowledge, ...]] = Table(journal)
+        self.region_knowledge: Table[str, tuple[Knowledge, ...]] = Table(journal)
+        self.projects: Table[int, Project] = Table(journal)
+        self.merged: Table[int, int] = Table(journal)
+        """Customers that were found to be another one, and which."""
+        self.credit_codes: Table[str, int] = Table(journal)
+        # arrivals.py
+        self.leads: Table[tuple[str, str], int] = Table(journal)
+        self.arrived: Table[int, Fields] = Table(journal)
+        """The last LeadArrived of each customer."""
+        self.collisions: Table[int, Collision] = Table(journal)
+        # ownership.py
+        self.holdings: Table[int, Holding] = Table(journal)
+        self.owned: Buckets[int, int] = Buckets(journal)
+        """Customers by owner."""
+        self.load = Counters(journal)
+        """How many customers each member of staff owns."""
+        self.assigned_last = Counters(journal)
+        """The position at which each was last assigned a customer; 0 for never."""
+        self.claims: Table[tuple[int, int], int] = Table(journal)
+        """By (staff, day): how many customers they claimed."""
+        self.claimed: Counters = Counters(journal)
+        """How many of the customers that each owns they claimed."""
+        self.due: Buckets[int, int] = Buckets(journal)
+        """Customers by the day on which something of theirs is due (the deadline, its announcement, protection)."""
+        self.handovers: Table[int, Handover] = Table(journal)
+        self.staff_moved = Counters(journal)
+        """Under 0: raised whenever staff or teams change, so that what was worked out from them is worked out again."""
+        # work.py
+        self.opportunities: Table[int, Opportunity] = Table(journal)
+        self.tasks: Table[int, Task] = Table(journal)
+        self.opportunities_of: Buckets[int, int] = Buckets(journal)
+        """Open opportunities by staff."""
+        self.tasks_of: Buckets[int, int] = Buckets(journal)
+        """Open tasks by staff that handed them, and, as minus the number, by who has to do them."""
+        self.work_due: Buckets[int, tuple[str, int, str]] = Buckets(journal)
+        """By day: ("task", number, "") or ("milestone", project, milestone)."""
+
+    def holding(self, customer: int) -> Holding:
+        """Who has a customer; the pool where nobody ever had."""
+        return self.holdings.get(customer, NOBODY)
+
+    def standing_for(self, customer: int) -> int:
+        """The customer that this one was merged into, itself where it was not."""
+        while customer in self.merged:
+            customer = self.merged[customer]
+        return customer
+
+    def customer_count(self) -> int:
+        """How many customers there are, those of the draft under way among them."""
+        return self.customers.count() + len(self.fresh)
+
+    def find(self, text: str) -> int:
+        """The number of the customer with this id or "source:reference"; 0 where there is none."""
+        for number, fresh in self.fresh.items():
+            if text in (customer_id(number), f"{fresh.source}:{fresh.reference}"):
+                return number
+        return self.customers.find(text)
+
+    def name(self, customer: int) -> str:
+        """The registered name of a customer."""
+        fresh = self.fresh.get(customer)
+        return fresh.name if fresh else self.customers.name(customer)
+
+    def traits(self, customer: int) -> Mapping[str, str]:
+        """industry, region, customer_type, scale of a customer; "" where unknown."""
+        fresh = self.fresh.get(customer)
+        return fresh.traits if fresh else self.customers.traits(customer)
+
+    def register(self, customer: int, fresh: Fresh) -> None:
+        """Have a customer that a draft registers. Taken back with the draft."""
+        self.fresh[customer] = fresh
+        self.journal.note(lambda: self.fresh.pop(customer))
+
+    def settle(self) -> None:
+        """What was drafted is appended and stays; from here on `customers` knows the new ones."""
+        self.journal.commit()
+        self.fresh.clear()
+
+    def apply(self, event: Happened) -> None:
+        """Fold an event. Topics that say nothing about relations change nothing."""
+        evolve = EVOLVE.get(event.topic)
+        if evolve is not None:
+            evolve(self, event)
+        before = self.position
+        self.position = event.position
+        self.journal.note(lambda: setattr(self, "position", before))
+
+
+Evolve = Callable[[Relations, Happened], None]
+
+EVOLVE: dict[str, Evolve] = {}
+"""How each topic changes the state; every concern enters its own."""
+
+
+def evolves(*topics: str) -> Callable[[Evolve], Evolve]:
+    """Enter a function as what folds these topics. ValueError where one is taken."""
+
+    def enter(function: Evolve) -> Evolve:
+        for topic in topics:
+            if topic in EVOLVE:
+                raise ValueError(f"{topic} is folded elsewhere already")
+            EVOLVE[topic] = function
+        return function
+
+    return enter
+
+
+def changes_checked(changes: Mapping[str, Any], names: frozenset[str]) -> Mapping[str, Any]:
+    """Changes that name known fields only. Raises ValueError: the log holds nothing else."""
+    unknown = changes.keys() - names
+    if unknown:
+        raise ValueError(f"unknown fields: {sorted(unknown)}")
+    return changes
