@@ -427,10 +427,12 @@ class TaskMoved(Input):
 @registered
 @dataclass(kw_only=True)
 class TaskReassigned(Event):
-    """A task goes to somebody else because of a handover."""
+    """A task goes to somebody else because of a handover: from now on `staff` has handed it, and `to` has to do it ("":
+    whoever of the department)."""
 
     task: str
     staff: str
+    to: str
 
 
 @registered

@@ -115,6 +115,8 @@ class Relations:
         """Under 0: raised whenever staff or teams change, so that what was worked out from them is worked out again."""
         # work.py
         self.opportunities: Table[int, Opportunity] = Table(journal)
+        self.opportunity_references: Table[tuple[str, str], int] = Table(journal)
+        """Opportunities by (source, reference)."""
         self.tasks: Table[int, Task] = Table(journal)
         self.opportunities_of: Buckets[int, int] = Buckets(journal)
         """Open opportunities by staff."""
