@@ -64,9 +64,17 @@ class Draft:
 
     def input(self, topic: str, customer: int, **fields: Any) -> int:
         """Draft an input, and what the ledger decides because of it. Returns the input's position."""
-        position = self._add(topic, customer, fields, 0)
+        position = self.enter(topic, customer, **fields)
         self.react(topic, customer, fields, position)
         return position
+
+    def enter(self, topic: str, customer: int, **fields: Any) -> int:
+        """Draft an input alone; what follows from it is left to `react`. Returns its position."""
+        return self._add(topic, customer, fields, 0)
+
+    def make_room(self, count: int) -> None:
+        """Leave the next positions to so many events that are decided elsewhere and say nothing about relations."""
+        self.state.stand_at(self.state.position + count)
 
     def react(self, topic: str, customer: int, fields: Fields, position: int) -> None:
         """Decide what follows from an input that stands at `position`."""

@@ -86,3 +86,15 @@ class Policy(Protocol):
     def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
         """Whom they choose on a day. With `detail`, every candidate and why the others were passed over."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoPolicy:
+    """Rules that say nothing about assignment: nobody is chosen, and what holds is what holds by default."""
+
+    rule_set: str = ""
+    terms: Terms = field(default_factory=Terms)
+
+    def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
+        """Nobody."""
+        return Choice(0, "")

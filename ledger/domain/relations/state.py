@@ -76,6 +76,7 @@ class Relations:
         self.position = 0
         self.fresh: dict[int, Fresh] = {}
         """Customers registered by the draft under way, by number. See `settle`."""
+        self._fresh_found: dict[str, int] = {}
         # staff.py
         self.teams: Table[str, Team] = Table(journal)
         self.staff: Table[int, Staff] = Table(journal)
@@ -141,10 +142,7 @@ class Relations:
 
     def find(self, text: str) -> int:
         """The number of the customer with this id or "source:reference"; 0 where there is none."""
-        for number, fresh in self.fresh.items():
-            if text in (customer_id(number), f"{fresh.source}:{fresh.reference}"):
-                return number
-        return self.customers.find(text)
+        return self._fresh_found.get(text) or self.customers.find(text)
 
     def name(self, customer: int) -> str:
         """The registered name of a customer."""
@@ -158,28 +156,42 @@ class Relations:
 
     def register(self, customer: int, fresh: Fresh) -> None:
         """Have a customer that a draft registers. Taken back with the draft."""
+        texts = (customer_id(customer), f"{fresh.source}:{fresh.reference}")
         self.fresh[customer] = fresh
-        self.journal.note(lambda: self.fresh.pop(customer))
+        self._fresh_found.update(dict.fromkeys(texts, customer))
+
+        def undo() -> None:
+            del self.fresh[customer]
+            for text in texts:
+                self._fresh_found.pop(text, None)
+
+        self.journal.note(undo)
 
     def settle(self) -> None:
         """What was drafted is appended and stays; from here on `customers` knows the new ones."""
         self.journal.commit()
         self.fresh.clear()
+        self._fresh_found.clear()
 
     def apply(self, event: Happened) -> None:
         """Fold an event. Topics that say nothing about relations change nothing."""
         evolve = EVOLVE.get(event.topic)
         if evolve is not None:
             evolve(self, event)
+        self.stand_at(event.position)
+
+    def stand_at(self, position: int) -> None:
+        """Move to a later position up to which nothing (further) happened to relations."""
         before = self.position
-        self.position = event.position
+        self.position = position
         self.journal.note(lambda: setattr(self, "position", before))
 
 
 Evolve = Callable[[Relations, Happened], None]
 
 EVOLVE: dict[str, Evolve] = {}
-"""How each topic changes the state; every concern enters its own."""
+"""How each topic changes the state; every concern enters its own. They look at the state's tables and the event alone:
+while a ledger is loaded, `customers` are already those of a later position."""
 
 
 def evolves(*topics: str) -> Callable[[Evolve], Evolve]:
