@@ -297,7 +297,8 @@ class CustomerAssigned(Event):
     `why`: arrival, claim, reassignment, handover, handover_undone, return, collision, merge, unmerge. `rule` and
     `rule_set` where rules chose. `candidates`: one list each, [staff, score, load, capacity, verdict]; the verdict is
     "chosen", or the reason why not (see `VERDICTS` of the assignment rules). `protected_until` and `due_on` are days
-    ("" for none): until when nobody else may have it, and by when it must be followed up.
+    ("" for none): until when nobody else may have it, and by when it must be followed up. `turn`, where a rotation
+    chose: its name, how many customers `staff` has had in it by now, and the weight they are counted by.
     """
 
     staff: str
@@ -309,6 +310,7 @@ class CustomerAssigned(Event):
     protected_until: str
     due_on: str
     candidates: list[list[Any]] = field(default_factory=list[list[Any]])
+    turn: list[Any] = field(default_factory=list[Any])
 
 
 @registered

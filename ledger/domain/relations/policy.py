@@ -47,6 +47,8 @@ class Choice:
     candidates: list[list[Any]] = field(default_factory=list[list[Any]])
     protection_days: int = 0
     follow_up_days: int = 0
+    turn: list[Any] = field(default_factory=list[Any])
+    """What `CustomerAssigned` has as `turn`."""
 
 
 @dataclass(frozen=True, slots=True)

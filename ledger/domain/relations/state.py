@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ledger.domain.relations.journal import Buckets, Counters, Journal, Table
+from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation, Table
 from ledger.domain.relations.records import (
     NOBODY,
     Collision,
@@ -105,6 +105,8 @@ class Relations:
         """How many customers each member of staff owns."""
         self.assigned_last = Counters(journal)
         """The position at which each was last assigned a customer; 0 for never."""
+        self.rotations: dict[str, Rotation] = {}
+        """By what `turn` of CustomerAssigned calls them. See `turn_take`."""
         self.claims: Table[tuple[int, int], int] = Table(journal)
         """By (staff, day): how many customers they claimed."""
         self.claimed: Counters = Counters(journal)
@@ -112,7 +114,7 @@ class Relations:
         self.due: Buckets[int, int] = Buckets(journal)
         """Customers by the day on which something of theirs is due (the deadline, its announcement, protection)."""
         self.handovers: Table[int, Handover] = Table(journal)
-        self.staff_moved = Counters(journal)
+        self.staff_moved = Generations(journal)
         """Under 0: raised whenever staff or teams change, so that what was worked out from them is worked out again."""
         # work.py
         self.opportunities: Table[int, Opportunity] = Table(journal)
@@ -166,6 +168,15 @@ class Relations:
                 self._fresh_found.pop(text, None)
 
         self.journal.note(undo)
+
+    def turn_take(self, staff: int, turn: Sequence[Any]) -> None:
+        """Count what a CustomerAssigned says of its rotation: its name, the count and the weight; nothing where it is
+        empty."""
+        if turn:
+            rotation, count, weight = turn
+            if rotation not in self.rotations:
+                self.rotations[rotation] = Rotation(self.journal)
+            self.rotations[rotation].take(staff, count, weight)
 
     def settle(self) -> None:
         """What was drafted is appended and stays; from here on `customers` knows the new ones."""
