@@ -8,7 +8,7 @@ event *evolves* the state, and how the ledger *reacts* to an input with decision
 - `profile.py`: what is known of a customer, people there, soft knowledge, projects, duplicates;
 - `arrivals.py`: leads that arrive, collisions;
 - `ownership.py`: assignment, claims, releases, handovers, protection, return to the pool;
-- `work.py`: follow-ups, opportunities, tasks;
+- `work.py`: follow-ups, opportunities; `tasks.py`: tasks;
 - `days.py`: what the end of a day makes due.
 
 The live ledger and a replay under other rules run the same three parts; only the rules (`policy.py`) differ.
