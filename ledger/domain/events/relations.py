@@ -186,7 +186,11 @@ class CustomersUnmerged(Input):
 @dataclass(kw_only=True)
 class LeadArrived(Input):
     """A customer (new or known) asks, or is reported by `staff` ("" where nobody did). `lead` is the source's name for
-    it, `channel` how it came, `needs` what rules may weigh beyond the customer's traits."""
+    it, `channel` how it came, `needs` what rules may weigh beyond the customer's traits.
+
+    `is_new`: the customer was registered because of it. `matched` is the customer that it was found to be, or for a new
+    one the customer that it seems to be ("" for none), and `matches` what that rests on: [kind, score] each.
+    """
 
     source: str
     lead: str
@@ -195,6 +199,15 @@ class LeadArrived(Input):
     project: str
     amount: int
     needs: dict[str, str]
+    is_new: bool = False
+    matched: str = ""
+    matches: list[list[Any]] = field(default_factory=list[list[Any]])
+
+
+@registered
+@dataclass(kw_only=True)
+class AssignmentAsked(Input):
+    """The rules are to choose an owner for a customer in the pool."""
 
 
 @registered
@@ -281,11 +294,10 @@ class HandoverUndone(Input):
 @registered
 @dataclass(kw_only=True)
 class CollisionRuled(Input):
-    """Who has the customer after a collision: `owner`. `by` is "rules" or "manager"."""
+    """A manager rules who has the customer after a collision: `owner`, who asked for it or who had it."""
 
     collision: str
     owner: str
-    by: str
     reason: str
 
 
@@ -294,7 +306,7 @@ class CollisionRuled(Input):
 class CustomerAssigned(Event):
     """The customer has an owner from here on.
 
-    `why`: arrival, claim, reassignment, handover, handover_undone, return, collision, merge, unmerge. `rule` and
+    `why`: arrival, asked, claim, reassignment, handover, handover_undone, collision, merge, unmerge. `rule` and
     `rule_set` where rules chose. `candidates`: one list each, [staff, score, load, capacity, verdict]; the verdict is
     "chosen", or the reason why not (see `VERDICTS` of the assignment rules). `protected_until` and `due_on` are days
     ("" for none): until when nobody else may have it, and by when it must be followed up. `turn`, where a rotation
@@ -329,22 +341,38 @@ class CustomerPooled(Event):
 @registered
 @dataclass(kw_only=True)
 class CollisionFound(Event):
-    """A lead is (or seems to be) a customer that somebody has. `matches`: [kind, score]; `holder` has it, `asker` wants
-    it."""
+    """A lead that `asker` reported is a customer that `holder` has (certainty "exact"), or seems to be one ("likely").
+
+    `matched` is the customer that the holder has: this one, or where it is only likely, another; then this one is new
+    and waits in the pool for the ruling. `matches`: [kind, score] each. `collision` is numbered by the position of the
+    lead, so that it is the same one in every replay.
+    """
 
     collision: str
     holder: str
     asker: str
     certainty: str
+    matched: str
     matches: list[list[Any]]
     project: str
 
 
 @registered
 @dataclass(kw_only=True)
+class CollisionSettled(Event):
+    """The rules settle a collision at once: `owner`, who has the customer, keeps it."""
+
+    collision: str
+    owner: str
+    rule_set: str
+
+
+@registered
+@dataclass(kw_only=True)
 class ReminderDue(Event):
     """Something is due, said once. `kind`: return_announced, follow_up, nurture, protection_ending, important_quiet,
-    milestone, task; `about` is the id of the milestone or task, `due_on` its day, `staff` whom it concerns."""
+    milestone, task; `about` is the task ("T-000001") or the milestone ("J-000001/roof"), `due_on` the day it is about,
+    `staff` whom it concerns ("" for nobody in particular)."""
 
     kind: str
     staff: str
@@ -440,7 +468,7 @@ class TaskReassigned(Event):
 @registered
 @dataclass(kw_only=True)
 class OpportunityReassigned(Event):
-    """An opportunity goes to somebody else because of a handover."""
+    """An opportunity goes to somebody else because of a handover, or with its customer."""
 
     opportunity: str
     staff: str

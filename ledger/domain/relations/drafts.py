@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import Refused
 from ledger.domain.relations.policy import Policy
-from ledger.domain.relations.records import Fields, Standing
+from ledger.domain.relations.records import Fields, Match, Standing
 from ledger.domain.relations.state import Fresh, Happened, Relations
 
 
@@ -38,12 +38,22 @@ class Sealer(Protocol):
         ...
 
 
+class Matcher(Protocol):
+    """Finds the customers that a lead may be. `ledger.domain.relations.matching` does."""
+
+    def matches(self, name: str, credit_code: str, phone: str, project: str) -> list[Match]:
+        """Every customer that something speaks for, also of those that the draft under way registers; what is "" is not
+        looked at."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a decision may look at beside the state.
 
     `day` is today in the ledger's time zone. `standing` says where a customer stands with its points now. `detail` asks
-    for every candidate of a choice. A replay, which seals nothing and is asked no commands, has no `sealer`.
+    for every candidate of a choice. A replay, which seals nothing and is asked no commands, has no `sealer` and no
+    `matcher`.
     """
 
     actor: str
@@ -52,6 +62,7 @@ class Context:
     standing: Callable[[int], Standing]
     sealer: Sealer | None = None
     detail: bool = True
+    matcher: Matcher | None = None
 
 
 @dataclass(slots=True)

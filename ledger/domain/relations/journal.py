@@ -99,6 +99,10 @@ class Buckets(Generic[K, V]):
         """How many there are in a set."""
         return len(self._sets.get(key, ()))
 
+    def keys(self) -> list[K]:
+        """The keys of the sets that have members."""
+        return [key for key, members in self._sets.items() if members]
+
     def items(self) -> Iterator[tuple[K, list[V]]]:
         """Every set that has members."""
         return ((key, list(members)) for key, members in self._sets.items() if members)

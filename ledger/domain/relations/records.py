@@ -61,8 +61,10 @@ class Holding:
     """Who has a customer. `owner` 0: the pool. `since` is the position from which on it is so.
 
     `former` had it before it came to the pool, on `pooled_day`. `protected_day` and `due_day`: until when nobody else
-    may have it, by when it must be followed up (or it returns to the pool). `rhythm_days` above 0: nurtured, so that
-    `due_day` is the next talk, and the customer does not return. `announced_day`: the due day that was announced.
+    may have it, by when it must be followed up (or it returns to the pool); a follow-up moves `due_day` to
+    `follow_up_days` later. `rhythm_days` above 0: nurtured, so that `due_day` is the next talk, and the customer does
+    not return. `announced_day`: the due day that was announced. `next_due_day`: the day of the next step that was agreed
+    on, until it was said.
     """
 
     owner: int = 0
@@ -76,9 +78,20 @@ class Holding:
     rhythm_days: int = 0
     followed_day: int = NONE
     """The last day of a follow-up by whoever had it then."""
+    follow_up_days: int = 0
+    next_due_day: int = NONE
+    protection_said_day: int = NONE
+    """The end of protection that was said."""
+    quiet_said_day: int = NONE
+    """The day from which on it was said to be quiet."""
     former: int = 0
     pooled_day: int = NONE
     collaborators: frozenset[int] = frozenset()
+
+    @property
+    def touched_day(self) -> int:
+        """Since when it has been quiet: the last follow-up, or where it changed hands since, that day."""
+        return max(self.followed_day, self.since_day)
 
 
 NOBODY: Final = Holding()
@@ -135,11 +148,30 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A customer that a lead is (score 100) or may be. `kind`: registered_name, credit_code, phone, project,
+    similar_name."""
+
+    customer: int
+    kind: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What became of a lead: the customer it arrived at, and the collision it led to (0 for none)."""
+
+    customer: int
+    collision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Collision:
-    """Two want one customer. `owner` is NONE until it is ruled."""
+    """Two want one customer. `owner` is NONE until it is ruled. `matched` is the customer that the holder has."""
 
     number: int
     customer: int
+    matched: int
     holder: int
     asker: int
     certainty: str
@@ -200,14 +232,35 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a handover moved, so that it can be taken back exactly: the holdings and work as they stood before."""
+    """What a handover moves, so that it can be taken back exactly: customers (see `Handed`), and work as it stood
+    before: opportunities, and tasks with who handed them and who has to do them."""
 
     position: int
     staff: int
-    holdings: tuple[tuple[int, Holding], ...] = ()
+    customers: tuple[int, ...] = ()
     opportunities: tuple[int, ...] = ()
-    tasks: tuple[int, ...] = ()
+    tasks: tuple[tuple[int, int, int], ...] = ()
     is_undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A customer that stands as the handover at `position` left it: its holding before and right after. `earlier`:
+    whether it stood as another handover had left it."""
+
+    position: int
+    before: Holding
+    after: Holding
+    earlier: Handed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsHanded:
+    """A count that a handover moved, such as how many customers somebody had in a rotation, and its weight: as it was
+    before, and as the handover left it."""
+
+    before: tuple[int, int]
+    after: tuple[int, int]
 
 
 Fields = Mapping[str, Any]

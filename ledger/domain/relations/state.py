@@ -9,18 +9,22 @@ from typing import Any, Protocol
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation, Table
 from ledger.domain.relations.records import (
     NOBODY,
+    NONE,
     Collision,
     Contact,
     Fields,
+    Handed,
     Handover,
     Holding,
     Knowledge,
+    Lead,
     Opportunity,
     Profile,
     Project,
     Staff,
     Task,
     Team,
+    TurnsHanded,
 )
 from ledger.domain.values import customer_id
 
@@ -93,10 +97,13 @@ class Relations:
         """Customers that were found to be another one, and which."""
         self.credit_codes: Table[str, int] = Table(journal)
         # arrivals.py
-        self.leads: Table[tuple[str, str], int] = Table(journal)
+        self.leads: Table[tuple[str, str], Lead] = Table(journal)
+        """By (source, lead)."""
         self.arrived: Table[int, Fields] = Table(journal)
-        """The last LeadArrived of each customer."""
+        """The last LeadArrived of each customer, what it says of the lead."""
         self.collisions: Table[int, Collision] = Table(journal)
+        self.disputes: Buckets[int, int] = Buckets(journal)
+        """Collisions that wait for a ruling, by customer."""
         # ownership.py
         self.holdings: Table[int, Holding] = Table(journal)
         self.owned: Buckets[int, int] = Buckets(journal)
@@ -111,9 +118,20 @@ class Relations:
         """By (staff, day): how many customers they claimed."""
         self.claimed: Counters = Counters(journal)
         """How many of the customers that each owns they claimed."""
-        self.due: Buckets[int, int] = Buckets(journal)
-        """Customers by the day on which something of theirs is due (the deadline, its announcement, protection)."""
+        self.due: Buckets[tuple[str, int], int] = Buckets(journal)
+        """Customers by what is due of theirs and on which day. See `ownership.dues`."""
         self.handovers: Table[int, Handover] = Table(journal)
+        """By position."""
+        self.handed: Table[int, Handed] = Table(journal)
+        """Customers that stand as a handover left them."""
+        self.turns_handed: Table[tuple[int, str, int], TurnsHanded] = Table(journal)
+        """By (handover, rotation, staff): counts that a handover moved; rotation "" is `assigned_last`."""
+        self.restoring: Table[int, Holding] = Table(journal)
+        """Customers that the event to come gives back as they were."""
+        self.days_closed = Counters(journal, NONE)
+        """Under 0 the last day that was closed, under 1 the one before it; NONE for none."""
+        self.reminded: Table[tuple[str, str], int] = Table(journal)
+        """By (kind, about) of tasks and milestones: the day that was said of each."""
         self.staff_moved = Generations(journal)
         """Under 0: raised whenever staff or teams change, so that what was worked out from them is worked out again."""
         # work.py
