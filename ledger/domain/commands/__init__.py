@@ -52,6 +52,7 @@ from ledger.domain.commands.relations import (
     SetMilestone,
     UndoHandover,
     UnmergeCustomers,
+    personal_fields,
 )
 from ledger.domain.commands.requests import Answer, Command, Rehearsal, Request
 
@@ -105,4 +106,5 @@ __all__ = [
     "UndoHandover",
     "UnmergeCustomers",
     "WithdrawConsent",
+    "personal_fields",
 ]

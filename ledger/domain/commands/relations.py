@@ -343,3 +343,17 @@ RELATIONS_COMMANDS: tuple[type[RelationsCommand], ...] = (
     RemoveCollaborator, BeginNurture, EndNurture, HandOver, UndoHandover, RuleCollision,
     RecordFollowUp, OpenOpportunity, ChangeOpportunity, HandTask, MoveTask,
 )  # fmt: skip
+
+
+def personal_fields(command: object) -> tuple[str, ...]:
+    """The fields of a command that are about a person: sealed where they are kept, and never part of a digest, by
+    which they could be guessed after the person was erased."""
+    if isinstance(command, EnrolStaff):
+        return ("name", "phone")
+    if isinstance(command, RecordContact):
+        return ("name", "phone", "note")
+    if isinstance(command, ReportLead):
+        return ("phone",)
+    if isinstance(command, RecordKnowledge) and command.person:
+        return ("text",)
+    return ()

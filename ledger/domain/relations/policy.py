@@ -61,6 +61,8 @@ class Terms:
     it again. `important_*`: which customers must not be quiet longer than `important_days`. `notice_days`: how long
     before milestones and the end of protection a reminder comes. `collision_by_rules`: whether exact collisions are
     ruled at once for who has the customer; `collision_likely_score`: from which score on a match is likely.
+    `reported_by_rules`: whether the rules choose for new customers that somebody reports too; otherwise who reports
+    them has them, if they can.
     """
 
     protection_days: int = 30
@@ -76,14 +78,21 @@ class Terms:
     notice_days: int = 7
     collision_by_rules: bool = True
     collision_likely_score: int = 85
+    reported_by_rules: bool = False
 
 
 class Policy(Protocol):
     """The assignment rules that are in force."""
 
-    rule_set: str
-    """The id of the rule set they stand in, "" where there are none."""
-    terms: Terms
+    @property
+    def rule_set(self) -> str:
+        """The id of the rule set they stand in, "" where there are none."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """What they say for every customer."""
+        ...
 
     def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
         """Whom they choose on a day. With `detail`, every candidate and why the others were passed over."""
