@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -59,6 +60,7 @@ class Appender:
             self.state.follow(decided.events, drafted=decided.drafted)
             decided.commit(self.state)
             self.publish()
+        self._erase()
         return None
 
     def append_events(self, events: list[Event], entries: Sequence[AnswerEntry] = ()) -> bool:
@@ -86,6 +88,13 @@ class Appender:
             return False
         self.state.follow(events, drafted=True)
         return True
+
+    def _erase(self) -> None:
+        try:
+            self.state.erase()
+        except CONNECTION_LOST as error:
+            # That they are erased is committed and answered; their keys go after the next append, or at the next start.
+            logging.getLogger(__name__).error("keys of erased people not deleted yet", exc_info=error)
 
     def _send(self, stored: list[StoredEvent], decided: Decided) -> AppendOutcome:
         position = self.state.book.position

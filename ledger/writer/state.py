@@ -16,8 +16,10 @@ import numpy as np
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
 from ledger.domain.events import Event
+from ledger.domain.events.relations import PersonErased
 from ledger.domain.relations.customers import BookCustomers
 from ledger.domain.relations.drafts import Context, Draft, Sealer
+from ledger.domain.relations.ids import person_number
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
@@ -25,6 +27,7 @@ from ledger.domain.values import customer_id, customer_number, day_of, day_parse
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
+from ledger.log.vault import Vault
 from ledger.rules import layout as at
 from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
 from ledger.rules.document import RuleSet, rule_set_parse
@@ -58,11 +61,13 @@ class StateDiffers(PlumblineError):
 class LedgerState:
     """Book, records and relations at `book.position`. `records[n - 1]` is the account of the n-th customer."""
 
-    def __init__(self, book: Book, vocabulary: Vocabulary) -> None:
+    def __init__(self, book: Book, vocabulary: Vocabulary, vault: Vault | None = None) -> None:
         self.book = book
         self.vocabulary = vocabulary
         self.relations = Relations(BookCustomers(book))
-        self.sealer: Sealer | None = None
+        self.vault = vault
+        self.erasing: set[int] = set()
+        """People whom the log says erased, and whose keys are still to be deleted. See `erase`."""
         self._policies = Policies(book)
         self.moving = threading.Lock()
         """Held while records of committed accounts change in place, so that another thread reads whole ones."""
@@ -78,13 +83,14 @@ class LedgerState:
     @staticmethod
     def load(columns: Columns | None, recorder: LogRecorder) -> LedgerState:
         """The state at the head of the log. Raises StateDiffers where columns and recorded decisions disagree."""
+        vault = Vault(recorder.datastore)
         if columns is None:
-            state = LedgerState(Book(), Vocabulary())
+            state = LedgerState(Book(), Vocabulary(), vault)
         else:
             columns_check(columns, recorder)
-            state = LedgerState(columns.book(), columns.vocabulary())
+            state = LedgerState(columns.book(), columns.vocabulary(), vault)
             state._fold_columns(columns)
-            relations_load(state.relations, columns)
+            state.erasing |= relations_load(state.relations, columns)
         state.catch_up(recorder)
         return state
 
@@ -183,7 +189,7 @@ class LedgerState:
             earlier = {position: _fact_read(recorder, position) for position in corrected}
             prior = self._prior(corrected, recorder)
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
-            relations_catch_up(self.relations, segment.relations, self.book.position)
+            self.erasing |= relations_catch_up(self.relations, segment.relations, self.book.position)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()
             rows = segment.inputs
@@ -206,6 +212,7 @@ class LedgerState:
             self._recorded = grown
         self._balances_check(self._recorded)
         self._recorded = None
+        self.erase()
 
     def follow(self, events: Sequence[Event], *, drafted: bool) -> None:
         """Move book and relations by events that were appended. `drafted`: the relations hold them already."""
@@ -218,6 +225,13 @@ class LedgerState:
             relations_follow(self.relations, events, book.position, book.timezone)
         else:
             self.relations.settle()
+            self.erasing |= {person_number(e.person) for e in events if isinstance(e, PersonErased)}
+
+    def erase(self) -> None:
+        """Delete the keys of people whom the log says erased; deleting one again changes nothing."""
+        if self.vault is not None and self.erasing:
+            self.vault.erase_many(self.erasing)
+            self.erasing.clear()
 
     def standing(self, customer: int) -> Standing:
         """Where a customer stands with its points."""
@@ -234,7 +248,7 @@ class LedgerState:
             raise StateDiffers(f"relations stand at {self.relations.position}, the book at {self.book.position}; start again")
         day = day_of(now.astimezone(ZoneInfo(self.book.timezone)).date())
         policy = self._policies.in_force(day)
-        return Draft(self.relations, Context(actor, day, policy, self.standing, sealer or self.sealer))
+        return Draft(self.relations, Context(actor, day, policy, self.standing, sealer or self.vault))
 
     def _balances_check(self, recorded: Ints) -> None:
         """Raises StateDiffers where a balance isn't what the recorded decisions come to."""
