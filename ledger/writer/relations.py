@@ -15,6 +15,8 @@ from ledger.domain.relations.state import EVOLVE, Happened, Relations
 from ledger.domain.values import customer_number, day_recorded
 from ledger.log.codec import state_of
 from ledger.log.columns.relations import REGISTRATION_TOPICS, happened
+from ledger.rules.assignment.policy import assignment_policy
+from ledger.rules.document import rule_set_parse
 
 if TYPE_CHECKING:
     from ledger.log.columns.reader import Columns
@@ -82,4 +84,4 @@ class Policies:
         return policy
 
     def _make(self, name: str) -> Policy:
-        return NoPolicy()
+        return assignment_policy(name, rule_set_parse(self._book.rule_sets[name].document)) if name else NoPolicy()
