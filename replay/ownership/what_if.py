@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from ledger.log.columns.reader import Columns
 from ledger.rules.compile import Activation
-from ledger.rules.document import RuleSet, rule_set_parse
+from ledger.rules.document import rule_set_parse
 from replay.ownership.comparison import OwnershipComparison, ownership_compare
 from replay.ownership.history import history_inputs
 from replay.ownership.recorded import OwnershipDifference, ownership_record_compare
 from replay.ownership.run import OwnershipRun, ownership_run
 from replay.ownership.standings import standings_of
-from replay.run import RunResult, columns_span, scenario_run
-from replay.scenario import Scenario, scenario_candidate, scenario_recorded
+from replay.run import RunResult, scenario_run
+from replay.scenario import Scenario, scenario_recorded
 from replay.what_if import Progress
 
 
@@ -51,31 +53,43 @@ def assignment_replaced(recorded: Scenario, section: Mapping[str, Any]) -> Scena
 
 def ownership_what_if(
     columns: Columns,
-    threads: int,
+    recorded: RunResult,
+    candidate: RunResult,
     progress: Progress,
     *,
-    rules: RuleSet | None = None,
-    assignment: Mapping[str, Any] | None = None,
-    day_from: int | None = None,
+    scenario: Scenario | None = None,
 ) -> OwnershipBacktest:
-    """Run history's inputs under the rules that were in force and under others: a whole rule set (whose points rules
-    may move tiers that assignment reads), or another assignment section in those that were in force.
+    """Run history's inputs under the rules that were in force and under others.
 
-    Raises ValueError unless exactly one of the two is given, DocumentInvalid for a section that is none.
+    `recorded` and `candidate` are runs over the points, with their awards kept: tiers, tags and grades steer assignment,
+    so that a change of the points' rules shows its effect on ownership too. `scenario` has the assignment rules of the
+    candidate; without it those of its points run. Two runs: `progress` goes from 0 to twice the inputs.
     """
-    if (rules is None) == (assignment is None):
-        raise ValueError("give rules or assignment")
-    recorded = scenario_recorded(columns)
-    if rules is not None:
-        candidate = scenario_candidate(recorded, rules, day_from)
-    else:
-        assert assignment is not None
-        candidate = assignment_replaced(recorded, assignment)
-    points = _points(columns, [recorded] if rules is None else [recorded, candidate], threads)
-    count = len(columns.relations(inputs_only=True, registrations=True))
-    first = _run(columns, recorded, points[0], progress, 0, 2 * count)
-    second = _run(columns, candidate, points[-1], progress, count, 2 * count)
+    count = inputs_count(columns)
+    first = _run(columns, recorded.scenario, recorded, progress, 0, 2 * count)
+    second = _run(columns, scenario or candidate.scenario, candidate, progress, count, 2 * count)
     return OwnershipBacktest(first, second, ownership_compare(first, second))
+
+
+def assignment_what_if(
+    columns: Columns, section: Mapping[str, Any], threads: int, progress: Progress
+) -> OwnershipBacktest:
+    """Run history's inputs under another assignment section, the points as they were. Raises DocumentInvalid."""
+    scenario = scenario_recorded(columns)
+    candidate = assignment_replaced(scenario, section)
+    with ThreadPoolExecutor(threads) as pool:
+        points = scenario_run(columns, scenario, pool)
+    return ownership_what_if(columns, points, points, progress, scenario=candidate)
+
+
+def inputs_count(columns: Columns) -> int:
+    """How many inputs a run goes over."""
+    return columns.relations(inputs_only=True, registrations=True).height
+
+
+def has_relations(columns: Columns) -> bool:
+    """Whether anything ever happened that concerns who serves whom."""
+    return not columns.relations().filter(pl.col("topic") != "DayClosed").is_empty()
 
 
 def ownership_recorded_check(
@@ -83,17 +97,12 @@ def ownership_recorded_check(
 ) -> tuple[OwnershipRun, int, list[OwnershipDifference]]:
     """Run the rules that were in force; how many changes of owner differ from the record, and the first of them.
 
-    `result` is a run of the same rules over the points, with its awards kept."""
-    count = len(columns.relations(inputs_only=True, registrations=True))
+    `result` is a run of the same rules over the points, with its awards kept.
+    """
+    count = inputs_count(columns)
     run = _run(columns, result.scenario, result, progress, 0, count)
     different, first = ownership_record_compare(columns, run)
     return run, different, first
-
-
-def _points(columns: Columns, scenarios: Sequence[Scenario], threads: int) -> list[RunResult]:
-    span = columns_span(columns)
-    with ThreadPoolExecutor(threads) as pool:
-        return [scenario_run(columns, scenario, pool, span=span) for scenario in scenarios]
 
 
 def _run(
