@@ -85,7 +85,8 @@ class StaffLeft(Input):
 @registered
 @dataclass(kw_only=True)
 class ProfileChanged(Input):
-    """What changes of a customer's profile: credit code, qualifications, needs, cooperation notes; "" clears."""
+    """What changes of a customer's profile: credit_code, needs, cooperation, further entries by their name, "" clears;
+    and qualifications, a list."""
 
     changes: dict[str, Any]
 
@@ -104,8 +105,8 @@ class ContactRecorded(Input):
 @registered
 @dataclass(kw_only=True)
 class KnowledgeRecorded(Input):
-    """Soft knowledge as a typed entry that assignment rules can read: a kind and one of its values. `person`, where it
-    is about somebody; then the text is `sealed`, otherwise `text`."""
+    """Soft knowledge as a typed entry that assignment rules can read: a kind and one of its values; the value "" takes
+    all of this kind back. `person`, where it is about somebody; then the text is `sealed`, otherwise `text`."""
 
     kind: str
     value: str
@@ -117,7 +118,8 @@ class KnowledgeRecorded(Input):
 @registered
 @dataclass(kw_only=True)
 class RegionKnowledgeRecorded(Input):
-    """An unwritten rule of a region, for all customers there. In the stream `staff`."""
+    """An unwritten rule of a region, for all customers there; the value "" takes all of this kind back. In the stream
+    `staff`."""
 
     region: str
     kind: str
@@ -137,7 +139,8 @@ class PersonErased(Input):
 @registered
 @dataclass(kw_only=True)
 class ProjectRecorded(Input):
-    """A project of the customer, new or changed, at a stage; `parties` are [role, customer id or name]."""
+    """A project of the customer, new or changed, at a stage; `parties` are [role, customer id or name], `site_team` the
+    ids of staff."""
 
     project: str
     name: str
@@ -163,7 +166,12 @@ class MilestoneSet(Input):
 @registered
 @dataclass(kw_only=True)
 class CustomersMerged(Input):
-    """`merged` is found to be this customer. Its work and what is recorded for it from now on is this one's."""
+    """`merged` is found to be this customer. Its work and what is recorded for it from now on is this one's.
+
+    Where nobody has this customer and somebody has `merged`, this one goes on as that one stood: with its owner, its
+    deadlines, its rhythm and its collaborators (CustomerAssigned follows). Where somebody has this one, the
+    collaborators of `merged` are among its own from now on. `merged` itself is pooled, and nobody can claim it.
+    """
 
     merged: str
     reason: str
@@ -172,7 +180,8 @@ class CustomersMerged(Input):
 @registered
 @dataclass(kw_only=True)
 class CustomersUnmerged(Input):
-    """They were two after all; `merged` stands again as it did. `undoes` is the position of the merging."""
+    """They were two after all; `merged` stands again as it did, and this one as it did as far as nothing has changed
+    since. `undoes` is the position of the merging."""
 
     merged: str
     undoes: int
@@ -328,8 +337,8 @@ class CustomerAssigned(Event):
 @registered
 @dataclass(kw_only=True)
 class CustomerPooled(Event):
-    """The customer has no owner from here on. `why`: released, deadline, no_candidate, handover, unmerge, merged;
-    `staff` is who had it ("" for nobody). `candidates` as in CustomerAssigned."""
+    """The customer has no owner from here on. `why`: released, deadline, no_candidate, disputed, handover, unmerge,
+    merged; `staff` is who had it ("" for nobody). `candidates` as in CustomerAssigned."""
 
     staff: str
     why: str

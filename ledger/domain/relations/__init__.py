@@ -6,10 +6,37 @@ event *evolves* the state, and how the ledger *reacts* to an input with decision
 
 - `staff.py`: staff, teams, leave;
 - `profile.py`: what is known of a customer, people there, soft knowledge, projects, duplicates;
-- `arrivals.py`: leads that arrive, collisions;
-- `ownership.py`: assignment, claims, releases, handovers, protection, return to the pool;
+- `arrivals.py`: leads that arrive; `collisions.py`: where two want one customer;
+- `ownership.py`: claims, releases, reassignments; `care.py`: collaborators, nurture; `handover.py`: all of one person's;
+  `holdings.py` folds what `assigning.py` decides about owners;
 - `work.py`: follow-ups, opportunities; `tasks.py`: tasks;
 - `days.py`: what the end of a day makes due.
 
 The live ledger and a replay under other rules run the same three parts; only the rules (`policy.py`) differ.
 """
+
+from ledger.domain.relations import (
+    arrivals,
+    care,
+    collisions,
+    days,
+    handover,
+    holdings,
+    ownership,
+    staff,
+    tasks,
+    work,
+)
+
+__all__ = [
+    "arrivals",
+    "care",
+    "collisions",
+    "days",
+    "handover",
+    "holdings",
+    "ownership",
+    "staff",
+    "tasks",
+    "work",
+]

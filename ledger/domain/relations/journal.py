@@ -99,7 +99,7 @@ class Buckets(Generic[K, V]):
         """How many there are in a set."""
         return len(self._sets.get(key, ()))
 
-    def keys(self) -> list[K]:
+    def filled(self) -> list[K]:
         """The keys of the sets that have members."""
         return [key for key, members in self._sets.items() if members]
 
@@ -129,11 +129,19 @@ class Counters:
         """Add to a counter."""
         self.put(number, self[number] + by)
 
-    def _set(self, number: int, value: int) -> int:
+    def of(self, numbers: NDArray[np.int64], top: int) -> NDArray[np.int64]:
+        """The counters of several numbers, of which `top` is the highest."""
+        self._reach(top)
+        return self.values.take(numbers)
+
+    def _reach(self, number: int) -> None:
         if number >= len(self.values):
             grown = np.full(max(number + 1, 2 * len(self.values)), self._initial, np.int64)
             grown[: len(self.values)] = self.values
             self.values = grown
+
+    def _set(self, number: int, value: int) -> int:
+        self._reach(number)
         old = int(self.values[number])
         self.values[number] = value
         return old

@@ -63,8 +63,8 @@ class Holding:
     `former` had it before it came to the pool, on `pooled_day`. `protected_day` and `due_day`: until when nobody else
     may have it, by when it must be followed up (or it returns to the pool); a follow-up moves `due_day` to
     `follow_up_days` later. `rhythm_days` above 0: nurtured, so that `due_day` is the next talk, and the customer does
-    not return. `announced_day`: the due day that was announced. `next_due_day`: the day of the next step that was agreed
-    on, until it was said.
+    not return. `announced_day`: the due day that was announced. `next_due_day`: the day of the next step that was
+    agreed on, until it was said.
     """
 
     owner: int = 0
@@ -232,14 +232,18 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a handover moves, so that it can be taken back exactly: customers (see `Handed`), and work as it stood
-    before: opportunities, and tasks with who handed them and who has to do them."""
+    """What a handover moves, so that it can be taken back exactly. `to` is 0 where rules choose.
+
+    The customers that they owned (see `Handed`); their open opportunities, each with who had its customer then; open
+    tasks, each with that too, and with who had handed it and who had to do it.
+    """
 
     position: int
     staff: int
+    to: int = 0
     customers: tuple[int, ...] = ()
-    opportunities: tuple[int, ...] = ()
-    tasks: tuple[tuple[int, int, int], ...] = ()
+    opportunities: tuple[tuple[int, int], ...] = ()
+    tasks: tuple[tuple[int, int, int, int], ...] = ()
     is_undone: bool = False
 
 
@@ -261,6 +265,26 @@ class TurnsHanded:
 
     before: tuple[int, int]
     after: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """What finding a customer to be another one (`survivor`) changed, so that it can be taken back exactly.
+
+    `merged`: how the one stood before. `before` and `after`: how the survivor did, right before and after. `handed`: how
+    a handover had left either. `opportunities` and `tasks` that went along to `heir`, each with who had it before.
+    """
+
+    position: int
+    survivor: int
+    heir: int
+    merged: Holding
+    before: Holding
+    after: Holding
+    handed: tuple[Handed | None, Handed | None]
+    """Of the one, of the survivor."""
+    opportunities: tuple[tuple[int, int], ...] = ()
+    tasks: tuple[tuple[int, int], ...] = ()
 
 
 Fields = Mapping[str, Any]

@@ -18,6 +18,7 @@ from ledger.domain.relations.records import (
     Holding,
     Knowledge,
     Lead,
+    Merging,
     Opportunity,
     Profile,
     Project,
@@ -85,6 +86,8 @@ class Relations:
         self.teams: Table[str, Team] = Table(journal)
         self.staff: Table[int, Staff] = Table(journal)
         self.staff_references: Table[tuple[str, str], int] = Table(journal)
+        self.leaving: Table[int, int] = Table(journal)
+        """Who leaves the firm, and after which day; until that day is closed."""
         self.people: Table[str, int] = Table(journal)
         """Under "count": how many people have a number."""
         # profile.py
@@ -95,7 +98,14 @@ class Relations:
         self.projects: Table[int, Project] = Table(journal)
         self.merged: Table[int, int] = Table(journal)
         """Customers that were found to be another one, and which."""
+        self.members: Buckets[int, int] = Buckets(journal)
+        """Customers that were found to be this one."""
+        self.mergings: Table[int, Merging] = Table(journal)
+        """What the finding changed, by the customer that was found to be another."""
         self.credit_codes: Table[str, int] = Table(journal)
+        """Whose a credit code is: of the customer that said so last, where two did before they were merged."""
+        self.erased: Table[int, int] = Table(journal)
+        """People that were erased, and the position of it."""
         # arrivals.py
         self.leads: Table[tuple[str, str], Lead] = Table(journal)
         """By (source, lead)."""
@@ -124,8 +134,8 @@ class Relations:
         """By position."""
         self.handed: Table[int, Handed] = Table(journal)
         """Customers that stand as a handover left them."""
-        self.turns_handed: Table[tuple[int, str, int], TurnsHanded] = Table(journal)
-        """By (handover, rotation, staff): counts that a handover moved; rotation "" is `assigned_last`."""
+        self.turns_handed: Table[int, Mapping[tuple[str, int], TurnsHanded]] = Table(journal)
+        """By handover: counts that it moved, by (rotation, staff); rotation "" is `assigned_last`."""
         self.restoring: Table[int, Holding] = Table(journal)
         """Customers that the event to come gives back as they were."""
         self.days_closed = Counters(journal, NONE)
