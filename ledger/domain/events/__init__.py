@@ -1,7 +1,7 @@
 """Events: what is written in the log, under names that never change.
 
 `base.py` says what all events carry, `points.py` has those of the books and of points, `relations.py` those of staff,
-assignment and the work with customers.
+of customers' profiles and of who serves them, `work.py` those of the work with customers.
 """
 
 from ledger.domain.events.base import (
@@ -69,4 +69,3 @@ __all__ = [
     "TierChanged",
     "registered",
 ]
-

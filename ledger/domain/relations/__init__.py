@@ -7,8 +7,8 @@ event *evolves* the state, and how the ledger *reacts* to an input with decision
 - `staff.py`: staff, teams, leave;
 - `profile.py`: what is known of a customer, people there, soft knowledge, projects, duplicates;
 - `arrivals.py`: leads that arrive; `collisions.py`: where two want one customer;
-- `ownership.py`: claims, releases, reassignments; `care.py`: collaborators, nurture; `handover.py`: all of one person's;
-  `holdings.py` folds what `assigning.py` decides about owners;
+- `ownership.py`: claims, releases, reassignments; `care.py`: collaborators, nurture; `handover.py`: all that somebody
+  has; `holdings.py` folds what `assigning.py` decides about owners;
 - `work.py`: follow-ups, opportunities; `tasks.py`: tasks;
 - `days.py`: what the end of a day makes due.
 
