@@ -113,12 +113,12 @@ class Counters:
 
     def __init__(self, journal: Journal, initial: int = 0) -> None:
         self._journal = journal
-        self._initial = initial
+        self.initial = initial
         self.values: NDArray[np.int64] = np.full(_ROOM, initial, np.int64)
         """The counter of number n stands at n. Replaced where it grows."""
 
     def __getitem__(self, number: int) -> int:
-        return int(self.values[number]) if number < len(self.values) else self._initial
+        return int(self.values[number]) if number < len(self.values) else self.initial
 
     def put(self, number: int, value: int) -> None:
         """Set a counter."""
@@ -136,7 +136,7 @@ class Counters:
 
     def _reach(self, number: int) -> None:
         if number >= len(self.values):
-            grown = np.full(max(number + 1, 2 * len(self.values)), self._initial, np.int64)
+            grown = np.full(max(number + 1, 2 * len(self.values)), self.initial, np.int64)
             grown[: len(self.values)] = self.values
             self.values = grown
 
