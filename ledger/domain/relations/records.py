@@ -285,6 +285,7 @@ class Merging:
     """Of the one, of the survivor."""
     opportunities: tuple[tuple[int, int], ...] = ()
     tasks: tuple[tuple[int, int], ...] = ()
+    is_undone: bool = False
 
 
 Fields = Mapping[str, Any]
