@@ -97,14 +97,15 @@ class MeasureIs(Comparison):
 
 
 class LeadIs(Comparison):
-    """A comparison on the lead that somebody is assigned for: its amount in CNY, or how it came. Assignment rules
-    only."""
+    """A comparison on the lead that somebody is assigned for: its amount in CNY, or how it came. One that isn't known
+    fails it, and an amount of 0 is not known. Assignment rules only."""
 
     lead: Literal["amount", "channel"]
 
 
 class NeedIs(Comparison):
-    """A comparison on what the lead needs beyond the customer's traits. Assignment rules only."""
+    """A comparison on what the lead needs beyond the customer's traits. One that isn't known fails it. Assignment
+    rules only."""
 
     need: Identifier
 

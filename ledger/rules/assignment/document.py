@@ -224,6 +224,7 @@ class AssignmentTerms(Strict):
     notice_days: Days = 7
     collision_by_rules: bool = True
     collision_likely_score: Annotated[int, Field(ge=1, le=100)] = 85
+    reported_by_rules: bool = False
 
     @property
     def terms(self) -> Terms:
