@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ledger.domain.errors import Refused
+from ledger.domain.relations.dossier import entries_of
 from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.holdings import KEEPS
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
 from ledger.domain.relations.policy import Choice, Wanted
-from ledger.domain.relations.records import NONE, Knowledge, Staff, Standing
+from ledger.domain.relations.records import NONE, Staff, Standing
 from ledger.domain.values import day_text
 
 OWNERS: Final = frozenset({"seller", "manager", "executive"})
@@ -57,15 +58,13 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
     state = draft.state
     traits = state.traits(customer)
     lead = state.arrived.get(customer, {})
-    entries: tuple[Knowledge, ...] = state.knowledge.get(customer, ())
-    entries += state.region_knowledge.get(traits.get("region", ""), ())
     return Wanted(
         customer=customer,
         traits=traits,
         needs=lead.get("needs", {}),
         amount=lead.get("amount", 0),
         channel=lead.get("channel", ""),
-        knowledge=frozenset(f"{entry.kind}:{entry.value}" for entry in entries),
+        knowledge=frozenset(f"{entry.kind}:{entry.value}" for entry in entries_of(state, customer, traits)),
         # Whoever is registered only now has no points yet.
         standing=Standing() if customer in state.fresh else draft.context.standing(customer),
         previous=previous,

@@ -130,20 +130,27 @@ def _assigned(state: Relations, event: Happened) -> None:
 
 @evolves("CustomerPooled")
 def _pooled(state: Relations, event: Happened) -> None:
-    if _restored(state, event.customer):
-        return
-    before = state.holding(event.customer)
+    customer, why = event.customer, event.fields["why"]
+    before = state.holding(customer)
+    restoring = state.restoring.get(customer)
+    if restoring is not None:
+        if not restoring.owner:
+            _restored(state, customer)
+            return
+        # It was to be given back to somebody, who can't have it any more.
+        state.restoring.drop(customer)
+        before = restoring
     # Whatever is said of a customer in the pool, it has been there since it came.
-    if before.owner or event.customer not in state.holdings:
+    if before.owner or customer not in state.holdings:
         hold(
             state,
-            event.customer,
+            customer,
             Holding(
-                why=event.fields["why"], since=event.position, since_day=event.day, former=before.owner,
-                pooled_day=event.day, followed_day=before.followed_day,
+                why=why, since=event.position, since_day=event.day, former=before.owner, pooled_day=event.day,
+                followed_day=before.followed_day,
             ),
         )  # fmt: skip
-        _handed(state, event.customer, event.fields["why"])
+        _handed(state, customer, why)
 
 
 def _restored(state: Relations, customer: int) -> bool:

@@ -86,7 +86,7 @@ def _was_merged(state: Relations, event: Happened) -> None:
         state.handed.drop(survivor)
     else:
         after = before
-    state.restoring.put(merged, _pooled("merged", old, event))
+    state.restoring.put(merged, _out_of_the_way(old, event))
     state.handed.drop(merged)
     state.merged.put(merged, survivor)
     state.members.add(survivor, merged)
@@ -128,9 +128,6 @@ def _was_unmerged(state: Relations, event: Happened) -> None:
     elif not went_along:
         added = merging.after.collaborators - merging.before.collaborators
         hold(state, survivor, replace(now, collaborators=now.collaborators - added))
-    if old.owner and not _is_here(state, old.owner, event.day):
-        state.restoring.put(merged, _pooled("unmerge", old, event))
-        return
     # What the owner of both did meanwhile, such as a talk that moved the deadline, was done for the merged one too.
     state.restoring.put(merged, merged_back(old, merging.after, now) if went_along and stayed else old)
     if merging.handed[0] is not None:
@@ -154,20 +151,20 @@ def _on_unmerging(draft: Draft, event: Happened) -> None:
             _task_give(draft, number, staff if _is_here(state, staff, event.day) else 0, event.position)
 
 
-def _pooled(why: str, old: Holding, event: Happened) -> Holding:
-    """A customer in the pool that stood so before."""
+def _out_of_the_way(old: Holding, event: Happened) -> Holding:
+    """How a customer that was merged stands: in the pool, whether it was there before or not."""
     return Holding(
-        why=why, since=event.position, since_day=event.day, former=old.owner or old.former, pooled_day=event.day,
+        why="merged", since=event.position, since_day=event.day, former=old.owner or old.former, pooled_day=event.day,
         followed_day=old.followed_day,
     )  # fmt: skip
 
 
 def _as_prepared(draft: Draft, customer: int, why: str, cause: int) -> None:
-    """Decide that a customer stands as the fold has ready."""
+    """Decide that a customer stands as the fold has ready; in the pool where who had it is not at the firm any more."""
     holding = draft.state.restoring.get(customer)
     if holding is None:
         return
-    if not holding.owner:
+    if not _is_here(draft.state, holding.owner, draft.context.day):
         pool(draft, customer, why, cause)
         return
     draft.decide(

@@ -271,8 +271,8 @@ class TurnsHanded:
 class Merging:
     """What finding a customer to be another one (`survivor`) changed, so that it can be taken back exactly.
 
-    `merged`: how the one stood before. `before` and `after`: how the survivor did, right before and after. `handed`: how
-    a handover had left either. `opportunities` and `tasks` that went along to `heir`, each with who had it before.
+    `merged`: how the one stood before. `before` and `after`: how the survivor did, right before and after. `handed`:
+    how a handover had left either. `opportunities` and `tasks` that went along to `heir`, each with who had it before.
     """
 
     position: int
