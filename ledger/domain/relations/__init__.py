@@ -5,7 +5,9 @@ concern is a module with the same three parts: what it *admits* (a command, or i
 event *evolves* the state, and how the ledger *reacts* to an input with decisions of its own:
 
 - `staff.py`: staff, teams, leave;
-- `profile.py`: what is known of a customer, people there, soft knowledge, projects, duplicates;
+- `profile.py`: what is known of a customer, people there, soft knowledge; `projects.py`: projects and their key nodes;
+  `merging.py`: customers that are one, and two after all; `dossier.py` reads them as one;
+- `names.py`, `matching.py`: which customers a lead may be;
 - `arrivals.py`: leads that arrive; `collisions.py`: where two want one customer;
 - `ownership.py`: claims, releases, reassignments; `care.py`: collaborators, nurture; `handover.py`: all that somebody
   has; `holdings.py` folds what `assigning.py` decides about owners;
@@ -22,7 +24,10 @@ from ledger.domain.relations import (
     days,
     handover,
     holdings,
+    merging,
     ownership,
+    profile,
+    projects,
     staff,
     tasks,
     work,
@@ -35,7 +40,10 @@ __all__ = [
     "days",
     "handover",
     "holdings",
+    "merging",
     "ownership",
+    "profile",
+    "projects",
     "staff",
     "tasks",
     "work",
