@@ -167,7 +167,7 @@ def _turn(state: Relations, customer: int, staff: int, why: str, event: Happened
     """Count an assignment for its owner and for the rotation that chose. Of a handover's, how it was is kept."""
     turn = event.fields["turn"]
     handed = state.handed.get(customer) if why == "handover" else None
-    counts = [("", staff), *(((turn[0], staff), (turn[0], 0)) if turn else ())]
+    counts = [(None, staff), *(((str(turn[0]), staff), (str(turn[0]), 0)) if turn else ())]
     before = [count_read(state, *key) for key in counts] if handed else []
     state.assigned_last.put(staff, event.position)
     state.turn_take(staff, turn)
@@ -190,17 +190,17 @@ def _handed(state: Relations, customer: int, why: str) -> None:
         state.handed.drop(customer)
 
 
-def count_read(state: Relations, rotation: str, staff: int) -> tuple[int, int]:
-    """A count and its weight in a rotation; for "" when somebody was assigned a customer last."""
-    if not rotation:
+def count_read(state: Relations, rotation: str | None, staff: int) -> tuple[int, int]:
+    """A count and its weight in a rotation; for None when somebody was assigned a customer last."""
+    if rotation is None:
         return state.assigned_last[staff], 0
     found = state.rotations.get(rotation)
     return (found.counts[staff], found.weights[staff]) if found else (0, 0)
 
 
-def count_put(state: Relations, rotation: str, staff: int, value: tuple[int, int]) -> None:
+def count_put(state: Relations, rotation: str | None, staff: int, value: tuple[int, int]) -> None:
     """Set what `count_read` reads."""
-    if not rotation:
+    if rotation is None:
         state.assigned_last.put(staff, value[0])
     elif rotation in state.rotations:
         state.rotations[rotation].counts.put(staff, value[0])

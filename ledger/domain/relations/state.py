@@ -134,8 +134,8 @@ class Relations:
         """By position."""
         self.handed: Table[int, Handed] = Table(journal)
         """Customers that stand as a handover left them."""
-        self.turns_handed: Table[int, Mapping[tuple[str, int], TurnsHanded]] = Table(journal)
-        """By handover: counts that it moved, by (rotation, staff); rotation "" is `assigned_last`."""
+        self.turns_handed: Table[int, Mapping[tuple[str | None, int], TurnsHanded]] = Table(journal)
+        """By handover: counts that it moved, by (rotation, staff); rotation None is `assigned_last`."""
         self.restoring: Table[int, Holding] = Table(journal)
         """Customers that the event to come gives back as they were."""
         self.days_closed = Counters(journal, NONE)
