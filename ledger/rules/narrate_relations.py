@@ -44,10 +44,13 @@ REMINDERS: Final[Mapping[str, Both]] = {
 
 MATCHES: Final[Mapping[str, Both]] = {
     "credit_code": ("信用代码", "credit code"),
-    "name": ("名称", "name"),
+    "registered_name": ("注册名称", "registered name"),
     "phone": ("电话", "phone"),
     "project": ("项目", "project"),
+    "similar_name": ("相近名称", "similar name"),
 }
+"""What two customers have alike: the kinds in `matches`."""
+
 CHANGES: Final[Mapping[str, Both]] = {
     "team": ("团队", "team"),
     "role": ("岗位", "role"),
@@ -65,6 +68,8 @@ CHANGES: Final[Mapping[str, Both]] = {
     "expected_on": ("预计日期", "expected day"),
     "name": ("名称", "name"),
 }
+"""What may change of staff, profiles and opportunities."""
+
 _STAGES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in STAGES}
 _OUTCOMES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in OUTCOMES}
 _STATES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in TASK_STATES}
