@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from ledger.domain.fact_types import Words
+from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.policy import Choice, NoPolicy, Policy, Terms, Wanted
 from ledger.domain.relations.state import Relations
 from ledger.rules.assignment.conditions import condition_compile
@@ -113,7 +114,7 @@ class AssignmentPolicy:
         return Choice(0, last.rule.id, candidates=self._told(last, state, wanted, 0) if detail else [])
 
     def _told(self, asked: _Asked, state: Relations, wanted: Wanted, staff: int) -> list[list[Any]]:
-        """[staff, score, load, capacity, verdict] of everybody considered, by number."""
+        """[staff's id, score, load, capacity, verdict] of everybody considered, by number."""
         roster, field = self._roster, asked.field(wanted, self._roster)
         rows = _considered(field, roster, asked.rule.choose, wanted)
         if not len(rows):
@@ -134,9 +135,11 @@ class AssignmentPolicy:
             pool = pool_of(state, wanted, Open(field, rows[open_rows]))
             at = int(pool.numbers.searchsorted(staff)) if staff else -1
             verdicts[open_rows] = asked.way.verdicts(pool, at)
-        columns = people.numbers, asked.way.scores(people), people.loads, people.capacity
-        told = zip(*(column.tolist() for column in columns), verdicts.tolist(), strict=True)
-        return [[*numbers, CODES[verdict]] for *numbers, verdict in told]
+        columns = people.numbers, asked.way.scores(people), people.loads, people.capacity, verdicts
+        return [
+            [staff_id(number), score, load, capacity, CODES[verdict]]
+            for number, score, load, capacity, verdict in zip(*(column.tolist() for column in columns), strict=True)
+        ]
 
 
 def _considered(field: Field, roster: Roster, choose: Choose, wanted: Wanted) -> Numbers:

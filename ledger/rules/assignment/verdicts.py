@@ -9,7 +9,7 @@ VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
     "chosen": ("选中", "chosen"),
     "left": ("已离职", "has left the firm"),
     "not_joined": ("尚未入职", "has not joined yet"),
-    "excluded": ("本次不得选择（如正在移交）", "must not be chosen this time, such as who hands over"),
+    "excluded": ("正在移交客户或即将离职", "hands over or is about to leave"),
     "wrong_role": ("岗位不在候选范围", "has another role than the rule asks for"),
     "wrong_team": ("不属于规则所列团队", "belongs to none of the rule's teams"),
     "not_named": ("不在规则所列人员中", "is not among those the rule names"),
