@@ -12,7 +12,7 @@ from dataclasses import replace
 from ledger.domain.relations.assigning import pool
 from ledger.domain.relations.drafts import Draft, reacts
 from ledger.domain.relations.holdings import hold
-from ledger.domain.relations.ids import project_id, project_number, staff_id, task_id, task_number
+from ledger.domain.relations.ids import project_id, staff_id, task_id
 from ledger.domain.relations.policy import Terms
 from ledger.domain.relations.records import NONE
 from ledger.domain.relations.state import Happened, Relations, evolves
@@ -95,36 +95,33 @@ def _important(draft: Draft, terms: Terms, customer: int) -> bool:
 
 
 def _work(draft: Draft, day: int, cause: int) -> None:
-    """Tasks that are overdue, and milestones that are near or past and not reached."""
-    state, notice_days = draft.state, draft.context.policy.terms.notice_days
-    through = day + notice_days
+    """Tasks that are overdue, and milestones that are near or past and not reached. No task is handed for a day that
+    is over, so the day that it was due is closed once; milestones are, and what was said of them is kept."""
+    state, through = draft.state, day + draft.context.policy.terms.notice_days
+    before = state.days_closed[1]
     entries = sorted((d, entry) for d in state.work_due.filled() if d <= through for entry in state.work_due.of(d))
     for due_day, (kind, number, milestone) in entries:
         if kind == "task":
-            task, about = state.tasks[number], task_id(number)
-            if due_day <= day and state.reminded.get((kind, about)) != due_day:
+            if before < due_day <= day:
+                task = state.tasks[number]
                 customer = state.standing_for(task.customer)
-                _remind(draft, customer, cause, kind, task.to or task.staff, about, due_day)
+                _remind(draft, customer, cause, kind, task.to or task.staff, task_id(number), due_day)
         else:
             about = f"{project_id(number)}/{milestone}"
-            if state.reminded.get((kind, about)) != due_day:
+            if state.reminded.get(about) != due_day:
                 customer = state.standing_for(state.projects[number].customer)
                 _remind(draft, customer, cause, kind, state.holding(customer).owner, about, due_day)
 
 
 @evolves("ReminderDue")
 def _said(state: Relations, event: Happened) -> None:
-    """What was said is not said again, and looked at only where it changes."""
+    """What was said is not said again."""
     said = event.fields
     kind, about, due_day = said["kind"], said["about"], day_parse(said["due_on"])
     if kind == "task":
-        state.reminded.put((kind, about), due_day)
-        state.work_due.drop(due_day, (kind, task_number(about), ""))
         return
     if kind == "milestone":
-        state.reminded.put((kind, about), due_day)
-        project, _, milestone = about.partition("/")
-        state.work_due.drop(due_day, (kind, project_number(project), milestone))
+        state.reminded.put(about, due_day)
         return
     holding = state.holding(event.customer)
     if kind in ("return_announced", "nurture"):

@@ -140,8 +140,8 @@ class Relations:
         """Customers that the event to come gives back as they were."""
         self.days_closed = Counters(journal, NONE)
         """Under 0 the last day that was closed, under 1 the one before it; NONE for none."""
-        self.reminded: Table[tuple[str, str], int] = Table(journal)
-        """By (kind, about) of tasks and milestones: the day that was said of each."""
+        self.reminded: Table[str, int] = Table(journal)
+        """By milestone, as `ReminderDue` calls it: the day that was said of it."""
         self.staff_moved = Generations(journal)
         """Under 0: raised whenever staff or teams change, so that what was worked out from them is worked out again."""
         # work.py
