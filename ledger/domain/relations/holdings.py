@@ -42,7 +42,10 @@ def dues(holding: Holding) -> tuple[tuple[str, int], ...]:
 def hold(state: Relations, customer: int, holding: Holding) -> None:
     """Put a holding, and all that is counted and looked up of it. Nothing else changes holdings."""
     before = state.holding(customer)
-    state.holdings.put(customer, holding)
+    if holding == NOBODY:
+        state.holdings.drop(customer)
+    else:
+        state.holdings.put(customer, holding)
     if before.owner != holding.owner:
         if before.owner:
             state.owned.drop(before.owner, customer)
