@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ledger.domain.relations.stages import OUTCOMES, STAGES, TASK_STATES
 from ledger.domain.values import money_text
+from ledger.rules.assignment.document import FALLBACK
 from ledger.rules.document import RuleSet
 from ledger.rules.explain import Language
 
@@ -70,6 +71,7 @@ CHANGES: Final[Mapping[str, Both]] = {
 }
 """What may change of staff, profiles and opportunities."""
 
+_RULES: Final[Mapping[str, Both]] = {FALLBACK: ("兜底", "Fallback")}
 _STAGES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in STAGES}
 _OUTCOMES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in OUTCOMES}
 _STATES: Final[Mapping[str, Both]] = {s.id: (s.zh, s.en) for s in TASK_STATES}
@@ -101,9 +103,9 @@ class RelationsWords:
 
     def _rule(self, state: State) -> str:
         """The rule that chose, with its title and rule set."""
-        rules = self._rule_set(state["rule_set"]).assignment if state["rule_set"] else None
-        found = next((r for r in rules.rules if r.id == state["rule"]), None) if rules else None
-        title = (found.title.zh, found.title.en)[self._at] if found else state["rule"]
+        rules = self._rule_set(state["rule_set"]).assignment
+        found = rules.rule(state["rule"]) if rules else None
+        title = (found.title.zh, found.title.en)[self._at] if found else self._of(_RULES, state["rule"])
         return self._say(f"规则“{title}”（{state['rule_set']}）", f"rule {title} ({state['rule_set']})")
 
     def _changed(self, changes: Mapping[str, Any]) -> str:
@@ -111,7 +113,7 @@ class RelationsWords:
 
     def _value(self, name: str, value: Any) -> str:
         if name == "amount":
-            return f"{money_text(value)} CNY"
+            return money_text(value) + self._say("元", " CNY")
         if name == "stage":
             return self._of(_STAGES, value)
         if isinstance(value, Mapping):

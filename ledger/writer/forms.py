@@ -17,7 +17,7 @@ from ledger.domain.values import INTEGER_MAX
 TEXT_LENGTH_MAX: Final = 10_000
 NAME_LENGTH_MAX: Final = 400
 ENTRIES_MAX: Final = 1_000
-DEPTH_MAX: Final = 4
+DEPTH_MAX: Final = 3
 
 Check = Callable[[object, str], None]
 """Raises Refused, naming the field, for what a field can't hold."""
