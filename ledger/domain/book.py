@@ -75,6 +75,8 @@ class Book:
     """The earliest booked day of any fact recorded while no month was closed."""
     customers: list[Customer] = field(default_factory=list[Customer])
     """The n-th customer stands at n - 1."""
+    renamed: list[int] = field(default_factory=list[int], compare=False)
+    """Customers whose name has changed since this book was made, in order; who follows names reads on from there."""
     references: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     once: dict[tuple[str, int], tuple[str, str]] = field(
         default_factory=dict[tuple[str, int], tuple[str, str]]
@@ -163,6 +165,7 @@ class Book:
         elif topic == "CustomerChanged":
             if state["name"] is not None:
                 customer.name = state["name"]
+                self.renamed.append(number)
             changed = state["traits"]
             customer.traits = tuple(  # pyright: ignore[reportAttributeAccessIssue]
                 changed.get(t, old) for t, old in zip(TRAITS, customer.traits, strict=True)

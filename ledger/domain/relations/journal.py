@@ -50,21 +50,32 @@ class Table(dict[K, V]):
     def __init__(self, journal: Journal) -> None:
         super().__init__()
         self._journal = journal
+        self._watchers: list[Callable[[K], object]] = []
+
+    def watch(self, watcher: Callable[[K], object]) -> None:
+        """Have a function told of every key whose value changes, be it by being undone."""
+        self._watchers.append(watcher)
 
     def put(self, key: K, value: V) -> None:
         """Set a value."""
         old = self.get(key, _MISSING)
-        self[key] = value
-        if old is _MISSING:
-            self._journal.note(lambda: self.pop(key))
-        else:
-            self._journal.note(lambda: self.__setitem__(key, old))  # pyright: ignore[reportArgumentType]
+        self._set(key, value)
+        self._journal.note(lambda: self._set(key, old))
 
     def drop(self, key: K) -> None:
         """Remove a key, if it is there."""
         if key in self:
-            old = self.pop(key)
-            self._journal.note(lambda: self.__setitem__(key, old))
+            old = self[key]
+            self._set(key, _MISSING)
+            self._journal.note(lambda: self._set(key, old))
+
+    def _set(self, key: K, value: object) -> None:
+        if value is _MISSING:
+            del self[key]
+        else:
+            self[key] = value  # pyright: ignore[reportArgumentType]
+        for watcher in self._watchers:
+            watcher(key)
 
 
 class Buckets(Generic[K, V]):

@@ -79,7 +79,7 @@ class Relations:
         self.customers = customers
         self.journal = journal = Journal()
         self.position = 0
-        self.fresh: dict[int, Fresh] = {}
+        self.fresh: Table[int, Fresh] = Table(journal)
         """Customers registered by the draft under way, by number. See `settle`."""
         self._fresh_found: dict[str, int] = {}
         # staff.py
@@ -187,11 +187,10 @@ class Relations:
     def register(self, customer: int, fresh: Fresh) -> None:
         """Have a customer that a draft registers. Taken back with the draft."""
         texts = (customer_id(customer), f"{fresh.source}:{fresh.reference}")
-        self.fresh[customer] = fresh
+        self.fresh.put(customer, fresh)
         self._fresh_found.update(dict.fromkeys(texts, customer))
 
         def undo() -> None:
-            del self.fresh[customer]
             for text in texts:
                 self._fresh_found.pop(text, None)
 
