@@ -166,6 +166,8 @@ def choose_words(choose: Choose, at: int, named: Named) -> str:
 
 
 def _rest(rest: int, at: int) -> str:
+    if rest == 1:
+        return _said("（刚分到者先让）", " (who got the last one lets others go first)", at)
     words = f"（最近{rest}次分到者先让）", f" (who got one of the last {rest} lets others go first)"
     return words[at] if rest else ""
 
