@@ -93,13 +93,12 @@ def _known(
     number = state.find(f"{command.source.strip()}:{command.lead.strip()}")
     if number:
         return state.standing_for(number), []
-    matcher = draft.context.matcher
-    if matcher is None:
-        return 0, []
-    found = [
-        Match(state.standing_for(match.customer), match.kind, match.score)
-        for match in matcher.matches(name, credit_code, phone, project)
-    ]
+    found: list[Match] = []
+    if credit_code in state.credit_codes:
+        found.append(Match(state.credit_codes[credit_code], "credit_code", _EXACT))
+    if draft.context.matcher is not None:
+        found += draft.context.matcher.matches(name, credit_code, phone, project)
+    found = [Match(state.standing_for(match.customer), match.kind, match.score) for match in dict.fromkeys(found)]
     found.sort(key=lambda match: (-match.score, _SPEAKS[match.kind], match.customer))
     if not found or found[0].score < draft.context.policy.terms.collision_likely_score:
         return 0, []
