@@ -338,7 +338,7 @@ def canonical_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-_UNION_BRANCH: Final = re.compile(r"(int|str|bool|constrained-.*|literal\[.*)\Z")
+_UNION_BRANCH: Final = re.compile(r"(int|str|bool|WeightsGiven|constrained-.*|literal\[.*)\Z")
 """What pydantic puts into a place for the branch of a union; it is no field of the document."""
 
 
