@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ledger.domain.book import Book
 from ledger.domain.events import Event
-from ledger.domain.events.relations import PersonErased
-from ledger.domain.relations.ids import person_number
 from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
 from ledger.domain.values import customer_number, day_recorded
@@ -21,38 +19,28 @@ from ledger.rules.document import rule_set_parse
 if TYPE_CHECKING:
     from ledger.log.columns.reader import Columns
 
-_ERASED: Final = PersonErased.__name__
 _FOLDED_AT_ONCE: Final = 10_000
 """So many events are folded before how to undo them is forgotten."""
 
 
-def relations_load(relations: Relations, columns: Columns) -> set[int]:
-    """Fold what the columns hold; gives who was erased. Registrations are read only where something is made of them:
-    the book has them."""
+def relations_load(relations: Relations, columns: Columns) -> None:
+    """Fold what the columns hold. Registrations are read only where something is made of them: the book has them."""
     registrations = not REGISTRATION_TOPICS.isdisjoint(EVOLVE)
-    erased: set[int] = set()
     for i, event in enumerate(happened(columns.relations(registrations=registrations)), 1):
         relations.apply(event)
-        if event.topic == _ERASED:
-            erased.add(person_number(event.fields["person"]))
         if i % _FOLDED_AT_ONCE == 0:
             relations.journal.commit()
     relations.stand_at(columns.position)
     relations.settle()
-    return erased
 
 
-def relations_catch_up(relations: Relations, rows: Iterable[tuple[Any, ...]], position: int) -> set[int]:
-    """Fold events of others, in the rows that the columns have of them, up to a position; gives who was erased."""
-    erased: set[int] = set()
+def relations_catch_up(relations: Relations, rows: Iterable[tuple[Any, ...]], position: int) -> None:
+    """Fold events of others, in the rows that the columns have of them, up to a position."""
     for at, customer, topic, day, state in rows:
         if topic in EVOLVE:
             relations.apply(Happened(at, customer, topic, state_of(topic, state), day))
-        if topic == _ERASED:
-            erased.add(person_number(state_of(topic, state)["person"]))
     relations.stand_at(position)
     relations.settle()
-    return erased
 
 
 def relations_follow(relations: Relations, events: Sequence[Event], position: int, timezone: str) -> None:

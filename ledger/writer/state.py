@@ -16,10 +16,8 @@ import numpy as np
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
 from ledger.domain.events import Event
-from ledger.domain.events.relations import PersonErased
 from ledger.domain.relations.customers import BookCustomers
 from ledger.domain.relations.drafts import Context, Draft, Sealer
-from ledger.domain.relations.ids import person_number
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
@@ -66,8 +64,8 @@ class LedgerState:
         self.vocabulary = vocabulary
         self.relations = Relations(BookCustomers(book))
         self.vault = vault
-        self.erasing: set[int] = set()
-        """People whom the log says erased, and whose keys are still to be deleted. See `erase`."""
+        self._keys_deleted = 0
+        """Of so many people that were erased, in the order of it."""
         self._policies = Policies(book)
         self.moving = threading.Lock()
         """Held while records of committed accounts change in place, so that another thread reads whole ones."""
@@ -90,7 +88,7 @@ class LedgerState:
             columns_check(columns, recorder)
             state = LedgerState(columns.book(), columns.vocabulary(), vault)
             state._fold_columns(columns)
-            state.erasing |= relations_load(state.relations, columns)
+            relations_load(state.relations, columns)
         state.catch_up(recorder)
         return state
 
@@ -189,7 +187,7 @@ class LedgerState:
             earlier = {position: _fact_read(recorder, position) for position in corrected}
             prior = self._prior(corrected, recorder)
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
-            self.erasing |= relations_catch_up(self.relations, segment.relations, self.book.position)
+            relations_catch_up(self.relations, segment.relations, self.book.position)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()
             rows = segment.inputs
@@ -225,13 +223,13 @@ class LedgerState:
             relations_follow(self.relations, events, book.position, book.timezone)
         else:
             self.relations.settle()
-            self.erasing |= {person_number(e.person) for e in events if isinstance(e, PersonErased)}
 
     def erase(self) -> None:
         """Delete the keys of people whom the log says erased; deleting one again changes nothing."""
-        if self.vault is not None and self.erasing:
-            self.vault.erase_many(self.erasing)
-            self.erasing.clear()
+        erased = self.relations.erased
+        if self.vault is not None and len(erased) > self._keys_deleted:
+            self.vault.erase_many(list(erased)[self._keys_deleted :])
+            self._keys_deleted = len(erased)
 
     def standing(self, customer: int) -> Standing:
         """Where a customer stands with its points."""

@@ -21,8 +21,10 @@ from ledger.domain.commands import (
     CloseLedger,
     CustomerReference,
     EnrolStaff,
+    ErasePerson,
     HandOver,
     ReassignCustomer,
+    RecordContact,
     RecordFollowUp,
     RecordLeaving,
     RegisterCustomer,
@@ -32,9 +34,11 @@ from ledger.domain.commands import (
 )
 from ledger.domain.events import RELATIONS_TOPICS
 from ledger.domain.relations.drafts import COMMANDS
+from ledger.domain.relations.ids import person_number
 from ledger.log.columns.reader import Columns
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AppendOutcome
+from ledger.log.vault import Vault
 from ledger.writer import LedgerState
 from projections.columns import ColumnsView
 from projections.view import Batch
@@ -579,6 +583,76 @@ def test_at_the_end_of_a_month_points_are_decided_first_and_customers_stand_by_t
     assert said == [("C-000002", "2027-12-31", "important_quiet")]
     assert relations_dump(LedgerState.load(None, books.recorder).relations) == relations_dump(books.state.relations)
     log_check(database_url, schema_name)
+
+
+# --- people who are erased -------------------------------------------------------------------
+
+
+def test_who_is_erased_can_be_read_by_nobody_once_that_is_appended(
+    books: Books, database_url: str, schema_name: str
+) -> None:
+    firm_found(books)
+    books.register("a")
+    accepted(books.do(RecordContact("C-000001", "李云", "13900000000", "总经理", decides=True)))
+    [(_, _, _, told)] = [e for e in books.log() if e[2] == "ContactRecorded"]
+    person = person_number(told["person"])
+    vault = Vault(books.recorder.datastore)
+    assert vault.open(person, told["sealed"]) == {"name": "李云", "note": "", "phone": "13900000000"}
+    refused = books.do(ErasePerson(told["person"], ""))
+    [rehearsed] = books.writer.rehearse_later([Request(ErasePerson(told["person"], "asked for it"), "bob")]).result()
+    assert (refused.status, rehearsed.answer.status) == ("refused", "accepted")
+    assert vault.open(person, told["sealed"]) is not None
+    accepted(books.do(ErasePerson(told["person"], "asked for it")))
+    assert vault.open(person, told["sealed"]) is None
+    others = [e[3] for e in books.log() if e[2] == "StaffEnrolled"]
+    assert all(vault.open(person_number(s["person"]), s["sealed"]) for s in others)
+    assert books.do(ClaimCustomer("C-000001", "S-000001")).status == "accepted"
+    assert relations_dump(LedgerState.load(None, books.recorder).relations) == relations_dump(books.state.relations)
+
+
+@pytest.mark.parametrize("by", ["columns", "log", "follower"])
+def test_a_key_that_a_crash_left_behind_is_deleted_by_whoever_reads_the_log_next(
+    books: Books, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
+) -> None:
+    firm_found(books)
+    books.register("a")
+    accepted(books.do(RecordContact("C-000001", "李云", "13900000000")))
+    [(_, _, _, told)] = [e for e in books.log() if e[2] == "ContactRecorded"]
+    behind = LedgerState.load(None, books.recorder)
+    vault = Vault(books.recorder.datastore)
+
+    def lost(people: object) -> None:
+        raise OperationalError("the server closed the connection")
+
+    assert books.state.vault is not None
+    monkeypatch.setattr(books.state.vault, "erase_many", lost)
+    # It is committed, so it is answered.
+    assert books.do(ErasePerson(told["person"], "asked for it")).status == "accepted"
+    assert vault.open(person_number(told["person"]), told["sealed"]) is not None
+    if by == "follower":
+        behind.catch_up(books.recorder)
+    else:
+        LedgerState.load(columns_of(books.recorder, tmp_path) if by == "columns" else None, books.recorder)
+    assert vault.open(person_number(told["person"]), told["sealed"]) is None
+
+
+def test_a_key_that_could_not_be_deleted_goes_with_the_next_append(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    firm_found(books)
+    books.register("a")
+    accepted(books.do(RecordContact("C-000001", "李云", "13900000000")))
+    [(_, _, _, told)] = [e for e in books.log() if e[2] == "ContactRecorded"]
+
+    def lost(people: object) -> None:
+        raise OperationalError("the server closed the connection")
+
+    assert books.state.vault is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(books.state.vault, "erase_many", lost)
+        accepted(books.do(ErasePerson(told["person"], "asked for it")))
+    vault = Vault(books.recorder.datastore)
+    assert vault.open(person_number(told["person"]), told["sealed"]) is not None
+    accepted(books.do(fact("1", DONE, "2026-10-05")))
+    assert vault.open(person_number(told["person"]), told["sealed"]) is None
 
 
 # --- laws ------------------------------------------------------------------------------------
