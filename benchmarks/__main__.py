@@ -1,4 +1,4 @@
-"""Run the measurements: `python -m benchmarks [--only append|writer|replay|assignment|follower|http] [--quick] [--json]`."""
+"""Run the measurements: `python -m benchmarks [--only append|writer|…] [--quick] [--json]`."""
 
 from __future__ import annotations
 

@@ -67,8 +67,8 @@ def rules() -> dict[str, Any]:
 
 
 def _people(rng: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
-    for region in REGIONS:
-        yield "TeamDeclared", {"team": f"t{REGIONS.index(region)}", "name": region, "parent": "", "region": region, "kind": ""}
+    for at, region in enumerate(REGIONS):
+        yield "TeamDeclared", {"team": f"t{at}", "name": region, "parent": "", "region": region, "kind": ""}
     for n in range(1, PEOPLE + 1):
         at = rng.randrange(len(REGIONS))
         yield "StaffEnrolled", {
@@ -80,7 +80,7 @@ def _people(rng: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def history(arrivals: int, seed: int = 1) -> Iterator[Happened]:
-    """Inputs of about so many arrivals: each is registered and arrives, two in five are talked with, days are closed."""
+    """Inputs of about so many arrivals: each is registered and arrives, two in five talk, days are closed."""
     rng = random.Random(seed)
     position = 0
     for topic, fields in _people(rng):
@@ -97,15 +97,15 @@ def history(arrivals: int, seed: int = 1) -> Iterator[Happened]:
         )  # fmt: skip
         yield Happened(
             position - 1, n, "LeadArrived",
-            {"source": "bench", "lead": str(n), "channel": "web", "staff": "", "project": "", "amount": rng.randrange(10**9),
-             "needs": {}, "is_new": True, "matched": "", "matches": []}, day,
+            {"source": "bench", "lead": str(n), "channel": "web", "staff": "", "project": "", "needs": {},
+             "amount": rng.randrange(10**9), "is_new": True, "matched": "", "matches": []}, day,
         )  # fmt: skip
         if rng.random() < 0.4:
             position += 1
             yield Happened(
                 position - 1, rng.randrange(max(1, n - 20 * a_day), n + 1), "FollowUpRecorded",
-                {"staff": "S-000001", "channel": "", "said": "", "next_step": "", "next_due_on": "", "outcome": "progress",
-                 "opportunity": "", "satisfaction": 0}, day,
+                {"staff": "S-000001", "channel": "", "said": "", "next_step": "", "next_due_on": "",
+                 "outcome": "progress", "opportunity": "", "satisfaction": 0}, day,
             )  # fmt: skip
         if n % a_day == 0:
             position += 1
