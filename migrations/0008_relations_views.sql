@@ -5,38 +5,42 @@
 -- ownership: who has each customer, now and at every position before. owner 0: the pool. since: the position from which
 -- on it is so. protected_day, due_day: until when nobody else may have it, by when it must be followed up; announced_day:
 -- the due day that was announced; rhythm_days above 0: nurtured. former had it before it came to the pool, on pooled_day.
--- region: the customer's, as it is now.
+-- region: the customer's, as it is now. (What else there is, the fold needs: ledger.domain.relations.records.)
 --
 -- From here to the timeline, days are counted from 1970-01-01 and NULL where there is none, amounts are fen, people and
 -- things are their numbers, 0 for nobody and nothing.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE holding (
-    customer       bigint  PRIMARY KEY,
-    region         text    NOT NULL,
-    owner          bigint  NOT NULL,
-    team           text    NOT NULL,
-    why            text    NOT NULL,
-    since          bigint  NOT NULL,
-    since_day      integer NOT NULL,
-    protected_day  integer,
-    due_day        integer,
-    announced_day  integer,
-    follow_up_days integer NOT NULL,
-    next_due_day   integer,
-    rhythm_days    integer NOT NULL,
-    followed_day   integer,
-    former         bigint  NOT NULL,
-    pooled_day     integer,
-    collaborators  bigint[] NOT NULL,
-    position       bigint  NOT NULL
+    customer            bigint   PRIMARY KEY,
+    region              text     NOT NULL,
+    registered          bigint   NOT NULL,
+    registered_day      integer  NOT NULL,
+    owner               bigint   NOT NULL,
+    team                text     NOT NULL,
+    why                 text     NOT NULL,
+    since               bigint   NOT NULL,
+    since_day           integer  NOT NULL,
+    protected_day       integer,
+    due_day             integer,
+    announced_day       integer,
+    follow_up_days      integer  NOT NULL,
+    next_due_day        integer,
+    rhythm_days         integer  NOT NULL,
+    followed_day        integer,
+    protection_said_day integer,
+    quiet_said_day      integer,
+    former              bigint   NOT NULL,
+    pooled_day          integer,
+    collaborators       bigint[] NOT NULL,
+    position            bigint   NOT NULL
 );
--- A person's portfolio, by customer and by what is due first; the customers of a region; the pool, the latest first.
-CREATE INDEX holding_owner_idx ON holding (owner, customer) WHERE owner > 0;
-CREATE INDEX holding_due_idx ON holding (due_day, customer) WHERE owner > 0;
+-- A person's portfolio, with what workloads count; what is due first; a region; the pool, as it came.
+CREATE INDEX holding_owner_idx ON holding (owner, customer) INCLUDE (due_day, rhythm_days, protected_day) WHERE owner > 0;
+CREATE INDEX holding_due_idx ON holding (due_day, customer) WHERE owner > 0 AND rhythm_days = 0;
 CREATE INDEX holding_region_idx ON holding (region, customer);
-CREATE INDEX holding_pool_idx ON holding (since) WHERE owner = 0 AND why <> 'merged';
-CREATE INDEX holding_pool_region_idx ON holding (region, since) WHERE owner = 0 AND why <> 'merged';
+CREATE INDEX holding_pool_idx ON holding (since, customer) WHERE owner = 0 AND why <> 'merged';
+CREATE INDEX holding_pool_region_idx ON holding (region, since, customer) WHERE owner = 0 AND why <> 'merged';
 
 -- One row for each time that a customer was somebody's, or in the pool, from a position to that of the next row; the last
 -- reaches to the greatest bigint, and its days to the greatest integer. Before the first row it was in the pool.
@@ -61,14 +65,16 @@ CREATE UNIQUE INDEX holding_history_now_idx ON holding_history (customer) WHERE 
 CREATE INDEX holding_history_staff_idx ON holding_history (staff, customer, position_from) WHERE staff > 0;
 CREATE INDEX holding_history_day_idx ON holding_history (day_from) WHERE staff > 0;
 
--- What must be known of a customer to give it back as it was: how handovers found and left it, and what the next event
--- gives back. handover: the last one that it stands as left by.
+-- What must be known of a customer to give it back as it was: how handovers and a merging found and left it, and what the
+-- next event gives back. handover: the last one that it stands as left by; survivor: the customer it was merged into.
 CREATE TABLE holding_kept (
     customer bigint PRIMARY KEY,
     handover bigint NOT NULL,
+    survivor bigint NOT NULL,
     kept     jsonb  NOT NULL
 );
 CREATE INDEX holding_kept_handover_idx ON holding_kept (handover) WHERE handover > 0;
+CREATE INDEX holding_kept_survivor_idx ON holding_kept (survivor) WHERE survivor > 0;
 
 CREATE TABLE collaboration (
     customer bigint NOT NULL,
@@ -128,8 +134,8 @@ CREATE TABLE staff_absence (
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- profile: what is known of a customer beyond name and traits. What is about a person is sealed, and "" once they were
--- erased. customer_merged: the customer that one was found to be, at the end of a chain of such findings.
+-- profile: what is known of a customer beyond name and traits. Who a contact is, and what is said about one, is sealed;
+-- sealed is "" once they were erased.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE profile (
@@ -152,20 +158,19 @@ CREATE TABLE contact (
 );
 CREATE INDEX contact_customer_idx ON contact (customer, person);
 
--- customer 0: of a whole region.
+-- An entry takes the place of the one of the same kind and value about the same. customer 0: about a whole region.
 CREATE TABLE knowledge (
-    position bigint  PRIMARY KEY,
     customer bigint  NOT NULL,
     region   text    NOT NULL,
     kind     text    NOT NULL,
     value    text    NOT NULL,
-    text     text    NOT NULL,
     person   bigint  NOT NULL,
+    text     text    NOT NULL,
     sealed   text    NOT NULL,
-    day      integer NOT NULL
+    day      integer NOT NULL,
+    position bigint  NOT NULL,
+    PRIMARY KEY (customer, region, kind, value, person)
 );
-CREATE INDEX knowledge_customer_idx ON knowledge (customer, position) WHERE customer > 0;
-CREATE INDEX knowledge_region_idx ON knowledge (region, position) WHERE customer = 0;
 CREATE INDEX knowledge_person_idx ON knowledge (person) WHERE person > 0;
 
 CREATE TABLE project (
@@ -210,6 +215,7 @@ CREATE TABLE milestone (
 );
 CREATE INDEX milestone_due_idx ON milestone (due_day) WHERE reached_day IS NULL;
 
+-- undone: the position at which it was taken back, 0 while it stands.
 CREATE TABLE merging (
     position bigint  PRIMARY KEY,
     customer bigint  NOT NULL,
@@ -218,11 +224,14 @@ CREATE TABLE merging (
     day      integer NOT NULL,
     undone   bigint  NOT NULL
 );
+CREATE INDEX merging_customer_idx ON merging (customer, position);
 CREATE INDEX merging_merged_idx ON merging (merged, position);
 
+-- Customers that stand for others now: merged_into is the next one, survivor the last.
 CREATE TABLE customer_merged (
-    customer bigint PRIMARY KEY,
-    survivor bigint NOT NULL
+    customer    bigint PRIMARY KEY,
+    merged_into bigint NOT NULL,
+    survivor    bigint NOT NULL
 );
 CREATE INDEX customer_merged_survivor_idx ON customer_merged (survivor);
 

@@ -13,18 +13,21 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.relations import care, days, handover, holdings
+from ledger.domain.events import STREAM_STAFF
+from ledger.domain.relations import care, days, handover, holdings, merging, staff
 from ledger.domain.relations.ids import staff_number
 from ledger.domain.relations.records import NONE, Handover, Holding
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
+from ledger.domain.values import customer_number
 from ledger.log.arrays import BigintArray, TextArray
+from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.relations.kept import kept_customers, kept_of, kept_put
 from projections.relations.rows import columns
 from projections.view import BATCH_EVENTS, Batch, CustomerEvent, day_of_time
 
 _QUERIES = queries_load("projections.sql", "ownership.sql")
-_FOLDED_BY: Final = (care, days, handover, holdings)
+_FOLDED_BY: Final = (care, days, handover, holdings, merging, staff)
 """Imported for what they enter: how events change a holding."""
 
 POSITION_LAST: Final = 2**63 - 1
@@ -33,9 +36,10 @@ REGISTERED: Final = "registered"
 """Why a customer is in the pool that nothing was decided about yet."""
 
 _BEGINS: Final = frozenset({"CustomerAssigned", "CustomerPooled"})
+_MERGES: Final = frozenset({"CustomersMerged", "CustomersUnmerged"})
 _FOLDED: Final = _BEGINS | {
     "FollowUpRecorded", "CollaboratorAdded", "CollaboratorRemoved", "NurtureBegun", "NurtureEnded", "ReminderDue",
-    "PortfolioHandedOver", "HandoverUndone",
+    "PortfolioHandedOver", "HandoverUndone", *_MERGES,
 }  # fmt: skip
 
 
@@ -56,6 +60,8 @@ class _HoldingRow:
     next_due_day: int | None
     rhythm_days: int
     followed_day: int | None
+    protection_said_day: int | None
+    quiet_said_day: int | None
     former: int
     pooled_day: int | None
     collaborators: list[int]
@@ -133,6 +139,7 @@ class _Moves:
                 if row.kept is not None:
                     kept_put(self.state, row.customer, row.kept)
                     self.kept.add(row.customer)
+        self.load([self.state.merged[customer] for customer in missing if customer in self.state.merged])
 
     def load_found(self, query: str, **params: int) -> None:
         """The same, of those that a query finds."""
@@ -146,6 +153,8 @@ class _Moves:
             self.load_found("customers_owned", staff=staff_number(said["staff"]))
         elif event.topic == "HandoverUndone":
             self._handover(said["undoes"], staff_number(said["staff"]))
+        elif event.topic in _MERGES:
+            self._family(event)
         day = day_of_time(said["recorded_at"])
         before = state.holding(event.customer)
         EVOLVE[event.topic](state, Happened(event.position, event.customer, event.topic, said, day))
@@ -162,6 +171,17 @@ class _Moves:
         self.load_found("customers_handed", handover=position)
         handed = (c for c, h in self.state.handed.items() if h.position == position)
         self.state.handovers.put(position, Handover(position, staff, customers=tuple(sorted(handed))))
+
+    def _family(self, event: CustomerEvent) -> None:
+        """Have the customers that a merging is about, and who was at the firm when one is taken back."""
+        self.load([event.customer, customer_number(event.state["merged"])])
+        self.load_found("customers_merged", survivor=event.customer)
+        if event.topic == "CustomersUnmerged":
+            with self.connection.cursor(row_factory=tuple_row) as cursor:
+                params = {"stream": STREAM_STAFF, "position": event.position}
+                for topic, data in cursor.execute(_QUERIES["staff_said"], params):
+                    said = state_of(topic, bytes(data))
+                    EVOLVE[topic](self.state, Happened(0, 0, topic, said, day_of_time(said["recorded_at"])))
 
     def _begin(self, event: CustomerEvent, holding: Holding, day: int) -> None:
         said, customer = event.state, event.customer
@@ -225,8 +245,8 @@ def _customers(connection: Connection[Any], events: Iterable[CustomerEvent]) -> 
             {
                 "customer": BigintArray(registered),
                 "region": TextArray([regions.pop(customer) for customer in registered]),
-                "since": BigintArray([position for position, _ in registered.values()]),
-                "since_day": BigintArray([day for _, day in registered.values()]),
+                "position": BigintArray([position for position, _ in registered.values()]),
+                "day": BigintArray([day for _, day in registered.values()]),
             },
         )
     if regions:
@@ -276,7 +296,8 @@ def _row(customer: int, holding: Holding, position: int) -> _HoldingRow:
         customer, holding.owner, holding.team, holding.why, holding.since, holding.since_day,
         _stored(holding.protected_day), _stored(holding.due_day), _stored(holding.announced_day),
         holding.follow_up_days, _stored(holding.next_due_day), holding.rhythm_days, _stored(holding.followed_day),
-        holding.former, _stored(holding.pooled_day), sorted(holding.collaborators), position,
+        _stored(holding.protection_said_day), _stored(holding.quiet_said_day), holding.former,
+        _stored(holding.pooled_day), sorted(holding.collaborators), position,
     )  # fmt: skip
 
 
@@ -285,7 +306,8 @@ def _holding(row: _HoldingRow) -> Holding:
         owner=row.owner, team=row.team, why=row.why, since=row.since, since_day=row.since_day,
         protected_day=_day(row.protected_day), due_day=_day(row.due_day), announced_day=_day(row.announced_day),
         follow_up_days=row.follow_up_days, next_due_day=_day(row.next_due_day), rhythm_days=row.rhythm_days,
-        followed_day=_day(row.followed_day), former=row.former, pooled_day=_day(row.pooled_day),
+        followed_day=_day(row.followed_day), protection_said_day=_day(row.protection_said_day),
+        quiet_said_day=_day(row.quiet_said_day), former=row.former, pooled_day=_day(row.pooled_day),
         collaborators=frozenset(row.collaborators),
     )  # fmt: skip
 

@@ -93,8 +93,8 @@ def reminders_read(
     min_position: int = 0,
     timeout_seconds: float = WAIT_SECONDS_DEFAULT,
 ) -> list[ReminderRow]:
-    """What was said to oneself, and of customers that one may see; the latest first, below the position `before`.
-    Raises ViewBehind."""
+    """What was said to be due of customers that one sees, and of one's own tasks; the latest first, below the position
+    `before`. Raises ViewBehind."""
     return READS.rows(
         connection, "reminders", scope, ReminderRow, min_position=min_position, timeout_seconds=timeout_seconds,
         today=today, staff=staff, customer=customer, kinds=None if kinds is None else list(kinds), only_open=only_open,

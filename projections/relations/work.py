@@ -86,7 +86,7 @@ class TaskRow:
 
 
 @dataclass(slots=True)
-class _StageRow:
+class StageRow:
     """A stage that an opportunity stood at; `day_to` None: it stands there now."""
 
     opportunity: int
@@ -102,9 +102,9 @@ class _Moves:
 
     opportunities: dict[int, OpportunityRow]
     tasks: dict[int, TaskRow]
-    stages: dict[int, _StageRow] = field(default_factory=dict[int, _StageRow])
+    stages: dict[int, StageRow] = field(default_factory=dict[int, StageRow])
     """The last stage that each entered in this batch."""
-    stages_entered: list[_StageRow] = field(default_factory=list[_StageRow])
+    stages_entered: list[StageRow] = field(default_factory=list[StageRow])
     stages_left: dict[int, int] = field(default_factory=dict[int, int])
     """By opportunity: the day on which it left the stage that it stood at before."""
     follow_ups: list[FollowUpRow] = field(default_factory=list[FollowUpRow])
@@ -116,7 +116,7 @@ class _Moves:
             before.day_to = day
         else:
             self.stages_left[opportunity] = day
-        row = self.stages[opportunity] = _StageRow(opportunity, position, stage, day)
+        row = self.stages[opportunity] = StageRow(opportunity, position, stage, day)
         self.stages_entered.append(row)
 
 

@@ -1,6 +1,20 @@
 -- What a scope lets see: `visible(…)` and `concerned(…)` of a customer's number, `handed(…)` of a row of task, `led(…)` of
 -- a row of staff, `pooled(…)` of a row of holding in the pool. Reads name them, `projections.relations.scopes` puts these
 -- in their place. A name ends with the kind of scope that it is for; "own" holds for support and site teams too.
+--
+-- And what holds for every scope: `related(…)`, that a customer is %(customer)s, or that it and this one are found to be one.
+
+-- name: related
+{0} IN (
+    WITH root AS (
+        SELECT coalesce(
+            (SELECT m.survivor FROM customer_merged m WHERE m.customer = %(customer)s::bigint), %(customer)s::bigint
+        ) AS customer
+    )
+    SELECT root.customer FROM root
+    UNION ALL
+    SELECT m.customer FROM customer_merged m JOIN root ON root.customer = m.survivor
+)
 
 -- name: visible_all
 TRUE
@@ -20,7 +34,9 @@ TRUE
         UNION ALL
         SELECT c.customer FROM collaboration c WHERE c.staff = %(scope_staff)s::bigint
         UNION ALL
-        SELECT m.customer FROM site_member m WHERE m.staff = %(scope_staff)s::bigint
+        SELECT coalesce(u.survivor, m.customer)
+        FROM site_member m LEFT JOIN customer_merged u ON u.customer = m.customer
+        WHERE m.staff = %(scope_staff)s::bigint
     )
     SELECT served.customer FROM served
     UNION ALL
@@ -31,14 +47,19 @@ TRUE
 TRUE
 
 -- name: concerned_region
-(visible_region({0}) OR EXISTS (
-    SELECT 1 FROM task given
-    WHERE given.customer = {0} AND (handed_own(given) OR given.department = ANY (%(scope_teams)s::text[]))
+(visible_region({0}) OR {0} IN (
+    SELECT coalesce(u.survivor, given.customer)
+    FROM task given LEFT JOIN customer_merged u ON u.customer = given.customer
+    WHERE handed_own(given) OR given.department = ANY (%(scope_teams)s::text[])
 ))
 
 -- name: concerned_own
 -- Also of whom one has, or had, a task.
-(visible_own({0}) OR EXISTS (SELECT 1 FROM task given WHERE given.customer = {0} AND handed_own(given)))
+(visible_own({0}) OR {0} IN (
+    SELECT coalesce(u.survivor, given.customer)
+    FROM task given LEFT JOIN customer_merged u ON u.customer = given.customer
+    WHERE handed_own(given)
+))
 
 -- name: handed_all
 TRUE
