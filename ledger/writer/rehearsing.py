@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,12 @@ class RehearsedSealer:
         """What was sealed; None where the person was erased."""
         given = self._given.get((person, sealed))
         return self._sealer.open(person, sealed) if given is None and self._sealer else given
+
+    def open_many(self, sealed: Sequence[tuple[int, str]]) -> list[Mapping[str, str] | None]:
+        """The same of many."""
+        others = [pair for pair in sealed if pair not in self._given]
+        opened = dict(zip(others, self._sealer.open_many(others), strict=True)) if self._sealer and others else {}
+        return [self._given[pair] if pair in self._given else opened.get(pair) for pair in sealed]
 
 
 class _Told(Exception):

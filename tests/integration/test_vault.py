@@ -210,7 +210,9 @@ def test_any_single_bit_that_was_changed_is_noticed(vault: Vault) -> None:
             vault.open(1, "v1:" + b64encode(bytes(changed)).decode())
 
 
-def test_without_the_table_of_keys_sealed_text_is_broken_not_empty(vault: Vault, database_url: str, schema_name: str) -> None:
+def test_without_the_table_of_keys_sealed_text_is_broken_not_empty(
+    vault: Vault, database_url: str, schema_name: str
+) -> None:
     sealed = vault.seal(1, LI)
     with psycopg.connect(database_url, options=f"-c search_path={schema_name}") as connection:
         connection.execute("DELETE FROM person_key")
@@ -229,7 +231,9 @@ def test_thousands_are_opened_together(vault: Vault) -> None:
     assert [found and found["name"] for found in vault.open_many(sealed)] == [str(p) for p in range(1, 2_001)]
 
 
-def test_the_application_may_not_take_keys_away_otherwise_or_bring_one_back(datastore: LogDatastore, vault: Vault) -> None:
+def test_the_application_may_not_take_keys_away_otherwise_or_bring_one_back(
+    datastore: LogDatastore, vault: Vault
+) -> None:
     vault.seal(1, LI)
     vault.erase(1)
     with pytest.raises(Exception, match="permission denied"):

@@ -37,9 +37,7 @@ def profile_of(state: Relations, customer: int) -> Profile:
 
 def credit_codes_of(state: Relations, customer: int) -> frozenset[str]:
     """Every credit code said of a customer."""
-    return frozenset(
-        state.profiles[c].credit_code for c in family(state, customer) if c in state.profiles
-    ) - {""}
+    return frozenset(state.profiles[c].credit_code for c in family(state, customer) if c in state.profiles) - {""}
 
 
 def entries_of(state: Relations, customer: int, traits: Mapping[str, str]) -> tuple[Knowledge, ...]:

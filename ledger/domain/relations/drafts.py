@@ -3,7 +3,7 @@ it. A draft is appended as a whole or taken back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -35,6 +35,10 @@ class Sealer(Protocol):
 
     def open(self, person: int, sealed: str) -> Mapping[str, str] | None:
         """What was sealed; None where the person was erased."""
+        ...
+
+    def open_many(self, sealed: Sequence[tuple[int, str]]) -> list[Mapping[str, str] | None]:
+        """The same of many, (person, text) each."""
         ...
 
 

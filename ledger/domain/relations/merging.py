@@ -212,17 +212,13 @@ def _losers(loser: int, heir: int) -> Sequence[int]:
 
 def _opportunity_give(draft: Draft, number: int, staff: int, cause: int) -> None:
     customer = draft.state.standing_for(draft.state.opportunities[number].customer)
-    draft.decide(
-        "OpportunityReassigned", customer, cause, opportunity=opportunity_id(number), staff=staff_id(staff)
-    )
+    draft.decide("OpportunityReassigned", customer, cause, opportunity=opportunity_id(number), staff=staff_id(staff))
 
 
 def _task_give(draft: Draft, number: int, staff: int, cause: int) -> None:
     task = draft.state.tasks[number]
     customer = draft.state.standing_for(task.customer)
-    draft.decide(
-        "TaskReassigned", customer, cause, task=task_id(number), staff=staff_id(staff), to=staff_id(task.to)
-    )
+    draft.decide("TaskReassigned", customer, cause, task=task_id(number), staff=staff_id(staff), to=staff_id(task.to))
 
 
 def _text(day: int) -> str:

@@ -2,7 +2,7 @@
 
 A registered name is taken apart into its *core*, which tells firms apart, and its *branch*, which says what part of the
 firm it is. Width and case of letters, spaces, brackets and legal forms (有限公司, 股份有限公司, 集团 …) make no
-difference; a region in front stays, because 上海振华 and 北京振华 are two firms.
+difference to either; a region in front stays, because 上海振华 and 北京振华 are two firms.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ class FirmName:
     core: str
     branch: str = ""
     """The part of the firm, "" for the firm itself: "上海", "8局", "1局2"."""
+    is_group: bool = False
+    """Whether it is called 集团: the mother of a firm and the firm often differ by nothing else."""
 
 
 def plain(text: str) -> str:
@@ -87,10 +89,12 @@ def firm_name(text: str) -> FirmName:
         wide = wide[: legal.start()]
     core = _plain(wide)
     parts: list[str] = []
+    is_group = False
     while True:
         shorter, part = _shorter(core)
         if shorter == core:
-            return FirmName(core, "".join(reversed(parts)))
+            return FirmName(core, "".join(reversed(parts)), is_group)
+        is_group = is_group or (not part and "集团" in core[len(shorter) :])
         core = shorter
         if part:
             parts.append(part)
@@ -159,9 +163,9 @@ def region_of(core: str) -> str:
     return match[0] if match else ""
 
 
-def is_distinctive(core: str) -> bool:
-    """Whether two characters are left without region and words of the trade: 建设工程 alone tells no firm."""
-    return len(_GENERIC.sub("", core[len(region_of(core)) :])) >= 2
+def brand_of(core: str) -> str:
+    """What is left of a core without region and words of the trade: of 上海振华建设工程, 振华."""
+    return _GENERIC.sub("", core[len(region_of(core)) :])
 
 
 def numbers_of(core: str) -> list[str]:

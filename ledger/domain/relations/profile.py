@@ -89,9 +89,7 @@ def _qualifications(raw: object) -> list[str]:
         raise Refused("CUSTOMER_PROFILE_INVALID", "qualifications are a list of texts", "qualifications")
     values = cast(Sequence[object], raw)
     if len(values) > QUALIFICATIONS_MAX:
-        raise Refused(
-            "CUSTOMER_PROFILE_INVALID", f"qualifications are at most {QUALIFICATIONS_MAX}", "qualifications"
-        )
+        raise Refused("CUSTOMER_PROFILE_INVALID", f"qualifications are at most {QUALIFICATIONS_MAX}", "qualifications")
     return list(dict.fromkeys(text_required(value, NAME_LENGTH_MAX, "qualifications") for value in values))
 
 

@@ -67,16 +67,20 @@ class Files(Office):
         return found["name"] if found else None
 
 
-def filed(rules: Rules | None = None) -> Files:
-    """An office in 华东 with three sellers S-000001 to S-000003, and one in 华北. Nobody has its three customers yet:
-    1 and 2 in 华东, 3 in 华北."""
-    office = Files(rules)
+def hire(office: Files) -> None:
+    """Three sellers S-000001 to S-000003 in 华东, and one in 华北."""
     office.do(
         DeclareTeam("sales", "销售部"),
         DeclareTeam("east", "华东组", "sales", "华东"),
         *(enrol(f"e{n}") for n in (1, 2, 3)),
         enrol("n1", region="华北"),
     )
+
+
+def filed(rules: Rules | None = None) -> Files:
+    """An office with staff, and three customers that nobody has: 1 and 2 in 华东, 3 in 华北."""
+    office = Files(rules)
+    hire(office)
     office.register("振华建设集团有限公司")
     office.register("云岭路桥股份有限公司")
     office.register("滨江置业有限公司", "华北")

@@ -90,6 +90,9 @@ class Sealer:
     def open(self, person: int, sealed: str) -> Mapping[str, str] | None:
         raise NotImplementedError
 
+    def open_many(self, sealed: Sequence[tuple[int, str]]) -> list[Mapping[str, str] | None]:
+        raise NotImplementedError
+
 
 @dataclass
 class Names:

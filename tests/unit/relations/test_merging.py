@@ -55,7 +55,9 @@ def unmerge(office: Files, merged: str = TWO) -> None:
 def decided(office: Files, since: int) -> list[tuple[str, int, str]]:
     """What was decided about owners after so many events: topic, customer, why."""
     return [
-        (d.topic, d.customer, d.fields["why"]) for d, _ in office.log[since:] if d.topic in ("CustomerAssigned", "CustomerPooled")
+        (d.topic, d.customer, d.fields["why"])
+        for d, _ in office.log[since:]
+        if d.topic in ("CustomerAssigned", "CustomerPooled")
     ]
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 
 from ledger.domain.relations.names import (
     FirmName,
+    brand_of,
     credit_code_parse,
     firm_name,
-    is_distinctive,
     numbers_of,
     phone_number,
     plain,
@@ -27,11 +27,6 @@ CREDIT_CODE = "91350100M000100Y43"
         "云岭振华建设有限公司",
         "云岭振华建设有限责任公司",
         "云岭振华建设股份有限公司",
-        "云岭振华建设集团有限公司",
-        "云岭振华建设（集团）有限公司",
-        "云岭振华建设(集团)股份有限公司",
-        "云岭振华建设集团公司",
-        "云岭振华建设集团",
         "云岭振华建设公司",
         "云岭振华建设",
         " 云岭 振华\u3000建设 有限公司 ",
@@ -45,7 +40,21 @@ def test_legal_forms_brackets_and_spaces_make_no_difference(written: str) -> Non
 
 @pytest.mark.parametrize(
     "written",
-    ["ABC建设有限公司", "abc建设有限公司", "ＡＢＣ建设有限公司", "ａｂｃ 建设（集团）有限公司"],
+    [
+        "云岭振华建设集团有限公司",
+        "云岭振华建设（集团）有限公司",
+        "云岭振华建设(集团)股份有限公司",
+        "云岭振华建设集团公司",
+        "云岭振华建设集团",
+    ],
+)
+def test_a_group_has_the_core_of_its_firm_and_is_told_from_it(written: str) -> None:
+    assert firm_name(written) == FirmName("云岭振华建设", is_group=True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["ABC建设有限公司", "abc建设有限公司", "ＡＢＣ建设有限公司", "ａｂｃ 建设（股份）有限公司"],
 )
 def test_width_and_case_of_letters_make_no_difference(written: str) -> None:
     assert firm_name(written) == FirmName("abc建设")
@@ -53,7 +62,13 @@ def test_width_and_case_of_letters_make_no_difference(written: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["Zhenhua Works Co., Ltd.", "ZHENHUA WORKS LIMITED", "Zhenhua Works", "Zhenhua Works Group Co.,Ltd", "Zhenhua-Works Inc."],
+    [
+        "Zhenhua Works Co., Ltd.",
+        "ZHENHUA WORKS LIMITED",
+        "Zhenhua Works",
+        "Zhenhua Works Group Co.,Ltd",
+        "Zhenhua-Works Inc.",
+    ],
 )
 def test_latin_names_lose_their_legal_form_too(written: str) -> None:
     assert firm_name(written) == FirmName("zhenhuaworks")
@@ -86,7 +101,7 @@ def test_a_word_that_only_ends_like_a_legal_form_stays() -> None:
     ],
 )
 def test_a_branch_is_told_from_the_firm(written: str, core: str, branch: str) -> None:
-    assert firm_name(written) == FirmName(core, branch)
+    assert firm_name(written) == FirmName(core, branch, "集团" in written)
 
 
 def test_two_bureaus_of_one_group_are_two_names_and_one_core() -> None:
@@ -111,10 +126,9 @@ def test_the_region_in_front_stays_part_of_the_name() -> None:
     assert region_of("振华建设") == ""
 
 
-def test_words_of_the_trade_alone_tell_no_firm() -> None:
-    assert not is_distinctive("上海建设工程")
-    assert not is_distinctive("城市建设投资")
-    assert is_distinctive("上海振华建设")
+def test_what_tells_a_firm_is_left_without_region_and_words_of_the_trade() -> None:
+    assert brand_of("上海振华建设工程") == "振华"
+    assert brand_of("城市建设投资") == ""
 
 
 def test_ordinals_are_digits_so_that_numbers_can_be_compared() -> None:
@@ -156,7 +170,9 @@ def test_what_is_no_phone_number_is_none(written: str) -> None:
     assert phone_number(written) == ""
 
 
-@pytest.mark.parametrize("written", [CREDIT_CODE, CREDIT_CODE.lower(), f" {CREDIT_CODE[:9]} {CREDIT_CODE[9:]} ", "９１350100M000100Y43"])
+@pytest.mark.parametrize(
+    "written", [CREDIT_CODE, CREDIT_CODE.lower(), f" {CREDIT_CODE[:9]} {CREDIT_CODE[9:]} ", "９１350100M000100Y43"]
+)
 def test_a_credit_code_is_read_in_any_width_and_case(written: str) -> None:
     assert credit_code_parse(written) == CREDIT_CODE
 

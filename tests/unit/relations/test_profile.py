@@ -45,7 +45,12 @@ def test_a_profile_holds_what_was_said_last_and_further_entries_by_name() -> Non
     answer = office.do(
         ChangeProfile(
             ONE,
-            {"credit_code": CODE.lower(), "qualifications": ["施工总承包特级", "设计甲级"], "needs": "快", "开户行": "云岭银行"},
+            {
+                "credit_code": CODE.lower(),
+                "qualifications": ["施工总承包特级", "设计甲级"],
+                "needs": "快",
+                "开户行": "云岭银行",
+            },
         )
     )
     assert (answer.status, answer.customer) == ("accepted", ONE)
@@ -108,7 +113,7 @@ def test_a_contact_is_numbered_and_nothing_about_who_it_is_stands_in_the_clear()
     answer = office.do(RecordContact(ONE, "李云", "13900000000", "总经理", True, "上午来电"))
     assert (answer.customer, answer.id) == (ONE, LI)
     assert office.do(RecordContact(TWO, "王岭")).id == WANG
-    [first, second] = office.drafted("ContactRecorded")
+    first, _ = office.drafted("ContactRecorded")
     assert first.fields == {"person": LI, "sealed": first.fields["sealed"], "position": "总经理", "decides": True}
     told = orjson.dumps([d.fields for d in office.drafted("ContactRecorded")]).decode()
     assert not any(word in told for word in ("李云", "13900000000", "上午来电", "王岭"))
@@ -268,12 +273,24 @@ def test_knowledge_about_a_person_names_no_other_customer() -> None:
 
 def test_one_customer_has_several_projects_at_different_stages_with_their_parties() -> None:
     office = filed()
-    parties = (("建设单位", ONE), ("监理", "crm:3"), ("设计院", "云岭设计院"), ("分包商", "甲劳务"), ("分包商", "乙劳务"))
+    parties = (
+        ("建设单位", ONE),
+        ("监理", "crm:3"),
+        ("设计院", "云岭设计院"),
+        ("分包商", "甲劳务"),
+        ("分包商", "乙劳务"),
+    )
     answer = office.do(RecordProject(ONE, "滨江大桥", "施工", "华东", "12345678.90", parties, (staff(2), staff(1))))
     assert answer.id == "J-000001"
     assert office.do(RecordProject(ONE, "云岭隧道", "投标")).id == "J-000002"
     bridge = office.state.projects[1]
-    assert bridge.parties == (("建设单位", ONE), ("监理", THREE), ("设计院", "云岭设计院"), ("分包商", "甲劳务"), ("分包商", "乙劳务"))
+    assert bridge.parties == (
+        ("建设单位", ONE),
+        ("监理", THREE),
+        ("设计院", "云岭设计院"),
+        ("分包商", "甲劳务"),
+        ("分包商", "乙劳务"),
+    )
     assert (bridge.amount, bridge.site_team, bridge.stage) == (1_234_567_890, (1, 2), "施工")
     assert [p.stage for p in office.state.projects.values()] == ["施工", "投标"]
 
@@ -328,7 +345,9 @@ def test_a_milestone_that_is_near_is_said_once_to_whoever_has_the_customer() -> 
     office = filed()
     office.do(RecordProject(ONE, "滨江大桥"), SetMilestone("J-000001", "封顶", "主塔封顶", "2026-12-05"))
     said = [e for e in office.pass_days(20) if e[0] == "ReminderDue"]
-    assert [(c, f["kind"], f["about"], f["due_on"]) for _, c, f in said] == [(1, "milestone", "J-000001/封顶", "2026-12-05")]
+    assert [(c, f["kind"], f["about"], f["due_on"]) for _, c, f in said] == [
+        (1, "milestone", "J-000001/封顶", "2026-12-05")
+    ]
 
 
 @pytest.mark.parametrize(
