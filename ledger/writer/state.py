@@ -18,6 +18,7 @@ from ledger.domain.errors import PlumblineError
 from ledger.domain.events import Event
 from ledger.domain.relations.customers import BookCustomers
 from ledger.domain.relations.drafts import Context, Draft, Sealer
+from ledger.domain.relations.matching import Matcher
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
@@ -64,6 +65,7 @@ class LedgerState:
         self.vocabulary = vocabulary
         self.relations = Relations(BookCustomers(book))
         self.vault = vault
+        self.matcher = Matcher(self.relations, book.renamed)
         self._keys_deleted = 0
         """Of so many people that were erased, in the order of it."""
         self._policies = Policies(book)
@@ -91,6 +93,12 @@ class LedgerState:
             relations_load(state.relations, columns)
         state.catch_up(recorder)
         return state
+
+    def warm(self) -> None:
+        """Build what a lead is matched with, where leads have come before; the next one would wait for it otherwise."""
+        if self.relations.leads:
+            self.matcher.sealer = self.vault
+            self.matcher.build()
 
     def _fold_columns(self, columns: Columns) -> None:
         rows = columns.rows()
@@ -246,7 +254,8 @@ class LedgerState:
             raise StateDiffers(f"relations stand at {self.relations.position}, the book at {self.book.position}; start again")
         day = day_of(now.astimezone(ZoneInfo(self.book.timezone)).date())
         policy = self._policies.in_force(day)
-        return Draft(self.relations, Context(actor, day, policy, self.standing, sealer or self.vault))
+        self.matcher.sealer = sealer = sealer or self.vault
+        return Draft(self.relations, Context(actor, day, policy, self.standing, sealer, matcher=self.matcher))
 
     def _balances_check(self, recorded: Ints) -> None:
         """Raises StateDiffers where a balance isn't what the recorded decisions come to."""
