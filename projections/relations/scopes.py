@@ -69,7 +69,7 @@ class Reads:
     def __init__(self, filename: str, *views: str) -> None:
         """`views`: those that its reads rest on. Raises ValueError where a query is under no condition, unless it says
         why everybody may see what it gives, in a line `-- scope: everybody, …`."""
-        self.views = views
+        self.filename, self.views = filename, views
         self._queries: dict[tuple[str, str], bytes] = {}
         self.everybody: set[str] = set()
         """The reads that are under no condition."""

@@ -38,6 +38,6 @@ LIMIT %(limit)s
 SELECT l.position, l.customer, l.source, l.lead, l.channel, l.staff, l.project, l.amount, l.is_new, l.matched, l.matches,
        l.day
 FROM lead l
-WHERE l.customer = %(customer)s AND l.position > %(after)s AND visible(l.customer)
+WHERE related(l.customer) AND l.position > %(after)s AND visible(l.customer)
 ORDER BY l.position
 LIMIT %(limit)s

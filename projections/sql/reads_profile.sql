@@ -20,14 +20,16 @@ SELECT c.number AS customer, c.name, c.industry, c.region, c.customer_type, c.sc
 FROM customer c
 LEFT JOIN holding h ON h.customer = c.number
 LEFT JOIN customer_merged m ON m.customer = c.number
-WHERE related(c.number) AND concerned(coalesce(m.survivor, c.number))
+CROSS JOIN LATERAL (SELECT coalesce(m.survivor, c.number) AS customer) AS root
+WHERE related(c.number) AND concerned(root.customer)
 ORDER BY c.number
 
 -- name: profiles
 SELECT p.customer, p.credit_code, p.qualifications, p.needs, p.cooperation, p.more, p.position
 FROM profile p
 LEFT JOIN customer_merged m ON m.customer = p.customer
-WHERE related(p.customer) AND concerned(coalesce(m.survivor, p.customer))
+CROSS JOIN LATERAL (SELECT coalesce(m.survivor, p.customer) AS customer) AS root
+WHERE related(p.customer) AND concerned(root.customer)
 ORDER BY p.customer
 
 -- name: contacts

@@ -20,10 +20,11 @@
 TRUE
 
 -- name: visible_region
--- The customers of one's region, and one's own wherever they are.
+-- The customers of one's region with those found to be one of them, and one's own wherever they are.
 (EXISTS (
     SELECT 1 FROM holding seen
-    WHERE seen.customer = {0} AND seen.region = %(scope_region)s::text AND seen.region <> ''
+    WHERE seen.customer = coalesce((SELECT m.survivor FROM customer_merged m WHERE m.customer = {0}), {0})
+      AND seen.region = %(scope_region)s::text AND seen.region <> ''
 ) OR visible_own({0}))
 
 -- name: visible_own

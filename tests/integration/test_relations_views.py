@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -51,7 +51,7 @@ from ledger.domain.relations.customers import BookCustomers
 from ledger.domain.relations.records import NONE
 from ledger.domain.relations.stages import STAGE_IDS, TASK_STATES
 from ledger.domain.relations.state import Happened, Relations
-from ledger.domain.values import customer_number, day_text
+from ledger.domain.values import customer_number
 from ledger.log.codec import state_of
 from projections.customers import CustomersView
 from projections.follower import Follower
@@ -435,19 +435,21 @@ def same_as_the_ledger(books: Books, database_url: str, schema_name: str) -> Non
 
 
 def as_of_equals_the_fold(books: Books, rng: random.Random) -> None:
-    days = sorted({day_of_time(said["recorded_at"]): at for at, _, _, said in books.log()}.items())
-    moments: Sequence[tuple[str, int, int]] = [
-        *(("position", p, p) for p in rng.sample(range(20, books.position + 1), 12)),
-        *(("day", d, last) for d, last in rng.sample(days, min(6, len(days)))),
+    log = books.log()
+    days = sorted({day_of_time(said["recorded_at"]): at for at, _, _, said in log}.items())
+    positions = rng.sample(range(20, books.position + 1), 12)
+    moments: list[tuple[int | None, int | None, int]] = [
+        *((position, None, position) for position in positions),
+        *((None, number, last) for number, last in rng.sample(days, min(6, len(days)))),
     ]
     with books.recorder.datastore.get_connection() as connection:
-        for name, value, position in moments:
-            state = folded(books, position)
-            rows = owners_read(connection, EVERYTHING, **{name: value}, limit=10_000)
-            assert len(rows) == sum(1 for _, _, topic, _ in books.log()[:position] if topic == "CustomerRegistered")
+        for position, number, last in moments:
+            state = folded(books, last)
+            rows = owners_read(connection, EVERYTHING, position=position, day=number, limit=10_000)
+            assert len(rows) == sum(1 for _, _, topic, _ in log[:last] if topic == "CustomerRegistered")
             assert {r.customer: (r.staff, r.team) for r in rows} == {
                 r.customer: (state.holding(r.customer).owner, state.holding(r.customer).team) for r in rows
-            }, (name, day_text(value) if name == "day" else value)
+            }
             for staff in sorted(state.staff):
-                held = owners_read(connection, EVERYTHING, **{name: value}, staff=staff, limit=10_000)
+                held = owners_read(connection, EVERYTHING, position=position, day=number, staff=staff, limit=10_000)
                 assert [r.customer for r in held] == sorted(state.owned.of(staff))
