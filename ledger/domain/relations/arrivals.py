@@ -159,7 +159,7 @@ def _on_arrival(draft: Draft, event: Happened) -> None:
     a new customer has it, unless rules choose for these too. For all others the rules choose."""
     state, said = draft.state, event.fields
     customer, asker = state.standing_for(event.customer), staff_number(said["staff"])
-    if _collides(state, event):
+    if state.leads[said["source"], said["lead"]].collision == event.position:
         matched = _matched(state, event)
         if matched != customer and not state.holding(customer).owner:
             pool(draft, customer, "disputed", event.position)

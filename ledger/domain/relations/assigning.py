@@ -130,9 +130,9 @@ def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: 
     """What the last owner (or nobody) has open with a customer goes to the new one: opportunities, and tasks that they
     handed."""
     state = draft.state
-    if last == staff:
-        last = 0
-    for who in sorted({0, last}):
+    for who in sorted({0, last} - {staff}):
+        if not state.opportunities_of.size(who) and not state.tasks_of.size(who):
+            continue
         for number in sorted(state.opportunities_of.of(who)):
             if state.standing_for(state.opportunities[number].customer) == customer:
                 draft.decide(

@@ -5,7 +5,8 @@ where rules find nobody, to the pool. The work with a customer (opportunities, t
 who has the customer then; tasks that were to be done go to the person named, otherwise back to their department.
 
 Undone, everything is as it was before. What others changed meanwhile stays: a customer that somebody else got since, or
-that came to the pool, stays there with its work; a talk, a collaborator or a rhythm that was added since is kept.
+that came to the pool, stays there with its work; a talk, a collaborator or a rhythm that was added since is kept. Also
+who has left by then gets back what they had, so that it can be handed over to somebody else.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def dues(holding: Holding) -> tuple[tuple[str, int], ...]:
 def hold(state: Relations, customer: int, holding: Holding) -> None:
     """Put a holding, and all that is counted and looked up of it. Nothing else changes holdings."""
     before = state.holding(customer)
-    if holding == NOBODY:
+    if not holding.since and holding == NOBODY:
         state.holdings.drop(customer)
     else:
         state.holdings.put(customer, holding)
@@ -170,16 +170,19 @@ def _turn(state: Relations, customer: int, staff: int, why: str, event: Happened
     """Count an assignment for its owner and for the rotation that chose. Of a handover's, how it was is kept."""
     turn = event.fields["turn"]
     handed = state.handed.get(customer) if why == "handover" else None
+    if handed is None:
+        state.assigned_last.put(staff, event.position)
+        state.turn_take(staff, turn)
+        return
     counts = [(None, staff), *(((str(turn[0]), staff), (str(turn[0]), 0)) if turn else ())]
-    before = [count_read(state, *key) for key in counts] if handed else []
+    before = [count_read(state, *key) for key in counts]
     state.assigned_last.put(staff, event.position)
     state.turn_take(staff, turn)
-    if handed:
-        known = dict(state.turns_handed.get(handed.position, {}))
-        for key, old in zip(counts, before, strict=True):
-            first = known[key].before if key in known else old
-            known[key] = TurnsHanded(first, count_read(state, *key))
-        state.turns_handed.put(handed.position, known)
+    known = dict(state.turns_handed.get(handed.position, {}))
+    for key, old in zip(counts, before, strict=True):
+        first = known[key].before if key in known else old
+        known[key] = TurnsHanded(first, count_read(state, *key))
+    state.turns_handed.put(handed.position, known)
 
 
 def _handed(state: Relations, customer: int, why: str) -> None:

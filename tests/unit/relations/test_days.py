@@ -106,17 +106,17 @@ def test_days_closed_late_or_left_out_make_up_for_those_before() -> None:
 
 
 def test_a_nurtured_customer_never_returns_and_its_talk_is_due_in_its_rhythm() -> None:
-    """Every 20 days from day 0: said on days 17, 37 (nobody talked) and, after a talk on day 40, on day 57."""
+    """Every 20 days from day 0: said on days 17, 37 (nobody talked) and, after a talk on day 45, on day 62."""
     office = given()
     office.do(BeginNurture(customer(1), 20))
-    first = office.close(TODAY + 39)
+    first = office.close(TODAY + 44)
     assert said(first, "nurture") == [
         ("nurture", 1, staff(1), day_text(TODAY + 20)),
         ("nurture", 1, staff(1), day_text(TODAY + 40)),
     ]
     talk(office)
-    second = office.close(TODAY + 59)
-    assert said(second, "nurture") == [("nurture", 1, staff(1), day_text(TODAY + 60))]
+    second = office.close(TODAY + 64)
+    assert said(second, "nurture") == [("nurture", 1, staff(1), day_text(TODAY + 65))]
     assert said([*first, *second], "return_announced") == []
     assert office.owner(1) == 1
 

@@ -12,6 +12,7 @@ from ledger.domain.commands import (
     ChangeOpportunity,
     ClaimCustomer,
     Command,
+    EndNurture,
     HandOver,
     HandTask,
     MoveTask,
@@ -156,13 +157,21 @@ def test_what_somebody_else_got_since_stays_with_its_work(
     meanwhile: Callable[[], list[Command]], expected: list[int]
 ) -> None:
     office = leaver()
+    office.do(OpenOpportunity(customer(2), staff(1), "二桥", "lead"))
     position = over(office, 3)
     office.do(*meanwhile())
-    task = office.state.tasks[1]
+    task, opportunity = office.state.tasks[1], office.state.opportunities[3]
     office.do(UndoHandover(position, "回来了"))
     assert owners(office) == expected
-    assert office.state.tasks[1] == task
-    assert [o.staff for o in office.state.opportunities.values()] == [1, 1]
+    assert (office.state.tasks[1], office.state.opportunities[3]) == (task, opportunity)
+    assert [office.state.opportunities[n].staff for n in (1, 2)] == [1, 1]
+
+
+def test_once_nurtured_no_more_what_was_handed_over_has_its_ordinary_deadline() -> None:
+    office = leaver()
+    over(office, 3)
+    office.do(EndNurture(customer(1)))
+    assert office.state.holding(1).due_day == TODAY + 15
 
 
 def test_what_was_done_meanwhile_with_a_customer_that_comes_back_is_kept() -> None:
