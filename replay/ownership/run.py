@@ -20,6 +20,7 @@ import orjson
 
 from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import ADMITS, Context, Draft
+from ledger.domain.relations.ids import collision_id, collision_number
 from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.state import Happened, Relations
 from ledger.log.columns.relations import REGISTRATION_TOPICS
@@ -173,9 +174,13 @@ class _Run:
         relations.settle()
 
     def _renamed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an input says, with the positions it names as they are in the run; collisions are numbered by theirs."""
         undoes = fields.get("undoes")
         if undoes in self._moved:
             return {**fields, "undoes": self._moved[undoes]}
+        collision = collision_number(fields.get("collision", ""))
+        if collision in self._moved:
+            return {**fields, "collision": collision_id(self._moved[collision])}
         return fields
 
     def _note(self, event: Happened) -> None:

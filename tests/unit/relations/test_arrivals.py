@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ledger.domain.commands import (
@@ -17,9 +18,12 @@ from ledger.domain.commands import (
     ReleaseCustomer,
     RuleCollision,
 )
+from ledger.domain.events import REGISTRY
 from ledger.domain.relations.drafts import Drafted
 from ledger.domain.relations.records import Match
 from ledger.domain.values import day_text
+from replay.ownership.run import ownership_run
+from replay.ownership.standings import Standings
 from tests.unit.relations.office import TERMS, TODAY, Office, Rules, customer, lead, staff, staffed
 
 CREDIT_CODE = "91350100M000100Y43"
@@ -315,3 +319,20 @@ def test_under_other_rules_a_ruling_about_a_collision_that_is_none_there_is_drop
     office.do(RuleCollision(answer.id, staff(4), "先报"))
     state, _, dropped = office.replayed(Rules(nobody=True))
     assert (state.collisions, dropped, state.holding(1).owner) == ({}, 1, 0)
+
+
+def test_a_ruling_is_about_the_same_collision_where_a_run_has_come_further_than_history() -> None:
+    """Each collision that the rules settle is one event more, so that the second one stands at another position."""
+    office = by_manager()
+    office.do(lead("a", staff=staff(1)), lead("b", staff=staff(2)))
+    first = office.do(lead("c", name="a号建设", staff=staff(4)))
+    second = office.do(lead("d", name="b号建设", staff=staff(4)))
+    office.do(RuleCollision(first.id, staff(1), "早就在谈"), RuleCollision(second.id, staff(4), "先报"))
+    inputs = [e for e in office.happened() if REGISTRY[e.topic].is_input]
+    run = ownership_run("run", inputs, [], standings_of_nobody())
+    assert run.dropped == {("CollisionRuled", "COLLISION_RULED"): 2}
+    assert [run.relations.holding(n).owner for n in (1, 2)] == [1, 2]
+
+
+def standings_of_nobody() -> Standings:
+    return Standings(np.zeros(0, np.int64), np.zeros(0, np.int64), [])
