@@ -49,32 +49,33 @@ from tests.relations_firm import accepted, firm_found
 TODAY = day_parse("2026-11-02")
 SPAN = figures.Span(TODAY - 30, TODAY + 30)
 
-EAST, WEST, HELPER, LEFT, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, ESTIMATOR, LAWYER, SITE = range(1, 12)
+EAST, WEST, HELPER, LEFT, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, ESTIMATOR, LAWYER, SITE, TECH_CHIEF = range(1, 13)
 A, B, C, D, N, M = range(1, 7)
 """Of the east and owned there, of the west and owned there, in the pool of the east, of the west, of no region; merged
 into A."""
 
 WHOLE: dict[int, set[int]] = {
     EAST: {A, M}, HELPER: {A, M}, WEST: {B}, EAST_MANAGER: {A, C, M}, WEST_MANAGER: {B, D}, CHIEF: {A, B, C, D, N, M},
-    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: {B},
+    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: {B}, TECH_CHIEF: set(),
 }  # fmt: skip
 """Whom each sees: one's own, of one's region, all; on site, the customer whose project one works on."""
 POOL: dict[int, set[int]] = {
     EAST: {C, N}, HELPER: {C, N}, WEST: {D, N}, EAST_MANAGER: {C, N}, WEST_MANAGER: {D, N}, CHIEF: {C, D, N},
-    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: set(),
+    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: set(), TECH_CHIEF: {C, D, N},
 }  # fmt: skip
 LED: dict[int, set[int]] = {
     **{n: {n} for n in (EAST, HELPER, WEST, TECH, ESTIMATOR, LAWYER, SITE)},
     EAST_MANAGER: {EAST, HELPER, EAST_MANAGER}, WEST_MANAGER: {WEST, WEST_MANAGER},
-    CHIEF: set(range(1, 12)) - {LEFT},
+    TECH_CHIEF: {TECH, ESTIMATOR, TECH_CHIEF},
+    CHIEF: set(range(1, 13)) - {LEFT},
 }  # fmt: skip
 """Of whom each sees how much they have to do: oneself, and whom one leads."""
 TASK_A, TASK_B = 1, 2
 NOBODY: dict[int, set[int]] = {n: set() for n in WHOLE}
 
 
-def ids(*numbers: int) -> list[str]:
-    return [f"C-{n:06d}" for n in numbers]
+def cid(number: int) -> str:
+    return f"C-{number:06d}"
 
 
 def who(number: int) -> str:
@@ -109,6 +110,7 @@ def found(books: Books) -> None:
         (EAST_MANAGER, "one", "manager"), (WEST_MANAGER, "two", "manager"), (CHIEF, "firm", "executive"),
         (TECH, "technical", "support"), (ESTIMATOR, "estimating", "support"), (LAWYER, "legal", "support"),
         (SITE, "site", "site"),
+        (TECH_CHIEF, "technical", "manager"),
     ):  # fmt: skip
         assert do(books, EnrolStaff("hr", f"{number}", f"员工{number}", team, role, joined_on="2020-01-01")).id == who(
             number
@@ -116,12 +118,12 @@ def found(books: Books) -> None:
     do(books, RecordLeaving(who(LEFT), "2026-10-31"))
     for number, region in ((A, "east"), (B, "west"), (C, "east"), (D, "west"), (N, ""), (M, "west")):
         traits = {"region": region} if region else {}
-        assert do(books, RegisterCustomer("crm", f"{number}", f"客户{number}", traits)).id == ids(number)[0]
-    do(books, ReassignCustomer(*ids(A), who(EAST), "分配"))
-    do(books, AddCollaborator(*ids(A), who(HELPER)))
-    do(books, ReassignCustomer(*ids(B), who(WEST), "分配"))
+        assert do(books, RegisterCustomer("crm", f"{number}", f"客户{number}", traits)).id == cid(number)
+    do(books, ReassignCustomer(cid(A), who(EAST), "分配"))
+    do(books, AddCollaborator(cid(A), who(HELPER)))
+    do(books, ReassignCustomer(cid(B), who(WEST), "分配"))
     for number in (A, B, C, D, N, M):
-        [customer] = ids(number)
+        customer = cid(number)
         do(books, ChangeProfile(customer, {"needs": "急"}))
         do(books, RecordContact(customer, "王经理"))
         do(books, RecordKnowledge("call", "morning", "早上打", customer=customer))
@@ -130,18 +132,18 @@ def found(books: Books) -> None:
         do(books, OpenOpportunity(customer, who(CHIEF), "标段", "lead", "100"))
         do(books, RecordFollowUp(customer, who(CHIEF), "谈了", next_step="再谈", next_due_on="2026-11-02"))
         do(books, ReportLead("web", f"lead {number}", f"客户{number}", "fair", "", customer))
-    do(books, ReassignCustomer(*ids(C), who(EAST), "试试"))
-    do(books, ReleaseCustomer(*ids(C), "不要了"))
+    do(books, ReassignCustomer(cid(C), who(EAST), "试试"))
+    do(books, ReleaseCustomer(cid(C), "不要了"))
     do(books, RecordKnowledge("gift", "never", "不收礼", region="east"))
     do(books, RecordKnowledge("gift", "tea", "喝茶", region="west"))
-    do(books, HandTask(*ids(A), who(EAST), "估算", "2026-11-01", "technical"))
-    do(books, HandTask(*ids(B), who(WEST), "合同", "2026-11-01", to=who(LAWYER)))
+    do(books, HandTask(cid(A), who(EAST), "估算", "2026-11-01", "technical"))
+    do(books, HandTask(cid(B), who(WEST), "合同", "2026-11-01", to=who(LAWYER)))
     do(books, MoveTask("T-000002", "accepted", who(LAWYER), 10))
     do(books, RecordAbsence(who(EAST), "2026-11-10", "2026-11-12"))
     do(books, RecordAbsence(who(WEST), "2026-11-10", "2026-11-12"))
-    do(books, ReportLead("web", "again", "客户1", "fair", who(WEST), *ids(A)))
-    do(books, ReportLead("web", "back", "客户2", "fair", who(EAST), *ids(B)))
-    do(books, MergeCustomers(*ids(A), *ids(M), "同一家"))
+    do(books, ReportLead("web", "again", "客户1", "fair", who(WEST), cid(A)))
+    do(books, ReportLead("web", "back", "客户2", "fair", who(EAST), cid(B)))
+    do(books, MergeCustomers(cid(A), cid(M), "同一家"))
     books.now += timedelta(days=1)
     do(books, CloseDays("2026-11-01"))
 
@@ -209,15 +211,16 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     # Who has a task of a customer knows who the customer is.
     "profile_read": (
         each(profiles.profile_read),
-        WHOLE | {TECH: {A, M}, ESTIMATOR: {A, M}, LAWYER: {B}},
+        WHOLE | {TECH: {A, M}, ESTIMATOR: {A, M}, LAWYER: {B}, TECH_CHIEF: {A, M}},
     ),
     "tasks_read": (
         customers(dealings.tasks_read),
-        {n: seen & {A, B} for n, seen in WHOLE.items()} | {TECH: {A}, ESTIMATOR: {A}, LAWYER: {B}},
+        {n: seen & {A, B} for n, seen in WHOLE.items()} | {TECH: {A}, ESTIMATOR: {A}, LAWYER: {B}, TECH_CHIEF: {A}},
     ),
     "tasks_read by number": (
         each(lambda c, s, n: dealings.tasks_read(c, s, number=n)),
-        {n: seen & {TASK_A, TASK_B} for n, seen in WHOLE.items()} | {TECH: {TASK_A}, ESTIMATOR: {TASK_A}, LAWYER: {TASK_B}},
+        {n: seen & {TASK_A, TASK_B} for n, seen in WHOLE.items()}
+        | {TECH: {TASK_A}, ESTIMATOR: {TASK_A}, LAWYER: {TASK_B}, TECH_CHIEF: {TASK_A}},
     ),
     # Reminders of the next step and of the milestone, and of the tasks to whom they are.
     "reminders_read": (
@@ -262,11 +265,11 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
         {n: {(EAST in p) * 2 + (WEST in p)} for n, p in LED.items()},
     ),
     "absences_read": (people(lambda c, s: staff.absences_read(c, s, TODAY)), {n: p & {EAST, WEST} for n, p in LED.items()}),
-    "staff_read": (lambda c, s: {r.number for r in staff.staff_read(c)}, {n: set(range(1, 12)) for n in WHOLE}),
+    "staff_read": (lambda c, s: {r.number for r in staff.staff_read(c)}, {n: set(range(1, 13)) for n in WHOLE}),
     "teams_read": (total(lambda c, s: len(staff.teams_read(c))), {n: {7} for n in WHOLE}),
     "region_knowledge_read": (
         lambda c, s: {{"east": A, "west": B}[r.region] for r in profiles.region_knowledge_read(c, s)},
-        NOBODY | {EAST: {A}, HELPER: {A}, EAST_MANAGER: {A}, WEST: {B}, WEST_MANAGER: {B}, CHIEF: {A, B}},
+        NOBODY | {EAST: {A}, HELPER: {A}, EAST_MANAGER: {A}, WEST: {B}, WEST_MANAGER: {B}, CHIEF: {A, B}, TECH_CHIEF: {A, B}},
     ),
     # Figures count what one sees.
     "funnel_read": (

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -326,8 +326,8 @@ def same_as_the_ledger(books: Books, database_url: str, schema_name: str) -> Non
     state = books.state.relations
     with psycopg.connect(database_url, options=f"-c search_path={schema_name}") as connection:
 
-        def table(query: str) -> list[Any]:
-            return connection.execute(query).fetchall()  # pyright: ignore[reportArgumentType]
+        def table(query: LiteralString) -> list[Any]:
+            return connection.execute(query).fetchall()
 
         found = {
             customer: (
