@@ -70,7 +70,7 @@ LED: dict[int, set[int]] = {
     CHIEF: set(range(1, 13)) - {LEFT},
 }  # fmt: skip
 """Of whom each sees how much they have to do: oneself, and whom one leads."""
-TASK_A, TASK_B = 1, 2
+TASK_A, TASK_B, TASK_C = 1, 2, 3
 NOBODY: dict[int, set[int]] = {n: set() for n in WHOLE}
 
 
@@ -139,6 +139,8 @@ def found(books: Books) -> None:
     do(books, HandTask(cid(A), who(EAST), "估算", "2026-11-01", "technical"))
     do(books, HandTask(cid(B), who(WEST), "合同", "2026-11-01", to=who(LAWYER)))
     do(books, MoveTask("T-000002", "accepted", who(LAWYER), 10))
+    do(books, HandTask(cid(C), who(CHIEF), "现场勘察", "2026-12-01", "estimating"))
+    do(books, MoveTask("T-000003", "accepted", who(ESTIMATOR), 10))
     do(books, RecordAbsence(who(EAST), "2026-11-10", "2026-11-12"))
     do(books, RecordAbsence(who(WEST), "2026-11-10", "2026-11-12"))
     do(books, ReportLead("web", "again", "客户1", "fair", who(WEST), cid(A)))
@@ -211,16 +213,17 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     # Who has a task of a customer knows who the customer is.
     "profile_read": (
         each(profiles.profile_read),
-        WHOLE | {TECH: {A, M}, ESTIMATOR: {A, M}, LAWYER: {B}, TECH_CHIEF: {A, M}},
+        WHOLE | {TECH: {A, M}, ESTIMATOR: {A, C, M}, LAWYER: {B}, TECH_CHIEF: {A, C, M}},
     ),
     "tasks_read": (
         customers(dealings.tasks_read),
-        {n: seen & {A, B} for n, seen in WHOLE.items()} | {TECH: {A}, ESTIMATOR: {A}, LAWYER: {B}, TECH_CHIEF: {A}},
+        {n: seen & {A, B, C} for n, seen in WHOLE.items()}
+        | {TECH: {A}, ESTIMATOR: {A, C}, LAWYER: {B}, TECH_CHIEF: {A, C}},
     ),
     "tasks_read by number": (
         each(lambda c, s, n: dealings.tasks_read(c, s, number=n)),
-        {n: seen & {TASK_A, TASK_B} for n, seen in WHOLE.items()}
-        | {TECH: {TASK_A}, ESTIMATOR: {TASK_A}, LAWYER: {TASK_B}, TECH_CHIEF: {TASK_A}},
+        {n: seen & {TASK_A, TASK_B, TASK_C} for n, seen in WHOLE.items()}
+        | {TECH: {TASK_A}, ESTIMATOR: {TASK_A, TASK_C}, LAWYER: {TASK_B}, TECH_CHIEF: {TASK_A, TASK_C}},
     ),
     # Reminders of the next step and of the milestone, and of the tasks to whom they are.
     "reminders_read": (
