@@ -23,11 +23,11 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.codec import state_of
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.store import ColumnsBusy
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
-from projections.collector import collection_deferred
 from projections.passing import connection_lost, passing
 from projections.view import Batch, View
 

@@ -12,6 +12,7 @@ from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
 from ledger.domain.values import customer_number, day_recorded
 from ledger.log.codec import state_of
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.relations import REGISTRATION_TOPICS, happened
 from ledger.rules.assignment.policy import assignment_policy
 from ledger.rules.document import rule_set_parse
@@ -26,10 +27,11 @@ _FOLDED_AT_ONCE: Final = 10_000
 def relations_load(relations: Relations, columns: Columns) -> None:
     """Fold what the columns hold. Registrations are read only where something is made of them: the book has them."""
     registrations = not REGISTRATION_TOPICS.isdisjoint(EVOLVE)
-    for i, event in enumerate(happened(columns.relations(registrations=registrations)), 1):
-        relations.apply(event)
-        if i % _FOLDED_AT_ONCE == 0:
-            relations.journal.commit()
+    with collection_deferred():
+        for i, event in enumerate(happened(columns.relations(registrations=registrations)), 1):
+            relations.apply(event)
+            if i % _FOLDED_AT_ONCE == 0:
+                relations.journal.commit()
     relations.stand_at(columns.position)
     relations.settle()
 
