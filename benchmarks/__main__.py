@@ -1,4 +1,4 @@
-"""Run the measurements: `python -m benchmarks [--only append|writer|replay|follower|http] [--quick] [--json]`."""
+"""Run the measurements: `python -m benchmarks [--only append|writer|…] [--quick] [--json]`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, follower, http, replay, writer
+from benchmarks import append, assignment, follower, http, replay, writer
 from benchmarks.lines import Line
 
 BENCHES: dict[str, Callable[..., list[Line]]] = {
-    "append": append.run, "writer": writer.run, "replay": replay.run, "follower": follower.run, "http": http.run,
+    "append": append.run, "writer": writer.run, "replay": replay.run,
+    "assignment": assignment.run, "follower": follower.run, "http": http.run,
 }  # fmt: skip
 
 

@@ -15,6 +15,13 @@ from projections.campaigns import CampaignsView
 from projections.columns import ColumnsView
 from projections.customers import CustomersView
 from projections.history import HistoryView
+from projections.relations.arrivals import ArrivalsView
+from projections.relations.ownership import OwnershipView
+from projections.relations.profile import ProfileView
+from projections.relations.reminders import RemindersView
+from projections.relations.staff import StaffView
+from projections.relations.timeline import TimelineView
+from projections.relations.work import WorkView
 from projections.search import SearchView
 from projections.tiers import TiersView
 from projections.view import View
@@ -24,7 +31,8 @@ def views(columns_folder: Path) -> list[View]:
     """All views of a ledger, new ones each time; the columns go to this folder."""
     return [
         CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ActivityView(),
-        CampaignsView(), ColumnsView(columns_folder),
+        CampaignsView(), StaffView(), OwnershipView(), ProfileView(), WorkView(), ArrivalsView(), RemindersView(),
+        TimelineView(), ColumnsView(columns_folder),
     ]  # fmt: skip
 
 

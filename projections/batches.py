@@ -9,9 +9,9 @@ from typing import Final, cast
 
 from psycopg.rows import tuple_row
 
+from ledger.log.collector import collection_deferred
 from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow, LogRecorder
-from projections.collector import collection_deferred
 from projections.view import Batch
 
 _QUERIES = queries_load("projections.sql", "follower.sql")

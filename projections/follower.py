@@ -21,11 +21,11 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.codec import state_of
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.store import ColumnsBusy
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
-from projections.collector import collection_deferred
 from projections.passing import connection_lost, passing
 from projections.rebuilding import Progress, rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
 from projections.view import Batch, View

@@ -1,7 +1,11 @@
-"""The view `history`: every event of each customer in order, with who, why and the balance after it."""
+"""The view `history`: every event of each customer's books in order, with who, why and the balance after it.
+
+A customer may read its own. Who serves it and what is said of it is none of its books, and stands in views of its own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -11,11 +15,12 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from ledger.domain.events import RELATIONS_TOPICS
 from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.places import reads
-from projections.view import BATCH_EVENTS, Batch
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent
 
 _QUERIES = queries_load("projections.sql", "history.sql")
 _NULL: Final = "\\N"
@@ -63,8 +68,8 @@ class HistoryView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add a row for each event, carrying balances forward over those that move none."""
-        events = batch.of_customers
-        balances = self._balances_before(batch, transaction)
+        events = [event for event in batch.of_customers if event.topic not in RELATIONS_TOPICS]
+        balances = self._balances_before(batch, events, transaction)
         lines: list[tuple[int, str]] = []
         for position, customer, _, topic, state in events:
             balance = state.get("balance")
@@ -88,11 +93,13 @@ class HistoryView:
                 copy.write("".join([line for _, line in lines]))
         self._balances, self._position = balances, batch.position_last
 
-    def _balances_before(self, batch: Batch, transaction: Connection[Any]) -> dict[int, int]:
+    def _balances_before(
+        self, batch: Batch, events: Sequence[CustomerEvent], transaction: Connection[Any]
+    ) -> dict[int, int]:
         balances, self._balances = self._balances, {}
         if self._position + 1 != batch.events[0][0] or len(balances) > _BALANCES_MAX:
             balances = {}
-        first = {event.customer: event.topic for event in reversed(batch.of_customers)}
+        first = {event.customer: event.topic for event in reversed(events)}
         first = {customer: topic for customer, topic in first.items() if customer not in balances}
         balances.update(dict.fromkeys(first, 0))
         known = {customer for customer, topic in first.items() if topic != "CustomerRegistered"}

@@ -15,11 +15,11 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.errors import PlumblineError
+from ledger.log.collector import collection_deferred
 from ledger.log.datastore import LogDatastore
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
-from projections.collector import collection_deferred
 from projections.view import TopicsOnly, View
 
 Progress = Callable[[str, int, int], None]

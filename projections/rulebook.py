@@ -1,4 +1,4 @@
-"""The book without its customers: time zone, fact types, rule sets, the last closed day. A few small streams."""
+"""The book without customers and staff: time zone, fact types, rule sets, the last closed day. A few small streams."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.book import STREAMS, Book
-from ledger.domain.events import STREAM_CALENDAR
+from ledger.domain.events import STREAM_CALENDAR, STREAM_STAFF
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from ledger.rules.document import RuleSet, rule_set_parse
@@ -19,7 +19,8 @@ from ledger.rules.explain import Language
 from ledger.rules.narrate import Narrator
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
-_SELDOM: Final = [stream for stream in STREAMS if stream != STREAM_CALENDAR]
+_STREAMS: Final = [stream for stream in STREAMS if stream != STREAM_STAFF]
+_SELDOM: Final = [stream for stream in _STREAMS if stream != STREAM_CALENDAR]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Rulebook:
 def rulebook_read(connection: Connection[Any], known: Rulebook | None = None) -> Rulebook:
     """The rule book as of now; `known` itself where nothing has changed since."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        found = cursor.execute(_QUERIES["rulebook_versions"], {"streams": list(STREAMS)}, prepare=True).fetchall()
+        found = cursor.execute(_QUERIES["rulebook_versions"], {"streams": _STREAMS}, prepare=True).fetchall()
         versions = tuple(sorted((stream, version) for stream, version in found))
         if known is not None and known.versions == versions:
             return known

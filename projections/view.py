@@ -8,17 +8,19 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from psycopg import Connection
 
+from ledger.domain.events import RELATIONS_TOPICS, STREAM_STAFF
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.recorder import EventRow
 
+_OF_RELATIONS: Final = RELATIONS_TOPICS | {"CustomerRegistered", "CustomerChanged"}
 BATCH_EVENTS: Final = 10_000
 """What views ask for: those of one size share what is read and decoded. More makes fewer and fuller statements, and
 takes some 4 KB of memory an event."""
 
 
 class CustomerEvent(NamedTuple):
-    """An event in a customer's stream, decoded."""
+    """An event in a customer's stream, decoded; `customer` 0: in the stream `staff`."""
 
     position: int
     customer: int
@@ -46,9 +48,26 @@ class Batch:
             if (number := number_of(stream))
         ]
 
+    @cached_property
+    def of_relations(self) -> list[CustomerEvent]:
+        """The events about relations and about who customers are, of customers' streams and of the stream `staff`."""
+        of_staff = [
+            CustomerEvent(position, 0, version, topic, state_of(topic, state))
+            for position, stream, version, topic, state in self.events
+            if stream == STREAM_STAFF
+        ]
+        found = [e for e in self.of_customers if e.topic in _OF_RELATIONS]
+        return sorted(of_staff + found) if of_staff else found
+
 
 # Working a number out of its text takes as long as reading the event's JSON.
 _customer_number = lru_cache(maxsize=65_536)(customer_number)
+
+
+@lru_cache(maxsize=4_096)
+def day_of_time(text: str) -> int:
+    """The day, in the ledger's time zone, of a time as events write it."""
+    return day_parse(text[:10])
 
 
 @lru_cache(maxsize=4_096)

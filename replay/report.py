@@ -32,7 +32,8 @@ def _signed(points: int) -> str:
     return f"+{text}" if points > 0 else text
 
 
-def _table(title: str, headers: Sequence[str], left: int = 1) -> Table:
+def report_table(title: str, headers: Sequence[str], left: int = 1) -> Table:
+    """An empty table; the first `left` columns hold words, the others figures."""
     table = Table(title=Text(title, no_wrap=True, overflow="ignore"), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for i, header in enumerate(headers):
         table.add_column(header, justify="left" if i < left else "right", overflow="fold")
@@ -51,7 +52,7 @@ def comparison_print(console: Console, language: Language, found: Backtest, book
     )
     console.print(f"{'摘要' if zh else 'digest'} {run.digest}", style="dim")
     console.print()
-    table = _table(
+    table = report_table(
         "总计" if zh else "Totals", ["", *(["现行", "候选", "变化"] if zh else ["in force", "candidate", "change"])]
     )
     for label, before, after in (
@@ -91,7 +92,7 @@ def _movers(console: Console, zh: bool, changes: list[CustomerChange], limit: in
     headers = ["客户", "名称", "现行", "候选", "变化"] if zh else ["customer", "name", "in force", "candidate", "change"]
     for title, group in (("增加最多" if zh else "Gain most", winners), ("减少最多" if zh else "Lose most", losers)):
         if group:
-            table = _table(title, headers, left=2)
+            table = report_table(title, headers, left=2)
             for c in group[:limit]:
                 table.add_row(c.customer, c.name, _points(c.balance), _points(c.balance_candidate), _signed(c.change))
             console.print(table)
@@ -108,7 +109,7 @@ def _tiers(console: Console, zh: bool, found: Backtest) -> None:
         for activation in result.program.activations:
             for level in activation.rules.tiers.levels if activation.rules.tiers else ():
                 titles[level.id] = level.title.zh if zh else level.title.en
-    table = _table("等级变动（行：现行，列：候选）" if zh else "Tier moves (rows in force, columns candidate)", ["", *[titles.get(n, n) for n in names]])
+    table = report_table("等级变动（行：现行，列：候选）" if zh else "Tier moves (rows in force, columns candidate)", ["", *[titles.get(n, n) for n in names]])
     for row in names:
         table.add_row(titles.get(row, row), *[f"{moves.get((row, column), 0):,}" for column in names])
     console.print()
@@ -117,7 +118,7 @@ def _tiers(console: Console, zh: bool, found: Backtest) -> None:
 
 def _groups(console: Console, zh: bool, title: str, groups: list[GroupChange], limit: int = 12) -> None:
     headers = ["", "客户数", "现行", "候选", "变化"] if zh else ["", "customers", "in force", "candidate", "change"]
-    table = _table(title, headers)
+    table = report_table(title, headers)
     for g in groups[:limit]:
         table.add_row(
             g.group or ("（未填）" if zh else "(none)"), f"{g.customers:,}", _points(g.balance), _points(g.balance_candidate),
@@ -148,7 +149,7 @@ def customer_print(console: Console, language: Language, customer: str, changes:
     zh = language == "zh"
     console.print()
     headers = ["位置", "现行", "候选", "现行条款", "候选条款"] if zh else ["position", "in force", "candidate", "clause in force", "candidate's clause"]
-    table = _table(f"{customer} 的变化" if zh else f"What changes for {customer}", headers, left=0)
+    table = report_table(f"{customer} 的变化" if zh else f"What changes for {customer}", headers, left=0)
     for c in changes:
         table.add_row(str(c.position), _points(c.points), _points(c.points_candidate), c.clause, c.clause_candidate)
     for column in (3, 4):

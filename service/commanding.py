@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio.from_thread
 
 from ledger.domain.book import Book
-from ledger.domain.commands import Answer, Request
+from ledger.domain.commands import Answer, Rehearsal, Request
 from ledger.log.lease import LeaseHeld
 from service import embedded
 from service.bootstrap import LEASE_WAIT_SECONDS, LedgerHandle
@@ -25,9 +25,11 @@ ASK_AGAIN_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """The way to a ledger's writer. `submit` answers each request in order; `book` is the book as of now."""
+    """The way to a ledger's writer. `submit` answers each request in order, `rehearse` tells what it would come to;
+    `book` is the book as of now."""
 
     submit: Callable[[Sequence[Request]], list[Answer]]
+    rehearse: Callable[[Sequence[Request]], list[Rehearsal]]
     book: Callable[[], Book]
 
 
@@ -41,7 +43,7 @@ def commands(handle: LedgerHandle, actor: str, wait_seconds: float = LEASE_WAIT_
     while True:
         try:
             with handle.writing(actor, 0.0) as writer:
-                yield Commands(writer.submit, lambda: writer.state.book)
+                yield Commands(writer.submit, lambda r: writer.rehearse_later(r).result(), lambda: writer.state.book)
                 return
         except LeaseHeld as held:
             with _gate(handle) as sent:
@@ -73,11 +75,14 @@ def _gate(handle: LedgerHandle) -> Generator[Commands | None]:
             def submit(requests: Sequence[Request]) -> list[Answer]:
                 return portal.call(gate.submit, handle.name, list(requests))
 
+            def rehearse(requests: Sequence[Request]) -> list[Rehearsal]:
+                return portal.call(gate.rehearse, handle.name, list(requests))
+
             def book() -> Book:
                 handle.follow()
                 return handle.columns().book()
 
-            yield Commands(submit, book)
+            yield Commands(submit, rehearse, book)
         finally:
             portal.call(gate.close)
 

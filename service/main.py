@@ -18,6 +18,7 @@ from service.commands import (
     keys,
     ledgers,
     recording,
+    relations,
     replaying,
     reports,
     rules,
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, rules, replaying, demo,
+    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, relations, rules, replaying, demo,
 ):  # fmt: skip
     module.register(app)
 

@@ -1,8 +1,9 @@
-"""The book: what the log says so far about everything but points, as a pure fold over events in order of
-position.
+"""The book: what the log says so far about everything but points and relations, as a pure fold over events in order
+of position.
 
 Who the customers are and how sources call them, what fact types and rule sets exist and which were activated,
-which days are closed. The writer decides on it, the columns save it, replay reads it.
+which days are closed. The writer decides on it, the columns save it, replay reads it. Of events about staff and about
+who serves a customer it only counts the versions of their streams.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.domain.events import STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_LEDGER, STREAM_RULEBOOK
+from ledger.domain.events import STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_LEDGER, STREAM_RULEBOOK, STREAM_STAFF
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.values import customer_number, day_parse, month_first_day, month_last_day, month_of
 
 TRAITS: Final = ("industry", "region", "customer_type", "scale")
 NOTHING_CLOSED: Final = -1
-STREAMS: Final = (STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES)
+STREAMS: Final = (STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_STAFF)
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Book:
     """The earliest booked day of any fact recorded while no month was closed."""
     customers: list[Customer] = field(default_factory=list[Customer])
     """The n-th customer stands at n - 1."""
+    renamed: list[int] = field(default_factory=list[int], compare=False)
+    """Customers whose name has changed since this book was made, in order; who follows names reads on from there."""
     references: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     once: dict[tuple[str, int], tuple[str, str]] = field(
         default_factory=dict[tuple[str, int], tuple[str, str]]
@@ -164,6 +167,7 @@ class Book:
         elif topic == "CustomerChanged":
             if state["name"] is not None:
                 customer.name = state["name"]
+                self.renamed.append(number)
             changed = state["traits"]
             customer.traits = tuple(  # pyright: ignore[reportAttributeAccessIssue]
                 changed.get(t, old) for t, old in zip(TRAITS, customer.traits, strict=True)

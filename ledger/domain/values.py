@@ -7,10 +7,11 @@ Points are integers of 1/100 point, money integers of fen (1/100 CNY), shares ba
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
 INTEGER_MAX: Final = 2**63 - 1
 DAY_EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -106,6 +107,13 @@ def _day_checked(parsed: date) -> int:
     if not DAY_FIRST <= day <= DAY_LAST:
         raise ValueError("lies outside 1970 to 2149")
     return day
+
+
+# What is decided together is recorded at one moment.
+@lru_cache(maxsize=4_096)
+def day_recorded(recorded_at: str, timezone: str) -> int:
+    """The day, in a ledger's time zone, of a moment as events write it: ISO text with offset."""
+    return day_of(datetime.fromisoformat(recorded_at).astimezone(ZoneInfo(timezone)).date())
 
 
 @lru_cache(maxsize=4_096)

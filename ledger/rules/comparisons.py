@@ -96,6 +96,26 @@ class MeasureIs(Comparison):
     of: Literal["times", "sum"] = "times"
 
 
+class LeadIs(Comparison):
+    """A comparison on the lead that somebody is assigned for: its amount in CNY, or how it came. One that isn't known
+    fails it, and an amount of 0 is not known. Assignment rules only."""
+
+    lead: Literal["amount", "channel"]
+
+
+class NeedIs(Comparison):
+    """A comparison on what the lead needs beyond the customer's traits. One that isn't known fails it. Assignment
+    rules only."""
+
+    need: Identifier
+
+
+class KnowledgeIs(Strict):
+    """The customer or its region bears this piece of soft knowledge, as "kind:value". Assignment rules only."""
+
+    knowledge: Annotated[str, Field(pattern=r"^[^:]{1,100}:.{1,200}$")]
+
+
 class All(Strict):
     """Every one of these holds."""
 
@@ -134,9 +154,14 @@ _KINDS = (
     "tag",
     "grade",
     "measure",
+    "lead",
+    "need",
+    "knowledge",
 )
 
-Leaf: TypeAlias = AttributeIs | TraitIs | TierIs | BalanceIs | EarnedIs | TagIs | GradeIs | MeasureIs
+Leaf: TypeAlias = (
+    AttributeIs | TraitIs | TierIs | BalanceIs | EarnedIs | TagIs | GradeIs | MeasureIs | LeadIs | NeedIs | KnowledgeIs
+)
 Condition: TypeAlias = Annotated[
     Annotated[All, Mark("all")]
     | Annotated[Any_, Mark("any")]
@@ -148,7 +173,10 @@ Condition: TypeAlias = Annotated[
     | Annotated[EarnedIs, Mark("earned")]
     | Annotated[TagIs, Mark("tag")]
     | Annotated[GradeIs, Mark("grade")]
-    | Annotated[MeasureIs, Mark("measure")],
+    | Annotated[MeasureIs, Mark("measure")]
+    | Annotated[LeadIs, Mark("lead")]
+    | Annotated[NeedIs, Mark("need")]
+    | Annotated[KnowledgeIs, Mark("knowledge")],
     Discriminator(
         _kind_of,
         custom_error_type="condition_unknown",

@@ -210,7 +210,8 @@ class LeafCompiler:
                         raise ValueError(f"no credit grade {name} is declared")
                 self._members(row, [grades.number(name) for name in leaf.grade])
                 return row
-            assert isinstance(leaf, MeasureIs)
+            if not isinstance(leaf, MeasureIs):
+                raise ValueError("lead, need and knowledge are for assignment rules only")
             if leaf.measure not in measures:
                 raise ValueError(f"no measure {leaf.measure} is declared")
             slot, places = measures[leaf.measure]

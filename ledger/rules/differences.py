@@ -10,6 +10,8 @@ import orjson
 from pydantic import BaseModel
 
 from ledger.domain.fact_types import FactType, Words
+from ledger.rules.assignment.document import FALLBACK, AssignmentRule, AssignmentRules
+from ledger.rules.assignment.sentences import TERMS_WORDS, fallback_words, rule_words
 from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
 from ledger.rules.explain import WINDOW_WORDS, clause
 
@@ -39,6 +41,11 @@ _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "grades": ("信用等级", "grades"),
 }
 _NOTHING: Final = ("无", "none")
+_TOLD: Final = frozenset({"award", "limits", "nth", "levels", "grades", "points", "window"})
+_TOLD_ASSIGNMENT: Final = frozenset(
+    {"when", "candidates", "choose", "protection_days", "follow_up_days", "otherwise"}
+)
+"""What the sentence of a part tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Change:
 _PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "rules": ("规则", "rule"), "measures": ("指标", "measure"), "caps": ("上限", "cap"), "tags": ("标签", "tag"),
     "tiers": ("等级阶梯", "tier ladder"), "credit": ("信用评级", "credit grades"),
+    "assignment": ("分配规则", "assignment rule"),
 }  # fmt: skip
 
 
@@ -79,6 +87,40 @@ def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, F
             changes.append(Change("removed", part, "", f"取消{zh}", f"No {en} any more"))
         elif before is not None and after is not None and before != after:
             changes.append(_changed(part, "", zh, en, before, after, fact_types))
+    return changes + _assignment(old.assignment, new.assignment, fact_types)
+
+
+def _assignment(
+    old: AssignmentRules | None, new: AssignmentRules | None, fact_types: Mapping[str, FactType]
+) -> list[Change]:
+    """What changes in who serves which customer: the rules, where customers go for whom they find nobody, the terms."""
+    if old == new:
+        return []
+    changes: list[Change] = []
+    if old is None:
+        changes.append(Change("added", "assignment", "", "新增客户分配规则", "Customers are assigned by rules"))
+    if new is None:
+        changes.append(
+            Change("removed", "assignment", "", "取消客户分配规则", "Customers are no longer assigned by rules")
+        )
+    before, after = old or AssignmentRules(), new or AssignmentRules()
+    changes += _named("assignment", before.rules, after.rules, fact_types)
+    if before.fallback != after.fallback:
+        zh, en = (f"{fallback_words(before.fallback, at)} → {fallback_words(after.fallback, at)}" for at in (0, 1))
+        zh, en = f"无人可选时：{zh}", f"Where nobody can be chosen: {en}"
+        changes.append(Change("changed", "assignment", FALLBACK, zh, en))
+    for name, (zh, en) in TERMS_WORDS.items():
+        values = getattr(before.terms, name), getattr(after.terms, name)
+        if values[0] != values[1]:
+            told = [" → ".join(_plain(value, at) for value in values) for at in (0, 1)]
+            changes.append(
+                Change("changed", "assignment", name, f"{zh}：{told[0]}", f"{en[0].upper()}{en[1:]}: {told[1]}")
+            )
+    if before.note != after.note:
+        told = [f"{_plain(before.note, at)} → {_plain(after.note, at)}" for at in (0, 1)]
+        changes.append(
+            Change("changed", "assignment", "note", f"分配规则备注：{told[0]}", f"Note on assignment: {told[1]}")
+        )
     return changes
 
 
@@ -107,8 +149,9 @@ def _named(
                        f"{en.capitalize()} {titles[1]} is dropped ({_words(thing, fact_types, 1)})")
             )  # fmt: skip
     kept = [n for n in before if n in after]
-    if part == "rules" and kept != [n for n in after if n in before]:
-        changes.append(Change("changed", part, "", "规则顺序改变", "The rules stand in another order"))
+    if part in ("rules", "assignment") and kept != [n for n in after if n in before]:
+        order = f"{zh}顺序改变", f"The {en}s stand in another order"
+        changes.append(Change("changed", part, "", *order))
     return changes
 
 
@@ -123,8 +166,8 @@ def _changed(
         if before != after:
             said = True
             texts[language].append(f"{before} → {after}")
-    # The sentence of a rule tells its award, limits and nth; what else differs is told field by field.
-    told = {"award", "limits", "nth", "levels", "grades", "points", "window"} if said else set[str]()
+    # What the sentence does not tell is told field by field.
+    told = (_TOLD_ASSIGNMENT if isinstance(old, AssignmentRule) else _TOLD) if said else frozenset[str]()
     for field in list(type(old).model_fields):
         before, after = getattr(old, field), getattr(new, field)
         if before == after or field in told:
@@ -147,6 +190,8 @@ def _words(thing: Any, fact_types: Mapping[str, FactType], language: int) -> str
     if isinstance(thing, Rule):
         fact_type = fact_types.get(thing.fact)
         return clause(thing, fact_type, "zh" if zh else "en") if fact_type else _plain(thing.award, language)
+    if isinstance(thing, AssignmentRule):
+        return rule_words(thing, language)
     if isinstance(thing, Cap):
         window = WINDOW_WORDS[thing.window][language]
         return f"{window}至多{thing.points}分" if zh else f"at most {thing.points} points {window}"

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import Identifier, Strict, Words
 from ledger.domain.values import day_parse, percent_parse, points_parse
+from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.comparisons import (
     TRAITS,
     All,
@@ -29,8 +30,11 @@ from ledger.rules.comparisons import (
     Condition,
     EarnedIs,
     GradeIs,
+    KnowledgeIs,
+    LeadIs,
     Leaf,
     MeasureIs,
+    NeedIs,
     Not,
     TagIs,
     TierIs,
@@ -40,9 +44,9 @@ from ledger.rules.comparisons import (
 
 __all__ = [
     "TRAITS", "All", "Any_", "AttributeIs", "Award", "BalanceIs", "Band", "Bands", "Break", "Cap",
-    "Comparison", "Condition", "Credit", "EarnedIs", "Grade", "GradeIs", "Ladder", "Leaf", "Level",
-    "Limit", "Measure", "MeasureIs", "Not", "Nth", "PerUnit", "Rule", "RuleSet", "Streak", "Tag", "TagIs",
-    "TierIs", "TraitIs", "Weight", "canonical_bytes", "leaves_of", "rule_set_parse", "schema",
+    "Comparison", "Condition", "Credit", "EarnedIs", "Grade", "GradeIs", "KnowledgeIs", "Ladder", "LeadIs", "Leaf",
+    "Level", "Limit", "Measure", "MeasureIs", "NeedIs", "Not", "Nth", "PerUnit", "Rule", "RuleSet", "Streak", "Tag",
+    "TagIs", "TierIs", "TraitIs", "Weight", "canonical_bytes", "leaves_of", "rule_set_parse", "schema",
 ]  # fmt: skip
 
 Window = Literal["day", "month", "quarter", "year", "lifetime"]
@@ -281,6 +285,7 @@ class RuleSet(Strict):
     tiers: Ladder | None = None
     tags: Annotated[list[Tag], Field(max_length=60)] = Field(default_factory=list)
     credit: Credit | None = None
+    assignment: AssignmentRules | None = None
 
     @model_validator(mode="after")
     def _references(self) -> RuleSet:
@@ -297,6 +302,15 @@ class RuleSet(Strict):
                     raise ValueError(f"cap {cap.id} names no rule {name}")
         if self.credit and not {self.credit.good, self.credit.all} <= measures:
             raise ValueError("credit names a measure that isn't declared")
+        if self.assignment is not None:
+            declared = {
+                "tier": {level.id for level in self.tiers.levels} if self.tiers else set[str](),
+                "tag": {tag.id for tag in self.tags},
+                "grade": {grade.id for grade in self.credit.grades} if self.credit else set[str](),
+            }
+            for where, kind, name in self.assignment.references():
+                if name not in declared[kind]:
+                    raise ValueError(f"assignment: {where} names no {kind} {name} that is declared")
         return self
 
     @cached_property
@@ -324,7 +338,7 @@ def canonical_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-_UNION_BRANCH: Final = re.compile(r"(int|str|bool|constrained-.*|literal\[.*)\Z")
+_UNION_BRANCH: Final = re.compile(r"(int|str|bool|WeightsGiven|constrained-.*|literal\[.*)\Z")
 """What pydantic puts into a place for the branch of a union; it is no field of the document."""
 
 

@@ -9,6 +9,7 @@ from ledger.domain.book import Book
 from ledger.domain.values import customer_id, points_text
 from ledger.rules.document import Rule, RuleSet, rule_set_parse
 from ledger.rules.explain import Language, award_words, points_short
+from ledger.rules.narrate_relations import RelationsWords
 
 
 class Narrator:
@@ -19,6 +20,7 @@ class Narrator:
         self.language: Language = language
         self._rule_set_of = rule_set_of
         self._rule_sets: dict[str, RuleSet] = {}
+        self._relations = RelationsWords(self.rule_set, language)
 
     def _say(self, zh: str, en: str) -> str:
         return zh if self.language == "zh" else en
@@ -38,9 +40,9 @@ class Narrator:
         return rules, rule
 
     def words(self, topic: str, state: Mapping[str, Any]) -> str:
-        """The sentence of one event of a customer."""
+        """The sentence of one event of a customer, or of one about staff."""
         method = getattr(self, f"_{topic}", None)
-        return method(state) if method else topic
+        return method(state) if method else self._relations.words(topic, state) or topic
 
     def _CustomerRegistered(self, state: Mapping[str, Any]) -> str:
         traits = "、".join(state["traits"].values()) if self.language == "zh" else ", ".join(state["traits"].values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.domain.relations.records import Standing
 from ledger.rules import layout as at
 from ledger.rules.compile import Program
 from ledger.rules.engine import Ints
@@ -42,3 +43,13 @@ def account_of(position: int, program: Program, record: Ints) -> Account:
         None if grade == at.NONE else program.grades[grade],
         tuple(sorted(tag for i, tag in enumerate(program.tags) if borne >> i & 1)) if borne else (),
     )  # fmt: skip
+
+
+def standing_of(program: Program, record: Ints) -> Standing:
+    """Where the customer of a record stands, by ids of tier, tags and grade."""
+    borne, grade = int(record[at.REC_TAGS]), int(record[at.REC_GRADE])
+    return Standing(
+        program.tiers[int(record[at.REC_TIER])] if program.tiers and record[at.REC_ACTIVE] else "",
+        frozenset(tag for i, tag in enumerate(program.tags) if borne >> i & 1) if borne else frozenset(),
+        "" if grade == at.NONE else program.grades[grade],
+    )

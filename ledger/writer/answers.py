@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, replace
+from typing import Final
 
 import orjson
 
-from ledger.domain.commands import Answer, Request
+from ledger.domain.commands import Answer, Request, personal_fields
 from ledger.log.types import AnswerEntry
+
+KEY_CONFLICT: Final = Answer(
+    "refused", code="IDEMPOTENCY_CONFLICT", reason="this key was used for another request; take a new one", field="key"
+)
 
 
 def request_sha256(request: Request) -> bytes:
-    """The SHA-256 of the canonical request: its command, without who asked and when."""
-    body = [type(request.command).__name__, asdict(request.command)]
+    """The SHA-256 of the canonical request: its command, without who asked and when, and without what is personal."""
+    command = asdict(request.command)
+    for name in personal_fields(request.command):
+        del command[name]
+    body = [type(request.command).__name__, command]
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)).digest()
 
 
@@ -26,7 +34,5 @@ def answer_entry(request: Request, answer: Answer) -> AnswerEntry:
 def answer_again(request: Request, entry: AnswerEntry) -> Answer:
     """The first answer once more; a refusal where the same key came with another request."""
     if entry.request_sha256 != request_sha256(request):
-        return Answer(
-            "refused", code="IDEMPOTENCY_CONFLICT", reason="this key was used for another request; take a new one", field="key"
-        )
+        return KEY_CONFLICT
     return replace(Answer(**orjson.loads(entry.body)), hit=True)

@@ -16,15 +16,19 @@ from ledger.log.codec import state_of
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, FactEntry
 from ledger.rules.engine import Ints, Outcome, Rows, rows_of
-from ledger.writer.answers import answer_again, answer_entry, request_sha256
+from ledger.writer.answers import KEY_CONFLICT, answer_again, answer_entry, request_sha256
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.facts import FactPreparer, Item
 from ledger.writer.state import NO_CLOSINGS, LedgerState
+from ledger.writer.versions import Versions
 
 
 @dataclass(slots=True)
 class Decided:
-    """What a batch comes to: what to append, what to answer, and the records to keep once it is appended."""
+    """What a batch comes to: what to append, what to answer, and the records to keep once it is appended.
+
+    `drafted`: the relations of the state hold these events already, and are to be taken back if they aren't appended.
+    """
 
     answers: list[Answer] = field(default_factory=list[Answer])
     events: list[Event] = field(default_factory=list[Event])
@@ -33,6 +37,7 @@ class Decided:
     accounts: Ints | None = None
     records: Ints | None = None
     month_max: int = -1
+    drafted: bool = False
 
     def commit(self, state: LedgerState) -> None:
         """Keep the records. To be called once the events were appended and the book moved by them."""
@@ -110,14 +115,7 @@ class BatchDecider:
                 sha256, original = first[pair]
                 same = sha256 == request_sha256(request)
                 repeated = Item(request, None)
-                repeated.answer = (
-                    Answer("repeated", id=str(original), hit=True)
-                    if same
-                    else Answer(
-                        "refused", code="IDEMPOTENCY_CONFLICT",
-                        reason="this key was used for another request; take a new one", field="key",
-                    )
-                )  # fmt: skip
+                repeated.answer = Answer("repeated", id=str(original), hit=True) if same else KEY_CONFLICT
                 items.append(repeated)
                 continue
             item = self.preparer.prepare(request)
@@ -132,12 +130,7 @@ class BatchDecider:
         positions = rows.positions.tolist()
         for i, row in enumerate(outcome.outs[:, 0].tolist()):
             outs_of.setdefault(positions[row], []).append(i)
-        added: dict[str, int] = {}
-
-        def version_next(stream: str) -> int:
-            added[stream] = added.get(stream, self.state.book.version(stream)) + 1
-            return added[stream]
-
+        version_next = Versions(self.state.book).next
         writer = DecisionWriter(self.state.program, accounts, rows, outcome, version_next)
         final: dict[int, int] = {}
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from ledger.domain.commands import (
+    RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
     ApproveRuleSet,
@@ -29,9 +30,9 @@ from ledger.domain.commands import (
 )
 from ledger.domain.errors import Refused
 from ledger.domain.values import INTEGER_MAX, text_checked
+from ledger.writer.forms import command_check, text_check
 
 ACTOR_LENGTH_MAX: Final = 200
-TEXT_LENGTH_MAX: Final = 10_000
 ATTRIBUTES_MAX: Final = 100
 DOCUMENT_DEPTH_MAX: Final = 40
 DOCUMENT_VALUES_MAX: Final = 100_000
@@ -54,54 +55,42 @@ def _request_check(request: Request) -> None:
             raise ValueError("begins or ends with a space")
     except ValueError as error:
         raise Refused("ACTOR_INVALID", f"actor {error}", "actor") from None
-    _text(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
-    _text(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    text_check(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    text_check(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
     check = _CHECKS.get(type(request.command))
     if check is None:
         raise Refused("COMMAND_UNKNOWN", "there is no such command", "command")
     check(request.command)
 
 
-def _text(raw: object, name: str, code: str = "TEXT_INVALID", length_max: int = TEXT_LENGTH_MAX) -> None:
-    """Text that can be stored; it may be empty here. Raises Refused."""
-    if not isinstance(raw, str):
-        raise Refused(code, f"{name} is not text", name)
-    if len(raw) > length_max:
-        raise Refused(code, f"{name} is longer than {length_max} characters", name)
-    if "\0" in raw:
-        raise Refused(code, f"{name} contains a NUL character", name)
-    if not raw.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in raw):
-        raise Refused(code, f"{name} contains half of a surrogate pair", name)
-
-
 def _register(command: RegisterCustomer) -> None:
     for name in ("source", "reference", "name"):
-        _text(getattr(command, name), name)
+        text_check(getattr(command, name), name)
     _traits(command.traits)
 
 
 def _change(command: ChangeCustomer) -> None:
-    _text(command.customer, "customer")
+    text_check(command.customer, "customer")
     if command.name is not None:
-        _text(command.name, "name")
+        text_check(command.name, "name")
     _traits(command.traits)
 
 
 def _consent(command: GiveConsent | WithdrawConsent) -> None:
-    _text(command.customer, "customer")
-    _text(command.purpose, "purpose")
+    text_check(command.customer, "customer")
+    text_check(command.purpose, "purpose")
 
 
 def _fact(command: RecordFact) -> None:
     for name in ("source", "external_id", "fact_type"):
-        _text(getattr(command, name), name)
-    _text(command.occurred, "occurred", "FACT_INVALID")
+        text_check(getattr(command, name), name)
+    text_check(command.occurred, "occurred", "FACT_INVALID")
     customer: object = command.customer
     if isinstance(customer, CustomerReference):
-        _text(customer.source, "customer")
-        _text(customer.reference, "customer")
+        text_check(customer.source, "customer")
+        text_check(customer.reference, "customer")
     else:
-        _text(customer, "customer")
+        text_check(customer, "customer")
     registration: object = command.registration
     if isinstance(registration, RegisterCustomer):
         _register(registration)
@@ -122,7 +111,7 @@ def _attributes(raw: object) -> None:
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 64:
             raise Refused("FACT_INVALID", "attributes have a name that no attribute can have", "attributes")
         if isinstance(value, str):
-            _text(value, name, "FACT_INVALID")
+            text_check(value, name, "FACT_INVALID")
         elif isinstance(value, int):
             if abs(value) > INTEGER_MAX:
                 raise Refused("FACT_INVALID", f"{name} does not fit 64 bits", name)
@@ -142,9 +131,9 @@ def _traits(raw: object) -> None:
         raise Refused("TRAIT_INVALID", "traits are no mapping of names to text", "traits")
     traits = cast(dict[Any, Any], raw)
     for name, value in traits.items():
-        _text(name, "traits", "TRAIT_INVALID", 64)
+        text_check(name, "traits", "TRAIT_INVALID", 64)
         if value is not None:
-            _text(value, "traits", "TRAIT_INVALID")
+            text_check(value, "traits", "TRAIT_INVALID")
 
 
 def _document_of(command: DeclareFactType | ProposeRuleSet) -> None:
@@ -171,7 +160,7 @@ def _document(document: Mapping[Any, Any]) -> None:
         elif isinstance(value, list):
             waiting += [(place, part, depth + 1) for part in cast(list[Any], value)]
         elif isinstance(value, str):
-            _text(value, place, "DOCUMENT_INVALID")
+            text_check(value, place, "DOCUMENT_INVALID")
         elif isinstance(value, int):
             if abs(value) > INTEGER_MAX:
                 raise Refused("DOCUMENT_INVALID", f"{place} does not fit 64 bits", place)
@@ -180,22 +169,22 @@ def _document(document: Mapping[Any, Any]) -> None:
 
 
 def _approve(command: ApproveRuleSet) -> None:
-    _text(command.rule_set, "rule_set")
+    text_check(command.rule_set, "rule_set")
     if command.run is not None:
-        _text(command.run, "run")
+        text_check(command.run, "run")
 
 
 def _activate(command: ActivateRuleSet) -> None:
-    _text(command.rule_set, "rule_set")
-    _text(command.effective_from, "effective_from", "DATE_INVALID")
+    text_check(command.rule_set, "rule_set")
+    text_check(command.effective_from, "effective_from", "DATE_INVALID")
 
 
 def _close(command: CloseDays) -> None:
-    _text(command.through, "through", "DATE_INVALID")
+    text_check(command.through, "through", "DATE_INVALID")
 
 
 def _close_ledger(command: CloseLedger) -> None:
-    _text(command.reason, "reason", "REASON_MISSING", 1_000)
+    text_check(command.reason, "reason", "REASON_MISSING", 1_000)
 
 
 _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
@@ -210,4 +199,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ActivateRuleSet: _activate,
     CloseDays: _close,
     CloseLedger: _close_ledger,
+    **dict.fromkeys(RELATIONS_COMMANDS, command_check),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.commands import CloseDays
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import STREAM_CALENDAR, DayClosed, Event
+from ledger.domain.relations.records import Standing
 from ledger.domain.rows import columns_count
 from ledger.domain.values import (
     date_of,
@@ -22,9 +24,12 @@ from ledger.domain.values import (
     month_last_day,
     month_of,
 )
-from ledger.rules.engine import Prior
+from ledger.rules.engine import Ints, Prior
+from ledger.writer.account import standing_of
 from ledger.writer.decisions import DecisionWriter, Stamp
+from ledger.writer.desk import event_drafted
 from ledger.writer.state import LedgerState, rows_empty
+from ledger.writer.versions import Versions
 
 ATTEMPTS_MAX = 50
 
@@ -83,40 +88,75 @@ def days_close(
 def _month_close(
     state: LedgerState, days: range, recorded: datetime, actor: str, append: Callable[[list[Event]], bool]
 ) -> bool:
-    """Close days of one month; with its last day, decide what expires and who falls."""
-    book = state.book
-    recorded_at = recorded.isoformat()
-    events: list[Event] = []
-    for i, day in enumerate(days):
-        midnight = datetime.combine(date_of(day + 1), datetime.min.time(), recorded.tzinfo)
-        events.append(
+    """Close days of one month; with its last day, decide what expires and who falls. Each day's end is followed by what
+    it makes due for who serves which customer."""
+    closing = _Closing(state, recorded, actor)
+    try:
+        for day in days:
+            closing.day(day)
+        if not append(closing.events):
+            return False
+    except BaseException:
+        state.relations.journal.rollback()
+        raise
+    if closing.month_end is not None:
+        accounts, records = closing.month_end
+        with state.moving:
+            state.records[accounts - 1] = records
+    return True
+
+
+class _Closing:
+    """Days that are being closed, as a draft."""
+
+    def __init__(self, state: LedgerState, recorded: datetime, actor: str) -> None:
+        self.state = state
+        self.recorded = recorded
+        self.recorded_at = recorded.isoformat()
+        self.actor = actor
+        self.versions = Versions(state.book)
+        self.draft = state.draft(recorded, actor)
+        self.events: list[Event] = []
+        self.month_end: tuple[Ints, Ints] | None = None
+        """The accounts after the last day of their month, and their records."""
+
+    def day(self, day: int) -> None:
+        """Close one day. Customers stand by then where the points decided at its end put them."""
+        draft = self.draft
+        midnight = datetime.combine(date_of(day + 1), datetime.min.time(), self.recorded.tzinfo)
+        text = day_text(day)
+        position = draft.enter("DayClosed", 0, day=text)
+        stamp = Stamp(midnight.isoformat(), self.recorded_at, self.actor, position)
+        self.events.append(
             DayClosed(
                 originator_id=STREAM_CALENDAR,
-                originator_version=book.version(STREAM_CALENDAR) + 1 + i,
-                occurred_at=midnight.isoformat(),
-                recorded_at=recorded_at,
-                actor=actor,
-                day=day_text(day),
+                originator_version=self.versions.next(STREAM_CALENDAR),
+                occurred_at=stamp.occurred_at,
+                recorded_at=stamp.recorded_at,
+                actor=stamp.actor,
+                day=text,
             )
         )
-    last = days[-1]
-    if last != month_last_day(month_of(last)):
-        return append(events)
-    position = book.position + len(events)
-    closings = np.array([[position, last]], np.int64)
-    accounts, records, rows, outcome = state.decide(rows_empty(columns_count(book)), closings, Prior.none())
-    added: dict[str, int] = {}
+        if day == month_last_day(month_of(day)):
+            self._month(day, stamp)
+        first = len(draft.events)
+        draft.react("DayClosed", 0, {"day": text}, position)
+        self.events += [
+            event_drafted(d, stamp.occurred_at, self.recorded_at, self.actor, self.versions) for d in draft.events[first:]
+        ]
 
-    def version_next(stream: str) -> int:
-        added[stream] = added.get(stream, book.version(stream)) + 1
-        return added[stream]
+    def _month(self, last: int, stamp: Stamp) -> None:
+        state = self.state
+        rows = rows_empty(columns_count(state.book))
+        closings = np.array([[stamp.cause, last]], np.int64)
+        accounts, records, rows, outcome = state.decide(rows, closings, Prior.none())
+        writer = DecisionWriter(state.program, accounts, rows, outcome, self.versions.next)
+        now = state.book.in_force(last) or ""
+        self.events += [writer.event(i, stamp, now, lambda p: p) for i in range(len(outcome.outs))]
+        self.draft.make_room(len(outcome.outs))
+        self.month_end = accounts, records
 
-    writer = DecisionWriter(state.program, accounts, rows, outcome, version_next)
-    stamp = Stamp(events[-1].occurred_at, recorded_at, actor, position)
-    now = book.in_force(last) or ""
-    events += [writer.event(i, stamp, now, lambda p: p) for i in range(len(outcome.outs))]
-    if not append(events):
-        return False
-    with state.moving:
-        state.records[accounts - 1] = records
-    return True
+        def standing(customer: int) -> Standing:
+            return standing_of(state.program, records[customer - 1])
+
+        self.draft.context = replace(self.draft.context, standing=standing)

@@ -26,6 +26,13 @@ def look_up(
     }
     for entry in recorder.select_facts(list(keys)):
         known.setdefault(entry.key, []).append(entry)
+    look_up_answers(recorder, requests, stored)
+
+
+def look_up_answers(
+    recorder: LogRecorder, requests: Sequence[Request], stored: dict[tuple[str, str], AnswerEntry]
+) -> None:
+    """Find out together which answers of these requests the log has already."""
     pairs = {(r.client, r.key) for r in requests if r.key and is_text(r.client) and is_text(r.key)}
     for answer in recorder.select_answers(list(pairs)) if pairs else ():
         stored[(answer.client, answer.key)] = answer

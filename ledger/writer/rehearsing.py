@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.domain.commands import Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import Refused
 from ledger.domain.events import Event
+from ledger.domain.relations.drafts import Sealer
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, FactEntry
-from ledger.writer.batch import BatchDecider
+from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
+from ledger.writer.desk import DeskDecider
 from ledger.writer.facts import SMALL_COMMANDS
-from ledger.writer.lookups import answered, look_up
+from ledger.writer.lookups import answered, look_up, look_up_answers
 from ledger.writer.orders import order_decide
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import LEDGER_CLOSED, REHEARSAL_INVALID, refusal_of
@@ -45,6 +47,8 @@ class Rehearser:
             found = [Rehearsal(LEDGER_CLOSED) for _ in sound]
         elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
             found = self._rehearse_small(sound)
+        elif all(isinstance(r.command, RELATIONS_COMMANDS) for r in sound):
+            found = self._rehearse_desk(sound)
         elif len(sound) == 1:
             found = [self._rehearse_order(sound[0])]
         else:
@@ -58,6 +62,18 @@ class Rehearser:
         look_up(self.recorder, requests, known, stored)
         decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
         self.publish()
+        return self._told(decided)
+
+    def _rehearse_desk(self, requests: list[Request]) -> list[Rehearsal]:
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        look_up_answers(self.recorder, requests, stored)
+        sealer = RehearsedSealer(self.state.vault)
+        try:
+            return self._told(DeskDecider(self.state, self.clock(), stored, sealer).decide(requests))
+        finally:
+            self.state.relations.journal.rollback()
+
+    def _told(self, decided: Decided) -> list[Rehearsal]:
         found: list[Rehearsal] = []
         first = 0
         for answer in decided.answers:
@@ -90,6 +106,31 @@ class Rehearser:
             return Rehearsal(refusal_of(refusal))
         position = self.state.book.position + len(events)
         return _rehearsal(replace(answer, position=position), events)
+
+
+class RehearsedSealer:
+    """Seals nothing and makes no keys; opens what was sealed before, and what it was given in the rehearsal."""
+
+    def __init__(self, sealer: Sealer | None) -> None:
+        self._sealer = sealer
+        self._given: dict[tuple[int, str], Mapping[str, str]] = {}
+
+    def seal(self, person: int, fields: Mapping[str, str]) -> str:
+        """A word in the place of sealed text."""
+        sealed = f"rehearsed:{len(self._given) + 1}"
+        self._given[person, sealed] = fields
+        return sealed
+
+    def open(self, person: int, sealed: str) -> Mapping[str, str] | None:
+        """What was sealed; None where the person was erased."""
+        given = self._given.get((person, sealed))
+        return self._sealer.open(person, sealed) if given is None and self._sealer else given
+
+    def open_many(self, sealed: Sequence[tuple[int, str]]) -> list[Mapping[str, str] | None]:
+        """The same of many."""
+        others = [pair for pair in sealed if pair not in self._given]
+        opened = dict(zip(others, self._sealer.open_many(others), strict=True)) if self._sealer and others else {}
+        return [self._given[pair] if pair in self._given else opened.get(pair) for pair in sealed]
 
 
 class _Told(Exception):

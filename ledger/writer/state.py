@@ -1,4 +1,4 @@
-"""What the writer knows: the book, and every account's record under the rule sets activated so far.
+"""What the writer knows: the book, every account's record under the rule sets activated so far, and who serves whom.
 
 Rebuilt at start from the columns and the tail of the log, so there is nothing else to back up.
 """
@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
+from ledger.domain.events import Event
+from ledger.domain.relations.customers import BookCustomers
+from ledger.domain.relations.drafts import Context, Draft, Sealer
+from ledger.domain.relations.matching import Matcher
+from ledger.domain.relations.records import Standing
+from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import customer_id, customer_number, day_parse, month_of, points_text
+from ledger.domain.values import customer_id, customer_number, day_of, day_parse, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
+from ledger.log.vault import Vault
 from ledger.rules import layout as at
 from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
 from ledger.rules.document import RuleSet, rule_set_parse
@@ -32,6 +41,8 @@ from ledger.rules.engine import (
     run,
     span_months,
 )
+from ledger.writer.account import standing_of
+from ledger.writer.relations import Policies, relations_catch_up, relations_follow, relations_load
 
 if TYPE_CHECKING:
     from ledger.log.columns.reader import Columns
@@ -47,11 +58,17 @@ class StateDiffers(PlumblineError):
 
 
 class LedgerState:
-    """Book and records at `book.position`. `records[n - 1]` is the account of the n-th customer."""
+    """Book, records and relations at `book.position`. `records[n - 1]` is the account of the n-th customer."""
 
-    def __init__(self, book: Book, vocabulary: Vocabulary) -> None:
+    def __init__(self, book: Book, vocabulary: Vocabulary, vault: Vault | None = None) -> None:
         self.book = book
         self.vocabulary = vocabulary
+        self.relations = Relations(BookCustomers(book))
+        self.vault = vault
+        self.matcher = Matcher(self.relations, book.renamed)
+        self._keys_deleted = 0
+        """Of so many people that were erased, in the order of it."""
+        self._policies = Policies(book)
         self.moving = threading.Lock()
         """Held while records of committed accounts change in place, so that another thread reads whole ones."""
         self.span = 1
@@ -66,14 +83,22 @@ class LedgerState:
     @staticmethod
     def load(columns: Columns | None, recorder: LogRecorder) -> LedgerState:
         """The state at the head of the log. Raises StateDiffers where columns and recorded decisions disagree."""
+        vault = Vault(recorder.datastore)
         if columns is None:
-            state = LedgerState(Book(), Vocabulary())
+            state = LedgerState(Book(), Vocabulary(), vault)
         else:
             columns_check(columns, recorder)
-            state = LedgerState(columns.book(), columns.vocabulary())
+            state = LedgerState(columns.book(), columns.vocabulary(), vault)
             state._fold_columns(columns)
+            relations_load(state.relations, columns)
         state.catch_up(recorder)
         return state
+
+    def warm(self) -> None:
+        """Build what a lead is matched with, where leads have come before; the next one would wait for it otherwise."""
+        if self.relations.leads:
+            self.matcher.sealer = self.vault
+            self.matcher.build()
 
     def _fold_columns(self, columns: Columns) -> None:
         rows = columns.rows()
@@ -146,11 +171,13 @@ class LedgerState:
             self.records = self.records[:count]
 
     def catch_up(self, recorder: LogRecorder) -> None:
-        """Fold what others appended since: inputs are decided again by the engine, decisions only compared.
+        """Fold what others appended since: inputs are decided again by the engine, decisions only compared. What was
+        drafted and not appended is taken back.
 
         Raises StateDiffers where the engine comes to another balance than the recorded decisions; the state is of no
         use then. An error of the database leaves it as of some earlier position, and catching up can go on.
         """
+        self.relations.journal.rollback()
         # Compared only at the head: what was folded before may end between a fact and its decisions.
         if self._recorded is None:
             self._recorded = self.records[:, at.REC_BALANCE].copy()
@@ -168,6 +195,7 @@ class LedgerState:
             earlier = {position: _fact_read(recorder, position) for position in corrected}
             prior = self._prior(corrected, recorder)
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
+            relations_catch_up(self.relations, segment.relations, self.book.position)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()
             rows = segment.inputs
@@ -190,6 +218,44 @@ class LedgerState:
             self._recorded = grown
         self._balances_check(self._recorded)
         self._recorded = None
+        self.erase()
+
+    def follow(self, events: Sequence[Event], *, drafted: bool) -> None:
+        """Move book and relations by events that were appended. `drafted`: the relations hold them already."""
+        book = self.book
+        for event in events:
+            book.apply(
+                book.position + 1, event.originator_id, event.originator_version, type(event).__name__, event.__dict__
+            )
+        if not drafted:
+            relations_follow(self.relations, events, book.position, book.timezone)
+        else:
+            self.relations.settle()
+
+    def erase(self) -> None:
+        """Delete the keys of people whom the log says erased; deleting one again changes nothing."""
+        erased = self.relations.erased
+        if self.vault is not None and len(erased) > self._keys_deleted:
+            self.vault.erase_many(list(erased)[self._keys_deleted :])
+            self._keys_deleted = len(erased)
+
+    def standing(self, customer: int) -> Standing:
+        """Where a customer stands with its points."""
+        if customer > len(self.records):
+            return Standing()
+        return standing_of(self.program, self.records[customer - 1])
+
+    def draft(self, now: datetime, actor: str = "", sealer: Sealer | None = None) -> Draft:
+        """A draft of what somebody asks for now; with `sealer` it seals other than the ledger does.
+
+        Raises StateDiffers where book and relations stand at two positions: a fold failed between them.
+        """
+        if self.relations.position != self.book.position:
+            raise StateDiffers(f"relations stand at {self.relations.position}, the book at {self.book.position}; start again")
+        day = day_of(now.astimezone(ZoneInfo(self.book.timezone)).date())
+        policy = self._policies.in_force(day)
+        self.matcher.sealer = sealer = sealer or self.vault
+        return Draft(self.relations, Context(actor, day, policy, self.standing, sealer, matcher=self.matcher))
 
     def _balances_check(self, recorded: Ints) -> None:
         """Raises StateDiffers where a balance isn't what the recorded decisions come to."""

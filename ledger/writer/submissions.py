@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from ledger.domain.commands import Answer, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
@@ -59,6 +59,15 @@ class RehearsalWanted:
 
     requests: list[Request]
     future: Future[list[Rehearsal]] = field(default_factory=Future[list[Rehearsal]])
+
+
+def run_end(requests: Sequence[Request], first: int, kinds: tuple[type[Any], ...], count_max: int) -> int:
+    """Where the run of commands of these kinds ends that begins at `first`; 0 where none begins there."""
+    stop = min(first + count_max, len(requests))
+    end = first
+    while end < stop and isinstance(requests[end].command, kinds):
+        end += 1
+    return end if end > first else 0
 
 
 def refusal_of(error: Exception) -> Answer:

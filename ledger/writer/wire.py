@@ -1,7 +1,8 @@
 """Requests and answers as bytes, for the way between processes: exactly what was sent is what arrives.
 
 Attribute values may be decimals and dates, which JSON doesn't have: they travel as {"decimal": …} and {"date": …}.
-No attribute of a fact can be an object, so nothing else looks like them.
+No attribute of a fact can be an object, so nothing else looks like them. Tuples of commands about relations travel as
+lists, and are tuples again by the types of their fields.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.domain.commands import (
+    RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
     ApproveRuleSet,
@@ -32,12 +34,13 @@ from ledger.domain.commands import (
     Request,
     WithdrawConsent,
 )
+from ledger.writer.forms import fields_load
 
 _COMMANDS: Final[dict[str, type[Command]]] = {
     c.__name__: c
     for c in (
         RegisterCustomer, ChangeCustomer, GiveConsent, WithdrawConsent, RecordFact, DeclareFactType, ProposeRuleSet,
-        ApproveRuleSet, ActivateRuleSet, CloseDays, CloseLedger,
+        ApproveRuleSet, ActivateRuleSet, CloseDays, CloseLedger, *RELATIONS_COMMANDS,
     )
 }  # fmt: skip
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME
@@ -65,6 +68,8 @@ def request_load(data: Any) -> Request:
         if values["registration"] is not None:
             values["registration"] = RegisterCustomer(**values["registration"])
         values["attributes"] = {n: _untagged(v) for n, v in values["attributes"].items()}
+    if command in RELATIONS_COMMANDS:
+        values = fields_load(command, values)
     return Request(command(**values), actor, client, key, may_adjust)
 
 

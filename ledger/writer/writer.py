@@ -12,25 +12,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
-
-from ledger.domain.commands import Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import Event
-from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry, PositionMoved
+from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry
 from ledger.writer.account import Account, account_of
 from ledger.writer.answers import answer_entry
+from ledger.writer.appending import CONNECTION_LOST, Appender
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
+from ledger.writer.desk import DESK_REQUESTS_MAX, DeskDecider
 from ledger.writer.facts import SMALL_COMMANDS
-from ledger.writer.lookups import answered, look_up
+from ledger.writer.lookups import answered, look_up, look_up_answers
 from ledger.writer.orders import OrderDecider, order_decide
 from ledger.writer.rehearsing import Rehearser
 from ledger.writer.state import LedgerState, StateDiffers
@@ -42,14 +39,13 @@ from ledger.writer.submissions import (
     Submission,
     WriterStopped,
     refusal_of,
+    run_end,
 )
 
 BATCH_REQUESTS_MAX = 5_000
 LOOK_UP_FROM = 64
 """Batches of so many facts look up beforehand which are known; smaller ones let the append find out."""
 ATTEMPTS_MAX = 50
-CONNECTION_LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
-"""After these nobody knows whether an append was committed."""
 
 
 class Writer:
@@ -73,6 +69,7 @@ class Writer:
         self._differs: StateDiffers | None = None
         self._aborted = False
         self._publish()
+        self._appender = Appender(recorder, state, lambda: self.alive(), self._publish)
         self._rehearser = Rehearser(state, recorder, clock, self._publish)
         self._wake = threading.Condition()
         self._stopping = False
@@ -106,8 +103,8 @@ class Writer:
     def rehearse_later(self, requests: Sequence[Request]) -> Future[list[Rehearsal]]:
         """Decide requests without carrying them out, each as if those before it had been.
 
-        Facts, registrations, changes and consents may be rehearsed together, any other command alone; of a close of
-        several months the first is shown. Raises WriterStopped.
+        Facts, registrations, changes and consents may be rehearsed together, and so may commands about relations; any
+        other command alone. Of a close of several months the first is shown. Raises WriterStopped.
         """
         wanted = RehearsalWanted(list(requests))
         self._enqueue(wanted)
@@ -117,7 +114,8 @@ class Writer:
         """Queue requests; the future holds their answers once they are committed (or refused).
 
         With `atomic` all are carried out, in one transaction, or none: where one is refused, so are the others, with
-        the code ATOMIC_REFUSED. At most BATCH_REQUESTS_MAX facts, registrations, changes and consents.
+        the code ATOMIC_REFUSED. At most BATCH_REQUESTS_MAX facts, registrations, changes and consents, or
+        DESK_REQUESTS_MAX commands about relations.
         """
         refusals: dict[int, Answer] = {}
         sound: list[Request] = []
@@ -142,7 +140,7 @@ class Writer:
         """Write the first events of an empty ledger; does nothing where there are some."""
         if self.state.book.position == 0:
             decider = OrderDecider(self.state.book, self.clock())
-            self._append_events(decider.open(ledger, timezone, actor))
+            self._appender.append_events(decider.open(ledger, timezone, actor))
 
     def stop(self) -> None:
         """Finish what waits, then stop."""
@@ -222,10 +220,15 @@ class Writer:
 
     def _atomic(self, submission: Submission) -> list[Answer]:
         requests = submission.requests
-        if len(requests) > BATCH_REQUESTS_MAX or not all(isinstance(r.command, SMALL_COMMANDS) for r in requests):
+        if run_end(requests, 0, SMALL_COMMANDS, BATCH_REQUESTS_MAX) == len(requests):
+            once = self._small
+        elif run_end(requests, 0, RELATIONS_COMMANDS, DESK_REQUESTS_MAX) == len(requests):
+            once = self._desk
+        else:
             refused = Answer(
                 "refused", code="ATOMIC_INVALID", field="atomic",
-                reason=f"takes at most {BATCH_REQUESTS_MAX} facts, registrations, changes and consents",
+                reason=f"takes at most {BATCH_REQUESTS_MAX} facts, registrations, changes and consents,"
+                f" or {DESK_REQUESTS_MAX} commands about staff and assignment",
             )  # fmt: skip
             return [refused] * len(requests)
         if submission.refusals:
@@ -233,7 +236,7 @@ class Writer:
         if self._differs is not None:
             raise self._differs
         try:
-            return self._small_once(requests, atomic=True) if requests else []
+            return once(requests, atomic=True) if requests else []
         except StateDiffers as differs:
             self._differs = differs
             raise
@@ -259,23 +262,20 @@ class Writer:
     def _carry_out(self, requests: list[Request], answers: list[Answer]) -> None:
         at = 0
         while at < len(requests):
-            end = at
-            while end < len(requests) and end - at < BATCH_REQUESTS_MAX:
-                if not isinstance(requests[end].command, SMALL_COMMANDS):
-                    break
-                end += 1
-            if end > at:
-                self._small(requests[at:end], answers)
-                at = end
+            if end := run_end(requests, at, SMALL_COMMANDS, BATCH_REQUESTS_MAX):
+                self._run(requests[at:end], answers, self._small)
+            elif end := run_end(requests, at, RELATIONS_COMMANDS, DESK_REQUESTS_MAX):
+                self._run(requests[at:end], answers, self._desk)
             else:
                 answers.append(self._order(requests[at]))
-                at += 1
+                end = at + 1
+            at = end
 
-    def _small(self, requests: list[Request], answers: list[Answer]) -> None:
-        """A run of small commands, appended together. A failure nobody foresaw halves the run until the culprit
+    def _run(self, requests: list[Request], answers: list[Answer], once: Callable[[list[Request]], list[Answer]]) -> None:
+        """A run of commands of one kind, appended together. A failure nobody foresaw halves the run until the culprit
         stands alone."""
         try:
-            answers += self._small_once(requests)
+            answers += once(requests)
         except CONNECTION_LOST:
             raise
         except Exception as error:
@@ -285,21 +285,51 @@ class Writer:
                 answers.append(refusal_of(error))
                 return
             half = len(requests) // 2
-            self._small(requests[:half], answers)
-            self._small(requests[half:], answers)
+            self._run(requests[:half], answers, once)
+            self._run(requests[half:], answers, once)
 
-    def _small_once(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
+    def _small(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
+        """Facts, registrations, changes and consents, appended together."""
         known: dict[UUID, list[FactEntry]] = {}
         stored: dict[tuple[str, str], AnswerEntry] = {}
         if len(requests) >= LOOK_UP_FROM:
             look_up(self.recorder, requests, known, stored)
+
+        def decide() -> Decided:
+            return BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
+
+        return self._decided(requests, decide, known, stored, atomic=atomic)
+
+    def _desk(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
+        """Commands about relations, appended together. What was drafted and isn't appended is taken back."""
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        # Always: what was done once is mostly refused the second time, and then nothing is appended that would tell.
+        look_up_answers(self.recorder, requests, stored)
+
+        def decide() -> Decided:
+            return DeskDecider(self.state, self.clock(), stored).decide(requests)
+
+        try:
+            return self._decided(requests, decide, {}, stored, atomic=atomic)
+        finally:
+            self.state.relations.journal.rollback()
+
+    def _decided(
+        self,
+        requests: list[Request],
+        decide: Callable[[], Decided],
+        known: dict[UUID, list[FactEntry]],
+        stored: dict[tuple[str, str], AnswerEntry],
+        *,
+        atomic: bool,
+    ) -> list[Answer]:
         for _ in range(ATTEMPTS_MAX):
             if self.state.book.closed:
                 return [answered(self.recorder, r) or LEDGER_CLOSED for r in requests]
-            decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
+            decided = decide()
             if atomic and any(a.status == "refused" for a in decided.answers):
                 return [a if a.status == "refused" else ATOMIC_REFUSED for a in decided.answers]
-            outcome = self._append(decided)
+            outcome = self._appender.append(decided)
             if outcome is None:
                 return decided.answers
             if isinstance(outcome, EntriesKnown):
@@ -310,41 +340,11 @@ class Writer:
             self.state.catch_up(self.recorder)
         raise LogMoving()
 
-    def _append(self, decided: Decided) -> EntriesKnown | PositionMoved | None:
-        """Append what was decided and move the state by it. None when it is done (or nothing was to be done)."""
-        if not decided.events and not decided.entries:
-            return None
-        stored = [encode(event) for event in decided.events]
-        book = self.state.book
-        self._alive()
-        try:
-            outcome = self.recorder.append(
-                stored, position_expected=book.position, answers=decided.entries, facts=decided.facts
-            )
-        except CONNECTION_LOST:
-            # The connection was lost, perhaps after COMMIT. Look again: entries and positions tell which.
-            self.recorder.position_head()
-            return PositionMoved(book.position)
-        if isinstance(outcome, (EntriesKnown, PositionMoved)):
-            return outcome
-        with self.state.moving:
-            self._apply(decided.events)
-            decided.commit(self.state)
-            self._publish()
-        return None
-
     def _publish(self) -> None:
         """Let `account` read what is committed now. The arrays of the tuple stay as they are: where records are
         migrated or grow, others take their place."""
         state = self.state
         self._published = (state.book.position, state.program, state.records, len(state.book.customers))
-
-    def _apply(self, events: Sequence[Event]) -> None:
-        book = self.state.book
-        for event in events:
-            book.apply(
-                book.position + 1, event.originator_id, event.originator_version, type(event).__name__, event.__dict__
-            )
 
     def _order(self, request: Request) -> Answer:
         entry = answered(self.recorder, request)
@@ -363,7 +363,7 @@ class Writer:
             answer = replace(answer, position=position) if events else answer
             # A refusal recorded nothing: once its cause is mended, the same request may succeed.
             entries = [answer_entry(request, answer)] if request.key and answer.status != "refused" else []
-            if self._append_events(events, entries):
+            if self._appender.append_events(events, entries):
                 return answer
             known = answered(self.recorder, request)
             if known is not None:
@@ -376,55 +376,7 @@ class Writer:
             return order_decide(self.state, self.clock(), request)
         # Each month is a transaction of its own, so that a long close can be resumed; here only the answer is left.
         try:
-            count = days_close(self.state, self.clock(), command, request.actor, self._append_chunks)
+            count = days_close(self.state, self.clock(), command, request.actor, self._appender.append_closing)
         finally:
             self._publish()
         return [], Answer("accepted" if count else "duplicate", self.state.book.position, id=command.through)
-
-    def _append_events(self, events: list[Event], entries: Sequence[AnswerEntry] = ()) -> bool:
-        """Append events that change the rule book or the calendar. False where the log had moved."""
-        if not events and not entries:
-            return True
-        recompiles = any(type(e).__name__ in ("RuleSetActivated", "FactTypeDeclared") for e in events)
-        self._alive()
-        try:
-            outcome = self.recorder.append(
-                [encode(e) for e in events], position_expected=self.state.book.position, answers=entries
-            )
-        except CONNECTION_LOST:
-            self.recorder.position_head()
-            self.state.catch_up(self.recorder)
-            return False
-        if isinstance(outcome, (EntriesKnown, PositionMoved)):
-            self.state.catch_up(self.recorder)
-            return False
-        self._apply(events)
-        if recompiles:
-            self.state.recompile()
-        self._publish()
-        return True
-
-    def _append_chunks(self, events: list[Event]) -> bool:
-        """Append a month's end: perhaps very many events, one transaction. False where the log had moved."""
-        self._alive()
-
-        def chunks() -> Any:
-            for first in range(0, len(events), 10_000):
-                chunk: list[StoredEvent] = [encode(e) for e in events[first : first + 10_000]]
-                yield chunk
-
-        try:
-            outcome = self.recorder.append_chunks(chunks(), position_expected=self.state.book.position)
-        except CONNECTION_LOST:
-            self.recorder.position_head()
-            self.state.catch_up(self.recorder)
-            return False
-        if isinstance(outcome, (EntriesKnown, PositionMoved)):
-            self.state.catch_up(self.recorder)
-            return False
-        self._apply(events)
-        return True
-
-    def _alive(self) -> None:
-        if not self.alive():
-            raise WriterStopped("this writer's lease is gone; another writer has taken over")

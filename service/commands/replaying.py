@@ -1,4 +1,4 @@
-"""replay: other rules over the same facts, or the proof that the rules in force reproduce the record."""
+"""replay: other rules over the same history, or the proof that the rules in force reproduce the record."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import day_parse
 from ledger.log.columns.reader import Columns
 from ledger.writer.orders import rule_set_check
+from replay.ownership.report import ownership_print, ownership_recorded_print
+from replay.ownership.what_if import (
+    OwnershipBacktest,
+    assignment_what_if,
+    has_relations,
+    ownership_recorded_check,
+    ownership_what_if,
+)
 from replay.report import comparison_print, customer_print, recorded_print
 from replay.what_if import Backtest, Progress, recorded_check, what_if
 from service.bootstrap import ledger_open
@@ -30,6 +38,10 @@ from service.settings import Settings
 
 def replay(
     rules: Annotated[Path | None, typer.Option("--rules", help="A rule document to run over the facts. 候选规则。")] = None,
+    assignment_rules: Annotated[
+        Path | None,
+        typer.Option("--assignment-rules", help="An assignment section to run over arrivals and claims. 候选分配规则。"),
+    ] = None,
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Run the rules that were in force and compare with the record. 复算。")
     ] = False,
@@ -46,34 +58,53 @@ def replay(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """What would these rules have done with the same facts? Exactly, before anyone signs. 规则推演。"""
+    """What would these rules have done with the same history? Exactly, before anyone signs. 规则推演。"""
     out = output_of(json, language)
-    if (rules is None) == (not recorded):
-        raise Refused("USAGE", "give either --rules FILE or --recorded", "rules")
+    if sum((rules is not None, assignment_rules is not None, recorded)) != 1:
+        raise Refused("USAGE", "give one of --rules FILE, --assignment-rules FILE and --recorded", "rules")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
         columns = handle.columns()
         with out.progress("推演", "replaying") as update:
-            if rules is None:
+            if assignment_rules is not None:
+                _assignment(out, assignment_what_if(columns, document_read(assignment_rules), threads, update), limit)
+            elif rules is None:
                 _recorded(out, columns, threads, update)
             else:
                 candidate = rule_set_check(document_read(rules), columns.book())
                 found = what_if(columns, candidate, threads, update, day_from=_day(from_))
-                _print(out, found, columns.book(), customer, limit)
+                ownership = (
+                    ownership_what_if(columns, found.recorded, found.candidate, update) if has_relations(columns) else None
+                )
+                _print(out, found, ownership, columns.book(), customer, limit)
 
 
 def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> None:
     """Print whether the record is reproduced; exit code 1 where it isn't."""
     result, count, differences = recorded_check(columns, threads, update)
+    run, owners_count, owners = ownership_recorded_check(columns, result, update)
     if out.json:
         out.document({
             "run_id": result.run_id, "digest": result.digest, "position": result.position, "facts": result.facts,
             "seconds": round(result.seconds, 3), "differences": count, "first": [d.document() for d in differences],
+            "ownership": {
+                "digest": run.digest, "inputs": run.inputs, "changes": len(run.decisions),
+                "seconds": round(run.seconds, 3), "differences": owners_count, "first": [d.document() for d in owners],
+            },
         })  # fmt: skip
     else:
         recorded_print(out.console, out.language, result, count, differences)
-    if count:
+        if has_relations(columns):
+            ownership_recorded_print(out.console, out.language, run, owners_count, owners)
+    if count or owners_count:
         raise typer.Exit(1)
+
+
+def _assignment(out: Output, found: OwnershipBacktest, limit: int) -> None:
+    if out.json:
+        out.document(found.document(limit))
+    else:
+        ownership_print(out.console, out.language, found, limit)
 
 
 def _day(text: str | None) -> int | None:
@@ -85,18 +116,30 @@ def _day(text: str | None) -> int | None:
         raise Refused("DATE_INVALID", f"--from {error}", "from") from None
 
 
-def _print(out: Output, found: Backtest, book: Book, customer: str | None, limit: int) -> None:
+def _print(
+    out: Output,
+    found: Backtest,
+    ownership: OwnershipBacktest | None,
+    book: Book,
+    customer: str | None,
+    limit: int,
+) -> None:
     if customer is not None and not book.customer_find(customer):
         raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; see `plumbline customers`", "customer")
     changes = found.customer_changes(book, customer, out.language) if customer else None
     if out.json:
         document = found.document(limit)
+        if ownership is not None:
+            document["ownership"] = ownership.document(limit)
         if changes is not None:
             document["customer"] = customer
             document["changes"] = [c.document() for c in changes]
         out.document(document)
         return
     comparison_print(out.console, out.language, found, book, limit)
+    if ownership is not None:
+        out.console.print()
+        ownership_print(out.console, out.language, ownership, limit)
     if customer is not None and changes is not None:
         customer_print(out.console, out.language, customer, changes)
 

@@ -29,6 +29,7 @@ def next_steps(
     ledger: str,
     language: Language,
     what_if: Path,
+    assignment: Path,
     month: Path,
     places: Sequence[Standing],
     changes: Sequence[CustomerChange],
@@ -58,6 +59,12 @@ def next_steps(
             )
         )
     steps += [
+        NextStep(
+            f"{program} replay --assignment-rules {_shown(assignment)} {tail}",
+            "同样的客户，在另一套分配规则下归谁",
+            "who would serve whom under other assignment rules",
+        ),
+        NextStep(f"{program} pool {tail}", "公海里的客户", "the customers in the pool"),
         NextStep(
             f"{program} rules show --explain {tail}", "现行规则，用文字说明", "the rules in force, in words"
         ),

@@ -12,6 +12,10 @@ from rich.text import Text
 from ledger.domain.book import Book
 from ledger.domain.fact_types import fact_type_parse
 from ledger.standard import fact_types_standard, rules_standard
+from replay.ownership.recorded import OwnershipDifference
+from replay.ownership.report import ownership_print, ownership_recorded_print
+from replay.ownership.run import OwnershipRun
+from replay.ownership.what_if import OwnershipBacktest
 from replay.recorded import Difference
 from replay.report import comparison_print, grouped, recorded_print
 from replay.run import RunResult
@@ -19,6 +23,7 @@ from replay.what_if import Backtest
 from service.demo.figures import Quarter, Standing
 from service.demo.next_steps import NextStep
 from service.demo.pictures import Bar, bars, blocks, console_of, heading, plain_table
+from service.demo.salesforce import SalesForce
 from service.demo.words import TITLES
 from service.output import Output
 
@@ -28,7 +33,9 @@ _STEPS: Final[dict[str, tuple[str, str]]] = {
     "generate": ("生成", "inventing"),
     "import_and_close": ("导入与关账", "import and closing"),
     "views": ("视图", "views"),
+    "sales_force": ("分配客户", "assigning"),
     "what_if": ("推演", "what-if"),
+    "assignment_what_if": ("分配推演", "assignment what-if"),
     "figures": ("统计", "figures"),
     "proof": ("复算", "proof"),
 }
@@ -156,6 +163,43 @@ class Pages:
             ),
         )
         comparison_print(self._console, self._out.language, found, book, 5)
+
+    def sales_force(self, force: SalesForce, explained: Sequence[str]) -> None:
+        """Who serves whom: an assignment with its reasons, a collision, a handover."""
+        heading(self._console, self._say("谁来服务谁", "Who serves whom"))
+        lines = [
+            self._say(
+                f"{force.people} 人、6 个区域：规则分配了 {force.assigned} 家客户，{force.unassigned} 家留在公海。",
+                f"{force.people} people in 6 regions: the rules assigned {force.assigned} customers, {force.unassigned} stay"
+                " in the pool.",
+            ),
+            self._say(f"官网来的新客户 {force.arrived}，当即分配：", f"{force.arrived} came over the website and was assigned at once:"),
+            *(f"  {line}" for line in explained),
+            self._say(
+                f"撞车 {force.collision}：另一人报备同一家企业，只被告知：{force.collision_told}",
+                f"Collision {force.collision}: somebody else reports the same firm and is told no more than this:"
+                f" {force.collision_told}",
+            ),
+            self._say(
+                f"{force.leaver} 离职：{force.handed} 家客户连同商机、任务、下一步一次交接，{force.pooled} 家无人可接。",
+                f"{force.leaver} leaves: {force.handed} customers with opportunities, tasks and next steps are handed over at"
+                f" once, {force.pooled} find nobody.",
+            ),
+        ]
+        for line in lines:
+            self._console.print(line)
+
+    def assignment_what_if(self, found: OwnershipBacktest) -> None:
+        """The same arrivals under other assignment rules."""
+        heading(
+            self._console,
+            self._say("如果政府业主给最有经验的人、其余轮转？", "What if public owners went to who knows them best?"),
+        )
+        ownership_print(self._console, self._out.language, found, 5)
+
+    def proof_of_owners(self, run: OwnershipRun, count: int, differences: list[OwnershipDifference]) -> None:
+        """That they reproduce who served whom, too."""
+        ownership_recorded_print(self._console, self._out.language, run, count, differences)
 
     def proof(self, run: RunResult, count: int, differences: list[Difference]) -> None:
         """That the recorded rules reproduce the record."""

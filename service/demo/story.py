@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,17 +18,24 @@ from zoneinfo import ZoneInfo
 
 from connectors.files.importing import import_file
 from connectors.files.mapping_loading import mapping_load
+from ledger.domain.book import Book
 from ledger.domain.commands import CloseDays, Request
 from ledger.domain.errors import PlumblineError
+from ledger.domain.values import customer_number, day_of
+from ledger.rules.assignment.words import assignment_words
 from ledger.rules.document import rule_set_parse
 from ledger.standard import rules_standard
 from ledger.writer import Writer
+from projections.relations.scopes import EVERYTHING
+from projections.relations.timeline import timeline_read
+from replay.ownership.what_if import assignment_replaced, ownership_recorded_check, ownership_what_if
 from replay.what_if import recorded_check, what_if
 from service.bootstrap import TIMEZONE_DEFAULT, LedgerHandle, clock, ledger_drop, ledger_open
 from service.demo.contractor import contractor_facts, first_day_of, months_write
 from service.demo.figures import closed_through, quarters, standings
 from service.demo.next_steps import next_steps
 from service.demo.pages import Pages
+from service.demo.salesforce import SalesForce, SalesForceRefused, assignment_candidate, sales_force_record
 from service.demo.what_if import what_if_document, what_if_write
 from service.output import Output
 from service.settings import DATABASE_URL_VARIABLE, Settings
@@ -123,8 +130,12 @@ def demo_run(
     pages.generated(invented, len(months), folder, clocked.seconds["generate"])
 
     with ledger_open(settings, LEDGER, actor, create=True) as handle:
-        with clocked.step("import_and_close"), handle.writing(actor) as writer:
-            recorded = _record(handle, writer, months, invented, last, actor, out)
+        with handle.writing(actor) as writer:
+            with clocked.step("import_and_close"):
+                recorded = _record(handle, writer, months, invented, last, actor, out)
+            with clocked.step("sales_force"):
+                force = _sales_force(writer, actor, seed)
+            recorded = replace(recorded, position=writer.state.book.position)
         pages.recorded(recorded.facts, recorded.position, clocked.seconds["import_and_close"])
         with clocked.step("views"), out.progress("更新视图", "bringing views up to date") as update:
             handle.follow(update)
@@ -139,11 +150,23 @@ def demo_run(
             found = what_if(columns, rule_set_parse(document), _THREADS, lambda done, of: None)
         with clocked.step("figures"):
             places, by_quarter = standings(book, found.recorded), quarters(columns)
+        with clocked.step("assignment_what_if"):
+            section = assignment_candidate()
+            assignment = folder / "assignment.yaml"
+            what_if_write(section, assignment)
+            owners = ownership_what_if(
+                columns, found.recorded, found.recorded, lambda done, of: None,
+                scenario=assignment_replaced(found.recorded.scenario, section),
+            )  # fmt: skip
+            explained = _explained(handle, book, force.arrived, out)
         with clocked.step("proof"):
             run, count, differences = recorded_check(columns, _THREADS, lambda done, of: None)
+            owners_run, owners_count, owners_first = ownership_recorded_check(columns, run)
 
     changes = found.comparison.customers
-    steps = next_steps(settings, LEDGER, out.language, candidate, months[len(months) // 2], places, changes)
+    steps = next_steps(
+        settings, LEDGER, out.language, candidate, assignment, months[len(months) // 2], places, changes
+    )
     if out.json:
         out.document({
             "ledger": LEDGER, "seed": seed, "first_day": first_day_of(last, years).isoformat(),
@@ -151,7 +174,11 @@ def demo_run(
             "facts": recorded.facts, "facts_by_type": counts, "position": recorded.position,
             "leaderboard": [s.document() for s in places[:10]], "tiers": found.comparison.recorded.tiers,
             "quarters": [q.document() for q in by_quarter], "what_if": found.document(10),
-            "recorded": {"run_id": run.run_id, "digest": run.digest, "differences": count},
+            "sales_force": {**force.document(), "why": explained}, "assignment_what_if": owners.document(10),
+            "recorded": {
+                "run_id": run.run_id, "digest": run.digest, "differences": count,
+                "ownership": {"digest": owners_run.digest, "differences": owners_count},
+            },
             "seconds": {name: f"{s:.3f}" for name, s in clocked.seconds.items()}, "next": [s.command for s in steps],
         })  # fmt: skip
     else:
@@ -160,12 +187,34 @@ def demo_run(
         pages.tiers(found.comparison.recorded.tiers, rules_standard())
         pages.quarters(by_quarter)
         pages.what_if(found, book)
+        pages.sales_force(force, explained)
+        pages.assignment_what_if(owners)
         pages.proof(run, count, differences)
+        pages.proof_of_owners(owners_run, owners_count, owners_first)
         pages.end(steps, clocked.seconds, clocked.total)
-    if count:
+    if count or owners_count:
         raise DemoBroken(
-            f"replay under the recorded rules differs from the record in {count} decisions; please report this"
+            f"replay under the recorded rules differs from the record in {count} decisions and {owners_count} changes of"
+            " owner; please report this"
         )
+
+
+def _sales_force(writer: Writer, actor: str, seed: int) -> SalesForce:
+    today = day_of(clock().astimezone(ZoneInfo(TIMEZONE_DEFAULT)).date())
+    try:
+        return sales_force_record(writer, actor, seed, len(writer.state.book.customers), today)
+    except SalesForceRefused as refused:
+        raise DemoBroken(str(refused)) from None
+
+
+def _explained(handle: LedgerHandle, book: Book, customer: str, out: Output) -> list[str]:
+    """Why a customer came to its owner, line by line."""
+    with handle.recorder.datastore.get_connection() as connection:
+        [entry] = timeline_read(
+            connection, EVERYTHING, customer_number(customer), topics=["CustomerAssigned"], books=False, limit=1
+        )
+    rules = rule_set_parse(book.rule_sets[entry.state["rule_set"]].document)
+    return assignment_words(entry.state, rules, out.language).lines
 
 
 def _counted(rows: Iterator[tuple[str, ...]], counts: dict[str, int]) -> Iterator[tuple[str, ...]]:

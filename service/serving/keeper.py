@@ -130,6 +130,7 @@ class Keeper:
                 return
             columns = Columns.open(self._settings.columns_folder(self.name))
             state = LedgerState.load(columns if columns.position else None, recorder)
+            state.warm()
             holder = f"serve {socket.gethostname()} pid {os.getpid()}"
             while not self._stopping.is_set():
                 try:

@@ -33,7 +33,10 @@ def logs_begin(level: str, *, words: bool) -> Callable[[dict[str, Any]], None] |
         structlog.processors.format_exc_info,
     ]
     if words:
-        renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Not the default, which shows local variables: they hold names and phones of people.
+        renderer: Any = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         factory: Any = structlog.PrintLoggerFactory(sys.stderr)
         shared = shared[:-1]
     else:

@@ -33,12 +33,17 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
     for _ in range(2):  # the second run finds the books of the first and makes them anew
         demo_small(settings, Output(True, "en"))
         told = orjson.loads(capfdbinary.readouterr().out)
-        assert told["customers"] == 12
+        assert told["customers"] == 13  # twelve firms, and one that came over the website
         assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_500
         assert told["closed_through"] == "2026-05-30"
-        assert told["recorded"]["differences"] == 0
+        assert told["recorded"]["differences"] == told["recorded"]["ownership"]["differences"] == 0
         assert len(told["leaderboard"]) == 10
         assert told["what_if"]["customers_changed"] > 0
+        force = told["sales_force"]
+        assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 12
+        assert force["collision"].startswith("X-") and "stays with them" in force["collision_told"]
+        assert force["handed"] + force["pooled"] > 0 and len(force["why"]) > 2
+        assert told["assignment_what_if"]["candidate"]["assignments"] > 0
     assert {"demo", "demo_neighbour"} <= set(ledger_names(settings))
 
     with ledger_open(settings, "demo", "tester") as handle:
@@ -73,11 +78,11 @@ def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(words) for line in lines)
     commands = [line.strip() for line in lines if " plumbline " in line]
-    assert len(commands) == 6
+    assert len(commands) == 8
     told = [line for line in lines if line.strip() not in commands and str(settings.home) not in line]
     assert all(sum(2 if ord(c) > 0x2E80 else 1 for c in line) <= 100 for line in told)
     files = re.findall(r"\S+\.(?:yaml|csv)\b", "\n".join(commands))
-    assert len(files) == 2
+    assert len(files) == 3
     assert all(Path(shlex.split(name)[0]).is_file() for name in files)
 
 

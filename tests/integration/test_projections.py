@@ -13,7 +13,8 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from ledger.domain.commands import ChangeCustomer, CloseDays, GiveConsent
+from ledger.domain.commands import ChangeCustomer, CloseDays, GiveConsent, RecordFollowUp, ReleaseCustomer
+from ledger.domain.events import RELATIONS_TOPICS
 from ledger.domain.values import day_parse
 from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
@@ -22,11 +23,12 @@ from ledger.standard import rules_standard
 from projections import views
 from projections.balances import balances_read, lots_read
 from projections.follower import Follower
-from projections.history import history_read
+from projections.history import HistoryView, history_read
 from projections.places import PositionAhead, views_wait
 from projections.tiers import tiers_read
 from projections.view import Batch, View
 from tests.ledgers import Books, fact
+from tests.relations_firm import firm_found, lead
 
 TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
 
@@ -185,3 +187,29 @@ def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema
         assert follower.follow_once() == {}
         assert {lag.position for lag in follower.lag()} == {books.position}
     assert all(tables(database_url, schema_name).values())
+
+
+def test_who_serves_a_customer_is_none_of_its_history_and_moves_no_balance(
+    books: Books, database_url: str, schema_name: str
+) -> None:
+    firm_found(books)
+    books.register("a", region="east")
+    books.do(fact("1", "project_completed", "2026-10-01"))
+    books.send(lead("1", customer="C-000001"), RecordFollowUp("C-000001", "S-000001", "between ourselves"))
+    books.do(fact("2", "project_completed", "2026-10-02"))
+    books.send(ReleaseCustomer("C-000001", "too far"), lead("new", region="east"))
+    expected = [(p, n) for p, stream, n, _ in books.log() if stream == "C-000001" and n not in RELATIONS_TOPICS]
+    with following(books, [HistoryView()]) as follower:
+        # Batches that begin with an event of relations, and some that hold nothing else.
+        for until in range(1, books.position + 1):
+            follower.follow_once(until)
+        with books.recorder.datastore.get_connection() as connection:
+            rows = history_read(connection, 1)
+            assert [(r.position, r.topic) for r in rows] == expected
+            assert [r.balance for r in rows] == [0, 0, 5_000, 5_000, 10_000]
+            assert [r.topic for r in history_read(connection, 2)] == ["CustomerRegistered"]
+            shown = b"".join(str(r).encode() for r in rows)
+            assert b"between ourselves" not in shown
+        before = tables(database_url, schema_name)
+        assert follower.rebuild("history") == books.position
+        assert tables(database_url, schema_name) == before

@@ -16,6 +16,7 @@ from ledger.domain.rows import Row, RowExpander, Rows, Vocabulary, columns_count
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.columns.chain import CHAIN_START, chain_next
+from ledger.log.columns.relations import TOPICS_KEPT, relations_row
 
 Event = tuple[int, str, int, str, bytes]
 """(position, stream, version, topic, state): what the log's recorder reads."""
@@ -98,6 +99,7 @@ class SegmentData:
     accounts: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     references: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     claims: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    relations: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
 
     def decisions_frame(self) -> pl.DataFrame:
         """The decisions as a frame."""
@@ -139,15 +141,17 @@ class ColumnsBuilder:
         touched: set[int] = set()
         rows: list[Row] = []
         data = SegmentData(first, first - 1, chain, chain, _NO_ROWS)
-        kinds = KINDS
+        kinds, relations_kept = KINDS, TOPICS_KEPT
         for position, stream, version, topic, state_bytes in events:
             state = state_of(topic, state_bytes)
             book.apply(position, stream, version, topic, state)
             data.chain_before = chain
             chain = chain_next(chain, position, stream, version, topic, state_bytes)
-            if not stream.startswith("C-"):
-                continue
             number = customer_number(stream)
+            if topic in relations_kept:
+                data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
+            if not number:
+                continue
             touched.add(number)
             if topic == "FactRecorded":
                 facts[position] = (number, state)

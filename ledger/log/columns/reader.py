@@ -17,7 +17,8 @@ from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START, chain_next
-from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
+from ledger.log.columns.format import REBUILD, ColumnsDamaged, FileEntry, Manifest, files_verify, manifest_read
+from ledger.log.columns.relations import RELATIONS_COLUMNS, topics_wanted
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
 
@@ -150,6 +151,25 @@ class Columns:
     def decisions(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """What was decided, in order of position; `columns` picks some of `DECISION_COLUMNS`."""
         return table_read(self.folder, self._files("decisions"), DECISION_COLUMNS, columns)
+
+    def relations(self, *, inputs_only: bool = False, registrations: bool = False) -> pl.DataFrame:
+        """What happened to relations, in order of position, with `RELATIONS_COLUMNS`; the days that were closed too.
+
+        `inputs_only` leaves out what the ledger decided, `registrations` adds that customers were registered and
+        changed. Raises ColumnsDamaged where those are asked for, and the columns are from before they held them.
+        """
+        topics = topics_wanted(inputs_only=inputs_only, registrations=registrations)
+        found = table_read(
+            self.folder, self._files("relations"), RELATIONS_COLUMNS, where=pl.col("topic").is_in(sorted(topics))
+        )
+        if registrations:
+            count = int((found["topic"] == "CustomerRegistered").sum())
+            if count != self.manifest.book.get("customers", 0):
+                raise ColumnsDamaged(
+                    f"{self.folder} holds the registrations of {count} of its customers: it was begun by an earlier"
+                    f" version, which kept none; {REBUILD}"
+                )
+        return found
 
     def _attributes(self) -> int:
         return self.manifest.book.get("attributes", 0)

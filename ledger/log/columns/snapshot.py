@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from ledger.domain.book import ActivationEntry, Book, Customer, RuleSetEntry
+from ledger.domain.book import STREAMS, ActivationEntry, Book, Customer, RuleSetEntry
 from ledger.domain.fact_types import fact_type_parse
 from ledger.domain.rows import columns_count
 
@@ -47,7 +47,8 @@ def book_load(
         closings=[(position, day) for position, day in saved["closings"]],
         closed_day=saved["closed_day"],
         booked_day_min=saved["booked_day_min"],
-        versions=dict(saved["versions"]),
+        # Nor do those from before there were staff know their stream.
+        versions=dict.fromkeys(STREAMS, 0) | saved["versions"],
     )
     for document in saved["fact_types"]:
         fact_type = fact_type_parse(document)

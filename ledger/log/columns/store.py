@@ -35,6 +35,7 @@ from ledger.log.columns.format import (
     manifest_write,
 )
 from ledger.log.columns.reader import Columns, accounts_merge, claims_merge
+from ledger.log.columns.relations import RELATIONS_COLUMNS
 from ledger.log.columns.snapshot import book_save
 from ledger.log.columns.tables import file_write, inputs_read, inputs_write, rows_sorted, table_read
 
@@ -61,6 +62,7 @@ _TABLES: Final[Mapping[str, tuple[Mapping[str, pl.DataType], _Merge]]] = {
     "accounts": (ACCOUNT_COLUMNS, accounts_merge),
     "references": (REFERENCE_COLUMNS, _as_they_are),
     "claims": (CLAIM_COLUMNS, claims_merge),
+    "relations": (RELATIONS_COLUMNS, _as_they_are),
 }
 
 
@@ -128,7 +130,7 @@ class ColumnsStore:
         files: dict[str, FileEntry] = {}
         if len(data.inputs):
             files["inputs"] = inputs_write(self.folder / f"inputs-{label}", rows_sorted(data.inputs))
-        tables = (data.decisions, data.accounts, data.references, data.claims)
+        tables = (data.decisions, data.accounts, data.references, data.claims, data.relations)
         for (table, (columns, merge)), rows in zip(_TABLES.items(), tables, strict=True):
             if rows:
                 files[table] = file_write(self.folder / f"{table}-{label}", merge(frame_of(rows, columns)))

@@ -270,10 +270,14 @@ def table_read(
     entries: Sequence[FileEntry],
     schema: Mapping[str, pl.DataType],
     columns: Sequence[str] | None = None,
+    where: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Several files of a table one under the other."""
+    """Several files of a table one under the other: all rows, or those that `where` holds for."""
     names = list(schema) if columns is None else list(columns)
-    parts = [pl.read_parquet(folder / e.name, columns=names) for e in entries]
+    if where is None:
+        parts = [pl.read_parquet(folder / e.name, columns=names) for e in entries]
+    else:
+        parts = [pl.scan_parquet(folder / e.name).filter(where).select(names).collect() for e in entries]
     if not parts:
         return pl.DataFrame(schema={n: schema[n] for n in names})
     return pl.concat(parts).select(names)

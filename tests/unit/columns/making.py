@@ -30,7 +30,7 @@ class History:
     def position(self) -> int:
         return len(self.events)
 
-    def add(self, kind: type[ev.Event], stream: str, *, cause: int = 0, **fields: Any) -> int:
+    def add(self, kind: type[ev.Event], stream: str, /, *, cause: int = 0, **fields: Any) -> int:
         version = self.versions[stream] = self.versions.get(stream, 0) + 1
         event = kind(
             originator_id=stream,

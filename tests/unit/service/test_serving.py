@@ -101,3 +101,23 @@ def test_the_limits_are_told_with_their_variables_and_no_key_may_take_all_the_se
     for name in LIMITS:
         assert f"| `--{name.replace('_', '-')}` | `PLUMBLINE_{name.upper()}` |" in page
     assert ApiSettings().requests_per_second <= 2_000
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_a_failure_is_logged_with_its_cause_and_without_what_was_asked(words: bool) -> None:
+    script = f"""
+import logging
+from service.serving.logs import logs_begin
+logs_begin("info", words={words})
+def carry_out(name):
+    raise KeyError("the cause")
+name, phone = "".join(["Li ", "Yun"]), "".join(["1390000", "0000"])
+try:
+    carry_out(name)
+except KeyError as error:
+    logging.getLogger("ledger").error("a command failed", exc_info=error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    told = done.stderr.decode()
+    assert "a command failed" in told and "the cause" in told and "carry_out" in told
+    assert "Li Yun" not in told and "13900000000" not in told

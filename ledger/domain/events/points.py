@@ -1,57 +1,11 @@
-"""Events: what is written in the log, under names that never change.
-
-An event's name in the log is its class name, registered here and independent of the module's path. Each class
-is an *input* (what happened, or was ordered) or a *decision* (what the ledger did about it); replay reads
-inputs only. Every event says who (`actor`), why (`cause`: the position of the input that led to it, 0 for an
-input itself; rule, rule set and reason where there are any), when it happened (`occurred_at`) and when it was
-recorded (`recorded_at`).
-
-To change a class: raise `class_version` and add a static `upcast_vN_vM(state)` that mends older states.
-"""
+"""Events of the books themselves: ledger, fact types, rule sets, customers, facts, points, standing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
-E = TypeVar("E", bound="type[Event]")
-
-REGISTRY: dict[str, type[Event]] = {}
-"""Every event class by its name in the log."""
-
-STREAM_LEDGER = "ledger"
-STREAM_RULEBOOK = "rulebook"
-STREAM_CALENDAR = "calendar"
-STREAM_FACT_TYPES = "fact-types"
-
-
-@dataclass(kw_only=True)
-class Event:
-    """What all events carry. Times are ISO text with offset; `originator_*` is the stream and place in it."""
-
-    originator_id: str
-    originator_version: int
-    occurred_at: str
-    recorded_at: str
-    actor: str
-    cause: int = 0
-
-    is_input: ClassVar[bool] = False
-    class_version: ClassVar[int] = 1
-
-
-def registered(cls: E) -> E:
-    """Register an event class under its name."""
-    if cls.__name__ in REGISTRY:
-        raise ValueError(f"the event name {cls.__name__} is taken")
-    REGISTRY[cls.__name__] = cls
-    return cls
-
-
-class Input(Event):
-    """Something that happened outside or was ordered; replay reads it."""
-
-    is_input: ClassVar[bool] = True
+from ledger.domain.events.base import Event, Input, registered
 
 
 @registered

@@ -1,0 +1,58 @@
+"""A request: a command with who asks; and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ledger.domain.commands.points import PointsCommand
+from ledger.domain.commands.relations import RelationsCommand
+
+Command: TypeAlias = PointsCommand | RelationsCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command with who asks, and the idempotency key under which its answer is kept.
+
+    `client` and `key` may be empty: then the command itself must be idempotent (facts and registrations are).
+    `may_adjust`: whether the actor may move points by hand, and correct where somebody did.
+    """
+
+    command: Command
+    actor: str
+    client: str = ""
+    key: str = ""
+    may_adjust: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command. `status` is "accepted", "duplicate", "corrected" or "refused".
+
+    A refusal has a code, a reason and the field concerned; all others the position of the log that contains
+    them.
+    """
+
+    status: str
+    position: int = 0
+    customer: str = ""
+    id: str = ""
+    code: str = ""
+    reason: str = ""
+    field: str = ""
+    points: int = 0
+    hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would come of a command if it were carried out now: the answer, and the events it would append.
+
+    Each event is `{"event": name, "stream": …, "state": …}`; of very many the first are told, while `counts` says how
+    many of each name there are in all. Nothing was recorded.
+    """
+
+    answer: Answer
+    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    counts: dict[str, int] = field(default_factory=dict[str, int])

@@ -1,0 +1,175 @@
+"""Names that are nearly the same: how alike two are, and which of very many are like one.
+
+What a question costs grows with how many names share its rarest pairs of syllables: the rarest pair at least, and
+further ones up to POSTINGS_MAX names in all. Of these, CANDIDATES_MAX are compared letter by letter.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz.distance import Indel
+
+from ledger.domain.relations.names import FirmName, brand_of, numbers_of, region_of
+from ledger.domain.relations.sounds import syllables
+
+SAME: Final = 100
+SCORE_GROUP: Final = 96
+"""Of two names one says 集团: perhaps the firm, perhaps its mother."""
+SCORE_BRANCH: Final = 90
+"""A firm, and a branch of it."""
+SCORE_CONTAINED: Final = 88
+"""One name is part of the other: 振华建设, and 云岭振华建设."""
+SCORE_OTHER: Final = 60
+"""So alike at most are names whose numbers, branches or regions say that they are two."""
+SCORE_MIN: Final = 70
+"""What is less alike is not alike."""
+SOUND_LESS: Final = 3
+"""So much less is it to sound alike than to be written alike."""
+
+BRAND_ALIKE: Final = 60
+"""So alike at least must be what is left of two names without region and words of the trade."""
+
+POSTINGS_MAX: Final = 30_000
+CANDIDATES_MAX: Final = 200
+_CONTAINED_LENGTH_MIN: Final = 4
+_BRAND_LENGTH_MIN: Final = 2
+_ENTRIES_MAX: Final = 2**31
+
+
+def likeness(one: FirmName, other: FirmName) -> int:
+    """How alike two names are, 0 to 100; 100 where they are the same."""
+    if one.core == other.core:
+        if one.branch == other.branch:
+            return SAME if one.is_group == other.is_group else SCORE_GROUP
+        return SCORE_OTHER if one.branch and other.branch else SCORE_BRANCH
+    score = _ratio_heard(one.core, other.core)
+    shorter, longer = sorted((one.core, other.core), key=len)
+    is_contained = len(shorter) >= _CONTAINED_LENGTH_MIN and shorter in longer
+    if score < SCORE_MIN and not is_contained:
+        return score
+    # Most of a name says where a firm is and what it builds: what tells it from others must be alike too.
+    brands = brand_of(one.core), brand_of(other.core)
+    if min(map(len, brands)) < _BRAND_LENGTH_MIN or _ratio_heard(*brands) < BRAND_ALIKE:
+        return min(score, SCORE_OTHER)
+    if is_contained:
+        score = max(score, SCORE_CONTAINED)
+    regions = region_of(one.core), region_of(other.core)
+    numbers = numbers_of(one.core), numbers_of(other.core)
+    if (
+        (one.branch != other.branch and one.branch and other.branch)
+        or (regions[0] != regions[1] and all(regions))
+        or (numbers[0] != numbers[1] and all(numbers))
+    ):
+        return min(score, SCORE_OTHER)
+    return score if one.branch == other.branch else score - (SAME - SCORE_BRANCH)
+
+
+def _ratio_heard(one: str, other: str) -> int:
+    """How alike two texts are written, or sound."""
+    written = _ratio(one, other)
+    if written >= SAME - SOUND_LESS:
+        return written
+    return max(written, _ratio(syllables(one), syllables(other)) - SOUND_LESS)
+
+
+def _ratio(one: Sequence[str], other: Sequence[str]) -> int:
+    """100 × the share of characters that two have in common in order, whole."""
+    total = len(one) + len(other)
+    return 100 * (total - int(Indel.distance(one, other))) // total if total else SAME
+
+
+class NameIndex:
+    """Names by the pairs of syllables in their core. An entry that is dropped stays where it is, of nobody."""
+
+    def __init__(self) -> None:
+        self._customers = array("i")
+        """By entry; 0 for one that was dropped."""
+        self._names: list[FirmName] = []
+        self._entries = array("i", [0])
+        """By customer: the entry, from 1; 0 for none."""
+        self._cores: dict[str, tuple[int, ...]] = {}
+        """Entries by the core of their name: whatever is searched, those that are the same are found."""
+        self._pairs: dict[str, array[int]] = {}
+        """Entries in the order they came."""
+        self._weights = np.zeros(0, np.int32)
+        """Of the entries under a question; zero in between."""
+
+    def add(self, customer: int, name: FirmName) -> None:
+        """Enter the name of a customer that has none here."""
+        entry = len(self._customers)
+        self._customers.append(customer)
+        self._names.append(name)
+        self._entries.extend([0] * (customer + 1 - len(self._entries)))
+        self._entries[customer] = entry + 1
+        self._cores[name.core] = (*self._cores.get(name.core, ()), entry)
+        for pair in _pairs(name.core):
+            postings = self._pairs.get(pair)
+            if postings is None:
+                postings = self._pairs[pair] = array("i")
+            postings.append(entry)
+
+    def drop(self, customer: int) -> None:
+        """Forget a customer's name, where it has one. What came last leaves nothing behind: drafts that are taken back
+        don't add up."""
+        entry = self._entries[customer] - 1 if customer < len(self._entries) else -1
+        if entry < 0:
+            return
+        self._entries[customer] = 0
+        self._customers[entry] = 0
+        if entry < len(self._customers) - 1:
+            return
+        self._customers.pop()
+        core = self._names.pop().core
+        self._cores[core] = self._cores[core][:-1]
+        if not self._cores[core]:
+            del self._cores[core]
+        for pair in _pairs(core):
+            self._pairs[pair].pop()
+            if not self._pairs[pair]:
+                del self._pairs[pair]
+
+    def find(self, name: FirmName) -> list[tuple[int, int]]:
+        """Customers whose names are alike, with how much."""
+        found: list[tuple[int, int]] = []
+        for entry in dict.fromkeys((*self._cores.get(name.core, ()), *self._candidates(_pairs(name.core)))):
+            customer = self._customers[entry]
+            score = likeness(name, self._names[entry]) if customer else 0
+            if score >= SCORE_MIN:
+                found.append((customer, score))
+        return found
+
+    def _candidates(self, pairs: Iterable[str]) -> list[int]:
+        """The entries that share most with these pairs, the rare ones counting for more; ties by age."""
+        known = sorted((len(postings), pair) for pair in pairs if (postings := self._pairs.get(pair)) is not None)
+        if not known:
+            return []
+        if len(self._weights) < len(self._customers):
+            self._weights = np.zeros(2 * len(self._customers), np.int32)
+        weights, seen, read = self._weights, list[NDArray[Any]](), 0
+        for count, pair in known:
+            if read and read + count > POSTINGS_MAX:
+                break
+            read += count
+            entries = np.array(self._pairs[pair])
+            seen.append(entries[weights[entries] == 0])
+            weights[entries] += (len(self._customers) // count).bit_length()
+        entries = np.concatenate(seen)
+        # One number for both, so that the best are found without sorting all: the heaviest is the least.
+        order = entries - weights[entries].astype(np.int64) * _ENTRIES_MAX
+        weights[entries] = 0
+        if len(order) > CANDIDATES_MAX:
+            order = np.partition(order, CANDIDATES_MAX)[:CANDIDATES_MAX]
+        best: list[int] = (np.sort(order) % _ENTRIES_MAX).tolist()
+        return best
+
+
+def _pairs(core: str) -> set[str]:
+    """Neighbouring syllables of a core, its ends among them, so that a core of one character has pairs too."""
+    sounds = ("", *syllables(core), "")
+    return {f"{one} {other}" for one, other in pairwise(sounds)}

@@ -1,0 +1,137 @@
+"""What the end of a day makes due: returns to the pool and what is said beforehand, each exactly once.
+
+Only what is due is looked at, by the day under which it stands; a day that was closed late, or none before it, makes up
+for those before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ledger.domain.relations.assigning import pool
+from ledger.domain.relations.drafts import Draft, reacts
+from ledger.domain.relations.holdings import hold
+from ledger.domain.relations.ids import project_id, staff_id, task_id
+from ledger.domain.relations.policy import Terms
+from ledger.domain.relations.records import NONE
+from ledger.domain.relations.state import Happened, Relations, evolves
+from ledger.domain.values import day_parse, day_text
+
+
+@evolves("DayClosed")
+def _over(state: Relations, event: Happened) -> None:
+    day = day_parse(event.fields["day"])
+    state.days_closed.put(1, state.days_closed[0])
+    state.days_closed.put(0, day)
+    for staff, last_day in list(state.leaving.items()):
+        if last_day <= day:
+            state.leaving.drop(staff)
+
+
+@reacts("DayClosed")
+def _on_close(draft: Draft, event: Happened) -> None:
+    day, terms, cause = day_parse(event.fields["day"]), draft.context.policy.terms, event.position
+    due: dict[str, list[int]] = {}
+    for kind, key_day in draft.state.due.filled():
+        due.setdefault(kind, []).append(key_day)
+    _returns(draft, due.get("return", ()), day, cause)
+    for kind, said, ahead_days in (
+        ("talk", "nurture", terms.announce_days),
+        # The evening before, so that it stands there in the morning.
+        ("step", "follow_up", 1),
+        ("protection", "protection_ending", terms.notice_days),
+    ):
+        for due_day, customer in _listed(draft.state, kind, due.get(kind, ()), day + ahead_days):
+            _remind(draft, customer, cause, said, draft.state.holding(customer).owner, "", due_day)
+    if terms.important_days:
+        _quiet(draft, due.get("quiet", ()), day, cause)
+    _work(draft, day, cause)
+
+
+def _listed(state: Relations, kind: str, days: Iterable[int], through: int) -> list[tuple[int, int]]:
+    """What is due of one kind until a day: (day, customer), in this order."""
+    return sorted((day, customer) for day in days if day <= through for customer in state.due.of((kind, day)))
+
+
+def _remind(draft: Draft, customer: int, cause: int, kind: str, staff: int, about: str, due_day: int) -> None:
+    draft.decide(
+        "ReminderDue", customer, cause, kind=kind, staff=staff_id(staff), about=about, due_on=day_text(due_day)
+    )
+
+
+def _returns(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
+    """Who was not followed up by its day returns to the pool, protected or not; the others soon due are announced."""
+    state = draft.state
+    for due_day, customer in _listed(state, "return", days, day + draft.context.policy.terms.announce_days):
+        holding = state.holding(customer)
+        if due_day <= day:
+            pool(draft, customer, "deadline", cause)
+        elif holding.announced_day != due_day:
+            _remind(draft, customer, cause, "return_announced", holding.owner, "", due_day)
+
+
+def _quiet(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
+    """Important customers that nobody has talked with for long. Nurtured ones have a rhythm of their own.
+
+    Whoever is quiet is looked at each time it has been so for another `important_days`, so that also those are found
+    that have become important meanwhile, without looking at everybody every day.
+    """
+    state, terms = draft.state, draft.context.policy.terms
+    before = state.days_closed[1]
+    for since in sorted(days):
+        times = (day - since) // terms.important_days
+        if times < 1 or times == (before - since) // terms.important_days:
+            continue
+        for customer in sorted(state.due.of(("quiet", since))):
+            holding = state.holding(customer)
+            if not holding.rhythm_days and _important(draft, terms, customer):
+                _remind(draft, customer, cause, "important_quiet", holding.owner, "", since + terms.important_days)
+
+
+def _important(draft: Draft, terms: Terms, customer: int) -> bool:
+    standing = draft.context.standing(customer)
+    return standing.tier in terms.important_tiers or not terms.important_tags.isdisjoint(standing.tags)
+
+
+def _work(draft: Draft, day: int, cause: int) -> None:
+    """Tasks that are overdue, and milestones that are near or past and not reached. No task is handed for a day that
+    is over, so the day that it was due is closed once; milestones are, and what was said of them is kept."""
+    state, through = draft.state, day + draft.context.policy.terms.notice_days
+    before = state.days_closed[1]
+    entries = sorted((d, entry) for d in state.work_due.filled() if d <= through for entry in state.work_due.of(d))
+    for due_day, (kind, number, milestone) in entries:
+        if kind == "task":
+            if before < due_day <= day:
+                task = state.tasks[number]
+                customer = state.standing_for(task.customer)
+                _remind(draft, customer, cause, kind, task.to or task.staff, task_id(number), due_day)
+        else:
+            about = f"{project_id(number)}/{milestone}"
+            if state.reminded.get(about) != due_day:
+                customer = state.standing_for(state.projects[number].customer)
+                _remind(draft, customer, cause, kind, state.holding(customer).owner, about, due_day)
+
+
+@evolves("ReminderDue")
+def _said(state: Relations, event: Happened) -> None:
+    """What was said is not said again."""
+    said = event.fields
+    kind, about, due_day = said["kind"], said["about"], day_parse(said["due_on"])
+    if kind == "task":
+        return
+    if kind == "milestone":
+        state.reminded.put(about, due_day)
+        return
+    holding = state.holding(event.customer)
+    if kind in ("return_announced", "nurture"):
+        holding = replace(holding, announced_day=due_day)
+    elif kind == "follow_up":
+        holding = replace(holding, next_due_day=NONE)
+    elif kind == "protection_ending":
+        holding = replace(holding, protection_said_day=due_day)
+    elif kind == "important_quiet":
+        holding = replace(holding, quiet_said_day=holding.touched_day)
+    else:
+        raise ValueError(f"a reminder of a kind that none has: {kind}")
+    hold(state, event.customer, holding)

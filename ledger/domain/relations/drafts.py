@@ -1,0 +1,182 @@
+"""Where commands are decided: events are drafted one after the other, each folded at once, so that what comes next sees
+it. A draft is appended as a whole or taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from ledger.domain.commands import Answer, Command
+from ledger.domain.errors import Refused
+from ledger.domain.relations.policy import Policy
+from ledger.domain.relations.records import Fields, Match, Standing
+from ledger.domain.relations.state import Fresh, Happened, Relations
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """An event that was decided: the customer in whose stream it stands (0: the stream `staff`), its name and fields,
+    and the position of the input that it follows from (0 for an input)."""
+
+    position: int
+    customer: int
+    topic: str
+    fields: Fields
+    cause: int
+
+
+class Sealer(Protocol):
+    """Seals what is about a person with that person's key, which is kept outside the log and can be deleted."""
+
+    def seal(self, person: int, fields: Mapping[str, str]) -> str:
+        """Text that only the person's key opens; the key is made where the person has none yet."""
+        ...
+
+    def open(self, person: int, sealed: str) -> Mapping[str, str] | None:
+        """What was sealed; None where the person was erased."""
+        ...
+
+    def open_many(self, sealed: Sequence[tuple[int, str]]) -> list[Mapping[str, str] | None]:
+        """The same of many, (person, text) each."""
+        ...
+
+
+class Matcher(Protocol):
+    """Finds the customers that a lead may be. `ledger.domain.relations.matching` does."""
+
+    def matches(self, name: str, credit_code: str, phone: str, project: str) -> list[Match]:
+        """Every customer that something speaks for, also of those that the draft under way registers; what is "" is not
+        looked at."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision may look at beside the state.
+
+    `day` is today in the ledger's time zone. `standing` says where a customer stands with its points now. `detail` asks
+    for every candidate of a choice. A replay, which seals nothing and is asked no commands, has no `sealer` and no
+    `matcher`.
+    """
+
+    actor: str
+    day: int
+    policy: Policy
+    standing: Callable[[int], Standing]
+    sealer: Sealer | None = None
+    detail: bool = True
+    matcher: Matcher | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """Events decided on a state, from `state.position` on."""
+
+    state: Relations
+    context: Context
+    events: list[Drafted] = field(default_factory=list[Drafted])
+
+    def input(self, topic: str, customer: int, **fields: Any) -> int:
+        """Draft an input, and what the ledger decides because of it. Returns the input's position."""
+        position = self.enter(topic, customer, **fields)
+        self.react(topic, customer, fields, position)
+        return position
+
+    def enter(self, topic: str, customer: int, **fields: Any) -> int:
+        """Draft an input alone; what follows from it is left to `react`. Returns its position."""
+        return self._add(topic, customer, fields, 0)
+
+    def make_room(self, count: int) -> None:
+        """Leave the next positions to so many events that are decided elsewhere and say nothing about relations."""
+        self.state.stand_at(self.state.position + count)
+
+    def react(self, topic: str, customer: int, fields: Fields, position: int) -> None:
+        """Decide what follows from an input that stands at `position`."""
+        reaction = REACTIONS.get(topic)
+        if reaction is not None:
+            reaction(self, Happened(position, customer, topic, fields, self.context.day))
+
+    def register(self, source: str, reference: str, name: str, traits: Mapping[str, str]) -> int:
+        """Draft the registration of a customer, whose number it gives. (source, reference) must not be taken."""
+        customer = self.state.customer_count() + 1
+        self.state.register(customer, Fresh(source, reference, name, traits))
+        self._add(
+            "CustomerRegistered", customer,
+            {"source": source, "reference": reference, "name": name, "traits": dict(traits)}, 0,
+        )  # fmt: skip
+        return customer
+
+    def decide(self, topic: str, customer: int, cause: int, **fields: Any) -> int:
+        """Draft a decision that follows from the input at `cause`. Returns its position."""
+        return self._add(topic, customer, fields, cause)
+
+    def _add(self, topic: str, customer: int, fields: Fields, cause: int) -> int:
+        position = self.state.position + 1
+        self.state.apply(Happened(position, customer, topic, fields, self.context.day))
+        self.events.append(Drafted(position, customer, topic, fields, cause))
+        return position
+
+
+Reaction = Callable[[Draft, Happened], None]
+Decide = Callable[[Draft, Any], Answer]
+Admit = Callable[[Draft, int, Fields], None]
+
+REACTIONS: Final[dict[str, Reaction]] = {}
+"""What the ledger decides because of an input, by the input's topic."""
+
+COMMANDS: Final[dict[type[Any], Decide]] = {}
+"""How each command is decided: checks it, drafts its input, answers. Raises Refused."""
+
+ADMITS: Final[dict[str, Admit]] = {}
+"""Whether an input can happen in this state, by topic: what the command checked, asked again in a replay, where history
+ran otherwise. Raises Refused. Inputs without an entry always can."""
+
+
+def reacts(*topics: str) -> Callable[[Reaction], Reaction]:
+    """Enter a function as the reaction to these inputs. ValueError where one has its reaction."""
+
+    def enter(function: Reaction) -> Reaction:
+        for topic in topics:
+            if topic in REACTIONS:
+                raise ValueError(f"{topic} has its reaction already")
+            REACTIONS[topic] = function
+        return function
+
+    return enter
+
+
+def decides(command: type[Any]) -> Callable[[Decide], Decide]:
+    """Enter a function as what decides a command. ValueError where it is decided elsewhere."""
+
+    def enter(function: Decide) -> Decide:
+        if command in COMMANDS:
+            raise ValueError(f"{command.__name__} is decided elsewhere already")
+        COMMANDS[command] = function
+        return function
+
+    return enter
+
+
+def admits(*topics: str) -> Callable[[Admit], Admit]:
+    """Enter a function as what says whether these inputs can happen. ValueError where one has its own."""
+
+    def enter(function: Admit) -> Admit:
+        for topic in topics:
+            if topic in ADMITS:
+                raise ValueError(f"{topic} is admitted elsewhere already")
+            ADMITS[topic] = function
+        return function
+
+    return enter
+
+
+def command_decide(draft: Draft, command: Command) -> Answer:
+    """Decide a command on a draft. Raises Refused; then the draft holds nothing of it and the state is as before."""
+    mark, count = draft.state.journal.mark(), len(draft.events)
+    try:
+        return COMMANDS[type(command)](draft, command)
+    except Refused:
+        draft.state.journal.rollback(mark)
+        del draft.events[count:]
+        raise

@@ -1,0 +1,58 @@
+"""What the columns hold of relations: their events as they stand in the log, so that the writer's state is loaded and
+history is replayed without it.
+
+Kept are all events of relations, the registrations and changes of customers (a replay weighs traits as of a position;
+the book has them as they are now) and the days that were closed. The candidates of a choice, by far the most of it,
+stay in the log: they explain a choice and lead to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+import polars as pl
+
+from ledger.domain.events import REGISTRY, RELATIONS_TOPICS
+from ledger.domain.relations.state import Happened
+from ledger.domain.values import day_recorded
+from ledger.log.codec import state_of
+
+RELATIONS_COLUMNS: Final[Mapping[str, pl.DataType]] = {
+    "position": pl.Int64(),
+    "customer": pl.Int64(),
+    "topic": pl.String(),
+    "day": pl.Int32(),
+    "state": pl.Binary(),
+}
+"""`customer` is the number of whose stream an event stands in, 0 for staff and calendar; `day` the one it was recorded
+on, in the ledger's time zone; `state` its fields as the log has them (see `happened`)."""
+
+REGISTRATION_TOPICS: Final = frozenset({"CustomerRegistered", "CustomerChanged"})
+TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"}
+INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
+_LEFT_OUT: Final = "candidates"
+
+Row = tuple[int, int, str, int, bytes]
+
+
+def relations_row(
+    position: int, customer: int, topic: str, state: Mapping[str, Any], state_bytes: bytes, timezone: str
+) -> Row:
+    """The row of an event whose topic is kept."""
+    if _LEFT_OUT in state:
+        state_bytes = orjson.dumps({name: value for name, value in state.items() if name != _LEFT_OUT})
+    return position, customer, topic, day_recorded(state["recorded_at"], timezone), state_bytes
+
+
+def topics_wanted(*, inputs_only: bool, registrations: bool) -> frozenset[str]:
+    """The topics of some of the events kept."""
+    topics = INPUT_TOPICS if inputs_only else RELATIONS_TOPICS | {"DayClosed"}
+    return topics | REGISTRATION_TOPICS if registrations else topics
+
+
+def happened(events: pl.DataFrame) -> Iterator[Happened]:
+    """Events with `RELATIONS_COLUMNS`, decoded one by one. Choices come without their candidates."""
+    for position, customer, topic, day, state in events.iter_rows():
+        yield Happened(position, customer, topic, state_of(topic, state), day)

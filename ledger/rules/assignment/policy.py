@@ -1,0 +1,171 @@
+"""The assignment rules of a rule set, as the domain asks them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from ledger.domain.fact_types import Words
+from ledger.domain.relations.ids import staff_id
+from ledger.domain.relations.policy import Choice, NoPolicy, Policy, Terms, Wanted
+from ledger.domain.relations.state import Relations
+from ledger.rules.assignment.conditions import condition_compile
+from ledger.rules.assignment.document import (
+    FALLBACK,
+    AssignmentRule,
+    AssignmentRules,
+    Candidates,
+    Choose,
+    Fallback,
+    LeastLoaded,
+)
+from ledger.rules.assignment.fields import Field, Open, Values, compared_of
+from ledger.rules.assignment.roster import Numbers, Roster
+from ledger.rules.assignment.verdicts import CODES, FITS, code
+from ledger.rules.assignment.ways import pool_of, pool_open, way_of
+from ledger.rules.document import RuleSet
+
+_FIELDS_MAX: Final = 4096
+_OUTSIDE: Final = tuple(code(verdict) for verdict in ("wrong_role", "wrong_team", "not_named"))
+_LEFT: Final = code("left")
+_NOT_JOINED: Final = code("not_joined")
+_EXCLUDED: Final = code("excluded")
+_FULL: Final = code("full")
+
+
+class _Asked:
+    """A rule made ready to be asked."""
+
+    def __init__(self, rule: AssignmentRule, levels: list[str], terms: Terms) -> None:
+        self.rule = rule
+        self.holds = condition_compile(rule.when, levels)
+        self.way = way_of(rule.choose)
+        self.compared = compared_of(rule)
+        days = rule.protection_days, rule.follow_up_days
+        self.protection_days = terms.protection_days if days[0] is None else days[0]
+        self.follow_up_days = terms.follow_up_days if days[1] is None else days[1]
+        self.fields: dict[Values, Field] = {}
+
+    def field(self, wanted: Wanted, roster: Roster) -> Field:
+        """Everybody as this rule sees them for a customer."""
+        values = self.compared.values(wanted)
+        field = self.fields.get(values)
+        if field is None:
+            if len(self.fields) >= _FIELDS_MAX:
+                self.fields.clear()
+            field = self.fields[values] = Field(self.rule, self.compared, values, roster)
+        return field
+
+
+class AssignmentPolicy:
+    """The assignment rules of a rule set. Nothing is remembered of what was chosen: all that counts is in the state.
+
+    The rules are asked in order. The first that holds and finds somebody decides; with `otherwise: pool` the first that
+    holds. Ties are told apart as `ways.py` says: least recently assigned, then lowest number. Considered, and told with
+    `detail`, are those of the rule that was asked last: all in its roles, teams and names who have not left, and
+    whoever had the customer before. One policy serves one thread.
+    """
+
+    def __init__(self, rule_set: str, rules: RuleSet) -> None:
+        section = rules.assignment or AssignmentRules()
+        levels = [level.id for level in rules.tiers.levels] if rules.tiers else []
+        self._rule_set = rule_set
+        self._terms = section.terms.terms
+        self._asked = [_Asked(rule, levels, self._terms) for rule in [*section.rules, *_fallback(section.fallback)]]
+        self._roster = Roster()
+        self._version = 0
+
+    @property
+    def rule_set(self) -> str:
+        """The id of the rule set they stand in."""
+        return self._rule_set
+
+    @property
+    def terms(self) -> Terms:
+        """What they say for every customer."""
+        return self._terms
+
+    def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
+        """Whom they choose on a day. With `detail`, every candidate and why the others were passed over."""
+        roster = self._roster
+        roster.follow(state, day)
+        if roster.version != self._version:
+            self._version = roster.version
+            for asked in self._asked:
+                asked.fields.clear()
+        last: _Asked | None = None
+        for asked in self._asked:
+            if not asked.holds(wanted):
+                continue
+            last = asked
+            pool = pool_open(pool_of(state, wanted, asked.field(wanted, roster).open_now()))
+            at, score, turn = asked.way.pick(pool) if len(pool.numbers) else (-1, 0, [])
+            if at >= 0:
+                staff = int(pool.numbers[at])
+                told = self._told(asked, state, wanted, staff) if detail else []
+                return Choice(
+                    staff, asked.rule.id, score, told, asked.protection_days, asked.follow_up_days, turn
+                )
+            if asked.rule.otherwise == "pool":
+                break
+        if last is None:
+            return Choice(0, "")
+        return Choice(0, last.rule.id, candidates=self._told(last, state, wanted, 0) if detail else [])
+
+    def _told(self, asked: _Asked, state: Relations, wanted: Wanted, staff: int) -> list[list[Any]]:
+        """[staff's id, score, load, capacity, verdict] of everybody considered, by number."""
+        roster, field = self._roster, asked.field(wanted, self._roster)
+        rows = _considered(field, roster, asked.rule.choose, wanted)
+        if not len(rows):
+            return []
+        people = pool_of(state, wanted, Open(field, rows))
+        presence = roster.presence[rows]
+        verdicts = np.where(np.isin(presence, (_LEFT, _NOT_JOINED)), presence, np.int8(FITS))
+        excluded = np.isin(people.numbers, sorted(wanted.not_staff))
+        for faulty, reason in (
+            (excluded, np.int8(_EXCLUDED)),
+            (field.verdicts[rows] != FITS, field.verdicts[rows]),
+            (presence != FITS, presence),
+            (people.loads >= people.capacity, np.int8(_FULL)),
+        ):
+            verdicts = np.where(faulty & (verdicts == FITS), reason, verdicts)
+        open_rows = (verdicts == FITS).nonzero()[0]
+        if len(open_rows):
+            pool = pool_of(state, wanted, Open(field, rows[open_rows]))
+            at = int(pool.numbers.searchsorted(staff)) if staff else -1
+            verdicts[open_rows] = asked.way.verdicts(pool, at)
+        columns = people.numbers, asked.way.scores(people), people.loads, people.capacity, verdicts
+        return [
+            [staff_id(number), score, load, capacity, CODES[verdict]]
+            for number, score, load, capacity, verdict in zip(*(column.tolist() for column in columns), strict=True)
+        ]
+
+
+def _considered(field: Field, roster: Roster, choose: Choose, wanted: Wanted) -> Numbers:
+    inside = ~np.isin(field.verdicts, _OUTSIDE)
+    if choose.previous_owner:
+        inside[:] = False
+    if choose.named is None:
+        inside &= roster.presence != _LEFT
+    if wanted.previous in roster.row_of:
+        inside[roster.row_of[wanted.previous]] = True
+    return inside.nonzero()[0]
+
+
+def _fallback(given: Fallback) -> list[AssignmentRule]:
+    """What the fallback comes to as a last rule; none for the pool."""
+    if given.pool:
+        return []
+    choose = Choose(named=[given.staff]) if given.staff is not None else Choose(least_loaded=LeastLoaded())
+    candidates = Candidates(teams=[given.team]) if given.team is not None else None
+    # Its id is one that no rule may have, so it is made without the checks of documents.
+    return [AssignmentRule.model_construct(id=FALLBACK, title=_FALLBACK_TITLE, choose=choose, candidates=candidates)]
+
+
+_FALLBACK_TITLE: Final = Words(zh="兜底", en="Fallback")
+
+
+def assignment_policy(rule_set: str, rules: RuleSet) -> Policy:
+    """The assignment rules of a rule set; such as say nothing where it has none."""
+    return NoPolicy() if rules.assignment is None else AssignmentPolicy(rule_set, rules)

@@ -1,0 +1,43 @@
+-- Leads and collisions, as far as a scope sees them.
+
+-- name: collisions
+-- Each side as far as one sees its customer: `matched`, which the holder has, and `customer`, at which the lead arrived.
+SELECT c.number,
+       CASE WHEN sees_lead THEN c.customer ELSE 0 END AS customer,
+       CASE WHEN sees_lead THEN coalesce(n.name, '') ELSE '' END AS customer_name,
+       CASE WHEN sees_held THEN c.matched ELSE 0 END AS matched,
+       CASE WHEN sees_held THEN coalesce(m.name, '') ELSE '' END AS matched_name,
+       CASE WHEN sees_held OR c.holder = %(scope_staff)s::bigint THEN c.holder ELSE 0 END AS holder,
+       coalesce(h.team, '') AS holder_team,
+       CASE WHEN sees_lead OR c.asker = %(scope_staff)s::bigint THEN c.asker ELSE 0 END AS asker,
+       coalesce(a.team, '') AS asker_team, c.certainty,
+       CASE WHEN sees_held AND sees_lead THEN c.matches ELSE '[]' END AS matches,
+       CASE WHEN sees_lead OR c.asker = %(scope_staff)s::bigint THEN c.project ELSE '' END AS project, c.day,
+       CASE
+           WHEN sees_held AND sees_lead OR c.owner = %(scope_staff)s::bigint THEN c.owner
+           WHEN c.owner IS NOT NULL THEN 0
+       END AS owner,
+       CASE WHEN sees_held AND sees_lead THEN c.settled_by ELSE '' END AS settled_by,
+       CASE WHEN sees_held AND sees_lead THEN c.reason ELSE '' END AS reason,
+       c.ruled_day, NOT (sees_held AND sees_lead) AS is_masked
+FROM (
+    SELECT collision.*, visible(collision.matched) AS sees_held, visible(collision.customer) AS sees_lead
+    FROM collision
+    WHERE (%(number)s::bigint IS NULL OR number = %(number)s) AND (%(before)s::bigint IS NULL OR number < %(before)s)
+      AND (NOT %(only_open)s::boolean OR owner IS NULL)
+) AS c
+LEFT JOIN customer n ON n.number = c.customer
+LEFT JOIN customer m ON m.number = c.matched
+LEFT JOIN staff h ON h.number = c.holder
+LEFT JOIN staff a ON a.number = c.asker
+WHERE c.sees_held OR c.asker = %(scope_staff)s::bigint OR c.holder = %(scope_staff)s::bigint
+ORDER BY c.number DESC
+LIMIT %(limit)s
+
+-- name: leads
+SELECT l.position, l.customer, l.source, l.lead, l.channel, l.staff, l.project, l.amount, l.is_new, l.matched, l.matches,
+       l.day
+FROM lead l
+WHERE related(l.customer) AND l.position > %(after)s AND visible(l.customer)
+ORDER BY l.position
+LIMIT %(limit)s

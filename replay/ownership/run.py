@@ -1,0 +1,199 @@
+"""A run: history's inputs, decided by the assignment rules of a scenario.
+
+What people asked for (claims, reassignments, handovers …) is asked again; where it can't happen, because history ran
+otherwise, it is dropped and counted. Talks count for whoever has the customer in the run. What a run costs grows with
+the inputs, and with the candidates of each choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import orjson
+
+from ledger.domain.errors import Refused
+from ledger.domain.relations.drafts import ADMITS, Context, Draft
+from ledger.domain.relations.ids import collision_id, collision_number
+from ledger.domain.relations.policy import NoPolicy, Policy
+from ledger.domain.relations.state import Happened, Relations
+from ledger.log.collector import collection_deferred
+from ledger.log.columns.relations import REGISTRATION_TOPICS
+from ledger.rules.assignment.policy import assignment_policy
+from ledger.rules.compile import Activation
+from replay.ownership.history import HistoryCustomers
+from replay.ownership.standings import Standings
+
+Progress = Callable[[int, int], None]
+
+_OWNERSHIP: Final = ("CustomerAssigned", "CustomerPooled")
+_PROGRESS_EVERY: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One change of owner: the position of the input it followed from, whom it gave the customer to ("" for the pool),
+    why, and the rule that chose."""
+
+    cause: int
+    customer: int
+    staff: str
+    why: str
+    rule: str
+    rule_set: str
+    day: int
+
+
+@dataclass(frozen=True)
+class OwnershipRun:
+    """A finished run. `relations` is the state it ended in; `dropped` counts the inputs that could not happen, by
+    topic and code."""
+
+    name: str
+    inputs: int
+    decisions: Sequence[Decision]
+    relations: Relations
+    dropped: Mapping[tuple[str, str], int]
+    reminders: Mapping[str, int]
+    day_last: int
+    arrived: Mapping[int, int]
+    """Customers that arrived, and on which day first."""
+    seconds: float
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that anyone can reproduce: every change of owner, in order, as JSON of its fields."""
+        digest = hashlib.sha256(orjson.dumps({"format": "plumbline/ownership/1"}))
+        for d in self.decisions:
+            digest.update(orjson.dumps([d.cause, d.customer, d.staff, d.why, d.rule]))
+        return digest.hexdigest()
+
+
+class _Rules:
+    """The assignment rules that were in force at a position, on a day."""
+
+    def __init__(self, activations: Sequence[Activation]) -> None:
+        self._activations = activations
+        self._made: dict[int, Policy] = {}
+
+    def at(self, position: int, day: int) -> Policy:
+        best = -1
+        for i, activation in enumerate(self._activations):
+            in_force = activation.position < position and activation.day_from <= day
+            if in_force and (best < 0 or activation.day_from >= self._activations[best].day_from):
+                best = i
+        if best < 0:
+            return NoPolicy()
+        policy = self._made.get(best)
+        if policy is None:
+            activation = self._activations[best]
+            policy = self._made[best] = assignment_policy(activation.rule_set, activation.rules)
+        return policy
+
+
+def ownership_run(
+    name: str,
+    inputs: Iterable[Happened],
+    activations: Sequence[Activation],
+    standings: Standings,
+    progress: Progress = lambda done, of: None,
+    count: int = 0,
+) -> OwnershipRun:
+    """Run the inputs of history under activations of rule sets. `progress` is told (inputs done, `count`)."""
+    started = time.perf_counter()
+    customers = HistoryCustomers()
+    run = _Run(Relations(customers), customers, _Rules(activations), standings)
+    done = 0
+    # A run makes many objects that stay and no cycles: looking for some costs more than the run.
+    with collection_deferred():
+        for event in inputs:
+            run.take(event)
+            done += 1
+            if done % _PROGRESS_EVERY == 0:
+                progress(done, count)
+    progress(done, count)
+    return OwnershipRun(
+        name, done, run.decisions, run.relations, run.dropped, run.reminders, run.day_last, run.arrived,
+        time.perf_counter() - started,
+    )  # fmt: skip
+
+
+class _Run:
+    def __init__(
+        self, relations: Relations, customers: HistoryCustomers, rules: _Rules, standings: Standings
+    ) -> None:
+        self.relations = relations
+        self.decisions: list[Decision] = []
+        self.dropped: Counter[tuple[str, str]] = Counter()
+        self.reminders: Counter[str] = Counter()
+        self.arrived: dict[int, int] = {}
+        self.day_last = 0
+        self._customers = customers
+        self._rules = rules
+        self._standings = standings
+        self._draft = Draft(relations, Context("", 0, NoPolicy(), standings.of, detail=False))
+        # Where a run's decisions are more than history's, what follows is moved on: the positions in the log of inputs
+        # that others name, and those in the run.
+        self._moved: dict[int, int] = {}
+
+    def take(self, event: Happened) -> None:
+        """Let an input of history happen, with what follows from it."""
+        if event.topic in REGISTRATION_TOPICS:
+            self._customers.follow(event)
+            return
+        # What the points of a day's end come to, its reminders see; whatever else is decided before its own points are.
+        self._standings.follow(event.position if event.topic == "DayClosed" else event.position - 1)
+        self.day_last = event.day
+        draft, relations = self._draft, self.relations
+        context = draft.context
+        policy = self._rules.at(event.position, event.day)
+        if context.day != event.day or context.policy is not policy:
+            draft.context = replace(context, day=event.day, policy=policy)
+        if relations.position < event.position - 1:
+            relations.stand_at(event.position - 1)
+        fields = self._renamed(event.fields)
+        mark = relations.journal.mark()
+        try:
+            admit = ADMITS.get(event.topic)
+            if admit is not None:
+                admit(draft, event.customer, fields)
+            position = draft.enter(event.topic, event.customer, **fields)
+            if position != event.position:
+                self._moved[event.position] = position
+            draft.react(event.topic, event.customer, fields, position)
+        except Refused as refusal:
+            relations.journal.rollback(mark)
+            self.dropped[event.topic, refusal.code] += 1
+        else:
+            self._note(event)
+        draft.events.clear()
+        relations.settle()
+
+    def _renamed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What an input says, with the positions it names as they are in the run; collisions are numbered by theirs."""
+        undoes = fields.get("undoes")
+        if undoes in self._moved:
+            return {**fields, "undoes": self._moved[undoes]}
+        collision = collision_number(fields.get("collision", ""))
+        if collision in self._moved:
+            return {**fields, "collision": collision_id(self._moved[collision])}
+        return fields
+
+    def _note(self, event: Happened) -> None:
+        if event.topic == "LeadArrived":
+            self.arrived.setdefault(self.relations.standing_for(event.customer), event.day)
+        for drafted in self._draft.events:
+            said = drafted.fields
+            if drafted.topic in _OWNERSHIP:
+                owner = said["staff"] if drafted.topic == "CustomerAssigned" else ""
+                self.decisions.append(
+                    Decision(
+                        event.position, drafted.customer, owner, said["why"], said["rule"], said["rule_set"], event.day
+                    )
+                )
+            elif drafted.topic == "ReminderDue":
+                self.reminders[said["kind"]] += 1

@@ -1,0 +1,32 @@
+"""The whole state of relations as plain data, so that two can be compared whatever way they came about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation
+from ledger.domain.relations.state import Relations
+
+
+def relations_dump(state: Relations) -> dict[str, Any]:
+    """Everything but how it is undone, and the generations, which rise by undoing too. What holds nothing is left out:
+    a counter that was never raised is one that is 0."""
+    dumped = {name: _plain(value) for name, value in vars(state).items() if name != "customers"}
+    return {name: value for name, value in dumped.items() if value not in ({}, None)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Buckets):
+        return {key: sorted(members) for key, members in value.items()}
+    if isinstance(value, (Generations, Journal)):
+        return None
+    if isinstance(value, Counters):
+        initial = value[len(value.values)]
+        return {int(n): int(value.values[n]) for n in np.flatnonzero(value.values != initial)}
+    if isinstance(value, Rotation):
+        return [_plain(value.counts), _plain(value.weights)]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
