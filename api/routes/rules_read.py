@@ -21,7 +21,7 @@ from ledger.domain.fact_types import FactType
 from ledger.domain.values import day_of, day_text
 from ledger.log.schemas import event_schema
 from ledger.rules.differences import rule_sets_differences
-from ledger.rules.document import rule_set_parse, schema as rules_schema
+from ledger.rules.document import schema as rules_schema
 from ledger.rules.explain import clause
 
 router = Router(tags=["rules"])
@@ -121,7 +121,7 @@ async def rule_set(request: Request, rule_set: str) -> Response:
     """A rule set: its document, and its rules in words."""
     rulebook = await rulebook_of(request)
     entry = _found(rulebook.book, rule_set)
-    rules = rule_set_parse(entry.document)
+    rules = rulebook.rule_set(rule_set)
     words: list[dict[str, Any]] = []
     for rule in rules.rules:
         fact_type = rulebook.book.fact_types[rule.fact]
@@ -144,7 +144,7 @@ async def rule_set(request: Request, rule_set: str) -> Response:
 async def rule_sets_diff(request: Request, rule_set: str, other: str) -> Response:
     """What changes from one rule set to another, in words."""
     rulebook = await rulebook_of(request)
-    old, new = (rule_set_parse(_found(rulebook.book, name).document) for name in (rule_set, other))
+    old, new = (rulebook.rule_set(_found(rulebook.book, name).rule_set) for name in (rule_set, other))
     changes = rule_sets_differences(old, new, rulebook.book.fact_types)
     return json_response({
         "old": rule_set, "new": other,
