@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from api.core import core_of
 from api.input import Cursor, Limit, json_response, list_response
 from api.reading import rulebook_of, today
 from api.routing import Router
-from api.schemas import Page
+from api.schemas import DOCUMENT, Page
 from ledger.domain.book import Book, RuleSetEntry
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
@@ -54,7 +54,7 @@ class RuleWordsBody(BaseModel):
 class RuleSetDetail(RuleSetBody):
     """A rule set with its document and its rules in words."""
 
-    document: dict[str, Any]
+    document: dict[str, Any] = Field(json_schema_extra={DOCUMENT: "RuleSet"})
     words: list[RuleWordsBody]
 
 
@@ -80,7 +80,7 @@ class FactTypeBody(BaseModel):
     """A declared fact type: its document."""
 
     fact_type: str
-    document: dict[str, Any]
+    document: dict[str, Any] = Field(json_schema_extra={DOCUMENT: "FactType"})
 
 
 class SchemaBody(BaseModel):
