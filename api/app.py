@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 from fastapi import FastAPI
 
+from api.access.kept import KeptAnswers
 from api.access.keys import AccessStore
 from api.core import Core
 from api.limits import Rates
@@ -33,6 +36,8 @@ def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings)
         rates=Rates(settings.requests_per_second, settings.requests_burst),
         metrics=metrics,
         readiness=Readiness(ledgers),
+        kept=KeptAnswers(access.datastore),
+        receiving=asyncio.Semaphore(settings.imports_receiving_max),
         threads=anyio.CapacityLimiter(settings.threads),
     )
     for router in routers():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 from starlette.requests import Request
 
+from api.access.kept import KeptAnswers
 from api.access.keys import AccessStore, Principal
 from api.arrivals import Arrivals
 from api.gathering import Gathering
@@ -42,6 +44,9 @@ class Core:
     rates: Rates
     metrics: Metrics
     readiness: Readiness
+    kept: KeptAnswers
+    receiving: asyncio.Semaphore
+    """Of files that come in there are only so many at once: each is held in memory until it is whole."""
     rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])

@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.core import core_of
+from api.core import core_of, in_thread
 from api.problems import field_of
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Problem, Refused
 
 LIMIT_MAX: Final = 1_000
+PARSED_HERE_BYTES_MAX: Final = 32_768
+"""Larger bodies are parsed in a thread: nobody waits for more than a millisecond because of them."""
 _POSITION_MAX: Final = 2**63 - 1
 DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -64,7 +66,10 @@ async def body_bytes(request: Request, bytes_max: int) -> bytes:
 async def json_read(request: Request, bytes_max: int | None = None) -> Any:
     """The body as plain data. Raises Refused (BODY_TOO_LARGE) and DocumentInvalid."""
     limit = core_of(request).settings.body_bytes_max if bytes_max is None else bytes_max
-    return json_parse(await body_bytes(request, limit), "body")
+    data = await body_bytes(request, limit)
+    if len(data) <= PARSED_HERE_BYTES_MAX:
+        return json_parse(data, "body")
+    return await in_thread(request, json_parse, data, "body")
 
 
 async def body_read(request: Request, model: type[Model]) -> Model:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from api.access.roles import Permission
 from api.problems import MEDIA_TYPE, problem_document, status_of
-from api.routing import Route, RouteSpec
-from api.schemas import Problem
+from api.routing import MediaBody, Route, RouteSpec
+from api.schemas import DOCUMENT, Problem
+from connectors.files.mapping import FileMapping
+from ledger.domain.fact_types import FactType
+from ledger.rules.document import RuleSet
 
 COMMON: Final = ("INPUT_INVALID", "TEXT_INVALID", "PARAMETER_UNKNOWN", "OVERLOADED", "INTERNAL_ERROR")
 KEYED: Final = (
     "KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "DATABASE_UNREACHABLE",
 )  # fmt: skip
 WITH_BODY: Final = ("DOCUMENT_INVALID", "BODY_TOO_LARGE")
+WITH_KEY: Final = ("KEY_INVALID", "IDEMPOTENCY_CONFLICT")
 WRITES: Final = (
-    "KEY_INVALID", "IDEMPOTENCY_CONFLICT", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED", "LOG_MOVING",
-    "LEDGER_STATE_DIFFERS",
+    "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED", "LOG_MOVING", "LEDGER_STATE_DIFFERS",
 )  # fmt: skip
+DOCUMENTS: Final = (RuleSet, FactType, FileMapping)
 DESCRIPTION: Final = """
 The ledger of points over HTTP. Every request but /health and /ready carries `Authorization: Bearer plk_…`.
 
@@ -49,8 +54,12 @@ def codes_of(spec: RouteSpec) -> list[str]:
         codes += KEYED
     if "{ledger}" in spec.path:
         codes += ("LEDGER_UNKNOWN", "LEDGER_UNAVAILABLE")
-    if spec.method == "POST":
+    if spec.bodies:
         codes += WITH_BODY
+    if spec.keyed:
+        codes += WITH_KEY
+    if spec.keyless:
+        codes.append("KEY_UNSUPPORTED")
     if spec.writes:
         codes += WRITES
     return sorted(set(codes))
@@ -63,7 +72,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    _schema_add(schemas, Problem.model_json_schema(ref_template="#/components/schemas/{model}"), "Problem")
+    for model in (Problem, *DOCUMENTS):
+        _model_add(schemas, model)
     components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "A key of the API."}}
     for route in routes:
         spec = route.spec
@@ -77,13 +87,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
             *given,
             *(parameter.document() for parameter in spec.parameters),
         ]
-        _body_add(operation, schemas, spec)
+        _bodies_add(operation, schemas, spec.bodies)
         _errors_add(operation, codes_of(spec))
-        if spec.writes:
+        if spec.keyed:
             hit = {"description": "`true` where the first answer was given again.", "schema": {"type": "string"}}
-            for status in ("200", "201"):
+            for status in ("200", "201", "202"):
                 if status in operation["responses"]:
                     operation["responses"][status].setdefault("headers", {})["Idempotency-Hit"] = hit
+    _documents_refer(schemas)
     return document
 
 
@@ -91,24 +102,46 @@ def _path_parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _schema_add(schemas: dict[str, Any], schema: dict[str, Any], name: str) -> None:
-    schemas.update(schema.pop("$defs", {}))
-    schemas[name] = schema
+def _model_add(schemas: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """A reference to a model's schema, which is entered with all that it is made of."""
+    name = model.__name__
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    for part, found in {**schema.pop("$defs", {}), name: schema}.items():
+        known = schemas.setdefault(part, found)
+        assert known == found, f"two models are called {part}"
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _body_add(operation: dict[str, Any], schemas: dict[str, Any], spec: RouteSpec) -> None:
-    if spec.body is None and spec.body_example is None:
+def _documents_refer(schema: Any) -> None:
+    """Where a member holds a document, let it have that document's schema."""
+    if isinstance(schema, list):
+        for part in cast(list[Any], schema):
+            _documents_refer(part)
+    if not isinstance(schema, dict):
         return
-    content: dict[str, Any] = {"schema": {"type": "object"}}
-    if spec.body is not None:
-        schema = spec.body.model_json_schema(ref_template="#/components/schemas/{model}")
-        _schema_add(schemas, schema, spec.body.__name__)
-        content["schema"] = {"$ref": f"#/components/schemas/{spec.body.__name__}"}
-    elif isinstance(spec.body_example, str):
-        content["schema"] = {"type": "string"}
-    if spec.body_example is not None:
-        content["example"] = spec.body_example
-    operation["requestBody"] = {"required": True, "content": {spec.body_media_type: content}}
+    found = cast(dict[str, Any], schema)
+    for part in found.values():
+        _documents_refer(part)
+    name = found.pop(DOCUMENT, None)
+    if name is not None:
+        forms: list[dict[str, Any]] = found.get("anyOf", [found])
+        [form] = [form for form in forms if form.get("type") == "object"]
+        for member in ("type", "additionalProperties"):
+            form.pop(member, None)
+        form["$ref"] = f"#/components/schemas/{name}"
+
+
+def _bodies_add(operation: dict[str, Any], schemas: dict[str, Any], bodies: Sequence[MediaBody]) -> None:
+    contents: dict[str, Any] = {}
+    for body in bodies:
+        content: dict[str, Any] = {"schema": body.schema}
+        if body.model is not None:
+            content["schema"] = _model_add(schemas, body.model)
+        if body.example is not None:
+            content["example"] = body.example
+        contents[body.media_type] = content
+    if contents:
+        operation["requestBody"] = {"required": True, "content": contents}
 
 
 def _errors_add(operation: dict[str, Any], codes: Sequence[str]) -> None:

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Query
 from starlette.requests import Request
 
-from api.core import context_of, core_of, read
+from api.core import context_of, core_of, read, views_reached
 from ledger.domain.errors import Refused
-from ledger.domain.values import customer_number, points_text
-from ledger.rules.document import RuleSet
+from ledger.domain.values import customer_number, day_of, points_text
 from ledger.rules.narrate import Narrator
 from projections.as_of import Moment
+from projections.customers import customer_read
 from projections.history import HistoryRow
+from projections.places import Reader
 from projections.rulebook import Rulebook, rulebook_read
 
 INSTANT_PATTERN: Final = (
@@ -87,9 +88,25 @@ def today(request: Request, rulebook: Rulebook) -> date:
     return core_of(request).ledgers.clock().astimezone(ZoneInfo(rulebook.book.timezone)).date()
 
 
-def rules_in_force(rulebook: Rulebook, day: int) -> RuleSet | None:
-    """The rule set that decides a fact booked on a day (since 1970-01-01); None where there is none yet."""
-    return rulebook.in_force(day)
+def day_asked(request: Request, rulebook: Rulebook, moment: Moment) -> int:
+    """The day that is asked about: a given one, or the day it was when the books knew that much."""
+    if moment.as_of is not None:
+        return day_of(moment.as_of)
+    if moment.as_known_at is not None:
+        return day_of(local_date(moment.as_known_at, moment.timezone))
+    return day_of(today(request, rulebook))
+
+
+async def customer_known(request: Request, customer: str, min_position: int | None, reader: Reader[..., Any]) -> int:
+    """The number of a customer that is there, with what a reader looks at up to a position, too.
+
+    Raises Refused (CUSTOMER_UNKNOWN), ViewBehind, PositionAhead.
+    """
+    number = customer_number_of(customer)
+    await views_reached(request, (*customer_read.views, *reader.views), min_position)
+    if await read(request, customer_read, number) is None:
+        raise customer_unknown()
+    return number
 
 
 def history_document(row: HistoryRow, narrators: dict[str, Narrator]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI
@@ -47,34 +47,53 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaBody:
+    """A form that a route takes its body in: as a model, or else by a schema of its own."""
+
+    media_type: str
+    model: type[BaseModel] | None = None
+    example: Any = None
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """What a route declares beyond FastAPI's own: permission, error codes, body, parameters read by hand."""
+    """What a route declares beyond FastAPI's own: permission, error codes, bodies, parameters read by hand.
+
+    `keyless` says why a route that changes something takes no Idempotency-Key.
+    """
 
     method: str
     path: str
     permission: Permission
     errors: tuple[str, ...] = ()
-    body: type[BaseModel] | None = None
-    body_example: Any = None
-    body_media_type: str = "application/json"
+    bodies: tuple[MediaBody, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     writes: bool = False
+    keyless: str = ""
     lean: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is there to change something."""
+        return self.method != "GET"
 
-WRITE_PARAMETERS: Final = (
-    Parameter(
-        "Idempotency-Key",
-        "Your own name for this request, at most 200 printable ASCII characters. The same key with the same content"
-        " gives the first answer again (with `Idempotency-Hit: true`), with other content a 422.",
-        {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
-        "header",
-    ),
-    Parameter(
-        "dry_run",
-        "With `true` nothing is recorded: the answer tells what would be appended, with the same refusals.",
-        {"type": "string", "enum": ["true", "false"], "default": "false"},
-    ),
+    @property
+    def keyed(self) -> bool:
+        """Whether it takes an Idempotency-Key."""
+        return self.changes and not self.keyless
+
+
+KEY_PARAMETER: Final = Parameter(
+    "Idempotency-Key",
+    "Your own name for this request, at most 200 printable ASCII characters. The same key with the same content gives"
+    " the first answer again (with `Idempotency-Hit: true`), with other content a 422.",
+    {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "header",
+)
+TRUTH: Final = {"type": "string", "enum": ["true", "false"], "default": "false"}
+DRY_RUN_PARAMETER: Final = Parameter(
+    "dry_run", "With `true` nothing is done: the answer tells what would be, with the same refusals.", TRUTH
 )
 
 
@@ -106,22 +125,29 @@ class Router:
         errors: Sequence[str] = (),
         body: type[BaseModel] | None = None,
         body_example: Any = None,
-        body_media_type: str = "application/json",
+        bodies: Sequence[MediaBody] = (),
         query: Sequence[Parameter] = (),
         writes: bool = False,
+        keyless: str = "",
         lean: bool = False,
         **fastapi: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declare a route.
 
-        `errors` are the domain codes it may answer beside those common to all. `writes` adds Idempotency-Key and
-        dry_run. `lean` calls the handler with the request alone; it returns a Response, and names its query
-        parameters in `query`. Everything else is FastAPI's (summary, response_model, responses, operation_id …).
+        `errors` are the domain codes it may answer beside those common to all. `body` is that in JSON, `bodies` are
+        other forms of it. A route that changes something has a dry run, and takes an Idempotency-Key unless `keyless`
+        says why not; `writes`: it is a command of a log. `lean` calls the handler with the request alone; it returns a
+        Response, and names its query parameters in `query`. Everything else is FastAPI's (summary, response_model,
+        responses, operation_id …).
         """
-        parameters = (*query, *(WRITE_PARAMETERS if writes else ()))
+        forms = [MediaBody("application/json", body, body_example)] if body is not None else []
         spec = RouteSpec(
-            method, path, permission, tuple(errors), body, body_example, body_media_type, parameters, writes, lean
+            method, path, permission, tuple(errors), (*forms, *bodies), writes=writes, keyless=keyless, lean=lean
         )
+        more = [KEY_PARAMETER] if spec.keyed else []
+        if spec.changes and all(parameter.name != "dry_run" for parameter in query):
+            more.append(DRY_RUN_PARAMETER)
+        spec = replace(spec, parameters=(*query, *more))
 
         def declare(endpoint: Endpoint) -> Endpoint:
             self._routes.append((spec, endpoint, fastapi))
@@ -179,6 +205,8 @@ async def _admit(request: Request, spec: RouteSpec, queries: set[str]) -> None:
     principal = await principal_admit(request)
     if spec.permission not in principal.permissions:
         raise denied(f"a key of the role {principal.role} may not do this; it takes {spec.permission}")
+    if spec.keyless and any(name == b"idempotency-key" for name, _ in scope["headers"]):
+        raise Refused("KEY_UNSUPPORTED", f"this takes no Idempotency-Key: {spec.keyless}", "Idempotency-Key")
     params: dict[str, Any] = scope["path_params"]
     _query_check(request, queries)
     _path_check(params)

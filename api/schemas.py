@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Row = TypeVar("Row")
 
+DOCUMENT: Final = "x-document"
+"""Marks a member that holds a document: the OpenAPI document gives it that document's schema."""
 Points = Field(description="Points as decimal text with two decimals.", examples=["50.00"])
 
 
@@ -59,6 +61,13 @@ class AnswerBody(BaseModel):
     points: str = Points
 
 
+class ReferenceBody(BaseModel):
+    """How a source names a customer."""
+
+    source: str
+    reference: str
+
+
 class RehearsedEvent(BaseModel):
     """An event that would be appended."""
 
@@ -98,6 +107,23 @@ class KeyCreatedBody(KeyBody):
     """A new key with its secret, which is shown this once."""
 
     secret: str
+
+
+class KeyAskedBody(BaseModel):
+    """A key as it would be made."""
+
+    actor: str
+    role: Literal["admin", "operator", "auditor", "service", "customer"]
+    ledgers: list[str] | None
+    customer: str | None
+    expires_at: str | None
+
+
+class KeyRehearsalBody(BaseModel):
+    """What a dry run tells: the key that would be made."""
+
+    dry_run: Literal[True]
+    key: KeyAskedBody
 
 
 class HealthBody(BaseModel):

@@ -952,24 +952,30 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 -- ---------------------------------------------------------------------------------------------------------------------
 
 -- result: what came of it, NULL until it is done; error: code and reason where it failed. beat_at: when its process
--- last said that it lives; a job that runs without a beat was lost with its process.
+-- last said that it lives; a job that runs without a beat was lost with its process. client, key: under which
+-- Idempotency-Key of which key of the API it was asked for; the same again is the same job.
 CREATE TABLE job (
-    id            text        PRIMARY KEY,
-    kind          text        NOT NULL CHECK (kind IN ('replay', 'import', 'rebuild')),
-    state         text        NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
-    request       jsonb       NOT NULL,
-    created_by    text        NOT NULL,
-    created_at    timestamptz NOT NULL DEFAULT now(),
-    started_at    timestamptz,
-    finished_at   timestamptz,
-    beat_at       timestamptz NOT NULL DEFAULT now(),
-    progress_done bigint      NOT NULL DEFAULT 0,
-    progress_of   bigint      NOT NULL DEFAULT 0,
-    cancelling    boolean     NOT NULL DEFAULT false,
-    result        jsonb,
-    error         jsonb
+    id             text        PRIMARY KEY,
+    kind           text        NOT NULL CHECK (kind IN ('replay', 'import', 'rebuild')),
+    state          text        NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    request        jsonb       NOT NULL,
+    created_by     text        NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    started_at     timestamptz,
+    finished_at    timestamptz,
+    beat_at        timestamptz NOT NULL DEFAULT now(),
+    progress_done  bigint      NOT NULL DEFAULT 0,
+    progress_of    bigint      NOT NULL DEFAULT 0,
+    cancelling     boolean     NOT NULL DEFAULT false,
+    result         jsonb,
+    error          jsonb,
+    client         text,
+    key            text,
+    request_sha256 bytea       CHECK (octet_length(request_sha256) = 32),
+    CONSTRAINT job_key_whole CHECK (num_nulls(client, key, request_sha256) IN (0, 3))
 );
 CREATE INDEX job_kind_created_at_id_idx ON job (kind, created_at DESC, id DESC);
+CREATE UNIQUE INDEX job_client_key ON job (client, key);
 
 -- The longer part of a result, row by row: customers that a replay changes, rows that an import refused.
 CREATE TABLE job_row (
@@ -1009,6 +1015,15 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_open ON quarantine (id) WHERE resolved_at IS NULL;
 
 GRANT SELECT, INSERT, UPDATE ON quarantine TO plumbline_app;
+
+-- Mapping documents that came with a file and refused rows of it: by them these are tried again. As text, for the order
+-- of the columns tells which one a row is refused for.
+CREATE TABLE mapping_document (
+    sha256   bytea PRIMARY KEY CHECK (octet_length(sha256) = 32),
+    document json  NOT NULL
+);
+
+GRANT SELECT, INSERT ON mapping_document TO plumbline_app;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Vault.

@@ -70,8 +70,10 @@ class TotalsRow:
 
 @dataclass(slots=True)
 class Standing:
-    """Tier, grade and tags as last decided, with the events that decided them (positions)."""
+    """Tier, grade and tags as last decided, with the events that decided them (positions). `known`: there was any event
+    of the customer at that moment."""
 
+    known: bool = False
     tier: str | None = None
     tier_since: datetime | None = None
     tier_position: int = 0
@@ -170,7 +172,7 @@ def history_then(
 @reads(HistoryView.name)
 def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
     """Tier, grade and tags at a moment."""
-    found = Standing()
+    found = Standing(known=bool(history_then(connection, customer, moment, limit=1)))
     start = 0
     while rows := history_then(connection, customer, moment, start=start, topics=STANDING_TOPICS, limit=1_000):
         for row in rows:

@@ -122,6 +122,11 @@ class AccessStore:
         self._flusher = threading.Thread(target=self._flush_loop, name="plumbline-keys-used", daemon=True)
         self._flusher.start()
 
+    @property
+    def datastore(self) -> LogDatastore:
+        """The connections to the schema that all ledgers share."""
+        return self._datastore
+
     def key_create(
         self,
         actor: str,
@@ -136,7 +141,7 @@ class AccessStore:
 
         The role customer takes one `customer` and one `ledger`. Raises Refused (KEY_REQUEST_INVALID).
         """
-        chosen = _request_check(actor, role, ledgers, customer, ledger, expires)
+        chosen = key_request_check(actor, role, ledgers, customer, ledger, expires)
         secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         values = {
             "id": "K-" + secrets.token_hex(8),
@@ -171,10 +176,17 @@ class AccessStore:
         """End a key for good. Raises Refused (API_KEY_UNKNOWN) where there is none of this id."""
         rows = self._execute("key_revoke", {"id": key_id})
         if not rows:
-            raise Refused("API_KEY_UNKNOWN", "no key has this id; GET /v1/keys lists them", "key")
+            raise _key_unknown()
         with self._lock:
             for digest in [d for d, cached in self._cache.items() if cached.principal.key_id == key_id]:
                 del self._cache[digest]
+        return _record_of(rows[0])
+
+    def key_record(self, key_id: str) -> KeyRecord:
+        """A key as it is. Raises Refused (API_KEY_UNKNOWN)."""
+        rows = self._execute("key_record", {"id": key_id})
+        if not rows:
+            raise _key_unknown()
         return _record_of(rows[0])
 
     def key_find(self, secret: str) -> Principal | None:
@@ -324,7 +336,11 @@ def _record_of(row: dict[str, Any]) -> KeyRecord:
     return KeyRecord(**values)
 
 
-def _request_check(
+def _key_unknown() -> Refused:
+    return Refused("API_KEY_UNKNOWN", "no key has this id; GET /v1/keys lists them", "key")
+
+
+def key_request_check(
     actor: str,
     role: str,
     ledgers: Sequence[str] | None,
@@ -332,7 +348,7 @@ def _request_check(
     ledger: str | None,
     expires: datetime | None,
 ) -> list[str] | None:
-    """The ledgers of a key to be made. Raises Refused."""
+    """The ledgers of a key to be made. Raises Refused (KEY_REQUEST_INVALID)."""
 
     def refuse(field: str, reason: str) -> Refused:
         return Refused("KEY_REQUEST_INVALID", f"{field} {reason}", field)

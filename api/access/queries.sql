@@ -24,6 +24,11 @@ WHERE id > %(after)s
 ORDER BY id
 LIMIT %(limit)s
 
+-- name: key_record
+SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+FROM api_key
+WHERE id = %(id)s
+
 -- name: key_revoke
 -- The first revocation stands.
 UPDATE api_key SET revoked_at = coalesce(revoked_at, now())

@@ -1,7 +1,16 @@
 -- Jobs of one ledger.
 
 -- name: job_insert
-INSERT INTO job (id, kind, state, request, created_by) VALUES (%(id)s, %(kind)s, 'queued', %(request)s, %(created_by)s)
+-- No row where one is there under the same key.
+INSERT INTO job (id, kind, state, request, created_by, client, key, request_sha256)
+VALUES (
+    %(id)s, %(kind)s, 'queued', %(request)s, %(created_by)s, %(client)s, %(key)s, %(request_sha256)s
+)
+ON CONFLICT (client, key) DO NOTHING
+RETURNING id
+
+-- name: job_of_key
+SELECT id, request_sha256 FROM job WHERE client = %(client)s AND key = %(key)s
 
 -- name: job_find
 SELECT id, kind, state, request, created_by, created_at, started_at, finished_at, beat_at, progress_done, progress_of,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from api.jobs.store import job_beat, job_finish, job_insert, job_start
+from api.jobs.store import JobKey, job_beat, job_finish, job_insert, job_start
 from api.ports import LedgerPort
 from api.problems import RetryLater
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
@@ -64,23 +64,28 @@ class JobRunner:
         actor: str,
         work: Work,
         close: Callable[[], None] = lambda: None,
-    ) -> str:
-        """Enter a job and let it run when its turn comes; its id. `close` is called in the end, whether it ran or not.
+        key: JobKey | None = None,
+    ) -> tuple[str, bool]:
+        """Enter a job and let it run when its turn comes; its id, and True. `close` is called in the end, whether it
+        ran or not. Under a key that there is a job of already it is that one's id, and False.
 
-        Raises RetryLater as `room_check` does; then `close` is the caller's to call.
+        Raises RetryLater as `room_check` does, and Refused; then `close` is the caller's to call.
         """
         self.room_check()
         job = "J-" + secrets.token_hex(8)
 
-        def enter() -> None:
+        def enter() -> str:
             with ledger.recorder.datastore.get_connection() as connection:
-                job_insert(connection, job, kind, request, actor)
+                return job_insert(connection, job, kind, request, actor, key)
 
-        await asyncio.to_thread(enter)
+        entered = await asyncio.to_thread(enter)
+        if entered != job:
+            await asyncio.to_thread(close)
+            return entered, False
         task = asyncio.create_task(self._wait(ledger, job, work, close))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return job
+        return job, True
 
     async def stop(self) -> None:
         """Let every job end as failed, with the code JOB_STOPPED, at its next sign of progress."""

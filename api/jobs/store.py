@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 from psycopg.types.json import Jsonb
 
+from api.access.kept import idempotency_conflict
 from ledger.domain.errors import Refused
 from ledger.log.queries import queries_load
 
@@ -60,12 +61,49 @@ class Job:
         }  # fmt: skip
 
 
-def job_insert(connection: Connection[Any], job: str, kind: str, request: dict[str, Any], created_by: str) -> None:
-    """Enter a job that waits, and forget the oldest finished ones of its kind."""
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """Under which Idempotency-Key of which key of the API a job is asked for, and the SHA-256 of all that is asked."""
+
+    client: str
+    key: str
+    request_sha256: bytes
+
+
+def job_insert(
+    connection: Connection[Any],
+    job: str,
+    kind: str,
+    request: dict[str, Any],
+    created_by: str,
+    key: JobKey | None = None,
+) -> str:
+    """Enter a job that waits, and forget the oldest finished ones of its kind; its id. Under a key that there is a job
+    of already nothing is entered, and the id is that job's. Raises Refused (IDEMPOTENCY_CONFLICT)."""
     with connection.transaction():
-        values = {"id": job, "kind": kind, "request": Jsonb(request, _dumps), "created_by": created_by}
-        connection.execute(_QUERIES["job_insert"], values)
-        connection.execute(_QUERIES["jobs_trim"], {"kind": kind, "keep": KEPT_MAX})
+        values = {
+            "id": job, "kind": kind, "request": Jsonb(request, _dumps), "created_by": created_by,
+            "client": key and key.client, "key": key and key.key, "request_sha256": key and key.request_sha256,
+        }  # fmt: skip
+        entered = connection.execute(_QUERIES["job_insert"], values).fetchone()
+        if entered is not None:
+            connection.execute(_QUERIES["jobs_trim"], {"kind": kind, "keep": KEPT_MAX})
+            return job
+    assert key is not None
+    found = job_of_key(connection, key)
+    # Where it was forgotten between the two, whoever asked for it has long been answered.
+    return found if found is not None else job_insert(connection, job, kind, request, created_by, key)
+
+
+def job_of_key(connection: Connection[Any], key: JobKey) -> str | None:
+    """The job that was asked for under a key, as long as it is kept. Raises Refused (IDEMPOTENCY_CONFLICT)."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["job_of_key"], {"client": key.client, "key": key.key}).fetchone()
+    if row is None:
+        return None
+    if bytes(row[1]) != key.request_sha256:
+        raise idempotency_conflict()
+    return row[0]
 
 
 def job_find(connection: Connection[Any], kind: str, job: str, code: str) -> Job:

@@ -8,8 +8,9 @@ from typing import Final
 from api.routing import Router
 
 MODULES: Final = (
-    "facts", "balances", "bulk", "customers", "customers_read", "explanations", "ledgers", "log_read", "jobs",
-    "quarantine", "reports", "segments", "watch", "rules", "rules_read", "keys", "system",
+    "facts", "balances", "bulk", "standing", "history", "customers", "customers_read", "explanations", "ledgers",
+    "log_read", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules", "rules_read",
+    "keys", "system",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

@@ -1,14 +1,13 @@
-"""What one customer has: balance, totals, tier, tags, history; now, as of a day, as known at a time."""
+"""What one customer has: balance and totals; now, as of a day, as known at a time."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import orjson
-from fastapi import Query
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,35 +15,33 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import context_of, core_of, in_thread, read, views_reached
 from api.gathering import Gathering
-from api.input import DAY_PATTERN, Cursor, Day, Limit, MinPosition, json_response
+from api.input import DAY_PATTERN, Day, MinPosition, json_response
 from api.ports import LedgerPort
 from api.reading import (
     INSTANT_PATTERN,
     Instant,
+    customer_known,
     customer_number_of,
     customer_unknown,
-    history_document,
-    local_date,
+    day_asked,
     moment_of,
-    narrators_of,
     rulebook_of,
-    rules_in_force,
-    today,
 )
 from api.routing import Parameter, Router
-from api.schemas import Page, Points
+from api.schemas import Points
 from ledger.domain.errors import Refused
 from ledger.domain.values import date_of, day_of, month_last_day, month_of, points_text
-from projections.as_of import AccountRow, account_then, accounts_read, history_then, standing_then, totals_read
-from projections.customers import customer_read
-from projections.places import Reader
-from projections.tiers import tier_read
+from projections.as_of import (
+    AccountRow,
+    account_then,
+    accounts_read,
+    totals_read,
+)
 
 router = Router(tags=["points"])
 
 POSITION_MAX: Final = 2**63 - 1
 TIMEZONE_USUAL: Final = "Asia/Shanghai"
-Order = Literal["position:asc", "position:desc"]
 
 
 class LotBody(BaseModel):
@@ -137,13 +134,11 @@ async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: 
 
 async def _balance_then(request: Request, as_of: str | None, as_known_at: str | None, wanted: int) -> Response:
     customer: str = request.scope["path_params"]["customer"]
-    moment = moment_of(as_of, as_known_at, (await rulebook_of(request)).book.timezone)
-    number = await _known(request, customer, wanted, account_then)
+    rulebook = await rulebook_of(request)
+    moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
+    number = await customer_known(request, customer, wanted, account_then)
     found = await read(request, account_then, number, moment)
-    day = moment.as_of
-    if day is None and moment.as_known_at is not None:
-        day = local_date(moment.as_known_at, moment.timezone)
-    return _balance_response(customer, found, _day_number(request) if day is None else day_of(day))
+    return _balance_response(customer, found, day_asked(request, rulebook, moment))
 
 
 def _once(request: Request, name: str, pattern: str) -> str | None:
@@ -233,7 +228,7 @@ async def totals(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
 ) -> Response:
     """A customer's points now or at another time."""
-    number = await _known(request, customer, min_position, totals_read)
+    number = await customer_known(request, customer, min_position, totals_read)
     moment = moment_of(as_of, as_known_at, (await rulebook_of(request)).book.timezone)
     found = await read(request, totals_read, number, moment)
     return json_response({
@@ -242,171 +237,3 @@ async def totals(
         "reversed": points_text(found.reversed), "expired": points_text(found.expired), "events": found.events,
         "position": found.position,
     })  # fmt: skip
-
-
-class TierBody(BaseModel):
-    """Where a customer stands. `earned` is what counts in the ladder's window of the day, `points_missing` what the
-    next tier still asks for; both null where the tier is asked for at another time."""
-
-    customer: str
-    as_of: str | None
-    as_known_at: str | None
-    tier: str | None
-    tier_title: dict[str, str] | None
-    since: str | None
-    position: int
-    earned: str | None
-    tier_next: str | None
-    points_missing: str | None
-
-
-@router.get(
-    "/v1/ledgers/{ledger}/customers/{customer}/tier",
-    permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=TierBody,
-    summary="A customer's tier now or at another time",
-)
-async def tier(
-    request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
-) -> Response:
-    """A customer's tier now or at another time."""
-    now = as_of is None and as_known_at is None
-    number = await _known(request, customer, min_position, tier_read if now else standing_then)
-    rulebook = await rulebook_of(request)
-    moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
-    day = moment.as_of or today(request, rulebook)
-    rules = rules_in_force(rulebook, day_of(day))
-    ladder = rules.tiers if rules else None
-    document: dict[str, Any] = {"customer": customer, "as_of": as_of, "as_known_at": as_known_at}
-    if now:
-        row = await read(request, tier_read, ladder, number, day_of(day))
-        document |= {
-            "tier": row.tier, "since": row.tier_since.isoformat() if row.tier_since else None, "position": row.position,
-            "earned": points_text(row.earned), "tier_next": row.tier_next,
-            "points_missing": None if row.points_missing is None else points_text(row.points_missing),
-        }  # fmt: skip
-    else:
-        found = await read(request, standing_then, number, moment)
-        name = found.tier or (ladder.levels[0].id if ladder else None)
-        document |= {
-            "tier": name, "since": found.tier_since.isoformat() if found.tier_since else None,
-            "position": found.tier_position, "earned": None, "tier_next": None, "points_missing": None,
-        }  # fmt: skip
-    level = next((lv for lv in ladder.levels if lv.id == document["tier"]), None) if ladder else None
-    document["tier_title"] = None if level is None else {"zh": level.title.zh, "en": level.title.en}
-    return json_response(document)
-
-
-class TagBody(BaseModel):
-    """A tag with its titles."""
-
-    tag: str
-    title: dict[str, str]
-
-
-class TagsBody(BaseModel):
-    """The tags that a customer bears and its credit grade, as the engine decided them, and where in the log."""
-
-    customer: str
-    as_of: str | None
-    as_known_at: str | None
-    tags: list[TagBody]
-    tags_position: int
-    grade: str | None
-    grade_position: int
-
-
-@router.get(
-    "/v1/ledgers/{ledger}/customers/{customer}/tags",
-    permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=TagsBody,
-    summary="A customer's tags and credit grade, now or at another time",
-)
-async def tags(
-    request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
-) -> Response:
-    """A customer's tags and credit grade, now or at another time."""
-    number = await _known(request, customer, min_position, standing_then)
-    rulebook = await rulebook_of(request)
-    moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
-    found = await read(request, standing_then, number, moment)
-    rules = rules_in_force(rulebook, day_of(moment.as_of or today(request, rulebook)))
-    titles = {t.id: {"zh": t.title.zh, "en": t.title.en} for t in rules.tags} if rules else {}
-    return json_response({
-        "customer": customer, "as_of": as_of, "as_known_at": as_known_at,
-        "tags": [{"tag": t, "title": titles.get(t, {"zh": t, "en": t})} for t in found.tags],
-        "tags_position": found.tags_position, "grade": found.grade, "grade_position": found.grade_position,
-    })  # fmt: skip
-
-
-class HistoryBody(BaseModel):
-    """An event of a customer with who, why, by which rule and what arithmetic, in both languages.
-
-    `points` is null where it moves none; `balance` is the one after it in order of the log. `cause` is the position of
-    the input that led to it, 0 for an input itself.
-    """
-
-    position: int
-    event: str
-    occurred_at: str
-    booked_on: str | None
-    recorded_at: str
-    actor: str
-    cause: int
-    rule: str | None
-    rule_set: str | None
-    points: str | None
-    balance: str = Points
-    explanation: dict[str, str]
-
-
-@router.get(
-    "/v1/ledgers/{ledger}/customers/{customer}/history",
-    permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[HistoryBody],
-    summary="Every event of a customer, in order",
-)
-async def history(
-    request: Request,
-    customer: str,
-    sort: Annotated[Order, Query(description="By position, upwards or downwards.")] = "position:asc",
-    as_of: Day = None,
-    as_known_at: Instant = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    min_position: MinPosition = None,
-) -> Response:
-    """Every event of a customer, in order."""
-    number = await _known(request, customer, min_position, history_then)
-    rulebook = await rulebook_of(request)
-    pages = core_of(request).pages
-    asked = pages.asked(request, {
-        "sort": sort, "as_of": as_of, "as_known_at": as_known_at, "limit": limit, "min_position": min_position,
-    })  # fmt: skip
-    moment = moment_of(asked.params["as_of"], asked.params["as_known_at"], rulebook.book.timezone)
-    downwards = asked.params["sort"] == "position:desc"
-    rows = await read(
-        request, history_then, number, moment, start=asked.at, newest_first=downwards,
-        limit=asked.params["limit"] + 1,
-    )  # fmt: skip
-    shown = rows[: asked.params["limit"]]
-    narrators = narrators_of(rulebook)
-    data = [history_document(row, narrators) for row in shown]
-    after = shown[-1].position if len(rows) > len(shown) else None
-    return json_response(pages.page(request, asked, data, after=after))
-
-
-async def _known(request: Request, customer: str, min_position: int | None, reader: Reader[..., Any]) -> int:
-    """The number of a customer that is there, with what a reader looks at up to a position, too.
-
-    Raises Refused (CUSTOMER_UNKNOWN), ViewBehind, PositionAhead.
-    """
-    number = customer_number_of(customer)
-    await views_reached(request, (*customer_read.views, *reader.views), min_position)
-    if await read(request, customer_read, number) is None:
-        raise customer_unknown()
-    return number
-

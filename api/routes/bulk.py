@@ -18,7 +18,7 @@ from api.input import flag
 from api.ports import LedgerPort
 from api.problems import DATABASE_LOST
 from api.routes.facts import ERRORS, EXAMPLE, fact_request
-from api.routing import Parameter, Router
+from api.routing import TRUTH, MediaBody, Parameter, Router
 from api.writing import answer_document
 from ledger.domain.commands import Answer, Request
 from ledger.domain.documents import json_parse
@@ -29,7 +29,6 @@ router = Router(tags=["facts"])
 MEDIA_TYPE: Final = "application/x-ndjson"
 ATOMIC_LINES_MAX: Final = 5_000
 _SPOOL_BYTES: Final = 1_000_000
-_TRUTH: Final = {"type": "string", "enum": ["true", "false"], "default": "false"}
 
 Item = Request | Answer
 """A line's request, or its refusal where it holds none."""
@@ -41,11 +40,11 @@ Line = tuple[int, bytes | None]
     "/v1/ledgers/{ledger}/facts/bulk",
     permission=Permission.FACTS_WRITE,
     errors=(*ERRORS, "ATOMIC_TOO_LARGE", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED"),
-    body_example=orjson.dumps(EXAMPLE).decode() + "\n",
-    body_media_type=MEDIA_TYPE,
+    bodies=(MediaBody(MEDIA_TYPE, example=orjson.dumps(EXAMPLE).decode() + "\n"),),
+    keyless="each line carries a key of its own",
     query=(
-        Parameter("atomic", f"All or none; at most {ATOMIC_LINES_MAX} lines.", _TRUTH),
-        Parameter("dry_run", "Nothing is recorded; the lines tell what would be answered.", _TRUTH),
+        Parameter("atomic", f"All or none; at most {ATOMIC_LINES_MAX} lines.", TRUTH),
+        Parameter("dry_run", "Nothing is recorded; the lines tell what would be answered.", TRUTH),
     ),
     summary="Record many facts",
     description="NDJSON in, one result line per line out: `status` and `position`, or `refused` with a code; `line` is"

@@ -15,7 +15,7 @@ from api.core import core_of, read, read_reached
 from api.input import Cursor, Limit, MinPosition, json_response
 from api.reading import Name, customer_number_of, customer_unknown
 from api.routing import Router
-from api.schemas import Page
+from api.schemas import Page, ReferenceBody
 from ledger.domain.errors import Refused
 from projections.customers import CustomerRow, CustomersView, customer_find, customer_read, references_read
 from projections.places import reads
@@ -36,13 +36,6 @@ class CustomerBody(BaseModel):
     consents: list[str]
     registered: int
     position: int
-
-
-class ReferenceBody(BaseModel):
-    """What a source calls the customer."""
-
-    source: str
-    reference: str
 
 
 class CustomerDetail(CustomerBody):

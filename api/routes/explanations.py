@@ -21,7 +21,8 @@ from api.reading import (
     rulebook_of,
     today,
 )
-from api.routes.balances import HistoryBody, LotBody
+from api.routes.balances import LotBody
+from api.routes.history import HistoryBody
 from api.routing import Router
 from api.schemas import Points
 from ledger.domain.errors import Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from api.access.roles import Permission
 from api.core import LedgerOf, in_thread, principal_of
 from api.input import Body, flag, json_read
 from api.routing import Router
-from api.schemas import WRITE_RESPONSES
+from api.schemas import WRITE_RESPONSES, ReferenceBody
 from api.writing import request_send
 from ledger.domain.commands import Request as Asked
 from ledger.domain.errors import Refused
@@ -43,18 +43,11 @@ def fact_request(document: Any, principal: Principal) -> Asked:
     )
 
 
-class ReferenceBody(BaseModel):
-    """How a source names a customer."""
-
-    source: str
-    reference: str
-
-
 class RegistrationBody(ReferenceBody):
     """The customer to register where the reference is not known yet."""
 
     name: str
-    traits: dict[str, str] = {}
+    traits: dict[str, str] = Field(default={})
 
 
 class FactCorrectBody(Body):

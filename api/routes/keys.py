@@ -9,12 +9,12 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access.keys import KeyRecord, Principal
+from api.access.keys import KeyRecord, Principal, key_request_check
 from api.access.roles import Permission
 from api.core import CoreOf, PrincipalOf, in_thread
-from api.input import Body, Cursor, Limit, body_read, json_response
+from api.input import Body, Cursor, Limit, body_read, flag, json_response
 from api.routing import LEDGER_NAME, Router, denied
-from api.schemas import KeyBody, KeyCreatedBody, Page
+from api.schemas import KeyBody, KeyCreatedBody, KeyRehearsalBody, Page
 from ledger.domain.errors import Refused
 
 router = Router(tags=["keys"])
@@ -36,10 +36,12 @@ class KeyCreateBody(Body):
     errors=("KEY_REQUEST_INVALID",),
     body=KeyCreateBody,
     body_example={"actor": "erp", "role": "service", "ledgers": ["main"]},
+    keyless="the secret is shown once and isn't kept, so no answer could be given again",
     summary="Make a key",
-    description="The secret is shown this once: it isn't kept, so the request has no idempotency key either.",
+    description="The secret is shown this once: it isn't kept, so the request takes no idempotency key either.",
     status_code=201,
     response_model=KeyCreatedBody,
+    responses={200: {"model": KeyRehearsalBody, "description": "A dry run: the key could be made."}},
 )
 async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> Response:
     """Make a key."""
@@ -47,9 +49,17 @@ async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> 
     body = await body_read(request, KeyCreateBody)
     if body.ledgers is not None and not all(LEDGER_NAME.fullmatch(name) for name in body.ledgers):
         raise Refused("KEY_REQUEST_INVALID", "ledgers holds a name that no ledger can have", "ledgers")
+    expires = _time(body.expires_at)
+    if flag(request, "dry_run"):
+        ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, None, expires)
+        made = {
+            "actor": body.actor, "role": body.role, "ledgers": ledgers, "customer": body.customer,
+            "expires_at": _time_text(expires),
+        }  # fmt: skip
+        return json_response({"dry_run": True, "key": made})
     record, secret = await in_thread(
         request, core.access.key_create, body.actor, body.role, body.ledgers, body.customer,
-        expires=_time(body.expires_at), created_by=principal.actor,
+        expires=expires, created_by=principal.actor,
     )  # fmt: skip
     return json_response({**key_document(record), "secret": secret}, 201)
 
@@ -78,6 +88,7 @@ async def keys_list(
     "/v1/keys/{key}",
     permission=Permission.KEYS_MANAGE,
     errors=("API_KEY_UNKNOWN",),
+    keyless="to revoke a key again does nothing more",
     summary="Revoke a key",
     description="It stops everywhere within two seconds. A key revoked already stays as it is.",
     response_model=KeyBody,
@@ -85,7 +96,8 @@ async def keys_list(
 async def key_revoke(request: Request, core: CoreOf, principal: PrincipalOf, key: str) -> Response:
     """Revoke a key."""
     _all_ledgers(principal)
-    return json_response(key_document(await in_thread(request, core.access.key_revoke, key)))
+    act = core.access.key_record if flag(request, "dry_run") else core.access.key_revoke
+    return json_response(key_document(await in_thread(request, act, key)))
 
 
 def key_document(record: KeyRecord) -> dict[str, Any]:

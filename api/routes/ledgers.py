@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import CoreOf, PrincipalOf
-from api.input import Body, body_read, flag, json_response
-from api.routing import LEDGER_NAME, Parameter, Router, denied
+from api.input import Body, body_read, flag
+from api.once import answered_once
+from api.routing import LEDGER_NAME, Router, denied
 from api.schemas import WRITE_RESPONSES
 from api.writing import answer_document, command_send
 from ledger.domain.commands import Answer, CloseDays, CloseLedger
@@ -47,9 +50,6 @@ class DaysCloseBody(Body):
     errors=("LEDGER_NAME_INVALID", "WRITER_UNAVAILABLE"),
     body=LedgerCreateBody,
     body_example={"name": "main"},
-    query=(
-        Parameter("dry_run", "With `true` nothing is made.", {"type": "string", "enum": ["true", "false"]}),
-    ),
     summary="Create a ledger",
     description="It begins with the standard fact types and rules, approved by the key's actor. One of this name that"
     " is there already is left as it is (200), so the request may be repeated.",
@@ -67,18 +67,23 @@ async def ledger_create(request: Request, core: CoreOf, principal: PrincipalOf) 
             "name must be lower-case letters, digits and _, beginning with a letter, at most 56 characters",
             "name",
         )
-    known = body.name in await core.ledgers.names()
-    answer = answer_document(Answer("duplicate" if known else "accepted", id=body.name))
-    if flag(request, "dry_run"):
-        return json_response({"dry_run": True, "answer": answer, "events": [], "counts": {}})
-    await core.ledgers.create(body.name, principal.actor, history_complete=body.history_complete)
-    return json_response(answer, 200 if known else 201)
+    dry_run = flag(request, "dry_run")
+
+    async def work() -> tuple[int, dict[str, Any]]:
+        known = body.name in await core.ledgers.names()
+        answer = answer_document(Answer("duplicate" if known else "accepted", id=body.name))
+        if dry_run:
+            return 200, {"dry_run": True, "answer": answer, "events": [], "counts": {}}
+        await core.ledgers.create(body.name, principal.actor, history_complete=body.history_complete)
+        return 200 if known else 201, answer
+
+    return await answered_once(request, body.model_dump(), work)
 
 
 @router.post(
     "/v1/ledgers/{ledger}/close",
     permission=Permission.LEDGERS_WRITE,
-    errors=("COMMAND_FAILED",),
+    errors=("REASON_MISSING", "COMMAND_FAILED"),
     body=LedgerCloseBody,
     body_example={"reason": "The firm was merged; its customers go on in the ledger main."},
     writes=True,

@@ -13,10 +13,12 @@ from starlette.responses import Response
 
 from api.access.roles import Permission
 from api.core import LedgerOf, core_of, in_thread, principal_of
-from api.input import Body, Cursor, Language, Limit, body_read, json_response
+from api.input import Body, Cursor, Language, Limit, body_read, flag, json_response
+from api.once import answered_once
 from api.reading import rulebook_of
 from api.routing import Router
 from api.schemas import Page
+from connectors.files.quarantine import resolved_documents
 from ledger.domain.commands import Answer, Request as Asked
 from ledger.domain.errors import Refused
 
@@ -66,21 +68,32 @@ class StillRefused(BaseModel):
     reason: str
 
 
-class RetryAnswer(BaseModel):
-    """What came of the attempt."""
+class ResolvedRow(BaseModel):
+    """A row that was resolved before, and how."""
 
+    id: int
+    resolution: str
+
+
+class RetryAnswer(BaseModel):
+    """What came of the attempt, or would come of it. `resolved` are those that were no longer open."""
+
+    dry_run: bool
     retried: int
     accepted: int
     duplicates: int
     corrected: int
     rejected: list[StillRefused]
+    resolved: list[ResolvedRow]
     position: int
 
 
 class DismissAnswer(BaseModel):
-    """The rows that were dismissed."""
+    """The rows that were dismissed, or would be, and those that were no longer open."""
 
+    dry_run: bool
     dismissed: list[int]
+    resolved: list[ResolvedRow]
 
 
 @router.get(
@@ -116,28 +129,37 @@ async def quarantine_list(
     body_example={"ids": [1], "cells": {"1": {"金额": "1000000"}}},
     response_model=RetryAnswer,
     summary="Try refused rows again",
-    description="By the mappings of today, with cells exchanged where they are given; what is recorded is resolved.",
+    description="By the mappings of today, or the document that came with the file, with cells exchanged where they are"
+    " given; what is recorded is resolved. Rows that were resolved before are only named: to ask again does no harm.",
 )
 async def quarantine_retry(request: Request, ledger: LedgerOf, language: Language = "en") -> Response:
     """Try refused rows again."""
     body = await body_read(request, RetryBody)
+    dry_run = flag(request, "dry_run")
     known = {str(i): i for i in body.ids}
     if not body.cells.keys() <= known.keys():
         raise Refused("CELLS_INVALID", "cells are given for a row that is not among ids", "cells")
     rulebook = await rulebook_of(request)
     loop = asyncio.get_running_loop()
 
+    async def rehearse(requests: Sequence[Asked]) -> list[Answer]:
+        return [rehearsal.answer for rehearsal in await ledger.rehearse(requests)]
+
     def submit(requests: Sequence[Asked]) -> list[Answer]:
-        return asyncio.run_coroutine_threadsafe(ledger.submit(requests), loop).result()
+        sent = rehearse(requests) if dry_run else ledger.submit(requests)
+        return asyncio.run_coroutine_threadsafe(sent, loop).result()
 
     def retry() -> dict[str, Any]:
         return ledger.quarantine.retry(
             submit, rulebook.book.fact_types.get, actor=principal_of(request).actor,
             resolved_at=core_of(request).ledgers.clock(), ids=body.ids,
-            raw_override={known[i]: cells for i, cells in body.cells.items()}, language=language,
+            raw_override={known[i]: cells for i, cells in body.cells.items()}, language=language, dry_run=dry_run,
         ).document()  # fmt: skip
 
-    return json_response(await in_thread(request, retry))
+    async def work() -> tuple[int, dict[str, Any]]:
+        return 200, {"dry_run": dry_run, **await in_thread(request, retry)}
+
+    return await answered_once(request, body.model_dump(), work)
 
 
 @router.post(
@@ -148,12 +170,18 @@ async def quarantine_retry(request: Request, ledger: LedgerOf, language: Languag
     body_example={"ids": [1], "reason": "A test row of the ERP."},
     response_model=DismissAnswer,
     summary="Dismiss refused rows",
+    description="Rows that were resolved before are only named: to ask again does no harm.",
 )
 async def quarantine_dismiss(request: Request, ledger: LedgerOf) -> Response:
     """Dismiss refused rows."""
     body = await body_read(request, DismissBody)
-    await in_thread(
-        request, ledger.quarantine.dismiss, body.ids, reason=body.reason, actor=principal_of(request).actor,
-        resolved_at=core_of(request).ledgers.clock(),
-    )  # fmt: skip
-    return json_response({"dismissed": body.ids})
+    dry_run = flag(request, "dry_run")
+
+    async def work() -> tuple[int, dict[str, Any]]:
+        closed, before = await in_thread(
+            request, ledger.quarantine.dismiss, body.ids, reason=body.reason, actor=principal_of(request).actor,
+            resolved_at=core_of(request).ledgers.clock(), dry_run=dry_run,
+        )  # fmt: skip
+        return 200, {"dry_run": dry_run, "dismissed": closed, "resolved": resolved_documents(before)}
+
+    return await answered_once(request, body.model_dump(), work)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import core_of, read_placed
 from api.input import Cursor, Limit, MinPosition, json_response, list_response
-from api.reading import Name, rulebook_of, rules_in_force, today
+from api.reading import Name, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
@@ -190,7 +190,7 @@ class StandingBody(BaseModel):
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
     """How many customers bear each tag, credit grade and tier."""
     rulebook = await rulebook_of(request)
-    rules = rules_in_force(rulebook, day_of(today(request, rulebook)))
+    rules = rulebook.in_force(day_of(today(request, rulebook)))
     titles: dict[tuple[str, str], dict[str, str]] = {}
     if rules is not None:
         titles |= {("tag", t.id): {"zh": t.title.zh, "en": t.title.en} for t in rules.tags}

@@ -16,6 +16,8 @@ from api.schemas import WRITE_RESPONSES
 from api.writing import command_send
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, DeclareFactType, ProposeRuleSet
 from ledger.domain.errors import Refused
+from ledger.domain.fact_types import FactType
+from ledger.rules.document import RuleSet
 
 router = Router(tags=["rules"])
 
@@ -53,6 +55,7 @@ async def _document(request: Request) -> dict[str, Any]:
     "/v1/ledgers/{ledger}/fact-types",
     permission=Permission.RULES_PROPOSE,
     errors=("FACT_TYPE_INVALID", "FACT_TYPE_CONFLICT", "COMMAND_FAILED"),
+    body=FactType,
     body_example=FACT_TYPE_EXAMPLE,
     writes=True,
     summary="Declare a fact type",
@@ -69,6 +72,7 @@ async def fact_type_declare(request: Request) -> Response:
     "/v1/ledgers/{ledger}/rule-sets",
     permission=Permission.RULES_PROPOSE,
     errors=("RULESET_INVALID", "COMMAND_FAILED"),
+    body=RuleSet,
     body_example=RULE_SET_EXAMPLE,
     writes=True,
     summary="Propose a rule set",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from api.core import core_of
 from api.input import Cursor, Limit, json_response, list_response
 from api.reading import rulebook_of, today
 from api.routing import Router
-from api.schemas import Page
+from api.schemas import DOCUMENT, Page
 from ledger.domain.book import Book, RuleSetEntry
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
@@ -21,7 +21,7 @@ from ledger.domain.fact_types import FactType
 from ledger.domain.values import day_of, day_text
 from ledger.log.schemas import event_schema
 from ledger.rules.differences import rule_sets_differences
-from ledger.rules.document import rule_set_parse, schema as rules_schema
+from ledger.rules.document import schema as rules_schema
 from ledger.rules.explain import clause
 
 router = Router(tags=["rules"])
@@ -54,7 +54,7 @@ class RuleWordsBody(BaseModel):
 class RuleSetDetail(RuleSetBody):
     """A rule set with its document and its rules in words."""
 
-    document: dict[str, Any]
+    document: dict[str, Any] = Field(json_schema_extra={DOCUMENT: "RuleSet"})
     words: list[RuleWordsBody]
 
 
@@ -80,7 +80,7 @@ class FactTypeBody(BaseModel):
     """A declared fact type: its document."""
 
     fact_type: str
-    document: dict[str, Any]
+    document: dict[str, Any] = Field(json_schema_extra={DOCUMENT: "FactType"})
 
 
 class SchemaBody(BaseModel):
@@ -121,7 +121,7 @@ async def rule_set(request: Request, rule_set: str) -> Response:
     """A rule set: its document, and its rules in words."""
     rulebook = await rulebook_of(request)
     entry = _found(rulebook.book, rule_set)
-    rules = rule_set_parse(entry.document)
+    rules = rulebook.rule_set(rule_set)
     words: list[dict[str, Any]] = []
     for rule in rules.rules:
         fact_type = rulebook.book.fact_types[rule.fact]
@@ -144,7 +144,7 @@ async def rule_set(request: Request, rule_set: str) -> Response:
 async def rule_sets_diff(request: Request, rule_set: str, other: str) -> Response:
     """What changes from one rule set to another, in words."""
     rulebook = await rulebook_of(request)
-    old, new = (rule_set_parse(_found(rulebook.book, name).document) for name in (rule_set, other))
+    old, new = (rulebook.rule_set(_found(rulebook.book, name).rule_set) for name in (rule_set, other))
     changes = rule_sets_differences(old, new, rulebook.book.fact_types)
     return json_response({
         "old": rule_set, "new": other,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
@@ -280,11 +280,14 @@ class FileMapping(Strict):
         """In whose books the customers' references stand."""
         return self.customer.source or self.source
 
+    def document(self) -> dict[str, Any]:
+        """The document as plain data."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the document, 32 bytes."""
-        document = self.model_dump(mode="json", exclude_defaults=True)
-        return sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).digest()
+        return sha256(orjson.dumps(self.document(), option=orjson.OPT_SORT_KEYS)).digest()
 
     def fills(self) -> Iterator[tuple[str, Fill]]:
         """Every value the document fills, by its place in it."""

@@ -5,12 +5,13 @@ Refused rows, kept with the reason until they are mended, tried again or dismiss
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import psycopg
@@ -27,7 +28,7 @@ from connectors.files.importing import (
 )
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_apply import RowMapper
-from connectors.files.mapping_loading import mapping_load
+from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapping_parse
 from connectors.files.messages import Language
 from connectors.files.rows import RawCells, row_digest, row_restore, storable
 from ledger.domain.commands import Command, Request
@@ -39,12 +40,15 @@ _QUERIES = queries_load("connectors.files", "quarantine.sql")
 _SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
 _IDLE_IN_TRANSACTION_MS = 60_000
 
+_KEPT: Final = re.compile(r"([a-z][a-z0-9_]{0,62})@([0-9a-f]{64})")
+"""How a kept document is named: by its own id and its digest. No built-in one and no absolute path looks so."""
+
 RawOverride = Mapping[str, str | None]
 """Edited cells of one kept row, by header."""
 
 
 class QuarantineRowUnknown(PlumblineError):
-    """An id that is no open row of the quarantine."""
+    """An id that is no row of the quarantine."""
 
     code = "QUARANTINE_ROW_UNKNOWN"
 
@@ -89,9 +93,14 @@ class QuarantinedRow:
         }
 
 
+Resolved = tuple[tuple[int, str], ...]
+"""Rows that were resolved before, each with its id and how."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryReport:
-    """What came of trying kept rows again; `rejected` are those that stay open, each with its id."""
+    """What came of trying kept rows again; `rejected` are those that stay open, each with its id, `resolved` those that
+    were no longer open. On a dry run, what would come of it."""
 
     retried: int
     accepted: int
@@ -99,6 +108,7 @@ class RetryReport:
     corrected: int
     rejected: tuple[tuple[int, Rejection], ...]
     position: int
+    resolved: Resolved = ()
 
     def document(self) -> dict[str, object]:
         """The report as plain data."""
@@ -112,7 +122,13 @@ class RetryReport:
                 for number, r in self.rejected
             ],
             "position": self.position,
+            "resolved": resolved_documents(self.resolved),
         }
+
+
+def resolved_documents(resolved: Resolved) -> list[dict[str, object]]:
+    """Rows resolved before, as plain data."""
+    return [{"id": number, "resolution": resolution} for number, resolution in resolved]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,18 +197,22 @@ class Quarantine:
         resolved_at: datetime,
         ids: Sequence[int] | None = None,
         raw_override: Mapping[int, RawOverride] | None = None,
-        mapping_of: Callable[[str], FileMapping] = mapping_load,
+        mapping_of: Callable[[str], FileMapping] | None = None,
         language: Language = "en",
+        dry_run: bool = False,
     ) -> RetryReport:
-        """Map open rows again by the mappings of today and submit them, in order of business date.
+        """Map open rows again by the mappings of today (a document that came with the file: by that one) and submit
+        them, in order of business date.
 
         `ids` None means all. `raw_override` exchanges cells by header for this attempt; what was exchanged
         is told in the resolution. Rows the ledger takes (or has already) are resolved; the others stay open
-        with the reason of today. A row whose source gives no id is submitted as the first of its equals.
-        Raises QuarantineRowUnknown, before anything is submitted, for an id that is not open.
+        with the reason of today. A row whose source gives no id is submitted as the first of its equals. Rows that
+        were resolved before are left as they are, so that who didn't get the answer may ask again. With `dry_run`,
+        `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything is submitted.
         """
         override = raw_override or {}
-        kept = self._open_rows(ids, override)
+        mapping_of = mapping_of or self.mapping_find
+        kept, before = self._rows(ids, override)
         mappers: dict[tuple[str, tuple[str, ...]], RowMapper] = {}
         waiting: list[_Retried] = []
         rejected: list[tuple[QuarantinedRow, RowRefused, bytes]] = []
@@ -236,8 +256,10 @@ class Quarantine:
                             f"{answer.status} at position {answer.position} by {actor}{item.changed}",
                         )
                     )
-            self._resolve(resolved, resolved_at)
-        self._reasons_renew(rejected)
+            if not dry_run:
+                self._resolve(resolved, resolved_at)
+        if not dry_run:
+            self._reasons_renew(rejected)
         return RetryReport(
             retried=len(kept),
             accepted=statuses["accepted"],
@@ -248,17 +270,47 @@ class Quarantine:
                 for row, refusal, _ in sorted(rejected, key=lambda item: item[0].id)
             ),
             position=position,
+            resolved=before,
         )
 
-    def dismiss(self, ids: Sequence[int], *, reason: str, actor: str, resolved_at: datetime) -> None:
-        """Close rows that will never be submitted, with the reason.
+    def dismiss(
+        self, ids: Sequence[int], *, reason: str, actor: str, resolved_at: datetime, dry_run: bool = False
+    ) -> tuple[list[int], Resolved]:
+        """Close rows that will never be submitted, with the reason; those closed now, and those resolved before, which
+        stay as they are. With `dry_run` none is closed.
 
         Raises QuarantineRowUnknown, closing none.
         """
         if not reason.strip():
             raise ValueError("dismissing rows needs a reason")
-        self._open_rows(ids, {})
-        self._resolve([(number, f"dismissed by {actor}: {reason.strip()}") for number in ids], resolved_at)
+        kept, before = self._rows(ids, {})
+        numbers = [row.id for row in kept]
+        if not dry_run:
+            self._resolve([(number, f"dismissed by {actor}: {reason.strip()}") for number in numbers], resolved_at)
+        return numbers, before
+
+    def mapping_keep(self, mapping: FileMapping) -> None:
+        """Keep a mapping document that came with a file, and let the rows that it refuses be tried again by it."""
+        mapping.origin_set(f"{mapping.id}@{mapping.digest.hex()}")
+        parameters = {"sha256": mapping.digest, "document": orjson.dumps(mapping.document()).decode()}
+        with self._connected() as connection:
+            connection.execute(_QUERIES["mapping_keep"], parameters)
+
+    def mapping_find(self, origin: str) -> FileMapping:
+        """The mapping of a kept row: a document kept here, a built-in one, or the one at a path.
+
+        Raises MappingNotFound, or DocumentInvalid where it can no longer be used.
+        """
+        kept = _KEPT.fullmatch(origin)
+        if kept is None:
+            return mapping_load(origin)
+        with self._connected() as connection:
+            row = connection.execute(_QUERIES["mapping_find"], {"sha256": bytes.fromhex(kept[2])}).fetchone()
+        if row is None:
+            raise MappingNotFound(f"The mapping document {kept[1]} is not kept here; import the file again with it.")
+        mapping = mapping_parse(orjson.loads(row[0]), f"mapping {kept[1]}")
+        mapping.origin_set(origin)
+        return mapping
 
     @contextmanager
     def _connected(self) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
@@ -267,31 +319,27 @@ class Quarantine:
             connection.execute(_SESSION, parameters)
             yield connection
 
-    def _open_rows(
+    def _rows(
         self, ids: Sequence[int] | None, override: Mapping[int, RawOverride]
-    ) -> list[QuarantinedRow]:
-        """The open rows of these ids (None.
-
-        All). Raises QuarantineRowUnknown where one of them is not open.
-        """
+    ) -> tuple[list[QuarantinedRow], Resolved]:
+        """The open rows of these ids (None: all), and those of them that are resolved. Raises QuarantineRowUnknown."""
+        found: list[QuarantinedRow] = []
         if ids is None:
-            kept: list[QuarantinedRow] = []
-            while page := self.list(limit=BATCH_ROWS, after=kept[-1].id if kept else 0):
-                kept += page
+            while page := self.list(limit=BATCH_ROWS, after=found[-1].id if found else 0):
+                found += page
         else:
             with (
                 self._connected() as connection,
                 connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor,
             ):
-                kept = cursor.execute(_QUERIES["select"], {"ids": sorted(set(ids))}).fetchall()
-        found = {row.id for row in kept}
-        unknown = sorted((set(ids or ()) | set(override)) - found)
+                found = cursor.execute(_QUERIES["select"], {"ids": sorted(set(ids))}).fetchall()
+        unknown = sorted((set(ids or ()) | set(override)) - {row.id for row in found})
         if unknown:
             raise QuarantineRowUnknown(
-                f"No open row of the quarantine has the id {', '.join(map(str, unknown))};"
-                " list the open ones first."
+                f"No row of the quarantine has the id {', '.join(map(str, unknown[:20]))}; list them first."
             )
-        return kept
+        resolved = tuple((row.id, row.resolution) for row in found if row.resolution is not None)
+        return [row for row in found if row.resolution is None], resolved
 
     def _resolve(self, resolved: Sequence[tuple[int, str]], resolved_at: datetime) -> None:
         if not resolved:

@@ -31,12 +31,18 @@ ORDER BY id
 LIMIT %(limit)s
 
 -- name: select
--- Open rows by id.
+-- Rows by id, open or resolved.
 SELECT id, source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at,
        resolved_at, resolution
 FROM quarantine
-WHERE id = ANY (%(ids)s::bigint[]) AND resolved_at IS NULL
+WHERE id = ANY (%(ids)s::bigint[])
 ORDER BY id
+
+-- name: mapping_keep
+INSERT INTO mapping_document (sha256, document) VALUES (%(sha256)s, %(document)s) ON CONFLICT (sha256) DO NOTHING
+
+-- name: mapping_find
+SELECT document::text FROM mapping_document WHERE sha256 = %(sha256)s
 
 -- name: count_open
 SELECT count(*) FROM quarantine WHERE resolved_at IS NULL

@@ -16,6 +16,7 @@ from ledger.domain.errors import DocumentInvalid, Problem
 BYTES_MAX = 2_000_000
 DEPTH_MAX = 40
 INTEGER_MAX = 2**63 - 1
+VALUES_MAX = 100_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -78,13 +79,16 @@ class _JsonInvalid(ValueError):
 
 def json_parse(data: bytes | str, name: str) -> Any:
     """Plain data from JSON (RFC 8259), strictly: a name stands once in its object, integers fit 64 bits, text holds
-    no NUL and no half of a surrogate pair, nothing lies deeper than DEPTH_MAX. A number with a decimal point or an
-    exponent stays the text that was written.
+    no NUL and no half of a surrogate pair, nothing lies deeper than DEPTH_MAX, and there are at most VALUES_MAX values
+    (counted before they are read, by what separates them, which text may hold, too). A number with a decimal point or
+    an exponent stays the text that was written.
 
     Raises DocumentInvalid; `name` says what was read ("body", "line 3"). The input is never echoed.
     """
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
+        if len(text) > VALUES_MAX and text.count(",") + text.count("{") + text.count("[") > VALUES_MAX:
+            raise _JsonInvalid(f"holds more than {VALUES_MAX} values")
         parsed = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=str, parse_constant=_constant
         )

@@ -49,7 +49,7 @@ def test_the_end_of_the_process_ends_the_job_that_runs_and_those_that_wait(ledge
         runner = JobRunner()
         names = ("first", "second")
         jobs = [
-            await runner.start(ledger, "replay", {}, "x", endless, lambda name=name: closed.append(name))
+            (await runner.start(ledger, "replay", {}, "x", endless, lambda name=name: closed.append(name)))[0]
             for name in names
         ]
         await until(ledger, jobs[0], lambda job: job.progress_done > 0)
@@ -69,8 +69,8 @@ def test_the_end_of_the_process_ends_the_job_that_runs_and_those_that_wait(ledge
 def test_a_job_that_runs_is_cancelled_at_its_next_progress_and_the_next_one_begins(ledger: LedgerHere) -> None:
     async def run() -> tuple[Job, Job]:
         runner = JobRunner()
-        first = await runner.start(ledger, "replay", {}, "x", endless)
-        second = await runner.start(ledger, "replay", {}, "x", lambda progress: JobDone({"well": True}, [{"n": 1}]))
+        first, _ = await runner.start(ledger, "replay", {}, "x", endless)
+        second, _ = await runner.start(ledger, "replay", {}, "x", lambda progress: JobDone({"well": True}, [{"n": 1}]))
         await until(ledger, first, lambda job: job.state == "running")
         with ledger.recorder.datastore.get_connection() as connection:
             job_cancel(connection, "replay", first)
@@ -89,7 +89,7 @@ def test_a_job_that_raises_has_failed_and_does_not_tell_its_secrets(ledger: Ledg
         raise ValueError("password=hunter2")
 
     async def run() -> Job:
-        job = await JobRunner().start(ledger, "replay", {}, "x", broken)
+        job, _ = await JobRunner().start(ledger, "replay", {}, "x", broken)
         return await until(ledger, job, lambda job: job.state not in ("queued", "running"))
 
     job = asyncio.run(run())

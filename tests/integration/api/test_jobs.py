@@ -203,7 +203,7 @@ def test_the_quarantine_is_listed_retried_with_mended_cells_and_dismissed(api: A
     assert api.get("/v1/ledgers/main/quarantine").json()["data"] == []
     [resolved] = api.get("/v1/ledgers/main/quarantine", params={"state": "all"}).json()["data"]
     assert resolved["resolved_at"]
-    unknown = {"ids": [row["id"]], "reason": "x"}
+    unknown = {"ids": [999_999], "reason": "x"}
     assert api.post("/v1/ledgers/main/quarantine/dismiss", json=unknown).status_code == 404
     assert api.post("/v1/ledgers/main/quarantine/retry", json={"ids": []}).json()["code"] == "INPUT_INVALID"
 

@@ -1,0 +1,239 @@
+"""Files, imported: taken in, and handed to a job that records their rows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import Core, core_of, in_thread, principal_of
+from api.input import Body, body_bytes, body_check, flag, list_response
+from api.jobs.runner import JobDone, Progress
+from api.problems import RetryLater
+from api.reading import rulebook_of
+from api.routes.jobs import JobBody, job_begin, ledger_of
+from api.routing import TRUTH, MediaBody, Parameter, Router
+from api.schemas import DOCUMENT, Page
+from connectors.files.importing import ImportReport, import_files
+from connectors.files.mapping import FileMapping
+from connectors.files.mapping_loading import mapping_load, mapping_names, mapping_parse
+from connectors.files.messages import Language
+from ledger.domain.commands import Answer, Request as Asked
+from ledger.domain.documents import json_parse
+from ledger.domain.errors import Refused
+from ledger.domain.fact_types import FactType
+
+router = Router(tags=["imports"])
+
+REJECTED_SHOWN: Final = 20
+FILENAME_BYTES_MAX: Final = 240
+RECEIVING_WAIT_SECONDS: Final = 5.0
+DECODED_CHARACTERS: Final = 1 << 20
+"""So much of a file in base64 is decoded at a time: between two pieces others get their turn."""
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV_EXAMPLE: Final = (
+    "fact_type,external_id,customer,occurred,amount\n"
+    "contract_signed,HT-2026-0117,K-77,2026-01-17,1200000.00\n"
+)  # fmt: skip
+
+
+class ImportBody(Body):
+    """A file in JSON: its content in base64, and a mapping by name or as a document."""
+
+    filename: str = Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")
+    content: str = Field(description="The file's bytes in base64.", json_schema_extra={"contentEncoding": "base64"})
+    mapping: str | dict[str, Any] = Field(
+        description="A built-in mapping by its name, or a document.", json_schema_extra={DOCUMENT: "FileMapping"}
+    )
+
+
+class MappingBody(BaseModel):
+    """A built-in mapping."""
+
+    mapping: str
+    title: dict[str, str]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that was taken in: where it lies, and by which mapping it is to be read."""
+
+    mapping: FileMapping
+    given: bool
+    """Whether the mapping came with it as a document."""
+    path: Path
+    bytes: int
+    sha256: str
+
+
+@router.post(
+    "/v1/ledgers/{ledger}/imports",
+    permission=Permission.IMPORTS_WRITE,
+    errors=("MAPPING_NOT_FOUND", "IMPORT_INVALID", "OVERLOADED"),
+    bodies=(
+        MediaBody("text/csv", example=CSV_EXAMPLE),
+        MediaBody(XLSX, schema={"type": "string", "format": "binary"}),
+        MediaBody("application/json", ImportBody, {
+            "filename": "facts.csv", "content": base64.b64encode(CSV_EXAMPLE.encode()).decode(), "mapping": "facts",
+        }),
+    ),
+    query=(
+        Parameter("mapping", "A built-in mapping; with a JSON body the body names it.",
+                  {"type": "string", "maxLength": 100}),
+        Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
+        Parameter("dry_run", "Read and check, record nothing; this, too, is a job.", TRUTH),
+        Parameter("language", "The language of the reasons why rows are refused.",
+                  {"type": "string", "enum": ["zh", "en"], "default": "en"}),
+    ),
+    summary="Import a file",
+    description="The body is the file itself (CSV in any usual encoding, or XLSX), or JSON with `filename`, `content`"
+    " (base64) and `mapping` (a name or a whole document). Good rows go in, the others into the quarantine, each with"
+    " field and reason; the same file twice records nothing twice. A mapping that came as a document is kept with the"
+    " rows that it refused.",
+    status_code=202,
+    response_model=JobBody,
+    responses={202: {"model": JobBody, "description": "It waits or runs; follow it."}},
+)  # fmt: skip
+async def import_start(request: Request) -> Response:
+    """Import a file."""
+    dry_run, language = flag(request, "dry_run"), _language(request)
+    core = core_of(request)
+    core.jobs.room_check()
+    # On disk, not in memory: many files may wait for their turn.
+    folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
+    try:
+        async with _receiving(core):
+            data = await body_bytes(request, core.settings.import_bytes_max)
+            file = await in_thread(request, _file_take, request, data, Path(folder.name))
+            del data
+        rulebook = await rulebook_of(request)
+        ledger, principal = ledger_of(request), principal_of(request)
+        loop, now = asyncio.get_running_loop(), core.ledgers.clock()
+
+        def submit(requests: Sequence[Asked]) -> list[Answer]:
+            return asyncio.run_coroutine_threadsafe(ledger.submit(requests), loop).result()
+
+        def fact_type_of(name: str) -> FactType | None:
+            return rulebook.book.fact_types.get(name)
+
+        def work(progress: Progress) -> JobDone:
+            if file.given and not dry_run:
+                ledger.quarantine.mapping_keep(file.mapping)
+            report = import_files(
+                submit, [(file.mapping, file.path)], fact_type_of, actor=principal.actor, recorded_at=now,
+                progress=lambda stage, done, total: progress(done, total or 0), quarantine=ledger.quarantine,
+                dry_run=dry_run, language=language,
+            )  # fmt: skip
+            return _import_done(report)
+
+        asked = {
+            "mapping": file.mapping.id, "filename": file.path.name, "bytes": file.bytes, "dry_run": dry_run,
+            "language": language,
+        }  # fmt: skip
+        content = file.sha256 + file.mapping.digest.hex()
+        return await job_begin(request, "import", asked, work, folder.cleanup, content=content)
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+@asynccontextmanager
+async def _receiving(core: Core) -> AsyncGenerator[None]:
+    """While a file comes in, once it is its turn. Raises RetryLater."""
+    try:
+        await asyncio.wait_for(core.receiving.acquire(), RECEIVING_WAIT_SECONDS)
+    except TimeoutError:
+        raise RetryLater("OVERLOADED", "too many files are coming in; send it again later", 5) from None
+    try:
+        yield
+    finally:
+        core.receiving.release()
+
+
+def _language(request: Request) -> Language:
+    values = request.query_params.getlist("language") or ["en"]
+    if values == ["zh"]:
+        return "zh"
+    if values == ["en"]:
+        return "en"
+    raise Refused("INPUT_INVALID", "language must be zh or en", "language")
+
+
+def _file_take(request: Request, data: bytes, folder: Path) -> _File:
+    """The file of an import, written to a folder. Raises Refused, DocumentInvalid."""
+    chosen: str | dict[str, Any]
+    if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
+        body = body_check(json_parse(data, "body"), ImportBody)
+        filename, chosen, content = body.filename, body.mapping, body.content
+    else:
+        filename = request.query_params.get("filename", "upload.csv")
+        chosen, content = request.query_params.get("mapping", ""), data
+    if not 0 < len(filename.encode()) <= FILENAME_BYTES_MAX or filename in (".", ".."):
+        raise Refused("IMPORT_INVALID", f"filename must have 1 to {FILENAME_BYTES_MAX} bytes", "filename")
+    if any(c in "/\\" or ord(c) < 32 for c in filename):
+        raise Refused("IMPORT_INVALID", "filename must be a plain name", "filename")
+    if not content:
+        raise Refused("IMPORT_INVALID", "the file is empty", "content")
+    if isinstance(chosen, dict):
+        mapping = mapping_parse(chosen)
+    elif chosen in mapping_names():
+        mapping = mapping_load(chosen)
+    else:
+        raise Refused("MAPPING_NOT_FOUND", "no such mapping is built in; GET /v1/mappings lists them", "mapping")
+    path = folder / filename
+    size, digest = _write(path, content)
+    return _File(mapping, isinstance(chosen, dict), path, size, digest)
+
+
+def _write(path: Path, content: bytes | str) -> tuple[int, str]:
+    """Write a file, given as it is or in base64; its size and SHA-256. Raises Refused."""
+    size, digest = 0, hashlib.sha256()
+    with path.open("wb") as file:
+        for start in range(0, len(content), DECODED_CHARACTERS):
+            piece = content[start : start + DECODED_CHARACTERS]
+            if isinstance(piece, str):
+                last = start + DECODED_CHARACTERS >= len(content)
+                piece = _decoded(piece, last=last)
+            size += file.write(piece)
+            digest.update(piece)
+    return size, digest.hexdigest()
+
+
+def _decoded(piece: str, *, last: bool) -> bytes:
+    try:
+        if not last and "=" in piece:
+            raise ValueError("ends before its end")
+        return base64.b64decode(piece, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("IMPORT_INVALID", "content must be base64", "content") from None
+
+
+def _import_done(report: ImportReport) -> JobDone:
+    document = report.document()
+    rejected = cast(list[dict[str, Any]], document.pop("rejected"))
+    return JobDone({**document, "rejected_count": len(rejected), "rejected": rejected[:REJECTED_SHOWN]}, rejected)
+
+
+@router.get(
+    "/v1/mappings",
+    permission=Permission.IMPORTS_READ,
+    response_model=Page[MappingBody],
+    summary="The built-in mappings of files",
+)
+async def mappings_list() -> Response:
+    """The built-in mappings of files."""
+    found = [mapping_load(name) for name in mapping_names()]
+    return list_response([{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found])

@@ -1,0 +1,70 @@
+"""A tier at another time: by the ladder as it was known then, and none before there was one or the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.access.keys import AccessStore
+from api.app import app_create
+from api.settings import ApiSettings
+from ledger.standard import rules_standard
+from tests.integration.api.ports import LedgerHere, LedgersHere
+from tests.integration.api.serving import Api
+from tests.integration.test_writer_rules import activate
+from tests.ledgers import NOW, fact
+
+
+@pytest.fixture(scope="module")
+def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerHere]:
+    """A customer registered two days after the books were opened; three days later another ladder, from January on."""
+    folder: Path = tmp_path_factory.mktemp("columns")
+    ledgers = LedgersHere(database_url, folder)
+    here = ledgers.make("main")
+    here.ledgers = ledgers  # type: ignore[attr-defined]
+    here.books.now = NOW + timedelta(days=2)
+    here.books.register("a")
+    here.books.do(fact("f1", "login", "2026-06-01"))
+    document: dict[str, Any] = rules_standard()
+    levels = [{"id": "stone", "title": {"zh": "石", "en": "Stone"}, "points": 0}, *document["tiers"]["levels"][1:]]
+    here.books.now = NOW + timedelta(days=5)
+    document |= {"id": "stones", "tiers": {**document["tiers"], "levels": levels}, "tags": []}
+    activate(here.books, document, "2026-01-01")
+    here.follow()
+    yield here
+    ledgers.close()
+
+
+@pytest.fixture(scope="module")
+def api(ledger: LedgerHere, database_url: str) -> Iterator[Api]:
+    access = AccessStore(database_url)
+    with Api(app_create(ledger.ledgers, access, ApiSettings()), access) as served:  # type: ignore[attr-defined]
+        yield served
+    access.close()
+
+
+@pytest.mark.parametrize(
+    ("as_of", "days_known", "tier"),
+    [
+        (None, None, "stone"),
+        # Known to be so by now; the fact of June is booked there, though the customer was registered later.
+        ("2026-06-01", None, "stone"), ("2026-05-31", None, None), ("1999-12-31", None, None),
+        # As it was known: before the other ladder, before the customer, before the books.
+        (None, 5, "stone"), (None, 4, "bronze"), ("2026-06-01", 4, "bronze"), (None, 1, None), (None, -1, None),
+        ("2026-06-01", 1, None), ("2026-05-31", 5, None),
+    ],
+)  # fmt: skip
+def test_a_tier_is_told_by_the_ladder_that_was_known_of_a_customer_that_was_there(
+    api: Api, as_of: str | None, days_known: int | None, tier: str | None
+) -> None:
+    params = {} if as_of is None else {"as_of": as_of}
+    if days_known is not None:
+        params["as_known_at"] = (NOW + timedelta(days=days_known)).isoformat()
+    found = api.get("/v1/ledgers/main/customers/C-000001/tier", params=params)
+    assert found.status_code == 200, found.text
+    assert found.json()["tier"] == tier
+    assert (found.json()["tier_title"] is None) == (tier is None)
