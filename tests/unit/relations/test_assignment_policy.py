@@ -135,7 +135,7 @@ def test_candidates_are_of_the_teams_and_below_them_in_the_roles_and_nobody_but_
     floor.team("harbour", "east")
     away, near, deep = floor.seller(team="west"), floor.seller(team="east", load=2), floor.seller(team="harbour", load=1)
     manager = floor.seller(team="east", role="manager")
-    choose = {"candidates": {"teams": ["east"]}}
+    choose: dict[str, Any] = {"candidates": {"teams": ["east"]}}
     choice = policy(rule(**choose)).choose(floor.state, wanted(previous=away), DAY, detail=True)
     assert verdicts(choice) == {away: "wrong_team", near: "more_loaded", deep: "chosen"}
     choose = {"candidates": {"teams": ["east"], "roles": ["manager", "seller"]}}
@@ -168,11 +168,12 @@ def test_skills_are_asked_for_by_the_customers_trait_by_what_the_lead_needs_or_b
     floor = Floor()
     floor.seller(skills={"customer_type:government": 2})
     able = floor.seller(skills={"customer_type:government": 3, "form:bridge": 4, "manner:patient": 5}, load=5)
-    for needed, customer in (
+    asked: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"trait": "customer_type", "at_least": 3}, {"traits": {"customer_type": "government"}}),
         ({"need": "form", "at_least": 4}, {"needs": {"form": "bridge"}}),
         ({"skill": "manner:patient", "at_least": 1}, {}),
-    ):
+    ]
+    for needed, customer in asked:
         skilled = rule(candidates={"skills": [needed]})
         assert chosen(floor, skilled, **customer) == able
         above = rule(candidates={"skills": [{**needed, "at_least": 5}]})
@@ -370,7 +371,10 @@ def test_a_change_of_staff_is_seen_at_once_and_taking_it_back_too() -> None:
     first, second = floor.seller(), floor.seller(load=1)
     floor.state.journal.commit()
     assert LEAST.choose(floor.state, wanted(), DAY, detail=False).staff == first
-    for change in ({"role": "support"}, {"last_day": DAY - 1}, {"absences": ((DAY, DAY),)}, {"capacity": 0}):
+    changes: list[dict[str, Any]] = [
+        {"role": "support"}, {"last_day": DAY - 1}, {"absences": ((DAY, DAY),)}, {"capacity": 0},
+    ]  # fmt: skip
+    for change in changes:
         floor.seller(number=first, **change)
         assert LEAST.choose(floor.state, wanted(), DAY, detail=False).staff == second
         floor.state.journal.rollback()

@@ -95,7 +95,8 @@ def test_each_combination_of_what_candidates_are_compared_with_has_its_own_rotat
     for region in ("east", "west", "east", "west"):
         floor.seller(region=region, capacity=ROOM)
     rules = policy(rule(choose={"rotation": {"weights": "equal"}}, candidates={"same_region": True}))
-    east, west = {"traits": {"region": "east"}}, {"traits": {"region": "west"}}
+    east: dict[str, Any] = {"traits": {"region": "east"}}
+    west: dict[str, Any] = {"traits": {"region": "west"}}
     assert floor.series(rules, 3, **east) == [1, 3, 1]
     assert floor.series(rules, 3, **west) == [2, 4, 2]
     assert floor.series(rules, 2, **east) == [3, 1]
@@ -119,7 +120,8 @@ def test_a_newcomer_begins_with_the_round_that_the_others_are_in() -> None:
 
 
 def test_who_was_on_leave_or_full_takes_part_as_if_they_had_kept_pace() -> None:
-    for away in ({"absences": ((DAY, DAY),)}, {"capacity": 0}, {"role": "support"}):
+    ways: list[dict[str, Any]] = [{"absences": ((DAY, DAY),)}, {"capacity": 0}, {"role": "support"}]
+    for away in ways:
         floor = sellers(4)
         floor.series(EQUAL, 40)
         floor.seller(number=2, **{"capacity": ROOM, **away})
