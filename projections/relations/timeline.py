@@ -90,5 +90,5 @@ def timeline_read(
         "newest_first": newest_first, "from": start, "limit": limit,
     }  # fmt: skip
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(READS.query("timeline", scope), {**scope.params, **params}).fetchall()
+        rows = cursor.execute(READS.query("timeline", scope), {**scope.params, **params}, prepare=False).fetchall()
     return [TimelineRow(*row[:-1], state=state_of(row[2], bytes(row[-1]))) for row in rows]

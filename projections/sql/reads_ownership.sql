@@ -6,12 +6,15 @@ SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.customer_t
        h.team, h.why, coalesce(p.rule, '') AS rule, coalesce(p.rule_set, '') AS rule_set, h.since, h.since_day,
        h.protected_day, h.due_day, h.announced_day, h.next_due_day, h.rhythm_days, h.followed_day, h.former,
        h.pooled_day, h.collaborators
-FROM holding h
+FROM (
+    SELECT * FROM holding h
+    WHERE h.owner = %(staff)s AND h.owner > 0 AND h.customer > %(after)s AND held(h)
+    ORDER BY h.customer
+    LIMIT %(limit)s
+) AS h
 LEFT JOIN customer c ON c.number = h.customer
 LEFT JOIN holding_history p ON p.customer = h.customer AND p.position_from = h.since
-WHERE h.owner = %(staff)s AND h.owner > 0 AND h.customer > %(after)s AND visible(h.customer)
 ORDER BY h.customer
-LIMIT %(limit)s
 
 -- name: collaborating
 -- What a person works with beside its owner.
@@ -19,13 +22,15 @@ SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.customer_t
        h.team, h.why, coalesce(p.rule, '') AS rule, coalesce(p.rule_set, '') AS rule_set, h.since, h.since_day,
        h.protected_day, h.due_day, h.announced_day, h.next_due_day, h.rhythm_days, h.followed_day, h.former,
        h.pooled_day, h.collaborators
-FROM collaboration b
-JOIN holding h ON h.customer = b.customer
+FROM (
+    SELECT h.* FROM collaboration b JOIN holding h ON h.customer = b.customer
+    WHERE b.staff = %(staff)s AND b.customer > %(after)s AND held(h)
+    ORDER BY b.customer
+    LIMIT %(limit)s
+) AS h
 LEFT JOIN customer c ON c.number = h.customer
 LEFT JOIN holding_history p ON p.customer = h.customer AND p.position_from = h.since
-WHERE b.staff = %(staff)s AND b.customer > %(after)s AND visible(h.customer)
-ORDER BY b.customer
-LIMIT %(limit)s
+ORDER BY h.customer
 
 -- name: returning
 -- Whom the pool gets next, unless somebody talks with them: by the day they return.
@@ -33,13 +38,16 @@ SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.customer_t
        h.team, h.why, coalesce(p.rule, '') AS rule, coalesce(p.rule_set, '') AS rule_set, h.since, h.since_day,
        h.protected_day, h.due_day, h.announced_day, h.next_due_day, h.rhythm_days, h.followed_day, h.former,
        h.pooled_day, h.collaborators
-FROM holding h
+FROM (
+    SELECT * FROM holding h
+    WHERE h.owner > 0 AND h.rhythm_days = 0 AND h.due_day <= %(through)s
+      AND (h.due_day, h.customer) > (%(after_day)s::integer, %(after)s::bigint) AND held(h)
+    ORDER BY h.due_day, h.customer
+    LIMIT %(limit)s
+) AS h
 LEFT JOIN customer c ON c.number = h.customer
 LEFT JOIN holding_history p ON p.customer = h.customer AND p.position_from = h.since
-WHERE h.owner > 0 AND h.rhythm_days = 0 AND h.due_day <= %(through)s
-  AND (h.due_day, h.customer) > (%(after_day)s::integer, %(after)s::bigint) AND visible(h.customer)
 ORDER BY h.due_day, h.customer
-LIMIT %(limit)s
 
 -- name: holding
 SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.customer_type, '') AS customer_type, h.owner,
@@ -51,25 +59,28 @@ LEFT JOIN customer c ON c.number = h.customer
 LEFT JOIN holding_history p ON p.customer = h.customer AND p.position_from = h.since
 WHERE h.customer = coalesce(
     (SELECT m.survivor FROM customer_merged m WHERE m.customer = %(customer)s::bigint), %(customer)s::bigint
-) AND visible(h.customer)
+) AND held(h)
 
 -- name: owners
 -- Who had each customer after a position, at the end of a day, or has it now. Before its first row it was in the pool.
 SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(p.staff, 0) AS staff, coalesce(p.team, '') AS team,
        coalesce(p.why, 'registered') AS why, coalesce(p.rule, '') AS rule, coalesce(p.rule_set, '') AS rule_set,
        coalesce(p.position_from, h.registered) AS since, coalesce(p.day_from, h.registered_day) AS since_day
-FROM holding h
+FROM (
+    SELECT * FROM holding h
+    WHERE h.customer > %(after)s AND (%(position)s::bigint IS NULL OR h.registered <= %(position)s)
+      AND (%(day)s::integer IS NULL OR h.registered_day <= %(day)s)
+      AND (%(customers)s::bigint[] IS NULL OR h.customer = ANY (%(customers)s))
+      AND held(h)
+    ORDER BY h.customer
+    LIMIT %(limit)s
+) AS h
 LEFT JOIN customer c ON c.number = h.customer
 LEFT JOIN holding_history p
     ON p.customer = h.customer
     AND (%(position)s::bigint IS NULL OR p.position_from <= %(position)s AND p.position_to > %(position)s)
     AND (%(day)s::integer IS NULL OR p.day_from <= %(day)s AND p.day_to > %(day)s)
-WHERE h.customer > %(after)s AND (%(position)s::bigint IS NULL OR h.registered <= %(position)s)
-  AND (%(day)s::integer IS NULL OR h.registered_day <= %(day)s)
-  AND (%(customers)s::bigint[] IS NULL OR h.customer = ANY (%(customers)s))
-  AND visible(h.customer)
 ORDER BY h.customer
-LIMIT %(limit)s
 
 -- name: owned
 -- The same of whom somebody had.
@@ -98,20 +109,23 @@ LIMIT %(limit)s
 -- The latest to come first. Who waits for the ruling of a collision can't be had, and isn't shown.
 SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.industry, '') AS industry,
        coalesce(c.customer_type, '') AS customer_type, coalesce(c.scale, '') AS scale, h.why, h.since, h.since_day,
-       CASE WHEN h.former = %(scope_staff)s::bigint OR visible(h.customer) THEN h.former ELSE 0 END AS former,
+       CASE WHEN h.former = %(scope_staff)s::bigint OR held(h) THEN h.former ELSE 0 END AS former,
        CASE WHEN h.former > 0 THEN h.pooled_day + %(cooldown_days)s::integer END AS cooldown_day
-FROM holding h
+FROM (
+    SELECT * FROM holding h
+    WHERE h.owner = 0 AND h.why <> 'merged' AND (h.since, h.customer) < (%(before)s::bigint, %(customer)s::bigint)
+      AND pooled(h) AND NOT EXISTS (SELECT 1 FROM collision x WHERE x.customer = h.customer AND x.owner IS NULL)
+    ORDER BY h.since DESC, h.customer DESC
+    LIMIT %(limit)s
+) AS h
 LEFT JOIN customer c ON c.number = h.customer
-WHERE h.owner = 0 AND h.why <> 'merged' AND (h.since, h.customer) < (%(before)s::bigint, %(customer)s::bigint)
-  AND pooled(h) AND NOT EXISTS (SELECT 1 FROM collision x WHERE x.customer = h.customer AND x.owner IS NULL)
 ORDER BY h.since DESC, h.customer DESC
-LIMIT %(limit)s
 
 -- name: pool_of_regions
 -- The same of some regions, each through its own part of the index.
 SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.industry, '') AS industry,
        coalesce(c.customer_type, '') AS customer_type, coalesce(c.scale, '') AS scale, h.why, h.since, h.since_day,
-       CASE WHEN h.former = %(scope_staff)s::bigint OR visible(h.customer) THEN h.former ELSE 0 END AS former,
+       CASE WHEN h.former = %(scope_staff)s::bigint OR held(h) THEN h.former ELSE 0 END AS former,
        CASE WHEN h.former > 0 THEN h.pooled_day + %(cooldown_days)s::integer END AS cooldown_day
 FROM (SELECT DISTINCT region FROM unnest(%(regions)s::text[]) AS given (region)) AS r
 CROSS JOIN LATERAL (

@@ -1,11 +1,13 @@
--- What a scope lets see: `visible(…)` and `concerned(…)` of a customer's number, `handed(…)` of a row of task, `led(…)` of
--- a row of staff, `pooled(…)` of a row of holding in the pool. Reads name them, `projections.relations.scopes` puts these
--- in their place. A name ends with the kind of scope that it is for; "own" holds for support and site teams too.
+-- What a scope lets see: `visible(…)` and `concerned(…)` of a customer's number, `held(…)` of a row of holding, `handed(…)`
+-- of a row of task, `led(…)` of a row of staff, `pooled(…)` of a row of holding in the pool. Reads name them, and
+-- `projections.relations.scopes` puts these in their place. A name ends with the kind of scope that it is for; "own" holds
+-- for support and site teams too. What one has is few: it is worked out first, as an array that every index can be entered
+-- with.
 --
 -- And what holds for every scope: `related(…)`, that a customer is %(customer)s, or that it and this one are found to be one.
 
 -- name: related
-{0} IN (
+{0} = ANY (ARRAY(
     WITH root AS (
         SELECT coalesce(
             (SELECT m.survivor FROM customer_merged m WHERE m.customer = %(customer)s::bigint), %(customer)s::bigint
@@ -14,7 +16,7 @@
     SELECT root.customer FROM root
     UNION ALL
     SELECT m.customer FROM customer_merged m JOIN root ON root.customer = m.survivor
-)
+))
 
 -- name: visible_all
 TRUE
@@ -25,24 +27,41 @@ TRUE
     SELECT 1 FROM holding seen
     WHERE seen.customer = coalesce((SELECT m.survivor FROM customer_merged m WHERE m.customer = {0}), {0})
       AND seen.region = %(scope_region)s::text AND seen.region <> ''
-) OR visible_own({0}))
+) OR among_own({0}))
 
 -- name: visible_own
+{0} = ANY (ARRAY(served()))
+
+-- name: among_own
+-- The same where it is one condition of several: no index is entered with it, and it is looked up, not gone through.
+{0} IN (served())
+
+-- name: served
 -- Whom one owns, works with, or is on the site of, and who was found to be one of these.
-{0} IN (
-    WITH served AS (
-        SELECT o.customer FROM holding o WHERE o.owner = %(scope_staff)s::bigint AND o.owner > 0
-        UNION ALL
-        SELECT c.customer FROM collaboration c WHERE c.staff = %(scope_staff)s::bigint
-        UNION ALL
-        SELECT coalesce(u.survivor, m.customer)
-        FROM site_member m LEFT JOIN customer_merged u ON u.customer = m.customer
-        WHERE m.staff = %(scope_staff)s::bigint
-    )
-    SELECT served.customer FROM served
+WITH served AS (
+    SELECT o.customer FROM holding o WHERE o.owner = %(scope_staff)s::bigint AND o.owner > 0
     UNION ALL
-    SELECT m.customer FROM customer_merged m JOIN served ON served.customer = m.survivor
+    SELECT c.customer FROM collaboration c WHERE c.staff = %(scope_staff)s::bigint
+    UNION ALL
+    SELECT coalesce(u.survivor, m.customer)
+    FROM site_member m LEFT JOIN customer_merged u ON u.customer = m.customer
+    WHERE m.staff = %(scope_staff)s::bigint
 )
+SELECT served.customer FROM served
+UNION ALL
+SELECT m.customer FROM customer_merged m JOIN served ON served.customer = m.survivor
+
+-- name: held_all
+TRUE
+
+-- name: held_region
+-- The same of a row of holding, which says the region itself unless the customer was merged into another.
+(CASE WHEN {0}.why = 'merged' THEN visible_region({0}.customer)
+      ELSE {0}.region = %(scope_region)s::text AND {0}.region <> '' END
+ OR among_own({0}.customer))
+
+-- name: held_own
+visible_own({0}.customer)
 
 -- name: concerned_all
 TRUE
@@ -56,7 +75,7 @@ TRUE
 
 -- name: concerned_own
 -- Also of whom one has, or had, a task.
-(visible_own({0}) OR {0} IN (
+(among_own({0}) OR {0} IN (
     SELECT coalesce(u.survivor, given.customer)
     FROM task given LEFT JOIN customer_merged u ON u.customer = given.customer
     WHERE handed_own(given)

@@ -1,6 +1,6 @@
 """Commands about staff, customers' profiles, assignment and the work with customers.
 
-Staff are named by id ("S-0001"), customers by id or "source:reference", days as ISO dates, amounts as decimal text of
+Staff are named by id ("S-000001"), customers by id or "source:reference", days as ISO dates, amounts as decimal text of
 CNY. What a field means stands with the event it leads to (`ledger.domain.events.relations`).
 """
 

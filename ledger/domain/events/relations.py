@@ -5,7 +5,7 @@ arrival, a claim, a handover, a deadline that passed) is an input of its own, an
 
 Events of a customer stand in the customer's stream, those of staff and teams in the stream `staff`. Personal fields
 (names and phones of people, what is said about a person) never stand in the clear: `sealed` is text that only the
-person's key opens. Ids: staff S-0001, people P-000001, projects J-000001, opportunities O-000001, tasks T-000001,
+person's key opens. Ids: staff S-000001, people P-000001, projects J-000001, opportunities O-000001, tasks T-000001,
 collisions X-000001, numbered by the writer. Days are ISO dates in the ledger's time zone, amounts fen.
 """
 

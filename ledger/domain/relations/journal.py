@@ -175,7 +175,7 @@ class Rotation:
     def __init__(self, journal: Journal) -> None:
         self.counts = Counters(journal)
         self.weights = Counters(journal)
-        """Both under 0: the turn that began latest, in rounds. Nobody who returns or is new begins before it."""
+        """Both under 0: the turn that began latest, in rounds. Nobody counts as behind the round it began in."""
 
     def take(self, staff: int, count: int, weight: int) -> None:
         """Somebody has had a customer, which makes `count` of them."""

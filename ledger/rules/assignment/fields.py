@@ -68,15 +68,15 @@ class Field:
         self.base = self._base(rule)
         self.weights = self._weights(rule)
         self.rows = np.flatnonzero(self.verdicts == FITS)
-        self.open_calendar = 0
-        self.open: Open = Open(self, self.rows)
+        self._open: Open | None = None
+        self._open_calendar = 0
 
     def open_now(self) -> Open:
         """Who of those that fit is here on the roster's day."""
-        if self.open_calendar != self._roster.calendar:
-            self.open_calendar = self._roster.calendar
-            self.open = Open(self, self.rows[self._roster.presence[self.rows] == FITS])
-        return self.open
+        if self._open is None or self._open_calendar != self._roster.calendar:
+            self._open_calendar = self._roster.calendar
+            self._open = Open(self, self.rows[self._roster.presence[self.rows] == FITS])
+        return self._open
 
     @property
     def roster(self) -> Roster:

@@ -130,12 +130,14 @@ class AssignmentPolicy:
             (people.loads >= people.capacity, np.int8(_FULL)),
         ):
             verdicts = np.where(faulty & (verdicts == FITS), reason, verdicts)
+        scores = asked.way.scores(people)
         open_rows = (verdicts == FITS).nonzero()[0]
         if len(open_rows):
             pool = pool_of(state, wanted, Open(field, rows[open_rows]))
             at = int(pool.numbers.searchsorted(staff)) if staff else -1
-            verdicts[open_rows] = asked.way.verdicts(pool, at)
-        columns = people.numbers, asked.way.scores(people), people.loads, people.capacity, verdicts
+            scores = scores.copy()
+            scores[open_rows], verdicts[open_rows] = asked.way.scores(pool), asked.way.verdicts(pool, at)
+        columns = people.numbers, scores, people.loads, people.capacity, verdicts
         return [
             [staff_id(number), score, load, capacity, CODES[verdict]]
             for number, score, load, capacity, verdict in zip(*(column.tolist() for column in columns), strict=True)

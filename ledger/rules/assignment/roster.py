@@ -24,7 +24,7 @@ _ON_LEAVE: Final = code("on_leave")
 class Roster:
     """Everybody ever enrolled, by number. What is asked of it is for the state last given to `follow`.
 
-    `version` changes whenever something but joining, leaving and leave did, `calendar` with those and the day.
+    `version` changes whenever something but joining, leaving and leave did, `calendar` with who is here.
     """
 
     def __init__(self) -> None:
@@ -103,15 +103,17 @@ class Roster:
         if day < self._away_day:
             self._away = {row: record.absences for row, record in enumerate(self.records) if record.absences}
         self._day = self._away_day = day
-        self.calendar += 1
-        self.presence = np.full(len(self.records), FITS, np.int8)
+        presence = np.full(len(self.records), FITS, np.int8)
         for row, spans in list(self._away.items()):
             if any(first <= day <= last for first, last in spans):
-                self.presence[row] = _ON_LEAVE
+                presence[row] = _ON_LEAVE
             elif all(last < day for _, last in spans):
                 del self._away[row]
-        self.presence[self._joined > day] = _NOT_JOINED
-        self.presence[(self._last != NONE) & (self._last < day)] = _LEFT
+        presence[self._joined > day] = _NOT_JOINED
+        presence[(self._last != NONE) & (self._last < day)] = _LEFT
+        if not np.array_equal(presence, self.presence):
+            self.presence = presence
+            self.calendar += 1
 
 
 def _same_but_presence(old: Staff, new: Staff) -> bool:

@@ -135,10 +135,13 @@ class RotationWay:
     is chosen whose next turn is due first: smallest (n + 1)/w. So while these stay the same, everybody's n is always
     floor or ceiling of their exact share (the quota method of Balinski and Young).
 
-    The floor: nobody counts as further behind than the whole customers that the latest turn begun (by anybody in this
-    rotation) would have given them, floor(w × that turn). That moves nobody who could be chosen all the time, and lets
-    who is new or was away or full take part as if they had kept pace. Where a weight changes, n is kept in rounds,
-    rounded down to customers. The score is when the next turn is due, in 1/10000 of a round.
+    Nothing is caught up: who is a whole customer or more behind their share, n + 1 ≤ w × N ÷ W, was new, away or full
+    meanwhile, and counts as having kept pace with those who are not: n is raised to floor(w × N' ÷ W') with the sums
+    over these. Before that, nobody counts as behind the beginning of the round in which the latest turn began, whoever
+    can be chosen now. Neither moves anybody who could be chosen all the time. Where a weight changes, n is kept in
+    rounds, rounded down to customers.
+
+    The score is when the next turn is due, in 1/10000 of a round.
     """
 
     def pick(self, pool: Pool) -> Picked:
@@ -146,11 +149,15 @@ class RotationWay:
         counts, rounds = self._standing(pool)
         keys = _due(pool, counts)
         at = _first(pool, keys)
-        if not _below(int(counts[at]), int(pool.weights[at]), *_sums(pool, counts)):
-            # Mostly who is due first has not had their share; only otherwise all are asked.
+        given, weights = int(counts.sum()), int(pool.weights.sum())
+        count, weight = int(counts[at]), int(pool.weights[at])
+        # Who is due first is behind if anybody is, and mostly has not had their share: only otherwise all are asked.
+        if (count + 1) * weights <= weight * given or count * weights >= weight * (given + 1):
+            counts = _paced(pool, counts)
+            keys = _due(pool, counts)
             keys[_taken(pool, counts)] = _LAST
             at = _first(pool, keys)
-        weight = int(pool.weights[at])
+            weight = int(pool.weights[at])
         count = int(counts[at]) + 1
         score = count * SCORE_UNIT // weight + rounds * SCORE_UNIT
         return at, score, [pool.rotation, count + rounds * weight, weight]
@@ -158,11 +165,12 @@ class RotationWay:
     def scores(self, pool: Pool) -> Numbers:
         """When each one's next turn is due."""
         counts, rounds = self._standing(pool)
+        counts = _paced(pool, counts)
         return (counts + 1) * SCORE_UNIT // pool.weights + rounds * SCORE_UNIT
 
     def verdicts(self, pool: Pool, at: int) -> NDArray[np.int8]:
         """turn_taken, turn_later, or tied."""
-        counts, _ = self._standing(pool)
+        counts = _paced(pool, self._standing(pool)[0])
         keys = _due(pool, counts)
         found = np.where(keys > keys[at], _TURN_LATER, _TIED).astype(np.int8)
         found[_taken(pool, counts)] = _TURN_TAKEN
@@ -170,19 +178,18 @@ class RotationWay:
         return found
 
     def _standing(self, pool: Pool) -> tuple[Numbers, int]:
-        """How many each has had in the present round (with the floor, at least 0), and the rounds before it."""
+        """How many each has had since the round in which the latest turn began, and the rounds before that."""
         rotation = pool.state.rotations.get(pool.rotation)
         if rotation is None or not rotation.weights[0]:
             return np.zeros(len(pool.numbers), np.int64), 0
-        begun, by = rotation.counts[0], rotation.weights[0]
-        rounds, begun = divmod(begun, by)
+        rounds = rotation.counts[0] // rotation.weights[0]
         weights = rotation.weights.of(pool.numbers, pool.top)
         counts = rotation.counts.of(pool.numbers, pool.top) - rounds * weights
         moved = weights != pool.weights
         if np.count_nonzero(moved):
             rescaled = np.maximum(counts, 0) * pool.weights // np.maximum(weights, 1)
             counts = np.where(moved, rescaled, counts)
-        return np.maximum(counts, begun * pool.weights // by), rounds
+        return np.maximum(counts, 0), rounds
 
 
 class BestFitWay:
@@ -290,19 +297,20 @@ def _due(pool: Pool, counts: Numbers) -> Numbers:
     return ((counts + 1) << SHARE_BITS) // pool.weights
 
 
-def _sums(pool: Pool, counts: Numbers) -> tuple[int, int]:
-    return int(counts.sum()), int(pool.weights.sum())
-
-
 def _taken(pool: Pool, counts: Numbers) -> Mask:
     """Who has had their share of the customers given so far and this one."""
-    given, weights = _sums(pool, counts)
-    return counts * weights >= pool.weights * (given + 1)
+    return counts * int(pool.weights.sum()) >= pool.weights * (int(counts.sum()) + 1)
 
 
-def _below(count: int, weight: int, given: int, weights: int) -> bool:
-    """Whether somebody has had less than that."""
-    return count * weights < weight * (given + 1)
+def _paced(pool: Pool, counts: Numbers) -> Numbers:
+    """The counts, those raised that are a whole customer or more behind the share that those not behind make it."""
+    behind = np.zeros(len(counts), np.bool_)
+    while True:
+        given, weights = int(counts[~behind].sum()), int(pool.weights[~behind].sum())
+        more = ~behind & ((counts + 1) * weights <= pool.weights * given)
+        if not more.any():
+            return np.where(behind, pool.weights * given // max(weights, 1), counts)
+        behind |= more
 
 
 def _resting(pool: Pool, rest: int) -> list[int]:

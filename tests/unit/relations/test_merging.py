@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from ledger.domain.commands import (
     AddCollaborator,
     BeginNurture,
+    ChangeOpportunity,
     ChangeProfile,
     ClaimCustomer,
     ErasePerson,
@@ -139,6 +140,32 @@ def test_open_work_goes_along_and_ended_work_stays_with_who_did_it() -> None:
     assert [(t.staff, t.to) for t in office.state.tasks.values()] == [(2, 3), (2, 3)]
 
 
+def test_work_that_ended_or_went_on_to_somebody_else_is_not_given_back() -> None:
+    office = filed()
+    give(office, 1, ANN)
+    give(office, 2, BO)
+    office.do(OpenOpportunity(TWO, BO, "甲桥", "lead"), OpenOpportunity(TWO, BO, "乙桥", "lead"))
+    merge(office)
+    office.do(ChangeOpportunity("O-000001", {"stage": "lost"}, "价高"), ReassignCustomer(ONE, CY, "换人"))
+    unmerge(office)
+    assert [o.staff for o in office.state.opportunities.values()] == [1, 3]
+    assert [d.fields["opportunity"] for d in office.drafted("OpportunityReassigned")] == [
+        "O-000001", "O-000002", "O-000002",
+    ]  # fmt: skip
+
+
+def test_open_work_of_who_had_a_customer_of_the_pool_goes_along_too() -> None:
+    office = filed()
+    give(office, 1, ANN)
+    give(office, 2, BO)
+    office.do(OpenOpportunity(TWO, BO, "甲桥", "lead"), HandTask(TWO, BO, "算量", "2026-12-20", to=CY))
+    office.do(ReleaseCustomer(TWO, "不做了"))
+    merge(office)
+    assert (office.state.opportunities[1].staff, office.state.tasks[1].staff) == (1, 1)
+    unmerge(office)
+    assert (office.state.opportunities[1].staff, office.state.tasks[1].staff) == (2, 2)
+
+
 def test_what_is_known_of_the_merged_one_is_known_of_the_survivor() -> None:
     office = filed()
     office.do(
@@ -221,7 +248,9 @@ def test_a_handover_undone_while_a_customer_is_merged_leaves_the_survivor_alone(
     give(office, 2, BO)
     handover = int(office.do(HandOver(BO, CY, "leave", "休假")).id)
     merge(office)
+    first = len(office.log)
     office.do(UndoHandover(handover, "回来了"))
+    assert decided(office, first) == []
     assert (office.owner(1), office.owner(2)) == (1, 0)
 
 

@@ -18,6 +18,7 @@ from ledger.domain.commands import (
     EndNurture,
     HandOver,
     HandTask,
+    MergeCustomers,
     MoveTask,
     OpenOpportunity,
     ReassignCustomer,
@@ -28,6 +29,7 @@ from ledger.domain.commands import (
     RemoveCollaborator,
     RuleCollision,
     UndoHandover,
+    UnmergeCustomers,
 )
 from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import command_decide
@@ -44,7 +46,7 @@ STEPS = st.tuples(
     st.sampled_from(
         ("lead", "lead", "reported", "reported", "claim", "claim", "release", "reassign", "ask", "add", "remove", "nurture",
          "nurture_end", "talk", "talk", "absent", "leaving", "hand_over", "hand_over", "undo", "rule", "days", "days",
-         "capacity", "enrol", "chance", "task", "task_move")
+         "capacity", "enrol", "chance", "task", "task_move", "merge", "unmerge")
     ),
     NUMBERS, NUMBERS, NUMBERS,
 )  # fmt: skip
@@ -107,6 +109,7 @@ def command_of(office: Office, step: tuple[str, int, int, int]) -> Command | Non
         return None
     what = customer(b * 10 + c + 1) if b * 10 + c < office.customers.count() else customer(1)
     owner = staff(state.holding(int(what[2:])).owner or 1)
+    others = customer(a % office.customers.count() + 1)
     made: dict[str, Any] = {
         "claim": lambda: ClaimCustomer(what, who),
         "release": lambda: ReleaseCustomer(what, "不做了"),
@@ -119,6 +122,8 @@ def command_of(office: Office, step: tuple[str, int, int, int]) -> Command | Non
         "talk": lambda: RecordFollowUp(
             what, owner, "谈了", next_step="再谈", next_due_on=day_text(office.day + c) if c else ""
         ),
+        "merge": lambda: MergeCustomers(what, others, "同一家"),
+        "unmerge": lambda: UnmergeCustomers(others, "两家"),
         "chance": lambda: OpenOpportunity(what, owner, "二桥", "lead"),
         "task": lambda: HandTask(what, owner, "估算", day_text(office.day + c), "technical", staff(6) if a % 2 else ""),
     }
