@@ -20,6 +20,7 @@ from api.reading import Name, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.values import day_of
+from ledger.log.pages import Seek
 from projections.reports import Segment, segment_read
 
 router = Router(tags=["reports"])
@@ -77,13 +78,11 @@ async def segment(
         "tag": tag, "grade": grade, "tier": tier, "region": region, "industry": industry, "active_days": active_days,
         "inactive_days": inactive_days, "limit": limit, "min_position": min_position,
     })  # fmt: skip
-    size: int = asked.params["limit"]
     wanted = await _segment(request, dict(asked.params))
     rows, position = await read_placed(
-        request, asked.params["min_position"], segment_read, wanted, after=asked.at or 0, limit=size + 1
+        request, asked.params["min_position"], segment_read, wanted, seek=asked.seek, limit=asked.size + 1
     )
-    after = rows[size - 1].customer if len(rows) > size else None
-    page = pages.page(request, asked, [row.document() for row in rows[:size]], after=after)
+    page = pages.listed(request, asked, rows, lambda row: (row.customer,), lambda row: row.document())
     return json_response({**page, "position": position})
 
 
@@ -139,7 +138,7 @@ async def segment_export(
                 yield b"".join(orjson.dumps(d, option=orjson.OPT_APPEND_NEWLINE) for d in documents)
             if len(rows) < EXPORT_PAGE:
                 return
-            rows = await read(request, segment_read, wanted, after=rows[-1].customer, limit=EXPORT_PAGE)
+            rows = await read(request, segment_read, wanted, seek=Seek((rows[-1].customer,)), limit=EXPORT_PAGE)
 
     media_type = "text/csv" if file == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f"attachment; filename=segment.{file}", "Position": str(position)}
