@@ -27,6 +27,10 @@ from projections.places import ViewStatus, views_status
 router = Router(tags=["log"])
 
 LINES: Final = "application/x-ndjson"
+LINES_EXAMPLE: Final = (
+    '{"position":42,"stream":"C-000001","version":3,"event":"PointsGranted","state":{"rule":"contract_signed",'
+    '"points":24000}}\n'
+)
 SCAN_EVENTS_MAX: Final = 50_000
 """How far one page looks for events of the names asked for."""
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="A position of the log.")]
@@ -56,7 +60,7 @@ class EventsPage(Page[EventBody]):
     response_model=EventsPage,
     responses={
         200: {
-            "content": {"application/json": {}, LINES: {"schema": {"type": "string"}}},
+            "content": {"application/json": {}, LINES: {"schema": {"type": "string"}, "example": LINES_EXAMPLE}},
             "headers": {
                 name: {"description": f"With `format=ndjson`: {words}.", "schema": {"type": "integer"}}
                 for name, words in (("Position-Last", "how far was looked"), ("Position-Head", "where the log ends"))

@@ -212,6 +212,12 @@ async def schemas_list() -> Response:
     permission=Permission.SCHEMAS_READ,
     errors=("SCHEMA_UNKNOWN",),
     response_model=dict[str, Any],
+    responses={
+        200: {
+            "description": "The schema.",
+            "content": {"application/json": {"example": {"title": "FactType", "type": "object", "properties": {}}}},
+        }
+    },
     summary="A JSON Schema",
 )
 async def schema(name: str) -> Response:

@@ -26,6 +26,14 @@ from projections.reports import Segment, segment_read
 router = Router(tags=["reports"])
 
 EXPORT_PAGE: Final = 1_000
+CSV_EXAMPLE: Final = (
+    "\ufeffcustomer,name,region,industry,customer_type,scale,balance,tier,grade,tags,last_active_on\r\n"
+    "C-000001,华东建设集团,east,housing,state_owned,large,240.00,gold,a,strategic,2026-01-17\r\n"
+)
+LINES_EXAMPLE: Final = (
+    '{"customer":"C-000001","name":"华东建设集团","region":"east","industry":"housing","customer_type":"state_owned",'
+    '"scale":"large","balance":"240.00","tier":"gold","grade":"a","tags":["strategic"],"last_active_on":"2026-01-17"}\n'
+)
 Days = Annotated[int | None, Query(ge=1, le=36_500)]
 
 
@@ -98,7 +106,8 @@ async def segment(
                 "Position": {"description": "The log is contained up to here at least.", "schema": {"type": "integer"}}
             },
             "content": {
-                "text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+                "application/x-ndjson": {"schema": {"type": "string"}, "example": LINES_EXAMPLE},
             },
         }
     },
