@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from api.access.roles import Permission
+from api.examples import Examples
 from api.problems import MEDIA_TYPE, problem_document, status_of
 from api.routing import MediaBody, Route, RouteSpec
 from api.schemas import DOCUMENT, Problem
@@ -95,6 +96,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
                 if status in operation["responses"]:
                     operation["responses"][status].setdefault("headers", {})["Idempotency-Hit"] = hit
     _documents_refer(schemas)
+    examples = Examples(schemas)
+    for route in routes:
+        _examples_add(document["paths"][route.path_format][route.spec.method.lower()], examples)
     return document
 
 
@@ -142,6 +146,21 @@ def _bodies_add(operation: dict[str, Any], schemas: dict[str, Any], bodies: Sequ
         contents[body.media_type] = content
     if contents:
         operation["requestBody"] = {"required": True, "content": contents}
+
+
+def _examples_add(operation: dict[str, Any], examples: Examples) -> None:
+    """An example of every answer that is no failure; of one that has several forms, each."""
+    for status, response in operation["responses"].items():
+        for content in response["content"].values() if status < "300" else ():
+            if "example" in content:
+                continue
+            forms: list[dict[str, Any]] = content["schema"].get("anyOf", [])
+            if forms:
+                content["examples"] = {
+                    form["$ref"].rpartition("/")[2]: {"value": examples.of(form)} for form in forms
+                }
+            else:
+                content["example"] = examples.of(content["schema"])
 
 
 def _errors_add(operation: dict[str, Any], codes: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.values import customer_id, date_of, points_text
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
 from projections.customers import CustomersView
@@ -84,28 +85,27 @@ def alerts_read(
     day: int,
     *,
     method: AlertMethod = METHOD,
-    after: tuple[int, int] | None = None,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[Alert]:
-    """The alerts of a day (since 1970-01-01), the gravest first, beyond (value, customer)."""
-    value, customer = after or (None, 0)
+    """The alerts of a day (since 1970-01-01), the gravest first. Their key is (-value, customer)."""
     first = day - method.window_days
     params: dict[str, Any] = {
-        "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)), "after": customer, "limit": limit,
+        "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)),
     }  # fmt: skip
     if kind == "points_plunge":
-        params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp, "lost": value}
+        params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp}
     else:
         params |= {
             "day_earlier": first - 3 * method.window_days, "complaints_min": method.surge_complaints_min,
-            "times": method.surge_times, "complaints": value,
+            "times": method.surge_times,
         }  # fmt: skip
-    query = "plunges" if kind == "points_plunge" else "surges"
+    query, found = ("plunges", "lost") if kind == "points_plunge" else ("surges", "complaints")
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(_QUERIES[query], params).fetchall()
+        rows = page_read(cursor, _QUERIES[query], (f"-{found}", "customer"), params, seek, limit)
     return [
-        Alert(kind, number, name, first + 1, day, found, compared, _events(connection, kind, number, first, day))
-        for number, name, found, compared in rows
+        Alert(kind, number, name, first + 1, day, value, compared, _events(connection, kind, number, first, day))
+        for number, name, value, compared in rows
     ]
 
 

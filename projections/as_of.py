@@ -16,6 +16,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
 from ledger.log.codec import state_of
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.balances import BalancesView, Moves
 from projections.history import HistoryRow, HistoryView
@@ -23,7 +24,6 @@ from projections.places import reads
 from projections.view import CustomerEvent
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
-POSITION_MAX: Final = 2**63 - 1
 STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
 POINTS_TOPICS: Final = ("PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired")
 
@@ -136,12 +136,13 @@ def account_then(connection: Connection[Any], customer: int, moment: Moment) -> 
     Balance = lots - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that a
     deduction, booked on an earlier day but recorded later, took its points from.
     """
-    moves, balance, position, start = Moves(), 0, 0, 0
-    while rows := history_then(connection, customer, moment, start=start, topics=POINTS_TOPICS, limit=1_000):
+    moves, balance, position, seek = Moves(), 0, 0, BEGINNING
+    while rows := history_then(connection, customer, moment, seek=seek, topics=POINTS_TOPICS, limit=1_000):
         for row in rows:
             moves.add(CustomerEvent(row.position, customer, 0, row.topic, row.state))
             balance += row.points or 0
-        start = position = rows[-1].position
+        position = rows[-1].position
+        seek = Seek((position,))
     found = moves.rows.get(customer)
     lots = sorted((m < 0, m, p) for (_, m), p in moves.lots.items() if p)
     return AccountRow(
@@ -155,26 +156,25 @@ def history_then(
     customer: int,
     moment: Moment,
     *,
-    start: int | None = None,
+    seek: Seek = BEGINNING,
     newest_first: bool = False,
     topics: Sequence[str] | None = None,
     limit: int = 100,
 ) -> list[HistoryRow]:
-    """Up to `limit` events of a customer beyond the position `start`, in order or newest first."""
-    page = {
-        "customer": customer, "newest_first": newest_first, "limit": limit,
-        "from": start if start is not None else (POSITION_MAX if newest_first else 0),
-        "topics": None if topics is None else list(topics), **moment.params,
-    }  # fmt: skip
-    return _rows(connection, "history_then", page)
+    """Up to `limit` events of a customer, of these names or of all, in order or newest first. Key: (position,)."""
+    params = {"customer": customer, "topics": None if topics is None else list(topics), **moment.params}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        query = _QUERIES["history_then"]
+        rows = page_read(cursor, query, ("position",), params, seek, limit, descending=newest_first)
+    return [_row(row) for row in rows]
 
 
 @reads(HistoryView.name)
 def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
     """Tier, grade and tags at a moment."""
     found = Standing(known=bool(history_then(connection, customer, moment, limit=1)))
-    start = 0
-    while rows := history_then(connection, customer, moment, start=start, topics=STANDING_TOPICS, limit=1_000):
+    seek = BEGINNING
+    while rows := history_then(connection, customer, moment, seek=seek, topics=STANDING_TOPICS, limit=1_000):
         for row in rows:
             if row.topic == "TierChanged":
                 found.tier, found.tier_since, found.tier_position = row.state["tier"], row.occurred_at, row.position
@@ -183,21 +183,23 @@ def standing_then(connection: Connection[Any], customer: int, moment: Moment) ->
             else:
                 found.tags = sorted((set(found.tags) | set(row.state["added"])) - set(row.state["removed"]))
                 found.tags_position = row.position
-        start = rows[-1].position
+        seek = Seek((rows[-1].position,))
     return found
 
 
 @reads(HistoryView.name)
 def event_row(connection: Connection[Any], customer: int, position: int) -> HistoryRow | None:
     """The event at a position where it stands in this customer's stream."""
-    rows = history_then(connection, customer, Moment(), start=position - 1, limit=1)
+    rows = history_then(connection, customer, Moment(), seek=Seek((position - 1,)), limit=1)
     return rows[0] if rows and rows[0].position == position else None
 
 
 @reads(HistoryView.name)
 def consequences_read(connection: Connection[Any], customer: int, cause: int, limit: int = 100) -> list[HistoryRow]:
     """What the input at a position led to in a customer's stream."""
-    return _rows(connection, "history_of_cause", {"customer": customer, "cause": cause, "limit": limit})
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        names = {"customer": customer, "cause": cause, "limit": limit}
+        return [_row(row) for row in cursor.execute(_QUERIES["history_of_cause"], names)]
 
 
 @reads(HistoryView.name)
@@ -226,7 +228,5 @@ def earned_by_rule(
         return cursor.execute(_QUERIES["earned_by_rule"], days).fetchall()
 
 
-def _rows(connection: Connection[Any], query: str, params: dict[str, Any]) -> list[HistoryRow]:
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(_QUERIES[query], params).fetchall()
-    return [HistoryRow(*row[:-1], state=state_of(row[2], bytes(row[-1]))) for row in rows]
+def _row(row: tuple[Any, ...]) -> HistoryRow:
+    return HistoryRow(*row[:-1], state=state_of(row[2], bytes(row[-1])))

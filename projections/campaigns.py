@@ -12,6 +12,7 @@ from psycopg.rows import class_row, tuple_row
 from ledger.domain.values import customer_number, day_parse, month_of, points_text
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.customers import CustomersView
 from projections.places import reads
@@ -155,14 +156,14 @@ def campaigns_read(
     connection: Connection[Any],
     *,
     key: Key | None = None,
-    after: tuple[int, str] = (0, ""),
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[CampaignRow]:
-    """Campaigns in the order they were proposed, beyond (position, rule), or the one of a key."""
+    """Campaigns in the order they were proposed, or the one of a key. In the list their key is (proposed, rule)."""
     rule_set, rule = key or (None, None)
-    page = {"rule_set": rule_set, "rule": rule, "proposed": after[0], "after": after[1], "limit": limit}
     with connection.cursor(row_factory=class_row(CampaignRow)) as cursor:
-        return cursor.execute(_QUERIES["campaigns_read"], page).fetchall()
+        params = {"rule_set": rule_set, "rule": rule}
+        return page_read(cursor, _QUERIES["campaigns_read"], ("proposed", "rule"), params, seek, limit)
 
 
 @reads(CampaignsView.name)
@@ -185,10 +186,9 @@ def campaign_report(
 
 @reads(CampaignsView.name, CustomersView.name)
 def campaign_customers(
-    connection: Connection[Any], key: Key, *, after: tuple[int, int] | None = None, limit: int = 100
+    connection: Connection[Any], key: Key, *, limit: int = 100
 ) -> list[CampaignCustomer]:
-    """Who got most from a campaign, beyond (points, customer)."""
-    points, customer = after or (None, 0)
-    page = {"rule_set": key[0], "rule": key[1], "points": points, "after": customer, "limit": limit}
+    """Who got most from a campaign."""
+    page = {"rule_set": key[0], "rule": key[1], "limit": limit}
     with connection.cursor(row_factory=class_row(CampaignCustomer)) as cursor:
         return cursor.execute(_QUERIES["campaign_customers"], page).fetchall()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.log.codec import state_of
+from ledger.log.pages import Seek, page_read
 from ledger.log.queries import queries_load
-from projections.as_of import POSITION_MAX
 
+POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "reading.sql")
 
 
@@ -34,11 +35,15 @@ def events_read(
     stop: int = POSITION_MAX,
     topics: Sequence[str] | None = None,
     limit: int = 100,
+    last: bool = False,
 ) -> list[EventRead]:
-    """Up to `limit` events with `after` < position ≤ `stop`, in order, of these names or of all."""
-    page = {"after": after, "stop": stop, "topics": None if topics is None else list(topics), "limit": limit}
+    """Up to `limit` events with `after` < position ≤ `stop`, of these names or of all, in order: the first of them, or
+    the last."""
+    params = {"after": after, "stop": stop, "topics": None if topics is None else list(topics)}
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return [_event(row) for row in cursor.execute(_QUERIES["events_page"], page)]
+        query = _QUERIES["events_between"]
+        rows = page_read(cursor, query, ("notification_id",), params, Seek(backwards=last), limit)
+    return [_event(row) for row in rows]
 
 
 def event_read(connection: Connection[Any], position: int) -> EventRead | None:

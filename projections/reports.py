@@ -15,6 +15,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
 from ledger.domain.values import customer_id, day_text, money_text, month_text, points_text
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.activity import ActivityView
 from projections.balances import BalancesView
@@ -231,17 +232,15 @@ def leaders_of_months(
     *,
     region: str | None = None,
     industry: str | None = None,
-    after: tuple[int, int] | None = None,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[LeaderRow]:
-    """The best by points granted (net of corrections) or contribution in some months; beyond (value, customer)."""
-    value, customer = after or (None, 0)
+    """The best by points granted (net of corrections) or contribution in some months. Key: (-value, customer)."""
     params = {
         "by": by, "month_first": months.first, "month_last": months.last, "region": region, "industry": industry,
-        "value": value, "after": customer, "limit": limit,
     }  # fmt: skip
     with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
-        return cursor.execute(_QUERIES["leaderboard_months"], params).fetchall()
+        return page_read(cursor, _QUERIES["leaderboard_months"], ("-value", "customer"), params, seek, limit)
 
 
 @reads(BalancesView.name, CustomersView.name)
@@ -250,14 +249,13 @@ def leaders_of_balance(
     *,
     region: str | None = None,
     industry: str | None = None,
-    after: tuple[int, int] | None = None,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[LeaderRow]:
-    """The best by the balance they have now; beyond (value, customer)."""
-    value, customer = after or (None, 0)
-    params = {"region": region, "industry": industry, "value": value, "after": customer, "limit": limit}
+    """The best by the balance they have now. Key: (-value, customer)."""
+    params = {"region": region, "industry": industry}
     with connection.cursor(row_factory=class_row(LeaderRow)) as cursor:
-        return cursor.execute(_QUERIES["leaderboard_balance"], params).fetchall()
+        return page_read(cursor, _QUERIES["leaderboard_balance"], ("-value", "customer"), params, seek, limit)
 
 
 def leaderboard_read(
@@ -267,30 +265,23 @@ def leaderboard_read(
     *,
     region: str | None = None,
     industry: str | None = None,
-    after: tuple[int, int] | None = None,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[LeaderRow]:
     """The best by one or the other."""
     if by == "balance":
-        return leaders_of_balance(connection, region=region, industry=industry, after=after, limit=limit)
-    return leaders_of_months(connection, by, months, region=region, industry=industry, after=after, limit=limit)
+        return leaders_of_balance(connection, region=region, industry=industry, seek=seek, limit=limit)
+    return leaders_of_months(connection, by, months, region=region, industry=industry, seek=seek, limit=limit)
 
 
 @reads(ActivityView.name, CustomersView.name)
 def heatmap_read(
-    connection: Connection[Any],
-    months: Months,
-    *,
-    after: tuple[int, str, str] = (-1, "", ""),
-    limit: int = 100,
+    connection: Connection[Any], months: Months, *, seek: Seek = BEGINNING, limit: int = 100
 ) -> list[HeatRow]:
-    """Points by month, region and industry, beyond a place."""
-    params = {
-        "month_first": months.first, "month_last": months.last, "month": after[0], "region": after[1],
-        "industry": after[2], "limit": limit,
-    }  # fmt: skip
+    """Points by month, region and industry, which are their key."""
+    params = {"month_first": months.first, "month_last": months.last}
     with connection.cursor(row_factory=class_row(HeatRow)) as cursor:
-        return cursor.execute(_QUERIES["heatmap"], params).fetchall()
+        return page_read(cursor, _QUERIES["heatmap"], ("month", "region", "industry"), params, seek, limit)
 
 
 @reads(ActivityView.name)
@@ -310,12 +301,12 @@ def standing_read(connection: Connection[Any]) -> list[StandingCount]:
 
 @reads(CustomersView.name, BalancesView.name, TiersView.name, ActivityView.name)
 def segment_read(
-    connection: Connection[Any], segment: Segment, *, after: int = 0, limit: int = 100
+    connection: Connection[Any], segment: Segment, *, seek: Seek = BEGINNING, limit: int = 100
 ) -> list[SegmentRow]:
-    """Customers of a segment with numbers above `after`, by number."""
+    """Customers of a segment by number, which is the key."""
     params = {f.name: getattr(segment, f.name) for f in fields(segment)}
     with connection.cursor(row_factory=class_row(SegmentRow)) as cursor:
-        return cursor.execute(_QUERIES["segment"], {**params, "after": after, "limit": limit}).fetchall()
+        return page_read(cursor, _QUERIES["segment"], ("customer",), params, seek, limit)
 
 
 @reads(ActivityView.name, CustomersView.name)

@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.log.arrays import BigintArray, TextArray
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.customers import CustomerRow, CustomersView
 from projections.places import reads
@@ -110,25 +111,27 @@ def customers_search(
     connection: Connection[Any],
     text: str,
     *,
-    rank: int = -1,
-    after: int = 0,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[Found]:
     """Up to `limit` customers whose name, pinyin (three letters or more) or initials (two or more) contain a text,
-    best first, beyond the place (`rank`, `after`). None for a text without a letter.
+    best first. Their key is (rank, number). None for a text without a letter.
     """
     wanted = folded(text)
     if not wanted:
         return []
     latin = wanted.isascii()
     params = {
-        "text": wanted, "name_grams": sorted(name_grams(wanted)), "rank": rank, "after": after, "limit": limit,
+        "text": wanted, "name_grams": sorted(name_grams(wanted)),
         "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
         "initials_grams": sorted(initials_grams(wanted)) if latin else [],
     }  # fmt: skip
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(_QUERIES["search_read"], params).fetchall()
-    return [Found(row[0], CustomerRow(*row[1:])) for row in rows]
+        found = page_read(cursor, _QUERIES["search_found"], ("rank", "customer"), params, seek, limit)
+        # Only those of the page itself are looked up.
+        rows = cursor.execute(_QUERIES["search_customers"], {"numbers": [number for number, _ in found]}).fetchall()
+    customers = {row[0]: CustomerRow(*row) for row in rows}
+    return [Found(rank, customers[number]) for number, rank in found]
 
 
 @reads(CustomersView.name)
@@ -138,13 +141,14 @@ def customers_filtered(
     region: str | None = None,
     industry: str | None = None,
     customer_type: str | None = None,
-    after: int = 0,
+    seek: Seek = BEGINNING,
     limit: int = 100,
 ) -> list[CustomerRow]:
-    """Up to `limit` customers of these traits with numbers above `after`, by number."""
-    params = {"region": region, "industry": industry, "customer_type": customer_type, "after": after, "limit": limit}
+    """Up to `limit` customers of these traits, by number, which is the key."""
+    params = {"region": region, "industry": industry, "customer_type": customer_type}
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return [CustomerRow(*row) for row in cursor.execute(_READING["customers_filtered"], params)]
+        rows = page_read(cursor, _READING["customers_filtered"], ("number",), params, seek, limit)
+    return [CustomerRow(*row) for row in rows]
 
 
 _READING = queries_load("projections.sql", "reading.sql")

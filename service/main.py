@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import click
 import psycopg
 import typer
 from eventsourcing.persistence import PersistenceError
+from typer.exceptions import TyperException
 
 from ledger.domain.errors import PlumblineError
 from service.commands import (
@@ -45,13 +45,14 @@ def main() -> None:
     """Run the command line; whatever a person can mend is said in a sentence, with exit code 1."""
     out = Output("--json" in sys.argv, "en")
     try:
-        # Without standalone mode, click gives back the exit code that a command asked for.
-        sys.exit(app(standalone_mode=False) or 0)
-    except click.UsageError as error:
+        # Without standalone mode, typer gives back the exit code that a command asked for; 130 of one that was stopped.
+        exit_code: int = app(standalone_mode=False) or 0
+        if exit_code == 130:
+            raise typer.Abort
+        sys.exit(exit_code)
+    except TyperException as error:
         _stopped(out, "USAGE", error.format_message(), 2)
-    except click.Abort:
-        _stopped(out, "STOPPED", "stopped before the end; what was answered is recorded, run it again for the rest", 130)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         _stopped(out, "STOPPED", "stopped before the end; what was answered is recorded, run it again for the rest", 130)
     except PlumblineError as error:
         _stopped(out, error.code, str(error), 1)

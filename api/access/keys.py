@@ -26,6 +26,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import customer_number, text_checked
 from ledger.log.datastore import LogDatastore
 from ledger.log.migrate import SHARED_SCHEMA, shared_schema_create
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 
 SECRET_PREFIX: Final = "plk_"
@@ -168,9 +169,10 @@ class AccessStore:
             row = connection.execute(_QUERIES["key_insert_first"], values).fetchone()
         return None if row is None else (_record_of(row), secret)
 
-    def keys_list(self, after: str = "", limit: int = 1_000) -> list[KeyRecord]:
-        """Up to `limit` keys in the order of their ids, revoked ones too."""
-        return [_record_of(row) for row in self._execute("keys_list", {"after": after, "limit": limit})]
+    def keys_list(self, seek: Seek = BEGINNING, limit: int = 1_000) -> list[KeyRecord]:
+        """Up to `limit` keys in the order of their ids, which are the key of the list; revoked ones too."""
+        with self._datastore.get_connection() as connection, connection.cursor() as cursor:
+            return [_record_of(row) for row in page_read(cursor, _QUERIES["keys_list"], ("id",), {}, seek, limit)]
 
     def key_revoke(self, key_id: str) -> KeyRecord:
         """End a key for good. Raises Refused (API_KEY_UNKNOWN) where there is none of this id."""

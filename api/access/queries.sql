@@ -17,12 +17,9 @@ WHERE NOT EXISTS (SELECT FROM api_key)
 RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: keys_list
--- A page of keys in the order of their ids.
+-- A list by id.
 SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
 FROM api_key
-WHERE id > %(after)s
-ORDER BY id
-LIMIT %(limit)s
 
 -- name: key_record
 SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at

@@ -18,13 +18,11 @@ SELECT id, kind, state, request, created_by, created_at, started_at, finished_at
 FROM job WHERE id = %(id)s AND kind = %(kind)s
 
 -- name: jobs_list
--- The newest first, beyond the one at (created_at, id).
+-- A list by created_at, id, downwards.
 SELECT id, kind, state, request, created_by, created_at, started_at, finished_at, beat_at, progress_done, progress_of,
        cancelling, result, error, now() - beat_at AS silent
 FROM job
-WHERE kind = %(kind)s AND (%(created_at)s::timestamptz IS NULL OR (created_at, id) < (%(created_at)s, %(id)s))
-ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s
+WHERE kind = %(kind)s
 
 -- name: job_start
 -- Only what still waits, and was not cancelled meanwhile.
@@ -49,7 +47,8 @@ WHERE id = %(id)s AND kind = %(kind)s
 COPY job_row (job, number, row) FROM STDIN
 
 -- name: job_rows
-SELECT number, row FROM job_row WHERE job = %(job)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
+-- A list by number.
+SELECT number, row FROM job_row WHERE job = %(job)s
 
 -- name: jobs_trim
 -- Finished ones beyond the newest of a kind, and those whose process is long gone.

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from api.access.kept import idempotency_conflict
 from ledger.domain.errors import Refused
+from ledger.log.pages import Seek, page_read
 from ledger.log.queries import queries_load
 
 _QUERIES = queries_load("api.jobs", "jobs.sql")
@@ -115,14 +116,11 @@ def job_find(connection: Connection[Any], kind: str, job: str, code: str) -> Job
     return found
 
 
-def jobs_list(
-    connection: Connection[Any], kind: str, limit: int, at: tuple[datetime, str] | None = None
-) -> list[Job]:
-    """Up to `limit` jobs, the newest first, beyond a place in the list."""
-    created_at, last = at or (None, "")
+def jobs_list(connection: Connection[Any], kind: str, seek: Seek, limit: int) -> list[Job]:
+    """Up to `limit` jobs, the newest first. Key: (created_at, id)."""
     with connection.cursor(row_factory=class_row(Job)) as cursor:
-        page = {"kind": kind, "limit": limit, "created_at": created_at, "id": last}
-        return cursor.execute(_QUERIES["jobs_list"], page).fetchall()
+        query = _QUERIES["jobs_list"]
+        return page_read(cursor, query, ("created_at", "id"), {"kind": kind}, seek, limit, descending=True)
 
 
 def job_start(connection: Connection[Any], job: str) -> bool:
@@ -162,11 +160,11 @@ def job_cancel(connection: Connection[Any], kind: str, job: str) -> None:
     connection.execute(_QUERIES["job_cancel"], {"id": job, "kind": kind})
 
 
-def job_rows(connection: Connection[Any], job: str, after: int, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    """Up to `limit` rows of a job's result after a number."""
+def job_rows(connection: Connection[Any], job: str, seek: Seek, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """Up to `limit` rows of a job's result with their numbers, which are the key."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        page = {"job": job, "after": after, "limit": limit}
-        return [(number, row) for number, row in cursor.execute(_QUERIES["job_rows"], page)]
+        rows = page_read(cursor, _QUERIES["job_rows"], ("number",), {"job": job}, seek, limit)
+    return [(number, row) for number, row in rows]
 
 
 def _dumps(data: Any) -> str:

@@ -29,6 +29,11 @@ router = Router(tags=["facts"])
 MEDIA_TYPE: Final = "application/x-ndjson"
 ATOMIC_LINES_MAX: Final = 5_000
 _SPOOL_BYTES: Final = 1_000_000
+RESULTS_EXAMPLE: Final = (
+    '{"line":1,"status":"accepted","position":42,"customer":"C-000001","id":"HT-2026-0117","points":"240.00"}\n'
+    '{"line":2,"status":"refused","code":"CUSTOMER_UNKNOWN","reason":"no customer has this id; register the customer'
+    ' first","field":"customer"}\n'
+)
 
 Item = Request | Answer
 """A line's request, or its refusal where it holds none."""
@@ -39,9 +44,10 @@ Line = tuple[int, bytes | None]
 @router.post(
     "/v1/ledgers/{ledger}/facts/bulk",
     permission=Permission.FACTS_WRITE,
-    errors=(*ERRORS, "ATOMIC_TOO_LARGE", "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED"),
+    errors=(*ERRORS, "ATOMIC_TOO_LARGE"),
     bodies=(MediaBody(MEDIA_TYPE, example=orjson.dumps(EXAMPLE).decode() + "\n"),),
     keyless="each line carries a key of its own",
+    writes=True,
     query=(
         Parameter("atomic", f"All or none; at most {ATOMIC_LINES_MAX} lines.", TRUTH),
         Parameter("dry_run", "Nothing is recorded; the lines tell what would be answered.", TRUTH),
@@ -53,7 +59,10 @@ Line = tuple[int, bytes | None]
     " has come. Where the writer is lost on the way, the lines left are refused with its code: send them again, none"
     " counts twice.",
     responses={
-        200: {"description": "A result for each line.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
+        200: {
+            "description": "A result for each line.",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": RESULTS_EXAMPLE}},
+        }
     },
     response_class=Response,
 )

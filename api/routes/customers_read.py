@@ -88,26 +88,21 @@ async def customers_list(
     ]
     if sum(kinds) > 1 or (params["source"] is None) != (params["reference"] is None):
         raise Refused("SEARCH_INVALID", "give search, or traits, or source and reference together", "search")
-    size: int = params["limit"]
     wanted: int | None = params["min_position"]
     if kinds[1]:
         named: tuple[str, str] = params["source"], params["reference"]  # pyright: ignore[reportAssignmentType]
         row = await read_reached(request, wanted, _by_reference, *named)
         return json_response(pages.page(request, asked, [] if row is None else [_document(row)]))
     if kinds[0]:
-        rank, after = asked.at or (-1, 0)
         found = await read_reached(
-            request, wanted, customers_search, params["search"], rank=rank, after=after, limit=size + 1
+            request, wanted, customers_search, params["search"], seek=asked.seek, limit=asked.size + 1
         )
-        shown = found[:size]
-        last = (shown[-1].rank, shown[-1].customer.number) if len(found) > size else None
-        return json_response(pages.page(request, asked, [_document(f.customer) for f in shown], after=last))
+        return json_response(
+            pages.listed(request, asked, found, lambda f: (f.rank, f.customer.number), lambda f: _document(f.customer))
+        )
     traits = {name: params[name] for name in ("region", "industry", "customer_type")}
-    rows = await read_reached(
-        request, wanted, customers_filtered, **traits, after=asked.at or 0, limit=size + 1
-    )
-    last = rows[size - 1].number if len(rows) > size else None
-    return json_response(pages.page(request, asked, [_document(row) for row in rows[:size]], after=last))
+    rows = await read_reached(request, wanted, customers_filtered, **traits, seek=asked.seek, limit=asked.size + 1)
+    return json_response(pages.listed(request, asked, rows, lambda row: (row.number,), _document))
 
 
 @reads(CustomersView.name)

@@ -70,11 +70,9 @@ async def history(
     moment = moment_of(asked.params["as_of"], asked.params["as_known_at"], rulebook.book.timezone)
     downwards = asked.params["sort"] == "position:desc"
     rows = await read(
-        request, history_then, number, moment, start=asked.at, newest_first=downwards,
-        limit=asked.params["limit"] + 1,
-    )  # fmt: skip
-    shown = rows[: asked.params["limit"]]
+        request, history_then, number, moment, seek=asked.seek, newest_first=downwards, limit=asked.size + 1
+    )
     narrators = narrators_of(rulebook)
-    data = [history_document(row, narrators) for row in shown]
-    after = shown[-1].position if len(rows) > len(shown) else None
-    return json_response(pages.page(request, asked, data, after=after))
+    return json_response(
+        pages.listed(request, asked, rows, lambda row: (row.position,), lambda row: history_document(row, narrators))
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar
 
 from psycopg import Connection
 from pydantic import BaseModel
@@ -159,13 +158,12 @@ def _job_routes(
     async def listed(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Response:  # pyright: ignore[reportUnusedFunction]
         pages = core_of(request).pages
         asked = pages.asked(request, {"limit": limit})
-        size: int = asked.params["limit"]
-        at = None if asked.at is None else (datetime.fromisoformat(asked.at[0]), cast(str, asked.at[1]))
-        found = await read(request, jobs_list, kind, size + 1, at)
-        last = found[size - 1] if len(found) > size else None
-        after = None if last is None else (last.created_at.isoformat(), last.id)
-        data = [{**job.document(), "result": None} for job in found[:size]]
-        return json_response(pages.page(request, asked, data, after=after))
+        found = await read(request, jobs_list, kind, asked.seek, asked.size + 1)
+
+        def key(job: Job) -> tuple[str, str]:
+            return job.created_at.isoformat(), job.id
+
+        return json_response(pages.listed(request, asked, found, key, lambda job: {**job.document(), "result": None}))
 
     @router.get(
         path + "/{job}", permission=permission, errors=(_UNKNOWN[kind],), response_model=JobBody,
@@ -198,11 +196,9 @@ def _job_routes(
         ) -> Response:
             pages = core_of(request).pages
             asked = pages.asked(request, {"limit": limit})
-            size: int = asked.params["limit"]
             await read(request, job_find, kind, job, _UNKNOWN[kind])
-            found = await read(request, job_rows, job, asked.at or 0, size + 1)
-            after = found[size - 1][0] if len(found) > size else None
-            return json_response(pages.page(request, asked, [row for _, row in found[:size]], after=after))
+            found = await read(request, job_rows, job, asked.seek, asked.size + 1)
+            return json_response(pages.listed(request, asked, found, lambda entry: entry[:1], lambda entry: entry[1]))
 
 
 def _cancel(connection: Connection[Any], kind: str, job: str) -> None:

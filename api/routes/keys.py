@@ -78,10 +78,8 @@ async def keys_list(
     """A page of keys."""
     _all_ledgers(principal)
     asked = core.pages.asked(request, {"limit": limit})
-    count: int = asked.params["limit"]
-    records = await in_thread(request, core.access.keys_list, asked.at or "", count + 1)
-    after = records[count - 1].id if len(records) > count else None
-    return json_response(core.pages.page(request, asked, [key_document(r) for r in records[:count]], after=after))
+    records = await in_thread(request, core.access.keys_list, asked.seek, asked.size + 1)
+    return json_response(core.pages.listed(request, asked, records, lambda record: (record.id,), key_document))
 
 
 @router.delete(

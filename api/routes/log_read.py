@@ -20,12 +20,17 @@ from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from ledger.domain.values import day_text
+from ledger.log.pages import page_of
 from projections.events import EventRead, event_read, events_read, position_head
 from projections.places import ViewStatus, views_status
 
 router = Router(tags=["log"])
 
 LINES: Final = "application/x-ndjson"
+LINES_EXAMPLE: Final = (
+    '{"position":42,"stream":"C-000001","version":3,"event":"PointsGranted","state":{"rule":"contract_signed",'
+    '"points":24000}}\n'
+)
 SCAN_EVENTS_MAX: Final = 50_000
 """How far one page looks for events of the names asked for."""
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="A position of the log.")]
@@ -55,7 +60,7 @@ class EventsPage(Page[EventBody]):
     response_model=EventsPage,
     responses={
         200: {
-            "content": {"application/json": {}, LINES: {"schema": {"type": "string"}}},
+            "content": {"application/json": {}, LINES: {"schema": {"type": "string"}, "example": LINES_EXAMPLE}},
             "headers": {
                 name: {"description": f"With `format=ndjson`: {words}.", "schema": {"type": "integer"}}
                 for name, words in (("Position-Last", "how far was looked"), ("Position-Head", "where the log ends"))
@@ -81,23 +86,28 @@ async def events_list(
     name: str | None = asked.params["event"]
     if name is not None and name not in REGISTRY:
         raise Refused("EVENT_TYPE_UNKNOWN", "no event has this name; GET /v1/schemas lists them", "event")
-    start: int = asked.params["after"] if asked.at is None else asked.at
-    size: int = asked.params["limit"]
+    # The page reaches from after `first` to `last`: as far as it was looked, or as the events that it holds.
+    floor: int = asked.params["after"]
+    first: int = floor if asked.at is None else asked.at
+    size, back = asked.size, asked.backwards
 
-    def look(connection: Connection[Any]) -> tuple[int, list[EventRead]]:
+    def look(connection: Connection[Any]) -> tuple[int, int, int, list[EventRead]]:
         head = position_head(connection)
-        stop = min(head, start + SCAN_EVENTS_MAX) if name is not None else head
+        scan = SCAN_EVENTS_MAX if name is not None else head
+        low, high = (max(floor, first - scan), first) if back else (first, max(first, min(head, first + scan)))
         topics = None if name is None else [name]
-        return head, events_read(connection, after=start, stop=stop, topics=topics, limit=size)
+        return head, low, high, events_read(connection, after=low, stop=high, topics=topics, limit=size, last=back)
 
-    head, found = await read(request, look)
-    full = len(found) == size
-    last = found[-1].position if full or (found and name is None) else min(head, start + SCAN_EVENTS_MAX)
-    last = max(last, start)
+    head, first, last, found = await read(request, look)
+    if len(found) == size:
+        first, last = (found[0].position - 1, last) if back else (first, found[-1].position)
     if asked.params["format"] == "ndjson":
         lines = b"".join(orjson.dumps(_event(e), option=orjson.OPT_APPEND_NEWLINE) for e in found)
         return Response(lines, 200, {"Position-Last": str(last), "Position-Head": str(head)}, LINES)
-    page = pages.page(request, asked, [_event(e) for e in found], after=last if last < head else None)
+    page = pages.page(
+        request, asked, [_event(e) for e in found], after=last if last < head else None,
+        before=first if first > floor else None,
+    )  # fmt: skip
     return json_response({**page, "position_last": last, "position_head": head})
 
 
@@ -157,11 +167,11 @@ async def ledgers_list(
 ) -> Response:
     """The ledgers."""
     asked = core.pages.asked(request, {"limit": limit})
-    size: int = asked.params["limit"]
     names = [n for n in await core.ledgers.names() if principal.ledgers is None or n in principal.ledgers]
-    names = [n for n in names if n > (asked.at or "")]
-    after = names[size - 1] if len(names) > size else None
-    return json_response(core.pages.page(request, asked, [{"ledger": n} for n in names[:size]], after=after))
+    found = page_of(names, lambda name: (name,), asked.seek, asked.size + 1)
+    return json_response(
+        core.pages.listed(request, asked, found, lambda name: (name,), lambda name: {"ledger": name})
+    )
 
 
 @router.get(

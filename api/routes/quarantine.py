@@ -113,12 +113,11 @@ async def quarantine_list(
     """Rows that were refused."""
     pages = core_of(request).pages
     asked = pages.asked(request, {"state": state, "limit": limit})
-    size: int = asked.params["limit"]
     rows = await in_thread(
-        request, ledger.quarantine.list, open_only=asked.params["state"] == "open", limit=size + 1, after=asked.at or 0
-    )
-    after = rows[size - 1].id if len(rows) > size else None
-    return json_response(pages.page(request, asked, [row.document() for row in rows[:size]], after=after))
+        request, ledger.quarantine.list, open_only=asked.params["state"] == "open", seek=asked.seek,
+        limit=asked.size + 1,
+    )  # fmt: skip
+    return json_response(pages.listed(request, asked, rows, lambda row: (row.id,), lambda row: row.document()))
 
 
 @router.post(

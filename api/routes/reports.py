@@ -85,19 +85,16 @@ async def leaderboard(
         "min_position": min_position,
     })  # fmt: skip
     params = asked.params
-    size: int = params["limit"]
     wanted, months, by = params["min_position"], _months(params["period"]), params["by"]
     chosen: dict[str, Any] = {
-        "region": params["region"], "industry": params["industry"], "limit": size + 1,
-        "after": None if asked.at is None else tuple(asked.at),
+        "region": params["region"], "industry": params["industry"], "seek": asked.seek, "limit": asked.size + 1,
     }  # fmt: skip
     if by == "balance":
         rows, position = await read_placed(request, wanted, leaders_of_balance, **chosen)
     else:
         rows, position = await read_placed(request, wanted, leaders_of_months, by, months, **chosen)
-    data = [row.document(by) for row in rows[:size]]
-    after = (rows[size - 1].value, rows[size - 1].customer) if len(rows) > size else None
-    return json_response({**pages.page(request, asked, data, after=after), "position": position})
+    page = pages.listed(request, asked, rows, lambda row: (-row.value, row.customer), lambda row: row.document(by))
+    return json_response({**page, "position": position})
 
 
 class HeatBody(BaseModel):
@@ -130,16 +127,14 @@ async def regions(
     """Points by region and industry, month by month."""
     pages = core_of(request).pages
     asked = pages.asked(request, {"period": period, "limit": limit, "min_position": min_position})
-    size: int = asked.params["limit"]
-    place: tuple[int, str, str] = (-1, "", "") if asked.at is None else tuple(asked.at)
     rows, position = await read_placed(
-        request, asked.params["min_position"], heatmap_read, _months(asked.params["period"]), after=place,
-        limit=size + 1,
+        request, asked.params["min_position"], heatmap_read, _months(asked.params["period"]), seek=asked.seek,
+        limit=asked.size + 1,
     )  # fmt: skip
-    data = [row.document() for row in rows[:size]]
-    last = rows[size - 1] if len(rows) > size else None
-    after = None if last is None else (last.month, last.region, last.industry)
-    return json_response({**pages.page(request, asked, data, after=after), "position": position})
+    page = pages.listed(
+        request, asked, rows, lambda row: (row.month, row.region, row.industry), lambda row: row.document()
+    )
+    return json_response({**page, "position": position})
 
 
 class InflationBody(BaseModel):

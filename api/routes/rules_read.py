@@ -19,6 +19,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from ledger.domain.fact_types import FactType
 from ledger.domain.values import day_of, day_text
+from ledger.log.pages import page_of
 from ledger.log.schemas import event_schema
 from ledger.rules.differences import rule_sets_differences
 from ledger.rules.document import schema as rules_schema
@@ -102,12 +103,13 @@ async def rule_sets_list(request: Request, limit: Limit = 100, cursor: Cursor = 
     rulebook = await rulebook_of(request)
     pages = core_of(request).pages
     asked = pages.asked(request, {"limit": limit})
-    size: int = asked.params["limit"]
     day = day_of(today(request, rulebook))
-    entries = [e for e in rulebook.book.rule_sets.values() if e.proposed > (asked.at or 0)]
-    after = entries[size - 1].proposed if len(entries) > size else None
-    data = [_entry(rulebook.book, e, day) for e in entries[:size]]
-    return json_response(pages.page(request, asked, data, after=after))
+
+    def key(entry: RuleSetEntry) -> tuple[int]:
+        return (entry.proposed,)
+
+    entries = page_of(list(rulebook.book.rule_sets.values()), key, asked.seek, asked.size + 1)
+    return json_response(pages.listed(request, asked, entries, key, lambda e: _entry(rulebook.book, e, day)))
 
 
 @router.get(
@@ -164,12 +166,14 @@ async def fact_types_list(request: Request, limit: Limit = 100, cursor: Cursor =
     rulebook = await rulebook_of(request)
     pages = core_of(request).pages
     asked = pages.asked(request, {"limit": limit})
-    start: int = asked.at or 0
-    size: int = asked.params["limit"]
-    types = list(rulebook.book.fact_types.values())
-    data = [_fact_type(t) for t in types[start : start + size]]
-    after = start + size if len(types) > start + size else None
-    return json_response(pages.page(request, asked, data, after=after))
+    # None is ever taken away: the place of each is its key.
+    numbered = list(enumerate(rulebook.book.fact_types.values()))
+
+    def key(entry: tuple[int, FactType]) -> tuple[int]:
+        return (entry[0],)
+
+    types = page_of(numbered, key, asked.seek, asked.size + 1)
+    return json_response(pages.listed(request, asked, types, key, lambda entry: _fact_type(entry[1])))
 
 
 @router.get(
@@ -208,6 +212,12 @@ async def schemas_list() -> Response:
     permission=Permission.SCHEMAS_READ,
     errors=("SCHEMA_UNKNOWN",),
     response_model=dict[str, Any],
+    responses={
+        200: {
+            "description": "The schema.",
+            "content": {"application/json": {"example": {"title": "FactType", "type": "object", "properties": {}}}},
+        }
+    },
     summary="A JSON Schema",
 )
 async def schema(name: str) -> Response:

@@ -20,11 +20,20 @@ from api.reading import Name, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.values import day_of
+from ledger.log.pages import Seek
 from projections.reports import Segment, segment_read
 
 router = Router(tags=["reports"])
 
 EXPORT_PAGE: Final = 1_000
+CSV_EXAMPLE: Final = (
+    "\ufeffcustomer,name,region,industry,customer_type,scale,balance,tier,grade,tags,last_active_on\r\n"
+    "C-000001,华东建设集团,east,housing,state_owned,large,240.00,gold,a,strategic,2026-01-17\r\n"
+)
+LINES_EXAMPLE: Final = (
+    '{"customer":"C-000001","name":"华东建设集团","region":"east","industry":"housing","customer_type":"state_owned",'
+    '"scale":"large","balance":"240.00","tier":"gold","grade":"a","tags":["strategic"],"last_active_on":"2026-01-17"}\n'
+)
 Days = Annotated[int | None, Query(ge=1, le=36_500)]
 
 
@@ -77,13 +86,11 @@ async def segment(
         "tag": tag, "grade": grade, "tier": tier, "region": region, "industry": industry, "active_days": active_days,
         "inactive_days": inactive_days, "limit": limit, "min_position": min_position,
     })  # fmt: skip
-    size: int = asked.params["limit"]
     wanted = await _segment(request, dict(asked.params))
     rows, position = await read_placed(
-        request, asked.params["min_position"], segment_read, wanted, after=asked.at or 0, limit=size + 1
+        request, asked.params["min_position"], segment_read, wanted, seek=asked.seek, limit=asked.size + 1
     )
-    after = rows[size - 1].customer if len(rows) > size else None
-    page = pages.page(request, asked, [row.document() for row in rows[:size]], after=after)
+    page = pages.listed(request, asked, rows, lambda row: (row.customer,), lambda row: row.document())
     return json_response({**page, "position": position})
 
 
@@ -99,7 +106,8 @@ async def segment(
                 "Position": {"description": "The log is contained up to here at least.", "schema": {"type": "integer"}}
             },
             "content": {
-                "text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+                "application/x-ndjson": {"schema": {"type": "string"}, "example": LINES_EXAMPLE},
             },
         }
     },
@@ -139,7 +147,7 @@ async def segment_export(
                 yield b"".join(orjson.dumps(d, option=orjson.OPT_APPEND_NEWLINE) for d in documents)
             if len(rows) < EXPORT_PAGE:
                 return
-            rows = await read(request, segment_read, wanted, after=rows[-1].customer, limit=EXPORT_PAGE)
+            rows = await read(request, segment_read, wanted, seek=Seek((rows[-1].customer,)), limit=EXPORT_PAGE)
 
     media_type = "text/csv" if file == "csv" else "application/x-ndjson"
     headers = {"Content-Disposition": f"attachment; filename=segment.{file}", "Position": str(position)}

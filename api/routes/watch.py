@@ -80,13 +80,10 @@ async def campaigns(
     """Campaigns: rules with effective dates."""
     pages = core_of(request).pages
     asked = pages.asked(request, {"limit": limit, "min_position": min_position})
-    size: int = asked.params["limit"]
-    place: tuple[int, str] = (0, "") if asked.at is None else tuple(asked.at)
     rows, position = await read_placed(
-        request, asked.params["min_position"], campaigns_read, after=place, limit=size + 1
+        request, asked.params["min_position"], campaigns_read, seek=asked.seek, limit=asked.size + 1
     )
-    after = (rows[size - 1].proposed, rows[size - 1].rule) if len(rows) > size else None
-    page = pages.page(request, asked, [row.document() for row in rows[:size]], after=after)
+    page = pages.listed(request, asked, rows, lambda row: (row.proposed, row.rule), lambda row: row.document())
     return json_response({**page, "position": position})
 
 
@@ -155,11 +152,8 @@ async def alerts(
     if day < date_of(0) + timedelta(days=WINDOW_DAYS):
         raise Refused("DATE_INVALID", "on lies before any ledger", "on")
     chosen: Kind = asked.params["kind"]
-    size: int = asked.params["limit"]
     found, position = await read_placed(
-        request, asked.params["min_position"], alerts_read, chosen, day_of(day),
-        after=None if asked.at is None else tuple(asked.at), limit=size + 1,
-    )  # fmt: skip
-    data = [alert.document() for alert in found[:size]]
-    after = (found[size - 1].value, found[size - 1].customer) if len(found) > size else None
-    return json_response({**pages.page(request, asked, data, after=after), "position": position})
+        request, asked.params["min_position"], alerts_read, chosen, day_of(day), seek=asked.seek, limit=asked.size + 1
+    )
+    page = pages.listed(request, asked, found, lambda a: (-a.value, a.customer), lambda a: a.document())
+    return json_response({**page, "position": position})

@@ -34,6 +34,7 @@ from connectors.files.rows import RawCells, row_digest, row_restore, storable
 from ledger.domain.commands import Command, Request
 from ledger.domain.errors import PlumblineError
 from ledger.log.migrate import schema_name_check
+from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 
 _QUERIES = queries_load("connectors.files", "quarantine.sql")
@@ -172,14 +173,13 @@ class Quarantine:
         with self._connected() as connection:
             return connection.execute(_QUERIES["put_many"], parameters).rowcount
 
-    def list(self, *, open_only: bool = True, limit: int = 100, after: int = 0) -> list[QuarantinedRow]:
-        """Kept rows in order of their ids, from the first id above `after`."""
-        parameters = {"open_only": open_only, "limit": limit, "after": after}
+    def list(self, *, open_only: bool = True, seek: Seek = BEGINNING, limit: int = 100) -> list[QuarantinedRow]:
+        """Up to `limit` kept rows in order of their ids, which are the key of the list."""
         with (
             self._connected() as connection,
             connection.cursor(row_factory=class_row(QuarantinedRow)) as cursor,
         ):
-            return cursor.execute(_QUERIES["list"], parameters).fetchall()
+            return page_read(cursor, _QUERIES["list"], ("id",), {"open_only": open_only}, seek, limit)
 
     def count_open(self) -> int:
         """How many rows are open."""
@@ -325,7 +325,7 @@ class Quarantine:
         """The open rows of these ids (None: all), and those of them that are resolved. Raises QuarantineRowUnknown."""
         found: list[QuarantinedRow] = []
         if ids is None:
-            while page := self.list(limit=BATCH_ROWS, after=found[-1].id if found else 0):
+            while page := self.list(limit=BATCH_ROWS, seek=Seek((found[-1].id,)) if found else BEGINNING):
                 found += page
         else:
             with (

@@ -23,12 +23,11 @@ ORDER BY first.ordinality
 ON CONFLICT (source, row_sha256) DO NOTHING
 
 -- name: list
+-- A list by id.
 SELECT id, source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor, recorded_at,
        resolved_at, resolution
 FROM quarantine
-WHERE id > %(after)s AND (NOT %(open_only)s OR resolved_at IS NULL)
-ORDER BY id
-LIMIT %(limit)s
+WHERE NOT %(open_only)s OR resolved_at IS NULL
 
 -- name: select
 -- Rows by id, open or resolved.

@@ -28,7 +28,7 @@ ON CONFLICT (rule_set, rule, month) DO UPDATE
 SET awards = campaign_month.awards + excluded.awards, points = campaign_month.points + excluded.points
 
 -- name: campaigns_read
--- In the order they were proposed. awards: those that stand.
+-- A list by proposed, rule. awards: those that stand.
 SELECT c.rule_set, c.rule, c.title_zh, c.title_en, c.effective_from, c.effective_to, c.proposed,
        coalesce(s.customers, 0)::bigint AS customers, coalesce(s.awards, 0)::bigint AS awards,
        coalesce(s.points, 0)::bigint AS points, s.position_first, s.position_last
@@ -39,9 +39,6 @@ LEFT JOIN LATERAL (
     FROM campaign_customer p WHERE p.rule_set = c.rule_set AND p.rule = c.rule
 ) AS s ON true
 WHERE (%(rule_set)s::text IS NULL OR (c.rule_set = %(rule_set)s AND c.rule = %(rule)s))
-  AND (c.proposed, c.rule) > (%(proposed)s::bigint, %(after)s::text)
-ORDER BY c.proposed, c.rule
-LIMIT %(limit)s
 
 -- name: campaign_months
 SELECT month, awards, points FROM campaign_month
@@ -54,6 +51,5 @@ LIMIT 1200
 SELECT p.customer, c.name, p.awards, p.points, p.position_first, p.position_last
 FROM campaign_customer p JOIN customer c ON c.number = p.customer
 WHERE p.rule_set = %(rule_set)s AND p.rule = %(rule)s AND p.awards > 0
-  AND (%(points)s::bigint IS NULL OR (-p.points, p.customer) > (-%(points)s::bigint, %(after)s::bigint))
 ORDER BY -p.points, p.customer
 LIMIT %(limit)s

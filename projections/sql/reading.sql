@@ -44,19 +44,16 @@ WHERE customer = %(customer)s
   AND (%(as_known_at)s::timestamptz IS NULL OR recorded_at <= %(as_known_at)s::timestamptz)
 
 -- name: history_then
--- A page of them with their state, forwards or (limit below 0 is never given) backwards from a position.
+-- A customer's events at a moment with their state: a list by position.
 SELECT h.customer, h.position, h.topic, h.occurred_at, h.recorded_at, h.booked_on, h.actor, h.cause, h.rule,
        h.rule_set, h.points, h.balance, e.state
 FROM history h
 JOIN event e ON e.notification_id = h.position
 WHERE h.customer = %(customer)s
-  AND CASE WHEN %(newest_first)s THEN h.position < %(from)s ELSE h.position > %(from)s END
   AND (%(as_of)s::date IS NULL
        OR coalesce(h.booked_on, (h.occurred_at AT TIME ZONE %(timezone)s)::date) <= %(as_of)s::date)
   AND (%(as_known_at)s::timestamptz IS NULL OR h.recorded_at <= %(as_known_at)s::timestamptz)
   AND (%(topics)s::text[] IS NULL OR h.topic = ANY (%(topics)s))
-ORDER BY CASE WHEN %(newest_first)s THEN -h.position ELSE h.position END
-LIMIT %(limit)s
 
 -- name: history_of_cause
 -- What an input led to, in one customer's stream or (customer NULL) in all.
@@ -100,12 +97,11 @@ GROUP BY rule, rule_set
 ORDER BY rule, rule_set
 LIMIT %(limit)s
 
--- name: events_page
+-- name: events_between
+-- A list by notification_id.
 SELECT notification_id, originator_id, originator_version, topic, state
 FROM event
 WHERE notification_id > %(after)s AND notification_id <= %(stop)s AND (%(topics)s::text[] IS NULL OR topic = ANY (%(topics)s))
-ORDER BY notification_id
-LIMIT %(limit)s
 
 -- name: event_one
 SELECT notification_id, originator_id, originator_version, topic, state FROM event WHERE notification_id = %(position)s
@@ -114,11 +110,9 @@ SELECT notification_id, originator_id, originator_version, topic, state FROM eve
 SELECT position FROM head
 
 -- name: customers_filtered
+-- A list by number.
 SELECT number, name, industry, region, customer_type, scale, consents, registered, position
 FROM customer
-WHERE number > %(after)s
-  AND (%(region)s::text IS NULL OR region = %(region)s)
+WHERE (%(region)s::text IS NULL OR region = %(region)s)
   AND (%(industry)s::text IS NULL OR industry = %(industry)s)
   AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
-ORDER BY number
-LIMIT %(limit)s

@@ -1,7 +1,8 @@
 -- Reports over the views. Months counted from 1970-01, days from 1970-01-01, points in 1/100, money in fen.
 
 -- name: leaderboard_months
--- Customers by what they came to in some months. Region and industry are those that customers have now.
+-- Customers by what they came to in some months: a list by -value, customer. Region and industry are those that customers
+-- have now.
 WITH sums AS (
     SELECT a.customer,
            sum(CASE %(by)s WHEN 'contribution' THEN a.contribution ELSE a.granted END)::bigint AS value
@@ -17,12 +18,9 @@ WITH sums AS (
 )
 SELECT rank, customer, name, region, industry, value
 FROM ranked
-WHERE %(value)s::bigint IS NULL OR (-value, customer) > (-%(value)s::bigint, %(after)s::bigint)
-ORDER BY value DESC, customer
-LIMIT %(limit)s
 
 -- name: leaderboard_balance
--- Customers by what they have now.
+-- Customers by what they have now: a list by -value, customer.
 WITH ranked AS (
     SELECT b.customer, c.name, c.region, c.industry, b.balance AS value, rank() OVER (ORDER BY b.balance DESC) AS rank
     FROM balance b JOIN customer c ON c.number = b.customer
@@ -32,21 +30,15 @@ WITH ranked AS (
 )
 SELECT rank, customer, name, region, industry, value
 FROM ranked
-WHERE %(value)s::bigint IS NULL OR (-value, customer) > (-%(value)s::bigint, %(after)s::bigint)
-ORDER BY value DESC, customer
-LIMIT %(limit)s
 
 -- name: heatmap
--- Points by region and industry, month by month.
+-- Points by region and industry, month by month: a list by month, region, industry.
 SELECT a.month, c.region, c.industry, count(DISTINCT a.customer)::bigint AS customers,
        sum(a.granted)::bigint AS granted, sum(a.deducted)::bigint AS deducted, sum(a.expired)::bigint AS expired,
        sum(a.contribution)::bigint AS contribution
 FROM activity a JOIN customer c ON c.number = a.customer
 WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
-  AND (a.month, c.region, c.industry) > (%(month)s::integer, %(region)s::text, %(industry)s::text)
 GROUP BY a.month, c.region, c.industry
-ORDER BY a.month, c.region, c.industry
-LIMIT %(limit)s
 
 -- name: inflation
 -- Points by month, and what was outstanding and owed at each end.
@@ -74,23 +66,20 @@ ORDER BY kind, name
 LIMIT 1000
 
 -- name: segment
--- Customers of a tag, grade, tier, region, industry, by how long ago the last fact was booked.
+-- Customers of a tag, grade, tier, region, industry, by how long ago the last fact was booked: a list by customer.
 SELECT c.number AS customer, c.name, c.region, c.industry, c.customer_type, c.scale, b.balance, t.tier, t.grade, t.tags,
        l.day AS day_last
 FROM customer c
 JOIN balance b ON b.customer = c.number
 LEFT JOIN tier t ON t.customer = c.number
 LEFT JOIN activity_last l ON l.customer = c.number
-WHERE c.number > %(after)s
-  AND (%(tag)s::text IS NULL OR %(tag)s = ANY (t.tags))
+WHERE (%(tag)s::text IS NULL OR %(tag)s = ANY (t.tags))
   AND (%(grade)s::text IS NULL OR t.grade = %(grade)s)
   AND (%(tier)s::text IS NULL OR t.tier = %(tier)s)
   AND (%(region)s::text IS NULL OR c.region = %(region)s)
   AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
   AND (%(day_active)s::integer IS NULL OR l.day >= %(day_active)s)
   AND (%(day_inactive)s::integer IS NULL OR l.day IS NULL OR l.day < %(day_inactive)s)
-ORDER BY c.number
-LIMIT %(limit)s
 
 -- name: measures
 -- The case's own measures of one period. returning: who signed in it and had signed before, or signs again in it.
@@ -135,7 +124,7 @@ SELECT count(*)::bigint AS count FROM customer
 
 -- name: plunges
 -- Who lost a share of the balance within a window of days: the balance before the window is what the events booked
--- before it come to.
+-- before it come to. A list by -lost, customer.
 SELECT w.customer, c.name, w.lost, before.balance::bigint AS balance_before
 FROM (
     SELECT customer, sum(lost)::bigint AS lost FROM incident
@@ -147,13 +136,10 @@ CROSS JOIN LATERAL (
     WHERE h.customer = w.customer AND h.points IS NOT NULL AND h.booked_on <= %(date_first)s::date
 ) AS before
 WHERE before.balance > 0 AND w.lost * 10000 >= before.balance * %(share_bp)s
-  AND (%(lost)s::bigint IS NULL OR (-w.lost, w.customer) > (-%(lost)s::bigint, %(after)s::bigint))
-ORDER BY w.lost DESC, w.customer
-LIMIT %(limit)s
 
 -- name: surges
 -- Who complained more within a window of days than usual: at least so often, and so many times the average of the three
--- windows before it.
+-- windows before it. A list by -complaints, customer.
 SELECT w.customer, c.name, w.complaints, w.before
 FROM (
     SELECT customer, sum(complaints) FILTER (WHERE day > %(day_first)s)::bigint AS complaints,
@@ -162,9 +148,6 @@ FROM (
 ) AS w
 JOIN customer c ON c.number = w.customer
 WHERE w.complaints >= %(complaints_min)s AND w.complaints * 3 >= %(times)s * w.before
-  AND (%(complaints)s::bigint IS NULL OR (-w.complaints, w.customer) > (-%(complaints)s::bigint, %(after)s::bigint))
-ORDER BY w.complaints DESC, w.customer
-LIMIT %(limit)s
 
 -- name: incident_events
 -- The events behind an alert.

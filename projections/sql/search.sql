@@ -9,32 +9,25 @@ FROM unnest(
 ON CONFLICT (customer) DO UPDATE
 SET name_folded = excluded.name_folded, pinyin = excluded.pinyin, initials = excluded.initials, grams = excluded.grams
 
--- name: search_read
--- The whole name first, then names that begin so, then the others; of each, by number. The index finds candidates by
--- their grams, the rest is compared; only the page itself is looked up among the customers. `rank` and `after` say
--- where the page before ended. Customers that only this view has seen wait for the other one.
-SELECT found.rank, c.number, c.name, c.industry, c.region, c.customer_type, c.scale, c.consents, c.registered, c.position
-FROM (
-    SELECT ranked.rank, ranked.customer
-    FROM (
-        SELECT customer,
-               CASE
-                   WHEN name_folded = %(text)s OR pinyin = %(text)s OR initials = %(text)s THEN 0
-                   WHEN starts_with(name_folded, %(text)s) OR starts_with(pinyin, %(text)s)
-                        OR starts_with(initials, %(text)s) THEN 1
-                   ELSE 2
-               END AS rank
-        FROM customer_search
-        WHERE (grams @> %(name_grams)s::text[] AND position(%(text)s IN name_folded) > 0)
-           OR (%(pinyin_grams)s::text[] <> '{}' AND grams @> %(pinyin_grams)s::text[]
-               AND position(%(text)s IN pinyin) > 0)
-           OR (%(initials_grams)s::text[] <> '{}' AND grams @> %(initials_grams)s::text[]
-               AND position(%(text)s IN initials) > 0)
-    ) AS ranked
-    WHERE (ranked.rank, ranked.customer) > (%(rank)s::integer, %(after)s::bigint)
-      AND ranked.customer <= (SELECT max(number) FROM customer)
-    ORDER BY ranked.rank, ranked.customer
-    LIMIT %(limit)s
-) AS found
-JOIN customer c ON c.number = found.customer
-ORDER BY found.rank, found.customer
+-- name: search_found
+-- A list by rank, customer: the whole name first, then names that begin so, then the others. The index finds candidates by
+-- their grams, the rest is compared. Customers that only this view has seen wait for the other one.
+SELECT customer,
+       CASE
+           WHEN name_folded = %(text)s OR pinyin = %(text)s OR initials = %(text)s THEN 0
+           WHEN starts_with(name_folded, %(text)s) OR starts_with(pinyin, %(text)s)
+                OR starts_with(initials, %(text)s) THEN 1
+           ELSE 2
+       END AS rank
+FROM customer_search
+WHERE ((grams @> %(name_grams)s::text[] AND position(%(text)s IN name_folded) > 0)
+       OR (%(pinyin_grams)s::text[] <> '{}' AND grams @> %(pinyin_grams)s::text[]
+           AND position(%(text)s IN pinyin) > 0)
+       OR (%(initials_grams)s::text[] <> '{}' AND grams @> %(initials_grams)s::text[]
+           AND position(%(text)s IN initials) > 0))
+  AND customer <= (SELECT max(number) FROM customer)
+
+-- name: search_customers
+-- Who stands on a page of it.
+SELECT number, name, industry, region, customer_type, scale, consents, registered, position
+FROM customer WHERE number = ANY (%(numbers)s::bigint[])

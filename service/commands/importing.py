@@ -11,6 +11,7 @@ from connectors.files.importing import ImportReport, import_files
 from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
+from ledger.log.pages import Seek
 from service.bootstrap import clock, ledger_open
 from service.commanding import commands
 from service.output import (
@@ -114,7 +115,7 @@ def quarantine_list(
     """List refused rows with file, row, field and reason. 列出隔离的行。"""
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        rows = handle.quarantine.list(open_only=not all_, limit=limit, after=after)
+        rows = handle.quarantine.list(open_only=not all_, limit=limit, seek=Seek((after,)))
     if json:
         out.document([row.document() for row in rows])
         return

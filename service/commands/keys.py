@@ -11,6 +11,7 @@ import typer
 
 from api.access.keys import AccessStore, KeyRecord
 from ledger.domain.errors import Refused
+from ledger.log.pages import BEGINNING, Seek
 from service.embedded import database_url
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, output_of
 from service.settings import Settings
@@ -63,7 +64,7 @@ def list_(json: JsonOption = False, language: LanguageOption = "en") -> None:
     out = output_of(json, language)
     with _access() as access:
         records: list[KeyRecord] = []
-        while page := access.keys_list(records[-1].id if records else ""):
+        while page := access.keys_list(Seek((records[-1].id,)) if records else BEGINNING):
             records += page
     if json:
         out.document([_document(record) for record in records])

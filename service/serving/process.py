@@ -7,11 +7,12 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 import uvicorn
@@ -24,7 +25,7 @@ from service import embedded
 from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
 from service.serving.gate import Gate
-from service.serving.keeper import CloseRule
+from service.serving.keeper import DATABASE_LOST, CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.logs import logs_begin
 from service.serving.metrics import ServingCollector
@@ -34,11 +35,15 @@ from service.settings import Settings
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
 DRAIN_SECONDS: Final = 20
+DATABASE_WAIT_SECONDS: Final = 60.0
+"""How long a start waits for a database that recovers, as after a power cut; then it ends with a sentence."""
+DATABASE_AGAIN_SECONDS: Final = 0.5
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than clients keep an idle connection (httpx 5 s, most proxies 60 s): the side that may send must be the one to
 close, or a request meets a connection that is closed under it."""
 
 _log: Any = structlog.get_logger("plumbline.serve")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,6 @@ def serve(settings: Settings, serving: ServeSettings) -> None:
     gc.set_threshold(*COLLECT_AFTER)
     url = embedded.database_url(settings)
     nats = embedded.nats_url(settings)
-    if not ledger_names(settings):
-        with ledger_open(settings, LEDGER_FIRST, "plumbline-serve", create=True):
-            _log.info("ledger created", ledger=LEDGER_FIRST)
     api = replace(serving.api, log_requests=True, request_log=request_log)
     uvloop.run(_serve(settings, serving, api, url, nats))
 
@@ -73,6 +75,7 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     gate = Gate(nats)
     ledgers = LedgersServed(settings, url, gate, serving.roles, serving.close_rule)
     with _signals(loop, stopping):
+        await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()
         await ledgers.start()
         try:
@@ -98,9 +101,9 @@ async def _http(
     # Before anything else: an address that is taken ends this with a sentence.
     family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
     listening = socket.create_server((serving.host, serving.port), family=family, backlog=4096)
-    access = await asyncio.to_thread(AccessStore, url)
+    access = await _database_awaited(lambda: AccessStore(url), stopping)
     try:
-        await asyncio.to_thread(admin_key_first, access, settings.home)
+        await _database_awaited(lambda: admin_key_first(access, settings.home), stopping)
         app = await asyncio.to_thread(app_create, ledgers, access, api)
         app.state.core.metrics.registry.register(ServingCollector(ledgers))
         server = _Server(
@@ -120,6 +123,26 @@ async def _http(
     finally:
         listening.close()
         await asyncio.to_thread(access.close)
+
+
+async def _database_awaited(work: Callable[[], Found], stopping: asyncio.Event) -> Found:
+    """What work in a thread comes to, once the database is there. Raises what it raises."""
+    deadline = time.monotonic() + DATABASE_WAIT_SECONDS
+    while True:
+        try:
+            return await asyncio.to_thread(work)
+        except DATABASE_LOST as error:
+            if stopping.is_set() or time.monotonic() > deadline:
+                raise
+            _log.warning("database not there yet", error=type(error).__name__)
+        await asyncio.sleep(DATABASE_AGAIN_SECONDS)
+
+
+def _ledger_first(settings: Settings) -> None:
+    """Where there is no ledger at all: make one."""
+    if not ledger_names(settings):
+        with ledger_open(settings, LEDGER_FIRST, "plumbline-serve", create=True):
+            _log.info("ledger created", ledger=LEDGER_FIRST)
 
 
 async def _end(server: uvicorn.Server, stopping: asyncio.Event) -> None:

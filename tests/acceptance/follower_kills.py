@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from projections.follower import Follower
 from projections.history import history_read
 from service import embedded
 from service.settings import Settings
-from tests.acceptance.kills import ROOT, WAIT_SECONDS, Feeding
+from tests.acceptance.forking import Forked, forks
+from tests.acceptance.kills import WAIT_SECONDS, Feeding
 from tests.ledgers import Books, sums_of
 
 DAY_FAR = 30_000
@@ -44,9 +44,7 @@ def follower_kill_rounds(settings: Settings, rounds: int, seed: int, progress: C
     try:
         feeding.more(1)
         for number in range(rounds):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.acceptance.follower_process", url, schema, str(columns)], cwd=ROOT
-            )
+            process = forks().start("tests.acceptance.follower_process", [url, schema, str(columns)], os.environ, 1)
             try:
                 _moved(url, schema, _positions(url, schema), process)
                 time.sleep(random.uniform(0.0, 0.5))
@@ -72,7 +70,7 @@ def _positions(url: str, schema: str) -> dict[str, int]:
         return dict(connection.execute("SELECT name, position FROM view").fetchall())
 
 
-def _moved(url: str, schema: str, before: dict[str, int], process: subprocess.Popen[bytes]) -> None:
+def _moved(url: str, schema: str, before: dict[str, int], process: Forked) -> None:
     """Wait until every view stands further than it did."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:

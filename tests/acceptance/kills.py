@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 from ledger.log.lease import Lease
@@ -22,9 +19,9 @@ from ledger.rules.engine import state_of
 from ledger.writer import LedgerState
 from service import embedded
 from service.settings import Settings
+from tests.acceptance.forking import forks
 from tests.ledgers import POINTS_EVENTS, Books, log_check, sums_of
 
-ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 120.0
 
 
@@ -33,20 +30,17 @@ class Feeding:
 
     def __init__(self, url: str, schema: str, name: str) -> None:
         self.acknowledged: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.acceptance.writer_process", url, schema, name],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read)
+        output, told = os.pipe()
+        self.process = forks().start("tests.acceptance.writer_process", [url, schema, name], os.environ, told)
+        os.close(told)
+        self._reader = threading.Thread(target=self._read, args=(output,))
         self._reader.start()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith("\n"):  # a line cut short by the kill acknowledges nothing
-                self.acknowledged.append(line.strip())
+    def _read(self, output: int) -> None:
+        with open(output, encoding="utf-8") as lines:
+            for line in lines:
+                if line.endswith("\n"):  # a line cut short by the kill acknowledges nothing
+                    self.acknowledged.append(line.strip())
 
     def more(self, count: int) -> None:
         """Wait until so many more facts were acknowledged."""

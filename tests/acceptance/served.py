@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import httpx
 
 from service import embedded
 from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, NATS_URL_VARIABLE, Settings
+from tests.acceptance.forking import PROGRAM, forks
 
-ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 90.0
 LEDGER = "main"
 
@@ -39,22 +38,29 @@ class Served:
         self.roles = roles
         self.port = port_free()
         self.url = f"http://127.0.0.1:{self.port}"
+        # The addresses are given, so that no process starts a server that a test has killed.
+        self._addresses = {
+            DATABASE_URL_VARIABLE: embedded.database_url(settings), NATS_URL_VARIABLE: embedded.nats_url(settings),
+        }  # fmt: skip
         self.start()
 
     def start(self) -> None:
         """Start it (again) on the same port."""
-        environment = {**os.environ, HOME_VARIABLE: str(self.settings.home)}
-        # The addresses are given, so that no process starts a server that a test has killed.
-        environment[DATABASE_URL_VARIABLE] = embedded.database_url(self.settings)
-        environment[NATS_URL_VARIABLE] = embedded.nats_url(self.settings)
+        environment = {**os.environ, HOME_VARIABLE: str(self.settings.home), **self._addresses}
         # A load is one key's.
         environment |= {"PLUMBLINE_REQUESTS_PER_SECOND": "100000", "PLUMBLINE_REQUESTS_BURST": "100000"}
-        log = self.settings.home / f"serve-{self.port}.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service.main", "serve", "--port", str(self.port), "--roles", self.roles],
-                cwd=ROOT, env=environment, stdout=output, stderr=output,
-            )  # fmt: skip
+        with (self.settings.home / f"serve-{self.port}.log").open("ab") as output:
+            self._log_before = output.tell()
+            arguments = ["serve", "--port", str(self.port), "--roles", self.roles]
+            self.process = forks().start(PROGRAM, arguments, environment, output.fileno(), output.fileno())
+
+    def serving(self, seconds: float = WAIT_SECONDS) -> None:
+        """Wait until it says that it serves: from then on it heeds signals."""
+        deadline = time.monotonic() + seconds
+        while '"event":"serving"' not in self.log()[self._log_before :]:
+            assert self.process.poll() is None, f"it ended by itself with {self.process.returncode}"
+            assert time.monotonic() < deadline, "it does not begin to serve"
+            time.sleep(0.05)
 
     def ready(self, seconds: float = WAIT_SECONDS) -> None:
         """Wait until it says that it is ready."""
@@ -90,6 +96,33 @@ class Served:
     def log(self) -> str:
         """What it has said so far."""
         return (self.settings.home / f"serve-{self.port}.log").read_text("utf-8")
+
+
+class Connection:
+    """One connection on bare streams: where thousands of requests are sent, httpx takes longer than the service."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        """A new one."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer."""
+        given = {"host": "127.0.0.1", "content-type": "application/json", "content-length": str(len(body)), **headers}
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+        self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        head, *rest = (await self._reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        told = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+        return int(head.split()[1]), told, await self._reader.readexactly(int(told["content-length"]))
+
+    async def close(self) -> None:
+        """Let it go."""
+        self._writer.close()
+        await self._writer.wait_closed()
 
 
 def fact_document(name: str, n: int) -> dict[str, Any]:

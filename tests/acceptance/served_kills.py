@@ -62,6 +62,8 @@ def served_kill_rounds(settings: Settings, rounds: int, seed: int, progress: Cal
             _check(settings, acknowledged)
             progress(f"round {number + 1} of {rounds} ({kind}): {len(acknowledged)} acknowledged, {load.statuses}")
         for process in (*served, follower):
+            # One that was begun a moment ago may not heed signals yet.
+            process.serving()
             assert process.stop() == 0, process.log()[-3000:]
     finally:
         for process in (*served, follower):

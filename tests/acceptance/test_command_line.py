@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,21 @@ import pytest
 from ledger.standard import rules_standard_text
 from service.embedded import servers_down
 from service.settings import Settings
+from tests.acceptance.forking import PROGRAM, forks
 
 TENDERS = Path(__file__).parents[3] / "shared" / "data" / "tenders"
 PLUMBLINE = Path(sys.executable).with_name("plumbline")
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has said."""
+
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +48,17 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run(own_home: Path) -> Run:
     """Runs `plumbline` with these arguments."""
 
-    def plumbline(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    def plumbline(*arguments: str, expect: int = 0) -> Done:
         environment = {**os.environ, "PLUMBLINE_HOME": str(own_home)}
         for name in ("PLUMBLINE_DATABASE_URL", "PLUMBLINE_NATS_URL", "PLUMBLINE_LANGUAGE"):
             environment.pop(name, None)
-        done = subprocess.run(
-            [str(PLUMBLINE), *arguments], env=environment, text=True, capture_output=True, timeout=180, check=False
-        )
-        assert done.returncode == expect, (arguments, done.stdout[-2000:], done.stderr[-2000:])
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            process = forks().start(PROGRAM, arguments, environment, output.fileno(), errors.fileno())
+            code = process.wait(180)
+            output.seek(0)
+            errors.seek(0)
+            done = Done(output.read().decode(), errors.read().decode())
+        assert code == expect, (arguments, done.stdout[-2000:], done.stderr[-2000:])
         return done
 
     return plumbline
@@ -176,8 +191,18 @@ def test_what_is_wrong_is_said_in_a_sentence_with_exit_code_1(run: Run, data: Ca
         assert code in said.stderr and "Traceback" not in said.stderr
 
 
-def test_status_says_with_its_exit_code_whether_all_servers_run(run: Run) -> None:
+def test_a_command_that_is_none_is_said_in_a_sentence_with_exit_code_2(run: Run, data: Callable[..., Any]) -> None:
+    for arguments in (["nonsense"], ["serve", "--port", "abc"], ["replay", "--threads"]):
+        said = run(*arguments, expect=2)
+        assert "USAGE" in said.stderr and "Traceback" not in said.stderr
+        assert data(*arguments, expect=2)["error"]["code"] == "USAGE"
+
+
+def test_status_says_with_its_exit_code_whether_all_servers_run(run: Run, own_home: Path) -> None:
     run("up")
-    assert "running" in run("status").stdout
+    # Once as it is installed: all others begin where its imports have ended.
+    environment = {**os.environ, "PLUMBLINE_HOME": str(own_home)}
+    done = subprocess.run([str(PLUMBLINE), "status"], env=environment, text=True, capture_output=True, check=True)
+    assert done.stdout == run("status").stdout and "running" in done.stdout
     run("down")
     run("status", expect=1)

@@ -17,6 +17,7 @@ from ledger.standard import fact_types_standard, rules_standard
 from service.embedded import servers_down
 from service.main import app
 from service.settings import Settings
+from tests.acceptance.forking import forks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,10 +28,13 @@ def test_the_tour_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
     tour = [block for block in blocks if "plumbline" in block]
     assert len(tour) >= 2
     home = tmp_path / "home"
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    forks().shim(commands)
     environment = {
         **os.environ,
         "PLUMBLINE_HOME": str(home),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{commands}:{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     try:
         done = subprocess.run(

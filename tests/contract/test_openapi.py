@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -28,6 +29,19 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield f"{method} {path}", operation
+
+
+def examples(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """Every example of a body or answer that is no failure: where, its schema, and the example; None where there is
+    none."""
+    for where, operation in operations(document):
+        contents = list(operation.get("requestBody", {}).get("content", {}).items())
+        for status, response in operation["responses"].items():
+            contents += response["content"].items() if status < "300" else []
+        for media_type, content in contents:
+            given = content.get("examples", {"": {"value": content.get("example")}})
+            for example in given.values():
+                yield f"{where} {media_type}", content["schema"], example["value"]
 
 
 def references(value: Any) -> Iterator[str]:
@@ -60,6 +74,49 @@ def test_every_operation_is_named_described_and_says_how_it_fails(app: Any) -> N
             assert all(STATUSES.get(code, 422) == int(status) for code in problem["examples"])
         if operation["x-permission"] != "public":
             assert {"KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "INPUT_INVALID"} <= codes, where
+
+
+def test_every_body_and_every_answer_has_an_example_that_fits_its_schema(app: Any) -> None:
+    document = app.openapi()
+    components = document["components"]
+    count = 0
+    for where, schema, example in examples(document):
+        if schema.get("format") == "binary":
+            continue
+        assert schema, where
+        if example is None:
+            example = components["schemas"][schema["$ref"].rpartition("/")[2]]["examples"][0]
+        errors = [e.message for e in Draft202012Validator({**schema, "components": components}).iter_errors(example)]
+        assert errors == [], (where, errors)
+        count += 1
+    assert count > 110
+
+
+@pytest.mark.parametrize(
+    ("model", "member", "form"),
+    [
+        ("ReplayBody", "rules", "RuleSet"), ("ImportBody", "mapping", "FileMapping"),
+        ("RuleSetDetail", "document", "RuleSet"), ("FactTypeBody", "document", "FactType"),
+    ],
+)  # fmt: skip
+def test_documents_have_their_own_schemas(app: Any, model: str, member: str, form: str) -> None:
+    schemas = app.openapi()["components"]["schemas"]
+    assert f"#/components/schemas/{form}" in set(references(schemas[model]["properties"][member]))
+    assert len(schemas[form]["properties"]) > 3
+    assert "x-document" not in str(schemas)
+
+
+def test_rule_sets_fact_types_and_files_say_what_they_are_sent_as(app: Any) -> None:
+    paths = app.openapi()["paths"]
+    bodies = {
+        path: {m: c["schema"] for m, c in paths[f"/v1/ledgers/{{ledger}}/{path}"]["post"]["requestBody"]["content"].items()}
+        for path in ("rule-sets", "fact-types", "imports")
+    }
+    assert bodies["rule-sets"] == {"application/json": {"$ref": "#/components/schemas/RuleSet"}}
+    assert bodies["fact-types"] == {"application/json": {"$ref": "#/components/schemas/FactType"}}
+    assert bodies["imports"].keys() == {
+        "text/csv", "application/json", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }  # fmt: skip
 
 
 KEYLESS = {

@@ -13,6 +13,8 @@ import yaml
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, ProposeRuleSet
 from ledger.domain.values import date_of, month_last_day
 from ledger.log.migrate import migrations_read
+from ledger.log.pages import page_query
+from ledger.log.queries import queries_load
 from ledger.standard import rules_standard_text
 from projections import views
 from projections.as_of import Moment, account_then
@@ -59,6 +61,22 @@ def test_what_is_outstanding_at_each_months_end_is_the_sum_of_the_balances_of_th
         for month in months:
             then = balances_then(connection, date_of(month_last_day(month.month)))
             assert sum(then) == month.outstanding, month
+
+
+@pytest.mark.parametrize("downwards", [False, True])
+def test_pages_of_a_history_are_served_by_its_index_in_both_orders(expiring: Books, downwards: bool) -> None:
+    history = queries_load("projections.sql", "reading.sql")["history_then"]
+    params = {"customer": 1, "topics": None, "at_0": 200, "limit": 10, **Moment().params}
+    with expiring.recorder.datastore.get_connection() as connection:
+        # Of a small table the whole is read and sorted, whatever index there is.
+        connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        try:
+            query = page_query(history, ("position",), begun=True, downwards=downwards)
+            plan = "\n".join(row["QUERY PLAN"] for row in connection.execute(b"EXPLAIN " + query, params))
+        finally:
+            connection.execute("RESET enable_seqscan; RESET enable_bitmapscan")
+    assert "history_pkey" in plan and "Sort" not in plan, plan
+    assert ("Index Scan Backward using history_pkey" in plan) == downwards, plan
 
 
 def test_a_history_that_was_filled_before_expiries_were_booked_is_mended(expiring: Books) -> None:

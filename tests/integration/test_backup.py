@@ -92,7 +92,7 @@ def test_a_restored_ledger_is_whole_and_reproduces_its_record(parent: Path, made
         _, count, differences = recorded_check(handle.columns(), 1, quiet)
         assert (count, differences) == (0, [])
         handle.columns().verify()
-        [row] = handle.quarantine.list(open_only=True, limit=10, after=0)
+        [row] = handle.quarantine.list(open_only=True, limit=10)
         assert (row.row, row.field, row.raw) == (7, "金额", {"金额": "壹佰"})
         with handle.writing("bob") as writer:
             [answer] = writer.submit([Request(fact("after", "login", "2025-02-06", "C-000001"), "bob")])

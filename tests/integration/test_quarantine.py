@@ -18,6 +18,7 @@ from connectors.files.quarantine import Quarantine, QuarantineRowUnknown
 from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.fact_types import fact_type_parse
 from ledger.log.migrate import ledger_schema_create
+from ledger.log.pages import Seek
 from ledger.standard import fact_types_standard
 
 FACT_TYPES = {document["id"]: fact_type_parse(document) for document in fact_types_standard()}
@@ -106,7 +107,7 @@ def test_the_same_row_is_kept_once_in_whatever_file_and_encoding_it_comes_again(
 def test_the_list_goes_on_after_an_id(quarantine: Quarantine, sample: Path) -> None:
     imported(quarantine, sample, Recorded())
     assert [row.id for row in quarantine.list(limit=2)] == [1, 2]
-    assert [row.id for row in quarantine.list(limit=2, after=2)] == [3]
+    assert [row.id for row in quarantine.list(limit=2, seek=Seek((2,)))] == [3]
     assert quarantine.count_open() == 3
 
 

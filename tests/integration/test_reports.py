@@ -13,6 +13,7 @@ import yaml
 
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, ProposeRuleSet
 from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.log.pages import Seek
 from ledger.standard import rules_standard_text
 from projections import views
 from projections.activity import HOURS_PROMPT_TENTHS
@@ -184,7 +185,7 @@ def test_leaderboards_are_what_adding_up_by_hand_gives(connection: Any, fold: Fo
     assert [(-r.value, r.customer) for r in found] == expected
     assert [r.rank for r in found] == [1 + sum(1 for w, _ in expected if w < v) for v, _ in expected]
     if len(found) > 3:
-        rest = leaderboard_read(connection, by, months, after=(found[2].value, found[2].customer))
+        rest = leaderboard_read(connection, by, months, seek=Seek((-found[2].value, found[2].customer)))
         assert rest == found[3:]
     east = leaderboard_read(connection, by, months, region="east")
     assert {r.customer for r in east} == {c for v, c in expected if fold.traits[c]["region"] == "east"}
@@ -210,7 +211,7 @@ def test_points_by_region_and_industry_are_all_points(connection: Any, fold: Fol
         found[1] += cell["contribution"]
     rows = heatmap_read(connection, EVER, limit=1_000)
     assert {(r.month, r.region, r.industry): [r.granted, r.contribution] for r in rows} == dict(expected)
-    assert heatmap_read(connection, EVER, after=(rows[4].month, rows[4].region, rows[4].industry)) == rows[5:105]
+    assert heatmap_read(connection, EVER, seek=Seek((rows[4].month, rows[4].region, rows[4].industry))) == rows[5:105]
 
 
 @pytest.mark.parametrize("months", [1, 3, 12])

@@ -11,14 +11,17 @@ from fastapi import FastAPI
 
 from api.access.keys import AccessStore
 from api.access.roles import Role
+from tests.integration.api.declared import Declared
 
 
 class Api:
-    """Sends requests through ASGI on one event loop of its own. `keys` are the secrets by role."""
+    """Sends requests through ASGI on one event loop of its own, and holds every answer against what the app declares.
+    `keys` are the secrets by role."""
 
     def __init__(self, app: FastAPI, access: AccessStore) -> None:
         self.app = app
         self.access = access
+        self._declared = Declared(app)
         self.keys: dict[str, str] = {}
         for role in Role:
             bound: dict[str, Any] = {"customer": "C-000001", "ledger": "main"} if role is Role.CUSTOMER else {}
@@ -45,7 +48,9 @@ class Api:
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
                 return await client.request(method, path, headers=headers, **more)
 
-        return self._portal.call(run)
+        answer = self._portal.call(run)
+        self._declared.check(answer)
+        return answer
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         """GET."""

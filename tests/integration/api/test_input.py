@@ -69,6 +69,18 @@ def test_every_member_of_a_fact_takes_anything_without_breaking(api: Api, member
             assert answer.json()["field"]
 
 
+@pytest.mark.parametrize("member", ["source", "reference", "name", "traits", MARK])
+def test_every_member_of_a_registration_takes_anything_without_breaking(api: Api, member: str) -> None:
+    registration = {"source": "crm", "reference": "new", "name": "n", "traits": {"region": "east"}}
+    for value in HOSTILE:
+        fact = {
+            **FACT, "customer": {"source": "crm", "reference": "new"}, "registration": {**registration, member: value},
+        }  # fmt: skip
+        answer = api.post(FACTS + "?dry_run=true", content=orjson.dumps(fact))
+        if answer.status_code != 200:
+            problem_check(answer)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

@@ -219,7 +219,6 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
         (WriterUnavailable("no writer now"), "WRITER_UNAVAILABLE"),
         (psycopg.OperationalError("gone"), "DATABASE_UNREACHABLE"),
         (LogMoving(), "LOG_MOVING"),
-        (DaysNotClosed("look"), "DAYS_NOT_CLOSED"),
     ],
 )
 def test_a_writer_that_is_away_is_a_503_with_retry_after(
@@ -233,6 +232,15 @@ def test_a_writer_that_is_away_is_a_503_with_retry_after(
     finally:
         main.fails = None
     assert api.post(FACTS, json=fact()).status_code == 201
+
+
+def test_days_that_can_not_be_closed_are_told_by_a_code_of_their_own(api: Api, main: LedgerHere) -> None:
+    main.fails = DaysNotClosed("look at the log")
+    try:
+        answer = api.post("/v1/ledgers/main/days/close", json={"through": "2026-10-31"})
+    finally:
+        main.fails = None
+    assert (answer.status_code, answer.json()["code"]) == (503, "DAYS_NOT_CLOSED")
 
 
 @pytest.mark.parametrize(
