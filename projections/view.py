@@ -48,6 +48,11 @@ class Batch:
         """How far it reaches."""
 
     @cached_property
+    def topics(self) -> frozenset[str]:
+        """The names of the events."""
+        return frozenset([topic for _, _, _, topic, _ in self.events])
+
+    @cached_property
     def of_customers(self) -> list[CustomerEvent]:
         """The events in customers' streams."""
         number_of = _customer_number
@@ -95,7 +100,8 @@ class View(Protocol):
     again. A view that cannot write there (files) says its own position in `position_own` and is rebuilt by
     `rebuild_own`.
 
-    A view may have `topics`, the names of the events that it looks at: then a rebuild reads no others.
+    A view may have `topics`, the names of the events that it looks at: then a rebuild reads no others, and it is not
+    called with a batch that has none of them.
     """
 
     name: str
