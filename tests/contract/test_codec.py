@@ -24,7 +24,8 @@ COMMON: dict[str, Any] = {
 VALUES: dict[str, Any] = {
     "str": "甲公司 🏗", "int": -(2**62), "dict[str, Any]": {"amount": 2**63 - 1, "text": "文"}, "str | None": None,
     "dict[str, str]": {"region": ""}, "dict[str, int]": {"base": 5}, "list[list[int | None]]": [[None, 5], [7, -5]],
-    "list[str]": ["战略"],
+    "list[str]": ["战略"], "bool": True, "list[list[str]]": [["监理", "C-000002"]], "list[Any]": ["east", 3, 5],
+    "list[list[Any]]": [["S-000001", 87, 3, 50, "chosen"]],
 }  # fmt: skip
 
 
