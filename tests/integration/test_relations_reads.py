@@ -464,3 +464,15 @@ def test_a_collision_keeps_what_it_rests_on_and_who_ruled(desk: Desk) -> None:
         "rules",
     )
     assert arrivals.collisions_read(desk.connection, EVERYTHING, only_open=True) == []
+
+
+def test_the_evidence_of_a_collision_shows_both_sides_in_order_of_time(desk: Desk) -> None:
+    [a] = desk.customers(1)
+    desk.do(talk(a, 1), ReportLead("web", "x", "客户1", "fair", who(2), a))
+    [row] = arrivals.collisions_read(desk.follow(), EVERYTHING)
+    evidence = arrivals.evidence_read(desk.connection, EVERYTHING, row.number)
+    assert [(e.topic, e.side) for e in evidence] == [
+        ("CustomerReassigned", "holder"), ("CustomerAssigned", "holder"), ("FollowUpRecorded", "holder"),
+        ("LeadArrived", "asker"), ("CollisionFound", ""), ("CollisionSettled", ""),
+    ]  # fmt: skip
+    assert arrivals.evidence_read(desk.connection, EVERYTHING, 99) == []
