@@ -39,6 +39,11 @@ class Batch:
         """How far it reaches."""
 
     @cached_property
+    def topics(self) -> frozenset[str]:
+        """The names of the events."""
+        return frozenset([topic for _, _, _, topic, _ in self.events])
+
+    @cached_property
     def of_customers(self) -> list[CustomerEvent]:
         """The events in customers' streams."""
         number_of = _customer_number
@@ -86,7 +91,8 @@ class View(Protocol):
     again. A view that cannot write there (files) says its own position in `position_own` and is rebuilt by
     `rebuild_own`.
 
-    A view may have `topics`, the names of the events that it looks at: then a rebuild reads no others.
+    A view may have `topics`, the names of the events that it looks at: then a rebuild reads no others, and it is not
+    called with a batch that has none of them.
     """
 
     name: str
@@ -102,6 +108,7 @@ class View(Protocol):
 
 @runtime_checkable
 class TopicsOnly(Protocol):
-    """A view that looks at events of some names only, so that a rebuild need not read the others."""
+    """A view that looks at events of some names only: a rebuild reads no others, and a batch without any of them is
+    passed by."""
 
     topics: Sequence[str]

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from ledger.domain.relations.ids import collision_number, staff_number
 from ledger.domain.values import customer_number
 from ledger.log.arrays import BigintArray
+from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.places import reads
 from projections.relations.rows import columns
@@ -20,7 +22,13 @@ from projections.relations.scopes import Reads, Scope
 from projections.view import BATCH_EVENTS, Batch, CustomerEvent, day_of_time
 
 _QUERIES = queries_load("projections.sql", "arrivals.sql")
-READS: Final = Reads("reads_arrivals.sql", "arrivals")
+READS: Final = Reads("reads_arrivals.sql", "arrivals", "timeline")
+EVIDENCE: Final = (
+    "LeadArrived", "CustomerAssigned", "CustomerPooled", "CustomerClaimed", "CustomerReassigned", "CollaboratorAdded",
+    "FollowUpRecorded", "OpportunityOpened", "OpportunityChanged", "TaskHanded", "CollisionFound", "CollisionRuled",
+    "CollisionSettled",
+)  # fmt: skip
+"""What speaks for one side or the other."""
 RULES: Final = "rules"
 """What settled a collision, where nobody did."""
 _COLLISION_TOPICS: Final = frozenset({"CollisionFound", "CollisionRuled", "CollisionSettled"})
@@ -95,6 +103,19 @@ class CollisionRow:
     is_masked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """An event with a customer that two want. `side`: "holder" or "asker", whose doing it was; "" for neither."""
+
+    position: int
+    customer: int
+    side: str
+    topic: str
+    recorded_at: datetime
+    actor: str
+    state: dict[str, Any]
+
+
 class ArrivalsView:
     """Keeps the tables `lead` and `collision`."""
 
@@ -163,6 +184,22 @@ def collisions_read(
     return READS.rows(
         connection, "collisions", scope, CollisionRow, number=number, only_open=only_open, before=before, limit=limit
     )
+
+
+@reads(*READS.views)
+def evidence_read(
+    connection: Connection[Any], scope: Scope, number: int, *, limit: int = 1_000
+) -> list[EvidenceRow]:
+    """What happened with the customers of a collision, in order of time, for who sees both of them and rules."""
+    params = {**scope.params, "number": number, "topics": list(EVIDENCE), "limit": limit}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(READS.query("evidence", scope), params, prepare=False).fetchall()
+    found: list[EvidenceRow] = []
+    for position, customer, topic, recorded_at, actor, holder, asker, data in rows:
+        state = state_of(topic, bytes(data))
+        side = {holder: "holder", asker: "asker"}.get(staff_number(state.get("staff", "")), "")
+        found.append(EvidenceRow(position, customer, side, topic, recorded_at, actor, state))
+    return found
 
 
 @reads(*READS.views)

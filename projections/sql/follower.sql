@@ -33,6 +33,11 @@ ORDER BY notification_id
 UPDATE view SET position = %(position)s, status = 'running', error = NULL, updated_at = clock_timestamp()
 WHERE name = %(name)s
 
+-- name: view_passed_by
+-- For a view that nothing concerns since the position it stands at. The commit need not wait for the disk.
+UPDATE view SET position = %(position)s, status = 'running', error = NULL, updated_at = clock_timestamp()
+WHERE name = %(name)s AND position = %(before)s AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+
 -- name: view_failed
 UPDATE view SET status = 'failed', error = %(error)s, updated_at = clock_timestamp() WHERE name = %(name)s
 

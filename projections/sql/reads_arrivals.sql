@@ -34,6 +34,16 @@ WHERE c.sees_held OR c.asker = %(scope_staff)s::bigint OR c.holder = %(scope_sta
 ORDER BY c.number DESC
 LIMIT %(limit)s
 
+-- name: evidence
+-- What happened with the customers of a collision, in order, for who sees both.
+SELECT t.position, t.customer, t.topic, t.recorded_at, t.actor, c.holder, c.asker, e.state
+FROM collision c
+JOIN timeline t ON t.customer IN (c.customer, c.matched)
+JOIN event e ON e.notification_id = t.position
+WHERE c.number = %(number)s AND t.topic = ANY (%(topics)s::text[]) AND visible(c.customer) AND visible(c.matched)
+ORDER BY t.position
+LIMIT %(limit)s
+
 -- name: leads
 SELECT l.position, l.customer, l.source, l.lead, l.channel, l.staff, l.project, l.amount, l.is_new, l.matched, l.matches,
        l.day

@@ -16,7 +16,8 @@ CROSS JOIN LATERAL (
         WHEN r.kind = 'milestone' THEN coalesce(m.reached_day IS NULL AND m.due_day = r.due_day, false)
         WHEN h.owner IS DISTINCT FROM r.staff THEN false
         WHEN r.kind = 'protection_ending' THEN h.protected_day = r.due_day AND r.due_day >= %(today)s
-        ELSE coalesce(h.followed_day, -1) < r.day AND h.since < r.position
+        ELSE h.since < r.position
+             AND NOT EXISTS (SELECT 1 FROM follow_up f WHERE f.customer = r.customer AND f.position > r.position)
     END AS is_open
 ) AS open
 WHERE (%(before)s::bigint IS NULL OR r.position < %(before)s)

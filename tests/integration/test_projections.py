@@ -213,3 +213,24 @@ def test_who_serves_a_customer_is_none_of_its_history_and_moves_no_balance(
         before = tables(database_url, schema_name)
         assert follower.rebuild("history") == books.position
         assert tables(database_url, schema_name) == before
+
+
+class Picky:
+    """A view of events that never happen here."""
+
+    name, batch_events, pause_seconds, topics = "picky", 50, 0.0, ("StaffEnrolled",)
+
+    def apply(self, batch: Batch, transaction: psycopg.Connection[Any]) -> None:
+        raise AssertionError("nothing in it concerns this view")
+
+
+def test_a_view_is_not_called_with_what_does_not_concern_it_and_stands_at_the_head_all_the_same(books: Books) -> None:
+    books.register("a", "b")
+    with following(books, [Picky()]) as follower:
+        assert follower.follow_once() == {}
+        assert [(lag.position, lag.behind) for lag in follower.lag()] == [(books.position, 0)]
+        with following(books, [Picky()]) as other:  # two at once: whoever is late looks again
+            books.register("c")
+            assert other.follow_once() == {}
+            assert follower.follow_once() == {}
+        assert [lag.position for lag in follower.lag()] == [books.position]

@@ -291,6 +291,13 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
         lambda c, s: {r.matched for r in arrivals.collisions_read(c, s) if not r.is_masked},
         {n: seen & {A, B} for n, seen in WHOLE.items()},
     ),
+    "evidence_read": (
+        lambda c, s: {
+            row.customer
+            for r in arrivals.collisions_read(c, EVERYTHING) for row in arrivals.evidence_read(c, s, r.number)
+        },
+        {n: seen & {A, B} for n, seen in WHOLE.items()},
+    ),
 }  # fmt: skip
 """Every read, what of it is looked at, and what each is to see of that."""
 
