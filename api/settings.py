@@ -20,6 +20,8 @@ class ApiSettings:
     line_bytes_max: int = 100_000
     requests_per_second: float = 1_000.0
     requests_burst: float = 2_000.0
+    lead_checks_per_second: float = 0.2
+    lead_checks_burst: float = 60.0
     concurrent_max: int = 2_000
     imports_receiving_max: int = 4
     threads: int = 8

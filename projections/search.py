@@ -105,6 +105,19 @@ class SearchView:
         )
 
 
+def search_terms(text: str) -> dict[str, Any] | None:
+    """What a query asks for where a name should contain a text; None for a text without a letter."""
+    wanted = folded(text)
+    if not wanted:
+        return None
+    latin = wanted.isascii()
+    return {
+        "text": wanted, "name_grams": sorted(name_grams(wanted)),
+        "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
+        "initials_grams": sorted(initials_grams(wanted)) if latin else [],
+    }  # fmt: skip
+
+
 @reads(SearchView.name, CustomersView.name)
 def customers_search(
     connection: Connection[Any],
@@ -117,15 +130,10 @@ def customers_search(
     """Up to `limit` customers whose name, pinyin (three letters or more) or initials (two or more) contain a text,
     best first, beyond the place (`rank`, `after`). None for a text without a letter.
     """
-    wanted = folded(text)
-    if not wanted:
+    terms = search_terms(text)
+    if terms is None:
         return []
-    latin = wanted.isascii()
-    params = {
-        "text": wanted, "name_grams": sorted(name_grams(wanted)), "rank": rank, "after": after, "limit": limit,
-        "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
-        "initials_grams": sorted(initials_grams(wanted)) if latin else [],
-    }  # fmt: skip
+    params = {**terms, "rank": rank, "after": after, "limit": limit}
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(_QUERIES["search_read"], params).fetchall()
     return [Found(row[0], CustomerRow(*row[1:])) for row in rows]

@@ -10,6 +10,8 @@ from api.routing import Router
 MODULES: Final = (
     "facts", "balances", "bulk", "customers", "customers_read", "explanations", "ledgers", "log_read", "jobs",
     "quarantine", "reports", "segments", "watch", "rules", "rules_read", "keys", "system",
+    "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
+    "relations.writes", "relations.leads",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

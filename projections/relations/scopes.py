@@ -107,6 +107,11 @@ class Reads:
         with connection.cursor(row_factory=class_row(row)) as cursor:
             return cursor.execute(self.query(name, scope), {**scope.params, **params}).fetchall()
 
+    def has(self, connection: Connection[Any], name: str, scope: Scope, **params: Any) -> bool:
+        """Whether a query gives anything for a scope."""
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(self.query(name, scope), {**scope.params, **params}).fetchone() is not None
+
 
 def _written(query: str, kind: str) -> str:
     """A query with its conditions as they are for a kind."""
