@@ -33,7 +33,7 @@ def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings)
         rates=Rates(settings.requests_per_second, settings.requests_burst),
         metrics=metrics,
         readiness=Readiness(ledgers),
-        lead_rates=Rates(settings.lead_checks_per_second, settings.lead_checks_burst),
+        lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )
     for router in routers():

@@ -78,7 +78,7 @@ _KNOWLEDGE = {
     "customer": "C-000001", "region": "", "kind": "call", "value": "morning", "person": None, "text": "早上打",
     "recorded_on": "2026-01-31", "erased": False,
 }  # fmt: skip
-_PROFILE = {
+_PROFILE: dict[str, Any] = {
     **_SEEN, "merged": [], "credit_code": "", "qualifications": ["一级"], "needs": "", "cooperation": "", "more": {},
     "contacts": [_CONTACT], "knowledge": [_KNOWLEDGE], "projects": [_PROJECT],
 }  # fmt: skip

@@ -258,9 +258,10 @@ async def relations_returning(
     asked = asked_of(request, through=through, limit=limit, min_position=min_position)
     p, day = asked.params, await day_now(request)
     through_day = day_given(p["through"], "through")
+    after: tuple[int, int] = tuple(asked.at or (-1, 0))  # pyright: ignore[reportAssignmentType]
     rows = await rows_seen(
         request, p["min_position"], returning_read, day if through_day is None else through_day,
-        after=tuple(asked.at or (-1, 0)), limit=p["limit"] + 1,
+        after=after, limit=p["limit"] + 1,
     )  # fmt: skip
     return page_response(
         request, asked, rows, lambda row: holding_document(row, day), lambda row: (row.due_day, row.customer)
@@ -289,7 +290,6 @@ async def relations_pool(
     rules = (await rulebook_of(request)).in_force(await day_now(request))
     cooldown = rules.assignment.terms.cooldown_days if rules and rules.assignment else 0
     before: tuple[int, int] = tuple(asked.at or (POSITION_LAST, 0))  # pyright: ignore[reportAssignmentType]
-
     rows = await rows_seen(
         request, p["min_position"], pool_read, cooldown_days=cooldown, region=p["region"], before=before,
         limit=p["limit"] + 1,

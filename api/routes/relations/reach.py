@@ -200,8 +200,9 @@ def whole(reach: Reach, command: Any) -> None:
 def handed_over(reach: Reach, command: Any) -> None:
     """A handover of somebody whom they lead."""
     number: int = command.handover
-    rows = reach.recorder.select_range(number - 1, 1) if 0 < number <= NUMBER_LAST else []
-    for position, _, _, topic, state in rows:
+    if not 0 < number <= NUMBER_LAST:
+        raise handover_unknown()
+    for position, _, _, topic, state in reach.recorder.select_range(number - 1, 1):
         is_handover = position == number and topic == "PortfolioHandedOver"
         if is_handover and reach.leads(staff_number(state_of(topic, bytes(state))["staff"])):
             return

@@ -81,10 +81,11 @@ def firm(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.mark.parametrize("person", WHOLE)
 def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> None:
     whole = WHOLE[person]
-    for path, params in (
+    lists: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/customers", {}), ("/customers", {"search": "客户"}), ("/projects", {}), ("/opportunities", {}),
         ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": 10_000}), ("/follow_ups", {}),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for path, params in lists:
         assert firm.numbers(path, person, **params) == whole, path
     assert firm.numbers("/pool", person) == POOL[person]
     assert firm.numbers("/workload", person, "staff") == LED[person]

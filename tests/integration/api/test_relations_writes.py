@@ -57,7 +57,7 @@ def firm(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     handover = accepted(ledger.books.do(HandOver(who(EAST), who(HELPER), "leave", "休假")))
     assert handover.position
     ledger.follow()
-    settings = ApiSettings(lead_checks_per_second=0.001, lead_checks_burst=CHECKS)
+    settings = ApiSettings(lead_checks_per_hour=1, lead_checks_burst=CHECKS)
     with Api(app_create(ledgers, access, settings), access) as api:
         yield Firm(api, ledger)
     ledgers.close()
