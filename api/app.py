@@ -38,6 +38,7 @@ def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings)
         readiness=Readiness(ledgers),
         kept=KeptAnswers(access.datastore),
         receiving=asyncio.Semaphore(settings.imports_receiving_max),
+        lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )
     for router in routers():

@@ -47,6 +47,8 @@ class Core:
     kept: KeptAnswers
     receiving: asyncio.Semaphore
     """Of files that come in there are only so many at once: each is held in memory until it is whole."""
+    lead_rates: Rates
+    """How often a key may look up whether a customer is somebody's already."""
     rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
     balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])

@@ -93,9 +93,10 @@ class KeyBody(BaseModel):
 
     id: str
     actor: str
-    role: Literal["admin", "operator", "auditor", "service", "customer"]
+    role: Literal["admin", "operator", "auditor", "service", "customer", "staff"]
     ledgers: list[str] | None
     customer: str | None
+    staff: str | None
     created_at: str
     created_by: str
     expires_at: str | None

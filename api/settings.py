@@ -11,7 +11,8 @@ from typing import Any
 class ApiSettings:
     """How much the API takes at once: less than it could carry, so that no single key keeps the others waiting.
 
-    Sizes in bytes, rates in requests per second and key. `threads` read the database beside the event loop.
+    Sizes in bytes, rates in requests per second and key; how often a key may look up whether a customer is somebody's
+    already, per hour. `threads` read the database beside the event loop.
     """
 
     body_bytes_max: int = 1_000_000
@@ -20,6 +21,8 @@ class ApiSettings:
     line_bytes_max: int = 100_000
     requests_per_second: float = 1_000.0
     requests_burst: float = 2_000.0
+    lead_checks_per_hour: float = 600.0
+    lead_checks_burst: float = 60.0
     concurrent_max: int = 2_000
     imports_receiving_max: int = 4
     threads: int = 8

@@ -48,7 +48,7 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
     if dry_run:
         [rehearsal] = await ledger.rehearse([asked])
         if rehearsal.answer.status == "refused":
-            return _refusal(context, rehearsal.answer)
+            return refusal_response_of(context, rehearsal.answer)
         body = {
             "dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events,
             "counts": rehearsal.counts,
@@ -62,12 +62,13 @@ def answer_response(context: Context, answer: Answer) -> Response:
     """An answer over HTTP: 201 for what is new, 200 for the others, a problem for a refusal."""
     context.noted["position"] = answer.position
     if answer.status == "refused":
-        return _refusal(context, answer)
+        return refusal_response_of(context, answer)
     headers = {"Idempotency-Hit": "true"} if answer.hit else None
     status = 201 if answer.status == "accepted" and not answer.hit else 200
     return Response(orjson.dumps(answer_document(answer)), status, headers, "application/json")
 
 
-def _refusal(context: Context, answer: Answer) -> Response:
+def refusal_response_of(context: Context, answer: Answer) -> Response:
+    """A refusal of the writer as a problem."""
     headers = {"Idempotency-Hit": "true"} if answer.hit else None
     return problem_response(context.request_id, answer.code, answer.reason, answer.field, headers=headers)

@@ -106,6 +106,19 @@ class SearchView:
         )
 
 
+def search_terms(text: str) -> dict[str, Any] | None:
+    """What a query asks for where a name should contain a text; None for a text without a letter."""
+    wanted = folded(text)
+    if not wanted:
+        return None
+    latin = wanted.isascii()
+    return {
+        "text": wanted, "name_grams": sorted(name_grams(wanted)),
+        "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
+        "initials_grams": sorted(initials_grams(wanted)) if latin else [],
+    }  # fmt: skip
+
+
 @reads(SearchView.name, CustomersView.name)
 def customers_search(
     connection: Connection[Any],
@@ -117,17 +130,11 @@ def customers_search(
     """Up to `limit` customers whose name, pinyin (three letters or more) or initials (two or more) contain a text,
     best first. Their key is (rank, number). None for a text without a letter.
     """
-    wanted = folded(text)
-    if not wanted:
+    terms = search_terms(text)
+    if terms is None:
         return []
-    latin = wanted.isascii()
-    params = {
-        "text": wanted, "name_grams": sorted(name_grams(wanted)),
-        "pinyin_grams": sorted(pinyin_grams(wanted)) if latin else [],
-        "initials_grams": sorted(initials_grams(wanted)) if latin else [],
-    }  # fmt: skip
     with connection.cursor(row_factory=tuple_row) as cursor:
-        found = page_read(cursor, _QUERIES["search_found"], ("rank", "customer"), params, seek, limit)
+        found = page_read(cursor, _QUERIES["search_found"], ("rank", "customer"), terms, seek, limit)
         # Only those of the page itself are looked up.
         rows = cursor.execute(_QUERIES["search_customers"], {"numbers": [number for number, _ in found]}).fetchall()
     customers = {row[0]: CustomerRow(*row) for row in rows}

@@ -23,6 +23,7 @@ from psycopg import Error as DatabaseError
 from api.access.roles import PERMISSIONS, Permission, Role
 from api.limits import Rates
 from ledger.domain.errors import Refused
+from ledger.domain.relations.ids import staff_number
 from ledger.domain.values import customer_number, text_checked
 from ledger.log.datastore import LogDatastore
 from ledger.log.migrate import SHARED_SCHEMA, shared_schema_create
@@ -52,7 +53,8 @@ _QUERIES = queries_load("api.access", "queries.sql")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: the key, the actor it acts for, and what it may touch. `ledgers` None means all of them."""
+    """Who asks: the key, the actor it acts for, and what it may touch. `ledgers` None means all of them; `staff` is the
+    member of staff (S-000001) that a key of the role staff is for."""
 
     key_id: str
     actor: str
@@ -60,6 +62,7 @@ class Principal:
     ledgers: frozenset[str] | None
     customer: str | None
     permissions: frozenset[Permission]
+    staff: str | None = None
 
     @property
     def may_adjust(self) -> bool:
@@ -76,6 +79,7 @@ class KeyRecord:
     role: Role
     ledgers: tuple[str, ...] | None
     customer: str | None
+    staff: str | None
     created_at: datetime
     created_by: str
     expires_at: datetime | None
@@ -137,12 +141,14 @@ class AccessStore:
         ledger: str | None = None,
         expires: datetime | None = None,
         created_by: str = "",
+        staff: str | None = None,
     ) -> tuple[KeyRecord, str]:
         """A new key and its secret, which is shown this once. `ledgers` None allows all.
 
-        The role customer takes one `customer` and one `ledger`. Raises Refused (KEY_REQUEST_INVALID).
+        The role customer takes one `customer` and one `ledger`, the role staff one `staff` and one `ledger`. Raises
+        Refused (KEY_REQUEST_INVALID).
         """
-        chosen = key_request_check(actor, role, ledgers, customer, ledger, expires)
+        chosen = key_request_check(actor, role, ledgers, customer, staff, ledger, expires)
         secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         values = {
             "id": "K-" + secrets.token_hex(8),
@@ -151,6 +157,7 @@ class AccessStore:
             "role": role,
             "ledgers": chosen,
             "customer": customer,
+            "staff": staff,
             "created_by": created_by or actor,
             "expires_at": expires,
         }
@@ -329,7 +336,7 @@ def _sha256(secret: str) -> bytes:
 def _principal_of(row: dict[str, Any]) -> Principal:
     role = Role(row["role"])
     ledgers = None if row["ledgers"] is None else frozenset[str](row["ledgers"])
-    return Principal(row["id"], row["actor"], role, ledgers, row["customer"], PERMISSIONS[role])
+    return Principal(row["id"], row["actor"], role, ledgers, row["customer"], PERMISSIONS[role], row["staff"])
 
 
 def _record_of(row: dict[str, Any]) -> KeyRecord:
@@ -347,6 +354,7 @@ def key_request_check(
     role: str,
     ledgers: Sequence[str] | None,
     customer: str | None,
+    staff: str | None,
     ledger: str | None,
     expires: datetime | None,
 ) -> list[str] | None:
@@ -366,13 +374,17 @@ def key_request_check(
         raise refuse("expires", f"must lie in the future, by {YEAR_MAX} at the latest, and have a time zone")
     if (role == Role.CUSTOMER) != (customer is not None):
         raise refuse("customer", "goes with the role customer, and only with it")
-    if customer is None:
+    if (role == Role.STAFF) != (staff is not None):
+        raise refuse("staff", "goes with the role staff, and only with it")
+    if customer is None and staff is None:
         chosen = [*ledgers] if ledgers is not None else None
         return chosen if ledger is None else [*(chosen or ()), ledger]
-    if not customer_number(customer):
+    if customer is not None and not customer_number(customer):
         raise refuse("customer", "is no customer's id, such as C-000001")
+    if staff is not None and not staff_number(staff):
+        raise refuse("staff", "is no member of staff's id, such as S-000001")
     if ledger is None:
         if ledgers is None or len(ledgers) != 1:
-            raise refuse("ledger", "must be the one ledger in which the customer is")
+            raise refuse("ledger", f"must be the one ledger in which the {role} is")
         return [*ledgers]
     return [ledger]

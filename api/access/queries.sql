@@ -1,9 +1,10 @@
 -- Keys of the API and the signing key, in the schema "plumbline", which the connection has as its search_path.
 
 -- name: key_insert
-INSERT INTO api_key (id, secret_sha256, actor, role, ledgers, customer, created_by, expires_at)
-VALUES (%(id)s, %(secret_sha256)s, %(actor)s, %(role)s, %(ledgers)s, %(customer)s, %(created_by)s, %(expires_at)s)
-RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+INSERT INTO api_key (id, secret_sha256, actor, role, ledgers, customer, staff, created_by, expires_at)
+VALUES (%(id)s, %(secret_sha256)s, %(actor)s, %(role)s, %(ledgers)s, %(customer)s, %(staff)s, %(created_by)s,
+        %(expires_at)s)
+RETURNING id, actor, role, ledgers, customer, staff, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: keys_first_lock
 -- Of several that look whether there is a key, one after the other does.
@@ -14,15 +15,15 @@ SELECT pg_advisory_xact_lock(hashtext('plumbline first key'))
 INSERT INTO api_key (id, secret_sha256, actor, role, created_by)
 SELECT %(id)s, %(secret_sha256)s, %(actor)s, 'admin', %(actor)s
 WHERE NOT EXISTS (SELECT FROM api_key)
-RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+RETURNING id, actor, role, ledgers, customer, staff, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: keys_list
 -- A list by id.
-SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+SELECT id, actor, role, ledgers, customer, staff, created_at, created_by, expires_at, revoked_at, last_used_at
 FROM api_key
 
 -- name: key_record
-SELECT id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+SELECT id, actor, role, ledgers, customer, staff, created_at, created_by, expires_at, revoked_at, last_used_at
 FROM api_key
 WHERE id = %(id)s
 
@@ -30,11 +31,11 @@ WHERE id = %(id)s
 -- The first revocation stands.
 UPDATE api_key SET revoked_at = coalesce(revoked_at, now())
 WHERE id = %(id)s
-RETURNING id, actor, role, ledgers, customer, created_at, created_by, expires_at, revoked_at, last_used_at
+RETURNING id, actor, role, ledgers, customer, staff, created_at, created_by, expires_at, revoked_at, last_used_at
 
 -- name: key_find
 -- A key that is good at this moment.
-SELECT id, actor, role, ledgers, customer
+SELECT id, actor, role, ledgers, customer, staff
 FROM api_key
 WHERE secret_sha256 = %(secret_sha256)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 

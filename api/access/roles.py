@@ -35,6 +35,9 @@ class Permission(StrEnum):
     SCHEMAS_READ = "schemas.read"
     METRICS_READ = "metrics.read"
     KEYS_MANAGE = "keys.manage"
+    RELATIONS_READ = "relations.read"
+    """Who serves whom, and the work with customers: a member of staff sees what their place lets them see."""
+    RELATIONS_WRITE = "relations.write"
 
 
 class Role(StrEnum):
@@ -45,6 +48,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     SERVICE = "service"
     CUSTOMER = "customer"
+    STAFF = "staff"
 
 
 _ALL: Final = frozenset(Permission)
@@ -67,8 +71,11 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.RULES_READ,
             Permission.SCHEMAS_READ,
             Permission.METRICS_READ,
+            Permission.RELATIONS_READ,
         }
     ),
     Role.CUSTOMER: frozenset({Permission.PUBLIC, Permission.POINTS_READ}),
+    # Nothing that reads over all customers: what a member of staff may see is decided by reads of relations alone.
+    Role.STAFF: frozenset({Permission.PUBLIC, Permission.RELATIONS_READ, Permission.RELATIONS_WRITE}),
 }
 """The permissions of each role."""

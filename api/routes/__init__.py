@@ -11,6 +11,8 @@ MODULES: Final = (
     "facts", "balances", "bulk", "standing", "history", "customers", "customers_read", "explanations", "ledgers",
     "log_read", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules", "rules_read",
     "keys", "system",
+    "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
+    "relations.writes", "relations.leads",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

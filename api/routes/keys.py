@@ -24,9 +24,12 @@ class KeyCreateBody(Body):
     """A new key."""
 
     actor: str = Field(description="Under whose name it acts in the log.", examples=["wang.li"])
-    role: str = Field(json_schema_extra={"enum": ["admin", "operator", "auditor", "service", "customer"]})
+    role: str = Field(json_schema_extra={"enum": ["admin", "operator", "auditor", "service", "customer", "staff"]})
     ledgers: list[str] | None = Field(default=None, max_length=1_000, description="Without: all ledgers.")
     customer: str | None = Field(default=None, description="For the role customer: whose own data it shows.")
+    staff: str | None = Field(
+        default=None, description="For the role staff: who it is for (S-000001), in the one ledger named."
+    )
     expires_at: str | None = Field(default=None, description="A date-time with its zone; without: never.")
 
 
@@ -51,15 +54,15 @@ async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> 
         raise Refused("KEY_REQUEST_INVALID", "ledgers holds a name that no ledger can have", "ledgers")
     expires = _time(body.expires_at)
     if flag(request, "dry_run"):
-        ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, None, expires)
+        ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, body.staff, None, expires)
         made = {
             "actor": body.actor, "role": body.role, "ledgers": ledgers, "customer": body.customer,
-            "expires_at": _time_text(expires),
+            "staff": body.staff, "expires_at": _time_text(expires),
         }  # fmt: skip
         return json_response({"dry_run": True, "key": made})
     record, secret = await in_thread(
         request, core.access.key_create, body.actor, body.role, body.ledgers, body.customer,
-        expires=expires, created_by=principal.actor,
+        expires=expires, created_by=principal.actor, staff=body.staff,
     )  # fmt: skip
     return json_response({**key_document(record), "secret": secret}, 201)
 
@@ -106,6 +109,7 @@ def key_document(record: KeyRecord) -> dict[str, Any]:
         "role": record.role.value,
         "ledgers": None if record.ledgers is None else list(record.ledgers),
         "customer": record.customer,
+        "staff": record.staff,
         "created_at": record.created_at.isoformat(),
         "created_by": record.created_by,
         "expires_at": _time_text(record.expires_at),

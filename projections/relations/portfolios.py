@@ -250,6 +250,12 @@ def pool_read(
 
 
 @reads(*READS.views)
+def pooled_read(connection: Connection[Any], scope: Scope, customer: int) -> bool:
+    """Whether a customer lies in the pool that one may claim from."""
+    return READS.has(connection, "pooled", scope, customer=customer)
+
+
+@reads(*READS.views)
 def workload_read(
     connection: Connection[Any],
     scope: Scope,

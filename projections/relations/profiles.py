@@ -11,6 +11,7 @@ from psycopg import Connection
 from projections.places import reads
 from projections.relations.profile import ContactRow, KnowledgeRow, MergingRow, MilestoneRow, ProfileRow
 from projections.relations.scopes import Reads, Scope
+from projections.search import SearchView, search_terms
 
 READS: Final = Reads("reads_profile.sql", "customers", "profile")
 
@@ -75,6 +76,26 @@ def customers_seen(
     )  # fmt: skip
 
 
+@reads(SearchView.name, *READS.views)
+def customers_named(
+    connection: Connection[Any],
+    scope: Scope,
+    text: str,
+    *,
+    region: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[SeenRow]:
+    """Up to `limit` customers that one sees whose name, pinyin (three letters or more) or initials (two or more)
+    contain a text, with numbers above `after`; none for a text without a letter."""
+    terms = search_terms(text)
+    if terms is None:
+        return []
+    return READS.rows(
+        connection, "customers_named", scope, SeenRow, **terms, region=region, after=after, limit=limit
+    )
+
+
 @reads(*READS.views)
 def profile_read(
     connection: Connection[Any],
@@ -121,6 +142,12 @@ def contacts_read(
 ) -> list[ContactRow]:
     """The people at a customer, who decides first; who they are is sealed."""
     return READS.rows(connection, "contacts", scope, ContactRow, customer=customer)
+
+
+@reads(*READS.views)
+def contact_read(connection: Connection[Any], scope: Scope, person: int) -> bool:
+    """Whether a person is a contact of a customer that one sees."""
+    return READS.has(connection, "contact", scope, person=person)
 
 
 @reads(*READS.views)

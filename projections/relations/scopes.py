@@ -109,6 +109,11 @@ class Reads:
             # Planned anew each time: what a reader leaves out (NULL) then costs nothing, and planning is a millisecond.
             return cursor.execute(self.query(name, scope), {**scope.params, **params}, prepare=False).fetchall()
 
+    def has(self, connection: Connection[Any], name: str, scope: Scope, **params: Any) -> bool:
+        """Whether a query gives anything for a scope."""
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(self.query(name, scope), {**scope.params, **params}).fetchone() is not None
+
 
 def _written(query: str, kind: str) -> str:
     """A query with its conditions as they are for a kind."""

@@ -189,3 +189,9 @@ def absences_read(
 ) -> list[AbsenceRow]:
     """Who is on leave on a day or later: oneself, and whom one leads."""
     return READS.rows(connection, "absences", scope, AbsenceRow, day=day, staff=staff, limit=limit)
+
+
+@reads(*READS.views)
+def led_read(connection: Connection[Any], scope: Scope, number: int) -> bool:
+    """Whether somebody is oneself, or led by oneself."""
+    return READS.has(connection, "led", scope, number=number)

@@ -121,6 +121,13 @@ FROM (
 LEFT JOIN customer c ON c.number = h.customer
 ORDER BY h.since DESC, h.customer DESC
 
+-- name: pooled
+-- Whether a customer is among them.
+SELECT h.customer
+FROM holding h
+WHERE h.customer = %(customer)s AND h.owner = 0 AND h.why <> 'merged' AND pooled(h)
+  AND NOT EXISTS (SELECT 1 FROM collision x WHERE x.customer = h.customer AND x.owner IS NULL)
+
 -- name: pool_of_regions
 -- The same of some regions, each through its own part of the index.
 SELECT h.customer, coalesce(c.name, '') AS name, h.region, coalesce(c.industry, '') AS industry,

@@ -13,6 +13,24 @@ WHERE c.number > %(after)s AND (%(numbers)s::bigint[] IS NULL OR c.number = ANY 
 ORDER BY c.number
 LIMIT %(limit)s
 
+-- name: customers_named
+-- Those whose name, pinyin or initials contain a text; the index of the search finds them, the rest is compared.
+SELECT c.number AS customer, c.name, c.industry, c.region, c.customer_type, c.scale,
+       coalesce(h.owner, 0) AS owner, coalesce(h.team, '') AS team, coalesce(m.merged_into, 0) AS merged_into
+FROM customer_search f
+JOIN customer c ON c.number = f.customer
+LEFT JOIN holding h ON h.customer = c.number
+LEFT JOIN customer_merged m ON m.customer = c.number
+WHERE ((f.grams @> %(name_grams)s::text[] AND position(%(text)s IN f.name_folded) > 0)
+       OR (%(pinyin_grams)s::text[] <> '{}' AND f.grams @> %(pinyin_grams)s::text[]
+           AND position(%(text)s IN f.pinyin) > 0)
+       OR (%(initials_grams)s::text[] <> '{}' AND f.grams @> %(initials_grams)s::text[]
+           AND position(%(text)s IN f.initials) > 0))
+  AND c.number > %(after)s AND (%(region)s::text IS NULL OR c.region = %(region)s)
+  AND visible(c.number)
+ORDER BY c.number
+LIMIT %(limit)s
+
 -- name: family
 -- A customer with all that were found to be it; `merged_into` 0 for the one that the others stand for.
 SELECT c.number AS customer, c.name, c.industry, c.region, c.customer_type, c.scale,
@@ -37,6 +55,9 @@ SELECT k.person, k.customer, k.sealed, k.place, k.decides, k.position
 FROM contact k
 WHERE related(k.customer) AND visible(k.customer)
 ORDER BY k.decides DESC, k.person
+
+-- name: contact
+SELECT k.person FROM contact k WHERE k.person = %(person)s AND visible(k.customer)
 
 -- name: knowledge
 SELECT k.customer, k.region, k.kind, k.value, k.person, k.text, k.sealed, k.day, k.position

@@ -19,6 +19,9 @@ WHERE a.last_day >= %(day)s AND (%(staff)s::bigint IS NULL OR a.staff = %(staff)
 ORDER BY a.first_day, a.staff
 LIMIT %(limit)s
 
+-- name: led
+SELECT s.number FROM staff s WHERE s.number = %(number)s AND led(s)
+
 -- name: teams_listed
 -- scope: everybody, how the firm is built is known to all of it.
 SELECT t.team, t.name, t.parent, t.region, t.kind, t.position FROM team t ORDER BY t.position

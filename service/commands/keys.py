@@ -31,12 +31,15 @@ def _access() -> Generator[AccessStore]:
 @keys_app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="For whom: a person or a service. 使用者。")],
-    role: Annotated[str, typer.Option("--role", help="admin, operator, auditor, service or customer. 角色。")],
+    role: Annotated[str, typer.Option("--role", help="admin, operator, auditor, service, customer or staff. 角色。")],
     ledger: Annotated[
         list[str] | None, typer.Option("--ledger", help="Only for this set of books; may be repeated. 限定账套。")
     ] = None,
     customer: Annotated[
         str | None, typer.Option("--customer", help="The customer whose own data it shows; with --role customer.")
+    ] = None,
+    staff: Annotated[
+        str | None, typer.Option("--staff", help="Whose key it is (S-000001); with --role staff and one --ledger. 人员。")
     ] = None,
     expires: Annotated[str | None, typer.Option("--expires", help="A time with its zone, ISO 8601. 到期。")] = None,
     actor: ActorOption = ACTOR_DEFAULT,
@@ -50,7 +53,7 @@ def create(
     except ValueError:
         raise Refused("USAGE", "--expires takes a time such as 2027-01-31T00:00:00+08:00", "expires") from None
     with _access() as access:
-        record, secret = access.key_create(name, role, ledger, customer, None, until, created_by=actor)
+        record, secret = access.key_create(name, role, ledger, customer, None, until, created_by=actor, staff=staff)
     if json:
         out.document({**_document(record), "secret": secret})
     else:
@@ -99,7 +102,7 @@ def revoke(
 def _document(record: KeyRecord) -> dict[str, Any]:
     return {
         "id": record.id, "actor": record.actor, "role": record.role, "ledgers": record.ledgers,
-        "customer": record.customer, "created_at": record.created_at, "created_by": record.created_by,
+        "customer": record.customer, "staff": record.staff, "created_at": record.created_at, "created_by": record.created_by,
         "expires_at": record.expires_at, "revoked_at": record.revoked_at, "last_used_at": record.last_used_at,
     }  # fmt: skip
 

@@ -40,6 +40,12 @@ def serve(
     requests_burst: Annotated[
         int, _limit("requests-burst", 1, "So many that one key may send at once. 每密钥突发请求数。")
     ] = int(_LIMITS.requests_burst),
+    lead_checks_per_hour: Annotated[
+        int, _limit("lead-checks-per-hour", 1, "Leads an hour that one key may look up, in the long run. 每密钥每小时查重次数。")
+    ] = int(_LIMITS.lead_checks_per_hour),
+    lead_checks_burst: Annotated[
+        int, _limit("lead-checks-burst", 1, "So many that one key may look up at once. 每密钥突发查重次数。")
+    ] = int(_LIMITS.lead_checks_burst),
     concurrent_max: Annotated[
         int, _limit("concurrent-max", 1, "Requests under way at once, of all keys. 并发请求上限。")
     ] = _LIMITS.concurrent_max,
@@ -83,6 +89,7 @@ def serve(
             log_words=sys.stderr.isatty() and not json,
             api=ApiSettings(
                 requests_per_second=requests_per_second, requests_burst=requests_burst, concurrent_max=concurrent_max,
+                lead_checks_per_hour=lead_checks_per_hour, lead_checks_burst=lead_checks_burst,
                 imports_receiving_max=imports_receiving_max, body_bytes_max=body_bytes_max,
                 document_bytes_max=document_bytes_max, import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
             ),

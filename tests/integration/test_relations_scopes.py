@@ -40,8 +40,10 @@ from ledger.domain.commands import (
 from ledger.domain.values import day_parse
 from projections.follower import Follower
 from projections.history import HistoryView
+from projections.places import Reader
 from projections.relations import arrivals, dealings, figures, portfolios, profiles, reminders, staff, timeline
 from projections.relations.scopes import EVERYTHING, Reads, Scope, scope_of
+from projections.search import SearchView
 from tests.integration.test_relations_views import relations_views
 from tests.ledgers import Books, books_open
 from tests.relations_firm import accepted, firm_found
@@ -155,7 +157,7 @@ def firm(database_url: str) -> Iterator[Firm]:
     schema = f"t_{secrets.token_hex(4)}"
     with books_open(database_url, schema) as books:
         found(books)
-        follower = Follower(books.recorder, [*relations_views(), HistoryView()])
+        follower = Follower(books.recorder, [*relations_views(), HistoryView(), SearchView()])
         assert follower.follow_once() == {}
         follower.close()
         with psycopg.connect(database_url, options=f"-c search_path={schema}", autocommit=True) as connection:
@@ -253,6 +255,19 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     "pool_read of a region": (
         customers(lambda c, s: portfolios.pool_read(c, s, region="west")), {n: seen & {D} for n, seen in POOL.items()}
     ),
+    "pooled_read": (each(portfolios.pooled_read), POOL),
+    "contact_read": (
+        lambda c, s: {n for n in range(1, 7) if profiles.contact_read(c, s, 12 + n)}, WHOLE,
+    ),
+    "led_read": (
+        lambda c, s: {n for n in range(1, 100) if staff.led_read(c, s, n)},
+        LED | {EAST_MANAGER: LED[EAST_MANAGER] | {LEFT}, CHIEF: LED[CHIEF] | {LEFT}},
+    ),
+    "customers_named": (customers(lambda c, s: profiles.customers_named(c, s, "客户")), WHOLE),
+    "customers_named by initials": (
+        customers(lambda c, s: profiles.customers_named(c, s, "kh", region="west")),
+        {n: seen & {B, D, M} for n, seen in WHOLE.items()},
+    ),
     # People.
     "workload_read": (people(lambda c, s: portfolios.workload_read(c, s, TODAY)), LED),
     "workload_teams_read": (
@@ -339,8 +354,8 @@ def test_every_read_takes_a_scope_but_those_that_say_why_everybody_may_see_it(fi
     readers = {
         name: function
         for module in MODULES
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and name.endswith(("_read", "_seen"))
+        for name, function in inspect.getmembers(module, lambda member: isinstance(member, Reader))
+        if function.__module__ == module.__name__
     }
     assert len(readers) > 25
     without = {name for name, function in readers.items() if "scope" not in inspect.signature(function).parameters}

@@ -28,14 +28,18 @@ class Admin:
     @staticmethod
     def key_create(
         actor: str,
-        role: Literal["admin", "operator", "auditor", "service", "customer"],
+        role: Literal["admin", "operator", "auditor", "service", "customer", "staff"],
         *,
         ledgers: list[str] | None = None,
         customer: str | None = None,
+        staff: str | None = None,
         expires_at: str | None = None,
     ) -> Call[KeyMade]:
         """Make a key of the API. `expires_at` is a date-time with its zone; without, it never expires."""
-        document = {"actor": actor, "role": role, "ledgers": ledgers, "customer": customer, "expires_at": expires_at}
+        document = {
+            "actor": actor, "role": role, "ledgers": ledgers, "customer": customer, "staff": staff,
+            "expires_at": expires_at,
+        }  # fmt: skip
         given = {name: value for name, value in document.items() if value is not None}
         return Call("POST", "/v1/keys", KeyMade, body=body_of(given), repeatable=False)
 

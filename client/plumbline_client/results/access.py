@@ -14,6 +14,7 @@ class Key:
     role: str
     ledgers: list[str] | None
     customer: str | None
+    staff: str | None
     created_at: str
     created_by: str
     expires_at: str | None

@@ -24,7 +24,11 @@ class Api:
         self._declared = Declared(app)
         self.keys: dict[str, str] = {}
         for role in Role:
-            bound: dict[str, Any] = {"customer": "C-000001", "ledger": "main"} if role is Role.CUSTOMER else {}
+            bound: dict[str, Any] = {}
+            if role is Role.CUSTOMER:
+                bound = {"customer": "C-000001", "ledger": "main"}
+            elif role is Role.STAFF:
+                bound = {"staff": "S-000001", "ledger": "main"}
             self.keys[role] = access.key_create(f"{role}-person", role, **bound)[1]
         self._portal_context = anyio.from_thread.start_blocking_portal()
 

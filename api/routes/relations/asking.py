@@ -1,0 +1,62 @@
+"""Before a command of relations is sent: whether who asks may, by `may.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from psycopg import Connection
+from starlette.requests import Request
+
+from api.core import context_of, in_thread, principal_of, read, views_reached
+from api.input import idempotency_key
+from api.routes.relations.may import MAY, May
+from api.routes.relations.reach import VIEWS, Reach
+from api.routes.relations.seeing import day_now, scope_within
+from api.routing import denied
+from ledger.domain.commands import RelationsCommand
+from ledger.domain.errors import Refused
+from projections.places import position_read
+
+Asked = TypeVar("Asked", bound=RelationsCommand)
+
+
+async def allowed(request: Request, command: Asked) -> Asked:
+    """The command as it may be sent: of a key of staff, done by themselves and within their reach. Raises Refused."""
+    principal, ledger = principal_of(request), context_of(request).ledger
+    assert ledger is not None
+    if principal.staff is None:
+        return command
+    may, staff, day = MAY[type(command)], principal.staff, await day_now(request)
+    command = _by_themselves(command, may, staff)
+    key = idempotency_key(request)
+    if key and await in_thread(request, ledger.recorder.select_answers, [(principal.key_id, key)]):
+        # It was answered already, and will be again as it was then: what they gave away is out of their reach by now.
+        return command
+
+    def check(connection: Connection[object]) -> None:
+        scope = scope_within(connection, staff, day)
+        if scope.kind not in may.kinds:
+            raise denied("your place at the firm does not let you do this; ask who leads you")
+        reach = Reach(connection, ledger.recorder, scope)
+        for found in may.checks:
+            found(reach, command)
+
+    try:
+        await read(request, check)
+    except Refused:
+        # What was written a moment ago may not have come to the views yet.
+        head = await in_thread(request, ledger.recorder.position_head)
+        if await read(request, position_read, VIEWS) >= head:
+            raise
+        await views_reached(request, VIEWS, head)
+        await read(request, check)
+    return command
+
+
+def _by_themselves(command: Asked, may: May, staff: str) -> Asked:
+    if not may.doer:
+        return command
+    if getattr(command, may.doer) not in ("", staff):
+        raise denied(f"{may.doer} must be yourself: this key acts as {staff}")
+    return replace(command, **{may.doer: staff})

@@ -1,0 +1,298 @@
+"""Customers that one sees: found, looked at with people, knowledge and projects, and all that happened with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import Query
+from psycopg import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import LedgerOf, in_thread, principal_of
+from api.input import Cursor, Limit, MinPosition, Text, json_response
+from api.ports import LedgerPort
+from api.reading import customer_number_of, customer_unknown
+from api.routes.relations.documents import (
+    contact_document,
+    knowledge_document,
+    lead_document,
+    milestone_document,
+    project_document,
+    seen_document,
+    timeline_document,
+)
+from api.routes.relations.refusals import NUMBER_LAST, project_unknown
+from api.routes.relations.seeing import (
+    LIST_ERRORS,
+    PREFIX,
+    READ_ERRORS,
+    Rows,
+    answers_one,
+    answers_page,
+    asked_of,
+    number_given,
+    page_response,
+    rows_of_customer,
+    rows_seen,
+    seen,
+)
+from api.routing import Router
+from ledger.domain.relations.ids import project_number
+from ledger.domain.values import customer_number
+from ledger.log.vault import Vault
+from projections.relations.arrivals import leads_read
+from projections.relations.profile import ContactRow, KnowledgeRow
+from projections.relations.profiles import (
+    Known,
+    contacts_read,
+    customers_named,
+    customers_seen,
+    knowledge_read,
+    milestones_read,
+    profile_read,
+    projects_read,
+    region_knowledge_read,
+)
+from projections.relations.scopes import Scope
+from projections.relations.timeline import timeline_read
+
+router = Router(tags=["relations"])
+
+_SEEN = {
+    "customer": "C-000001", "name": "华东建设集团", "industry": "", "region": "east", "customer_type": "", "scale": "",
+    "owner": "S-000001", "team": "one", "merged_into": None,
+}  # fmt: skip
+_CONTACT = {
+    "person": "P-000007", "customer": "C-000001", "position": "总工", "decides": True, "name": "王工",
+    "phone": "13900000001", "note": "", "erased": False,
+}  # fmt: skip
+_PROJECT = {
+    "project": "J-000001", "customer": "C-000001", "customer_name": "华东建设集团", "name": "大桥", "stage": "设计",
+    "region": "east", "amount": "1200000.00", "parties": [{"role": "设计院", "name": "市政院"}],
+    "site_team": ["S-000004"],
+}  # fmt: skip
+_KNOWLEDGE = {
+    "customer": "C-000001", "region": "", "kind": "call", "value": "morning", "person": None, "text": "早上打",
+    "recorded_on": "2026-01-31", "erased": False,
+}  # fmt: skip
+_PROFILE: dict[str, Any] = {
+    **_SEEN, "merged": [], "credit_code": "", "qualifications": ["一级"], "needs": "", "cooperation": "", "more": {},
+    "contacts": [_CONTACT], "knowledge": [_KNOWLEDGE], "projects": [_PROJECT],
+}  # fmt: skip
+_PROJECTS_MAX = 1_000
+
+
+@router.get(
+    f"{PREFIX}/customers",
+    permission=Permission.RELATIONS_READ,
+    errors=LIST_ERRORS,
+    response_model=Rows,
+    responses=answers_page(_SEEN),
+    summary="Customers that one sees",
+    description="`search` finds any part of the name, of its pinyin (three letters or more) or of the pinyin's"
+    " initials (two or more). By number.",
+)
+async def relations_customers(
+    request: Request,
+    search: Text = None,
+    region: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Customers that one sees."""
+    asked = asked_of(request, search=search, region=region, limit=limit, min_position=min_position)
+    p = asked.params
+    if p["search"] is None:
+        rows = await rows_seen(
+            request, p["min_position"], customers_seen, region=p["region"], after=asked.at or 0, limit=p["limit"] + 1
+        )
+    else:
+        rows = await rows_seen(
+            request, p["min_position"], customers_named, p["search"], region=p["region"], after=asked.at or 0,
+            limit=p["limit"] + 1,
+        )  # fmt: skip
+    return page_response(request, asked, rows, seen_document, lambda row: row.customer)
+
+
+@router.get(
+    f"{PREFIX}/customers/{{customer}}",
+    permission=Permission.RELATIONS_READ,
+    errors=("CUSTOMER_UNKNOWN", *READ_ERRORS),
+    responses=answers_one(_PROFILE),
+    summary="What is known of a customer",
+    description="Its profile, the people there, soft knowledge and the first thousand projects; of one that was merged"
+    " into another, the other's. Of people who were erased names, phones and what was said of them are null, and"
+    " `erased` is true. Who only has a task of the customer sees no people, knowledge or projects.",
+)
+async def relations_profile(
+    request: Request, ledger: LedgerOf, customer: str, min_position: MinPosition = None
+) -> Response:
+    """What is known of a customer."""
+    number = customer_number_of(customer)
+
+    def look(connection: Connection[Any], scope: Scope) -> dict[str, Any]:
+        known = profile_read(connection, scope, number)
+        if known is None:
+            raise customer_unknown()
+        contacts, knowledge = contacts_read(connection, scope, number), knowledge_read(connection, scope, number)
+        projects = projects_read(connection, scope, customer=number, limit=_PROJECTS_MAX)
+        return {
+            "known": known, "contacts": contacts, "knowledge": knowledge,
+            "projects": [project_document(p) for p in projects],
+        }  # fmt: skip
+
+    views = (*profile_read.views, *contacts_read.views, *knowledge_read.views, *projects_read.views)
+    found = await seen(request, min_position, tuple(dict.fromkeys(views)), look)
+    known: Known = found["known"]
+    opened = await in_thread(request, _opened, ledger, found["contacts"], found["knowledge"])
+    return json_response({
+        **seen_document(known.customer), "merged": [seen_document(row)["customer"] for row in known.merged],
+        "credit_code": known.profile.credit_code, "qualifications": known.profile.qualifications,
+        "needs": known.profile.needs, "cooperation": known.profile.cooperation, "more": known.profile.more,
+        **opened, "projects": found["projects"],
+    })  # fmt: skip
+
+
+def _opened(
+    ledger: LedgerPort, contacts: Sequence[ContactRow], knowledge: Sequence[KnowledgeRow]
+) -> dict[str, list[dict[str, Any]]]:
+    """People and knowledge with what was sealed for each; who was erased has nothing any more."""
+    rows = [row for row in (*contacts, *knowledge) if row.sealed]
+    words = Vault(ledger.recorder.datastore).open_many([(row.person, row.sealed) for row in rows])
+    said: dict[int, Mapping[str, str] | None] = {id(row): text for row, text in zip(rows, words, strict=True)}
+    return {
+        "contacts": [contact_document(row, said.get(id(row))) for row in contacts],
+        "knowledge": [knowledge_document(row, said.get(id(row))) for row in knowledge],
+    }
+
+
+@router.get(
+    f"{PREFIX}/customers/{{customer}}/timeline",
+    permission=Permission.RELATIONS_READ,
+    errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
+    response_model=Rows,
+    responses=answers_page({
+        "position": 42, "customer": "C-000001", "event": "FollowUpRecorded", "occurred_at": "2026-01-31T10:00:00+08:00",
+        "recorded_at": "2026-01-31T10:00:00+08:00", "actor": "wang.li", "cause": 0, "state": {"said": "谈了"},
+    }),
+    summary="All that happened with a customer",
+    description="In order of the log, talks before the contract and the books alike; `books=false` leaves facts and"
+    " points out, `newest_first=true` begins at the end.",
+)  # fmt: skip
+async def relations_timeline(
+    request: Request,
+    customer: str,
+    books: bool = True,
+    newest_first: bool = False,
+    event: Text = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """All that happened with a customer."""
+    asked = asked_of(
+        request, books=books, newest_first=newest_first, event=event, limit=limit, min_position=min_position
+    )
+    p = asked.params
+    rows = await rows_of_customer(
+        request, customer, p["min_position"], timeline_read, topics=None if p["event"] is None else [p["event"]],
+        books=p["books"], newest_first=p["newest_first"], start=asked.at, limit=p["limit"] + 1,
+    )  # fmt: skip
+    whole = principal_of(request).staff is None
+    return page_response(request, asked, rows, lambda row: timeline_document(row, whole), lambda row: row.position)
+
+
+@router.get(
+    f"{PREFIX}/customers/{{customer}}/leads",
+    permission=Permission.RELATIONS_READ,
+    errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
+    response_model=Rows,
+    responses=answers_page({
+        "position": 12, "customer": "C-000001", "source": "web", "lead": "L-1", "channel": "fair", "staff": None,
+        "project": "", "amount": "0.00", "is_new": True, "recorded_on": "2026-01-31",
+    }),
+    summary="The leads of a customer",
+)  # fmt: skip
+async def relations_leads(
+    request: Request,
+    customer: str,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """The leads of a customer."""
+    asked = asked_of(request, limit=limit, min_position=min_position)
+    rows = await rows_of_customer(
+        request, customer, asked.params["min_position"], leads_read, after=asked.at or 0,
+        limit=asked.params["limit"] + 1,
+    )  # fmt: skip
+    return page_response(request, asked, rows, lead_document, lambda row: row.position)
+
+
+@router.get(
+    f"{PREFIX}/knowledge",
+    permission=Permission.RELATIONS_READ,
+    errors=READ_ERRORS,
+    response_model=Rows,
+    responses=answers_page({**_KNOWLEDGE, "customer": None, "region": "east"}),
+    summary="The unwritten rules of the regions that one sells in",
+    description="The first thousand.",
+)
+async def relations_knowledge(request: Request, region: Text = None, min_position: MinPosition = None) -> Response:
+    """The unwritten rules of regions."""
+    rows = await rows_seen(request, min_position, region_knowledge_read, region=region)
+    asked = asked_of(request, limit=len(rows))
+    return page_response(request, asked, rows, knowledge_document, lambda row: row.position)
+
+
+@router.get(
+    f"{PREFIX}/projects",
+    permission=Permission.RELATIONS_READ,
+    errors=LIST_ERRORS,
+    response_model=Rows,
+    responses=answers_page(_PROJECT),
+    summary="Projects of the customers that one sees",
+)
+async def relations_projects(
+    request: Request,
+    customer: Annotated[str | None, Query(max_length=40, examples=["C-000001"])] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Projects of the customers that one sees."""
+    asked = asked_of(request, customer=customer, limit=limit, min_position=min_position)
+    p = asked.params
+    rows = await rows_seen(
+        request, p["min_position"], projects_read, customer=number_given(p["customer"], customer_number, "customer"),
+        after=asked.at or 0, limit=p["limit"] + 1,
+    )  # fmt: skip
+    return page_response(request, asked, rows, project_document, lambda row: row.number)
+
+
+@router.get(
+    f"{PREFIX}/projects/{{project}}",
+    permission=Permission.RELATIONS_READ,
+    errors=("PROJECT_UNKNOWN", *READ_ERRORS),
+    responses=answers_one({
+        **_PROJECT,
+        "milestones": [{"milestone": "roof", "name": "封顶", "due_on": "2026-03-01", "reached_on": None}],
+    }),
+    summary="A project with its key nodes",
+)  # fmt: skip
+async def relations_project(request: Request, project: str, min_position: MinPosition = None) -> Response:
+    """A project with its key nodes."""
+    number = project_number(project)
+
+    def look(connection: Connection[Any], scope: Scope) -> dict[str, Any]:
+        rows = projects_read(connection, scope, number=number, limit=1) if 0 < number <= NUMBER_LAST else []
+        if not rows:
+            raise project_unknown()
+        nodes = milestones_read(connection, scope, number)
+        return {**project_document(rows[0]), "milestones": [milestone_document(node) for node in nodes]}
+
+    return json_response(await seen(request, min_position, projects_read.views, look))

@@ -1,0 +1,169 @@
+"""Who there is at the firm: people, teams, leave; and collisions between them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from psycopg import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access.roles import Permission
+from api.core import LedgerOf, in_thread
+from api.input import Cursor, Limit, MinPosition, Text, json_response, list_response
+from api.routes.relations.documents import (
+    absence_document,
+    collision_document,
+    staff_document,
+    team_document,
+)
+from api.routes.relations.refusals import NUMBER_LAST, collision_unknown
+from api.routes.relations.seeing import (
+    LIST_ERRORS,
+    PREFIX,
+    READ_ERRORS,
+    Rows,
+    answers_one,
+    answers_page,
+    asked_of,
+    day_now,
+    number_given,
+    opened_staff,
+    page_response,
+    rows_seen,
+    seen,
+)
+from api.routing import Router
+from ledger.domain.relations.ids import collision_number, staff_number
+from projections.relations.arrivals import collisions_read
+from projections.relations.scopes import Scope
+from projections.relations.staff import StaffRow, TeamRow, absences_read, staff_read, teams_read
+
+router = Router(tags=["relations"])
+
+StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
+
+_COLLISION: dict[str, Any] = {
+    "collision": "X-000001", "customer": "C-000002", "customer_name": "", "matched": None, "matched_name": "",
+    "holder": None, "holder_team": "one", "asker": "S-000002", "asker_team": "two", "certainty": "exact",
+    "matches": [], "project": "", "found_on": "2026-01-31", "is_open": True, "owner": None, "settled_by": "",
+    "reason": "", "ruled_on": None, "is_masked": True,
+}  # fmt: skip
+
+
+@router.get(
+    f"{PREFIX}/staff",
+    permission=Permission.RELATIONS_READ,
+    errors=LIST_ERRORS,
+    response_model=Rows,
+    responses=answers_page({
+        "staff": "S-000001", "person": "P-000001", "name": "王丽", "erased": False, "source": "hr", "reference": "1",
+        "team": "one", "role": "seller", "region": "east", "skills": {"bridge": 3}, "experience_years": 5,
+        "capacity": 50, "joined_on": "2020-01-01", "last_day": None,
+    }),
+    summary="Who is on the staff",
+    description="By number; of `team`, with the teams below it. Of somebody who was erased the name is null.",
+)  # fmt: skip
+async def relations_staff(
+    request: Request,
+    ledger: LedgerOf,
+    team: Text = None,
+    staff: StaffId = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Who is on the staff."""
+    asked = asked_of(request, team=team, staff=staff, limit=limit, min_position=min_position)
+    p = asked.params
+    number = number_given(p["staff"], staff_number, "staff")
+
+    def look(connection: Connection[Any], scope: Scope) -> list[StaffRow]:
+        return staff_read(connection, number=number, team=p["team"], after=asked.at or 0, limit=p["limit"] + 1)
+
+    rows = await seen(request, p["min_position"], staff_read.views, look)
+    said = await in_thread(request, opened_staff, ledger, rows)
+    return page_response(
+        request, asked, rows, lambda row: staff_document(row, said.get(row.number)), lambda row: row.number
+    )
+
+
+@router.get(
+    f"{PREFIX}/teams",
+    permission=Permission.RELATIONS_READ,
+    errors=READ_ERRORS,
+    response_model=Rows,
+    responses=answers_page({"team": "one", "name": "一部", "parent": "firm", "region": "east", "kind": ""}),
+    summary="The teams, as a tree",
+)
+async def relations_teams(request: Request, min_position: MinPosition = None) -> Response:
+    """The teams."""
+
+    def look(connection: Connection[Any], scope: Scope) -> list[TeamRow]:
+        return teams_read(connection)
+
+    rows = await seen(request, min_position, teams_read.views, look)
+    return list_response([team_document(row) for row in rows])
+
+
+@router.get(
+    f"{PREFIX}/absences",
+    permission=Permission.RELATIONS_READ,
+    errors=READ_ERRORS,
+    response_model=Rows,
+    responses=answers_page({"staff": "S-000001", "first_day": "2026-02-01", "last_day": "2026-02-07"}),
+    summary="Who is on leave now or later",
+    description="Oneself, and whom one leads; the first thousand.",
+)
+async def relations_absences(request: Request, staff: StaffId = None, min_position: MinPosition = None) -> Response:
+    """Who is on leave."""
+    rows = await rows_seen(
+        request, min_position, absences_read, await day_now(request),
+        staff=number_given(staff, staff_number, "staff"),
+    )  # fmt: skip
+    return list_response([absence_document(row) for row in rows])
+
+
+@router.get(
+    f"{PREFIX}/collisions",
+    permission=Permission.RELATIONS_READ,
+    errors=LIST_ERRORS,
+    response_model=Rows,
+    responses=answers_page(_COLLISION),
+    summary="Collisions",
+    description="Of customers that one sees, and those that one is a side of; the latest first. Of a side that one may"
+    " not see there is the team, and nothing else.",
+)
+async def relations_collisions(
+    request: Request,
+    only_open: bool = False,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
+    """Collisions."""
+    asked = asked_of(request, only_open=only_open, limit=limit, min_position=min_position)
+    p = asked.params
+    rows = await rows_seen(
+        request, p["min_position"], collisions_read, only_open=p["only_open"], before=asked.at, limit=p["limit"] + 1
+    )
+    return page_response(request, asked, rows, collision_document, lambda row: row.number)
+
+
+@router.get(
+    f"{PREFIX}/collisions/{{collision}}",
+    permission=Permission.RELATIONS_READ,
+    errors=("COLLISION_UNKNOWN", *READ_ERRORS),
+    responses=answers_one(_COLLISION),
+    summary="A collision",
+)
+async def relations_collision(request: Request, collision: str, min_position: MinPosition = None) -> Response:
+    """A collision."""
+    number = collision_number(collision)
+    if not 0 < number <= NUMBER_LAST:
+        raise collision_unknown()
+    rows = await rows_seen(request, min_position, collisions_read, number=number, limit=1)
+    if not rows:
+        raise collision_unknown()
+    return json_response(collision_document(rows[0]))

@@ -1,0 +1,208 @@
+"""Reads of relations over HTTP: everybody in a firm sees what their place lets them see, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.access.keys import AccessStore
+from api.app import app_create
+from api.settings import ApiSettings
+from ledger.domain.commands import ErasePerson
+from tests.integration.api.ports import LedgerHere, LedgersHere
+from tests.integration.api.serving import Api
+from tests.integration.test_relations_scopes import (
+    CHIEF,
+    EAST,
+    LAWYER,
+    LED,
+    LEFT,
+    POOL,
+    TECH,
+    WEST,
+    WHOLE,
+    A,
+    B,
+    C,
+    cid,
+    found,
+    who,
+)
+from tests.relations_firm import accepted
+
+AT = "/v1/ledgers/firm/relations"
+OFFICE = ("admin", "operator", "auditor", "service")
+EVERYBODY = set(range(1, 7))
+
+
+class Firm:
+    """The firm of the scopes' own test, served, with a key for each of its people."""
+
+    def __init__(self, api: Api, ledger: LedgerHere) -> None:
+        self.api = api
+        self.ledger = ledger
+        self.keys = {
+            n: api.access.key_create(f"person {n}", "staff", staff=who(n), ledger="firm")[1] for n in range(1, 13)
+        }
+
+    def get(self, path: str, key: int | str, **params: Any) -> Any:
+        """The answer to whoever a number or role stands for."""
+        return self.api.get(f"{AT}{path}", key=self.keys[key] if isinstance(key, int) else key, params=params)
+
+    def data(self, path: str, key: int | str, **params: Any) -> list[dict[str, Any]]:
+        """The rows of a list."""
+        answer = self.get(path, key, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def numbers(self, path: str, key: int | str, member: str = "customer", **params: Any) -> set[int]:
+        """The numbers that stand in a member of the rows."""
+        return {int(row[member][2:]) for row in self.data(path, key, **params)}
+
+
+@pytest.fixture(scope="module")
+def firm(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    folder: Path = tmp_path_factory.mktemp("columns")
+    ledgers, access = LedgersHere(database_url, folder), AccessStore(database_url)
+    ledger = ledgers.make("firm")
+    found(ledger.books)
+    # The first contact, at customer A, is numbered after the twelve of the staff.
+    accepted(ledger.books.do(ErasePerson("P-000013", "本人要求")))
+    ledger.follow()
+    with Api(app_create(ledgers, access, ApiSettings()), access) as api:
+        yield Firm(api, ledger)
+    ledgers.close()
+    access.close()
+
+
+@pytest.mark.parametrize("person", WHOLE)
+def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> None:
+    whole = WHOLE[person]
+    lists: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("/customers", {}), ("/customers", {"search": "客户"}), ("/projects", {}), ("/opportunities", {}),
+        ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": 10_000}), ("/follow_ups", {}),
+    )  # fmt: skip
+    for path, params in lists:
+        assert firm.numbers(path, person, **params) == whole, path
+    assert firm.numbers("/pool", person) == POOL[person]
+    assert firm.numbers("/workload", person, "staff") == LED[person]
+    assert firm.numbers("/staff", person, "staff") == set(range(1, 13))
+    assert firm.numbers(f"/staff/{who(EAST)}/portfolio", person) == whole & {A}
+    assert firm.numbers(f"/staff/{who(WEST)}/next_steps", person) == whole & {B}
+    assert firm.data("/funnel", person)[0]["reached"] == len(whole)
+    assert len(firm.data("/teams", person)) == 7
+    assert firm.numbers("/absences", person, "staff") == LED[person] & {EAST, WEST}
+    assert firm.get("/performance", person).status_code == firm.get("/performance/teams", person).status_code == 200
+    assert firm.get("/sources", person).status_code == firm.get("/workload/teams", person).status_code == 200
+
+
+@pytest.mark.parametrize("person", WHOLE)
+def test_another_s_customer_and_a_missing_one_are_told_alike(firm: Firm, person: int) -> None:
+    for path in ("", "/owner", "/owners", "/why", "/timeline", "/leads"):
+        missing = firm.get(f"/customers/C-000099{path}", person)
+        assert (missing.status_code, missing.json()["code"]) == (404, "CUSTOMER_UNKNOWN")
+        for number in EVERYBODY:
+            answer = firm.get(f"/customers/{cid(number)}{path}", person)
+            if number in WHOLE[person]:
+                assert answer.status_code == 200, (path, number)
+            elif path or answer.status_code != 200:
+                told = {**answer.json(), "request_id": ""}
+                assert told == {**missing.json(), "request_id": ""}, (path, number)
+    for path, member, there in (("projects", "J", WHOLE), ("opportunities", "O", WHOLE)):
+        missing = firm.get(f"/{path}/{member}-000099", person)
+        assert missing.status_code == 404
+        for number in EVERYBODY:
+            answer = firm.get(f"/{path}/{member}-{number:06d}", person)
+            if number in there[person]:
+                assert answer.status_code == 200
+            else:
+                assert {**answer.json(), "request_id": ""} == {**missing.json(), "request_id": ""}
+
+
+def test_the_office_sees_everything(firm: Firm) -> None:
+    for role in OFFICE:
+        assert firm.numbers("/customers", role) == EVERYBODY
+        assert firm.numbers("/pool", role) == POOL[CHIEF]
+    assert firm.get("/customers", "customer").status_code == 403
+
+
+def test_who_has_left_sees_nothing_and_is_told_why(firm: Firm) -> None:
+    for path in ("/customers", "/staff", "/teams", f"/customers/{cid(A)}", "/funnel", "/tasks"):
+        answer = firm.get(path, LEFT)
+        assert (answer.status_code, answer.json()["code"]) == (403, "PERMISSION_DENIED"), path
+        assert "does not belong to the firm today" in answer.json()["detail"]
+
+
+def test_a_key_of_staff_reads_nothing_beside_relations(firm: Firm) -> None:
+    key = firm.keys[CHIEF]
+    for path in ("customers", f"customers/{cid(A)}", "events", f"customers/{cid(A)}/balance"):
+        assert firm.api.get(f"/v1/ledgers/firm/{path}", key=key).status_code == 403, path
+
+
+def test_a_profile_opens_what_is_sealed_and_says_who_was_erased(firm: Firm) -> None:
+    profile = firm.get(f"/customers/{cid(B)}", WEST).json()
+    assert [(p["name"], p["erased"]) for p in profile["contacts"]] == [("王经理", False)]
+    assert [k["text"] for k in profile["knowledge"]] == ["早上打"]
+    assert [p["project"] for p in profile["projects"]] == ["J-000002"] and profile["needs"] == "急"
+    erased = [p for n in (A, B, C) for p in firm.get(f"/customers/{cid(n)}", "admin").json()["contacts"] if p["erased"]]
+    assert [(p["person"], p["name"], p["phone"]) for p in erased] == [("P-000013", None, None)]
+
+
+def test_who_has_a_task_sees_the_profile_and_no_people(firm: Firm) -> None:
+    profile = firm.get(f"/customers/{cid(A)}", TECH).json()
+    assert (profile["name"], profile["needs"]) == ("客户1", "急")
+    assert profile["contacts"] == profile["knowledge"] == profile["projects"] == []
+    assert firm.numbers("/tasks", TECH, "task") == {1} and firm.get("/tasks/T-000001", TECH).status_code == 200
+    assert firm.get("/tasks/T-000002", TECH).json()["code"] == "TASK_UNKNOWN"
+    assert firm.get("/tasks/T-000002", LAWYER).json()["state"] == "accepted"
+
+
+def test_a_collision_shows_the_asker_the_team_and_nothing_else(firm: Firm) -> None:
+    [row] = [c for c in firm.data("/collisions", WEST) if c["asker"] == who(WEST)]
+    assert (row["holder_team"], row["holder"], row["matched"], row["matched_name"]) == ("one", None, None, "")
+    assert row["is_masked"] and row["matches"] == []
+    whole = firm.get(f"/collisions/{row['collision']}", CHIEF).json()
+    assert (whole["holder"], whole["matched"], whole["is_masked"]) == (who(EAST), cid(A), False)
+    assert firm.get(f"/collisions/{row['collision']}", TECH).json()["code"] == "COLLISION_UNKNOWN"
+
+
+def test_owners_are_those_of_the_time_asked_about(firm: Firm) -> None:
+    spans = firm.data(f"/customers/{cid(C)}/owners", "admin")
+    assert [s["owner"] for s in spans][-2:] == [who(EAST), None] and spans[-1]["until_position"] is None
+    since = spans[-2]["since_position"]
+    [then] = [o for o in firm.data("/owners", "admin", position=since) if o["customer"] == cid(C)]
+    assert then["owner"] == who(EAST)
+    assert firm.get(f"/customers/{cid(C)}/owner", "admin").json()["owner"] is None
+    assert firm.get("/owners", "admin", position=1, as_of="2026-11-01").status_code == 422
+
+
+def test_an_assignment_is_explained_in_both_languages(firm: Firm) -> None:
+    for language, word in (("zh", "并非由规则选出"), ("en", "was not chosen by rules")):
+        rows = firm.data(f"/customers/{cid(A)}/why", EAST, language=language)
+        assert any(word in row["text"] and f"{who(EAST)} 员工{EAST}" in row["text"] for row in rows), rows
+
+
+def test_lists_are_bounded_and_go_on_where_they_ended(firm: Firm) -> None:
+    for path, member in (
+        ("/customers", "customer"), ("/owners", "customer"), ("/pool", "customer"), ("/opportunities", "opportunity"),
+        ("/follow_ups", "position"), ("/tasks", "task"), ("/reminders", "position"), ("/returning", "customer"),
+        ("/staff", "staff"), ("/workload", "staff"), ("/performance", "staff"), ("/projects", "project"),
+        ("/collisions", "collision"), (f"/customers/{cid(A)}/timeline", "position"),
+        (f"/customers/{cid(A)}/owners", "since_position"), (f"/customers/{cid(A)}/leads", "position"),
+        (f"/customers/{cid(A)}/why", "position"), (f"/staff/{who(EAST)}/portfolio", "customer"),
+    ):  # fmt: skip
+        more = {"through": "2027-01-01"} if path == "/returning" else {}
+        whole = [row[member] for row in firm.data(path, "admin", **more)]
+        assert whole, path
+        paged: list[Any] = []
+        page = firm.get(path, "admin", limit=1, **more).json()
+        while True:
+            paged += [row[member] for row in page["data"]]
+            if page["next"] is None:
+                break
+            page = firm.get(path, "admin", cursor=page["next"]).json()
+        assert paged == whole, path
+        assert firm.get(path, "admin", limit=100_000).status_code == 422
