@@ -21,8 +21,10 @@ from api.access.keys import AccessStore
 from api.access.roles import Role
 from api.app import app_create
 from api.settings import ApiSettings
+from ledger.domain.commands import ChangeStaff, ReassignCustomer
 from tests.integration.api.ports import LedgersHere
 from tests.integration.api.serving import Api
+from tests.relations_firm import accepted, firm_found
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -42,6 +44,10 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ledgers, access = LedgersHere(database_url, folder), AccessStore(database_url)
     main = ledgers.make("main")
     main.books.register("a", "b", region="east")
+    firm_found(main.books)
+    # The key of staff is of somebody who sees everything.
+    accepted(main.books.do(ChangeStaff("S-000001", {"role": "executive"})))
+    accepted(main.books.do(ReassignCustomer("C-000001", "S-000001", "试试")))
     with main.followed(), Api(app_create(ledgers, access, ApiSettings()), access) as api:
         yield api
     ledgers.close()
@@ -61,6 +67,8 @@ def play(served: Api, role: str, examples: int) -> int:
                 case.path_parameters["ledger"] = "main"
             if "customer" in case.path_parameters and sent % 3:
                 case.path_parameters["customer"] = "C-000001"
+            if "staff" in case.path_parameters and sent % 3:
+                case.path_parameters["staff"] = "S-000002"
             if case.operation.path.endswith("{ledger}/close"):
                 case.query = {**(case.query or {}), "dry_run": "true"}
             arguments = case.as_transport_kwargs(base_url="http://test", headers={"Authorization": f"Bearer {served.keys[role]}"})

@@ -8,17 +8,25 @@ from typing import TypeVar
 from psycopg import Connection
 from starlette.requests import Request
 
-from api.core import context_of, in_thread, principal_of, read, views_reached
+from api.core import context_of, core_of, in_thread, principal_of, read, views_reached
 from api.input import idempotency_key
+from api.problems import RetryLater
 from api.routes.relations.may import MAY, May
 from api.routes.relations.reach import VIEWS, Reach
 from api.routes.relations.seeing import day_now, scope_within
 from api.routing import denied
-from ledger.domain.commands import RelationsCommand
+from ledger.domain.commands import ChangeProfile, RelationsCommand
 from ledger.domain.errors import Refused
 from projections.places import position_read
 
 Asked = TypeVar("Asked", bound=RelationsCommand)
+
+
+def look_up_take(request: Request) -> None:
+    """Take one of the look-ups that a key has, of whether a customer is somebody's already. Raises RetryLater."""
+    wait = core_of(request).lead_rates.take(principal_of(request).key_id)
+    if wait:
+        raise RetryLater("RATE_EXCEEDED", "this key looks up customers too often; come again later", wait)
 
 
 async def allowed(request: Request, command: Asked) -> Asked:
@@ -29,6 +37,9 @@ async def allowed(request: Request, command: Asked) -> Asked:
         return command
     may, staff, day = MAY[type(command)], principal.staff, await day_now(request)
     command = _by_themselves(command, may, staff)
+    if isinstance(command, ChangeProfile) and "credit_code" in command.changes:
+        # That a code is taken tells of another's customer as a lead does.
+        look_up_take(request)
     key = idempotency_key(request)
     if key and await in_thread(request, ledger.recorder.select_answers, [(principal.key_id, key)]):
         # It was answered already, and will be again as it was then: what they gave away is out of their reach by now.

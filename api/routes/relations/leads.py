@@ -13,10 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import context_of, core_of, principal_of
+from api.core import context_of, principal_of
 from api.input import body_read, flag, idempotency_key, json_response
-from api.problems import RetryLater
-from api.routes.relations.asking import allowed
+from api.routes.relations.asking import allowed, look_up_take
 from api.routes.relations.seeing import PREFIX, seen
 from api.routes.relations.writes import ERRORS, body_of
 from api.routing import Router
@@ -69,13 +68,6 @@ def _looked_up(request: Request, answer: Answer, command: ReportLead) -> None:
     )  # fmt: skip
 
 
-def _take(request: Request) -> None:
-    """Take one of the look-ups that a key has. Raises RetryLater."""
-    wait = core_of(request).lead_rates.take(principal_of(request).key_id)
-    if wait:
-        raise RetryLater("RATE_EXCEEDED", "this key looks up leads too often; come again later", wait)
-
-
 async def _sees(request: Request, customer: str) -> bool:
     def look(connection: Connection[Any], scope: Scope) -> bool:
         return bool(customers_seen(connection, scope, numbers=[customer_number(customer)], limit=1))
@@ -111,7 +103,7 @@ async def relations_lead_report(request: Request) -> Response:
     key = idempotency_key(request)
     command = await _command(request)
     if principal.staff is not None:
-        _take(request)
+        look_up_take(request)
     asked = Asked(command, principal.actor)
     if key:
         asked = replace(asked, client=principal.key_id, key=key)
@@ -156,7 +148,7 @@ async def relations_lead_check(request: Request) -> Response:
     principal, context = principal_of(request), context_of(request)
     assert context.ledger is not None
     command = await _command(request)
-    _take(request)
+    look_up_take(request)
     [rehearsal] = await context.ledger.rehearse([Asked(command, principal.actor)])
     answer = rehearsal.answer
     _looked_up(request, answer, command)

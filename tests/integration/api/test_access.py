@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import psycopg
 import pytest
+import typer
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from typer.testing import CliRunner
 
 from api.access.keys import AccessStore, StrangersMany
 from api.access.roles import PERMISSIONS, Permission, Role
@@ -19,6 +22,7 @@ from api.routing import Route
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from ledger.log.migrate import shared_schema_create
+from service.commands import keys
 from tests.integration.api.ports import LedgersHere
 from tests.integration.api.serving import Api
 
@@ -104,6 +108,24 @@ def test_a_key_is_made_used_listed_and_revoked(api: Api, access: AccessStore) ->
         time.sleep(0.02)
     assert api.send("DELETE", f"/v1/keys/{key_id}").json()["revoked_at"] is not None
     assert api.send("DELETE", "/v1/keys/K-none").json()["code"] == "API_KEY_UNKNOWN"
+
+
+def test_a_key_of_a_member_of_staff_is_made_over_http_and_at_the_command_line(
+    api: Api, access: AccessStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"actor": "wang.li", "role": "staff", "ledgers": ["main"], "staff": "S-000007"}
+    made = api.post("/v1/keys", json=body).json()
+    assert (made["role"], made["staff"], made["ledgers"]) == ("staff", "S-000007", ["main"])
+    monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
+    arguments = ["keys", "create", "wang.li", "--role", "staff", "--staff", "S-000007", "--ledger", "main", "--json"]
+    app = typer.Typer()
+    keys.register(app)
+    typed = CliRunner().invoke(app, arguments)
+    assert typed.exit_code == 0, typed.output
+    for secret in (made["secret"], json.loads(typed.stdout)["secret"]):
+        principal = access.key_find(secret)
+        assert principal is not None
+        assert (principal.role, principal.staff, principal.ledgers) == (Role.STAFF, "S-000007", frozenset({"main"}))
 
 
 def test_only_the_hash_of_a_secret_is_kept_and_last_use_is_written(database_url: str) -> None:

@@ -239,6 +239,9 @@ def test_looking_up_leads_is_bounded_per_key(firm: Firm) -> None:
     assert codes == [200] * CHECKS + [429]
     assert send(firm, SITE, "/leads", lead).json()["code"] == "RATE_EXCEEDED"
     assert send(firm, WEST, "/leads/check", lead).status_code == 200
+    # A code that somebody has would tell the same.
+    code = {"changes": {"credit_code": "91310000132203821H"}}
+    assert rehearsed(firm, SITE, f"/customers/{cid(B)}/profile", code).json()["code"] == "RATE_EXCEEDED"
 
 
 def test_the_office_reports_leads_and_sees_what_would_be_appended(firm: Firm) -> None:
