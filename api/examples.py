@@ -83,6 +83,8 @@ MEMBERS: Final[dict[tuple[str, str], Any]] = {
     ("CampaignDetail", "title"): {"zh": "春季登录", "en": "Spring logins"},
     ("TagBody", "title"): {"zh": "战略客户", "en": "Strategic"}, ("LevelBody", "title"): {"zh": "金牌", "en": "Gold"},
     ("StandingBody", "title"): {"zh": "金牌", "en": "Gold"}, ("AlertBody", "value"): "120.00",
+    ("KeyBody", "staff"): None, ("KeyCreatedBody", "staff"): None,
+    ("LeadCheckBody", "taken"): True, ("LeadCheckBody", "code"): "COLLISION_FOUND",
     ("RehearsalBody", "dry_run"): True, ("TotalsBody", "events"): 12,
 }  # fmt: skip
 """Where a member of a model holds something else."""
