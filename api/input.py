@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import orjson
 from fastapi import Query
@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.core import core_of, in_thread
-from api.problems import field_of
 from ledger.domain.documents import json_parse
-from ledger.domain.errors import Problem, Refused
+from ledger.domain.errors import Refused
+from ledger.domain.forms import form_problems
 
 LIMIT_MAX: Final = 1_000
 PARSED_HERE_BYTES_MAX: Final = 32_768
@@ -82,17 +82,8 @@ def body_check(document: Any, model: type[Model]) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = [_problem(e, model) for e in error.errors(include_url=False, include_input=False)]
-    raise Refused("INPUT_INVALID", f"{problems[0].field}: {problems[0].reason}", problems[0].field)
-
-
-def _problem(error: Any, model: type[BaseModel]) -> Problem:
-    location = cast(tuple[Any, ...], error["loc"])
-    if error["type"] == "extra_forbidden":
-        return Problem(field_of(location[:-1]) or "body", "has a member that isn't known")
-    # Only names that we gave: the keys of a mapping are the sender's.
-    known = location[:1] if location and location[0] in model.model_fields else ()
-    return Problem(field_of(known) or "body", str(error["msg"]))
+        [first, *_] = form_problems(error, model, document, whole="body")
+    raise Refused("INPUT_INVALID", f"{first.field}: {first.reason}", first.field)
 
 
 def idempotency_key(request: Request) -> str:

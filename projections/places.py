@@ -62,7 +62,8 @@ class Places:
         for name, place in behind:
             if place.status == "failed":
                 stands = _stands(name, place, position)
-                raise ViewBehind(f"{stands}, and it has failed: {place.error}. See `plumbline status`.")
+                # Why it failed is told where the views are, to those who may look at them: it may quote anything.
+                raise ViewBehind(f"{stands}, and it has failed; GET …/views and the log of the follower say why.")
         return not behind
 
     def behind(self, names: Sequence[str], position: int, waited_seconds: float) -> ViewBehind:

@@ -301,22 +301,22 @@ class FileMapping(Strict):
             yield "fact.occurred", self.fact.occurred
             if self.fact.external_id is not None:
                 yield "fact.external_id", self.fact.external_id
-            for name, fill in self.fact.attributes.items():
-                yield f"fact.attributes.{name}", fill
+            for i, fill in enumerate(self.fact.attributes.values()):
+                yield f"fact.attributes.{i}", fill
 
     @model_validator(mode="after")
     def _consistent(self) -> FileMapping:
         for place, fill in self.fills():
             for name in fill.names:
                 if name not in self.columns:
-                    raise ValueError(f"{place}: {name} is no column of this mapping")
+                    raise ValueError(f"{place}: names no column of this mapping")
             if fill.cut and not place.startswith("fact.attributes."):
                 raise ValueError(f"{place}: only an attribute can be cut")
-        for rule in self.order:
-            for name in (rule.first, rule.then):
-                column = self.columns.get(name)
+        for i, rule in enumerate(self.order):
+            for member in ("first", "then"):
+                column = self.columns.get(getattr(rule, member))
                 if column is None or column.type != "date":
-                    raise ValueError(f"order: {name} is no date column of this mapping")
+                    raise ValueError(f"order.{i}.{member}: names no date column of this mapping")
         if self.fact is None and self.customer.registration is None:
             raise ValueError(
                 "without a fact the mapping needs customer.registration, else its rows say nothing"

@@ -153,20 +153,19 @@ class RowMapper:
         assert self.mapping.fact is not None
         filled = self.mapping.fact.attributes
         problems: list[Problem] = []
-        place = f"mapping {self.mapping.id}: fact"
         if fact_type is None:
-            reason = f"{fact_type_id} is not declared; declare that fact type in the ledger first"
-            raise DocumentInvalid([Problem(f"{place}.type", reason)])
-        for name, fill in filled.items():
+            reason = "names no declared fact type; declare it in the ledger first"
+            raise DocumentInvalid([Problem("mapping: fact.type", reason)])
+        for i, (name, fill) in enumerate(filled.items()):
             attribute = fact_type.attributes.get(name)
             if attribute is None:
-                problems.append(Problem(f"{place}.attributes.{name}", f"is no attribute of {fact_type_id}"))
+                problems.append(Problem(f"mapping: fact.attributes.{i}", f"is no attribute of {fact_type_id}"))
             elif fill.cut and attribute.type != "text":
-                problems.append(Problem(f"{place}.attributes.{name}", "is no text, so it can't be cut"))
+                problems.append(Problem(f"mapping: fact.attributes.{i}", "is no text, so it can't be cut"))
         if not self.mapping.fact.attributes_by_header:
             for name, attribute in fact_type.attributes.items():
                 if attribute.required and name not in filled:
-                    problems.append(Problem(f"{place}.attributes", f"{name} is required by {fact_type_id}"))
+                    problems.append(Problem("mapping: fact.attributes", f"{name} is required by {fact_type_id}"))
         if problems:
             raise DocumentInvalid(problems)
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from connectors.files.mapping import FileMapping
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Problem
+from ledger.domain.forms import form_problems
 
 _BUILT_IN = files("connectors").joinpath("mappings")
 
@@ -26,12 +27,7 @@ def mapping_parse(document: object, place: str = "mapping") -> FileMapping:
     try:
         return FileMapping.model_validate(document)
     except ValidationError as error:
-        raise DocumentInvalid(
-            [
-                Problem(f"{place}: {'.'.join(str(part) for part in e['loc']) or 'document'}", e["msg"])
-                for e in error.errors()
-            ]
-        ) from None
+        raise DocumentInvalid(form_problems(error, FileMapping, document, place)) from None
 
 
 def mapping_names() -> list[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ledger.domain.errors import DocumentInvalid, Problem
+from ledger.domain.forms import form_problems
 from ledger.domain.values import INTEGER_MAX, day_parse, day_text, scaled_parse, scaled_text, text_checked
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -130,13 +131,13 @@ class FactType(Strict):
     def _consistent(self) -> FactType:
         if len(self.columns) > 16:
             raise ValueError("a fact type has at most 16 attributes that rules can weigh")
-        for name, rule in self.derived.items():
+        for i, (name, rule) in enumerate(self.derived.items()):
             if name in self.attributes:
-                raise ValueError(f"derived {name} bears the name of an attribute")
-            for source in (rule.days_from, rule.days_to):
-                attribute = self.attributes.get(source)
+                raise ValueError(f"derived.{i} bears the name of an attribute")
+            for member in ("days_from", "days_to"):
+                attribute = self.attributes.get(getattr(rule, member))
                 if attribute is None or attribute.type != "date":
-                    raise ValueError(f"derived {name}: {source} is not a date attribute")
+                    raise ValueError(f"derived.{i}.{member} names no date attribute")
         roles = [a for a in self.attributes.values() if a.type == "customer" and a.role == "referrer"]
         if len(roles) > 1:
             raise ValueError("at most one attribute has the role referrer")
@@ -190,9 +191,10 @@ class FactType(Strict):
         """
         values: dict[str, Value] = {}
         problems: list[Problem] = []
-        for name in raw:
+        for i, name in enumerate(raw):
             if name not in self.attributes:
-                problems.append(Problem(name[:64], f"is no attribute of {self.id}"))
+                # By its number: the name itself may be anything.
+                problems.append(Problem(f"attributes.{i}", f"is no attribute of {self.id}"))
         for name, attribute in self.attributes.items():
             value = raw.get(name)
             if value is None:
@@ -279,6 +281,4 @@ def fact_type_parse(document: object) -> FactType:
     try:
         return FactType.model_validate(document)
     except ValidationError as error:
-        raise DocumentInvalid(
-            [Problem(".".join(str(p) for p in e["loc"]) or "document", e["msg"]) for e in error.errors()]
-        ) from None
+        raise DocumentInvalid(form_problems(error, FactType, document)) from None

@@ -160,19 +160,17 @@ class _Compiler:
                 )
         row[at.SET_LEVELS_LAST] = len(self.levels)
         measures: dict[str, tuple[int, int]] = {}
-        for measure in rules.measures:
+        for i, measure in enumerate(rules.measures):
             places = 0
             if measure.sum is not None:
                 try:
-                    places = places_of(
-                        self.fact_type(measure.fact, f"measures.{measure.id}.fact"), measure.sum
-                    )
+                    places = places_of(self.fact_type(measure.fact, f"measures.{i}.fact"), measure.sum)
                 except ValueError as error:
-                    raise place_error(f"measures.{measure.id}.sum", str(error)) from None
+                    raise place_error(f"measures.{i}.sum", str(error)) from None
             measures[measure.id] = (self.slot("measure", measure.id, measure.window), places)
-        for tag in rules.tags:
+        for i, tag in enumerate(rules.tags):
             if self.tags.number(tag.id) > 60:
-                raise place_error(f"tags.{tag.id}", "more than 60 different tags were ever declared")
+                raise place_error(f"tags.{i}", "more than 60 different tags were ever declared")
         if rules.credit is not None:
             row[at.SET_GRADE_GOOD] = measures[rules.credit.good][0]
             row[at.SET_GRADE_ALL] = measures[rules.credit.all][0]
@@ -197,8 +195,8 @@ class _Compiler:
             )  # fmt: skip
 
         row[at.SET_TAGS_FIRST] = len(self.tag_rows)
-        for tag in rules.tags:
-            place = f"tags.{tag.id}.when"
+        for i, tag in enumerate(rules.tags):
+            place = f"tags.{i}.when"
             for leaf in leaves_of(tag.when):
                 if is_static(leaf) or "tag" in type(leaf).model_fields:
                     raise place_error(place, "a tag looks at tier, balance, earned, grade and measures only")
@@ -211,10 +209,10 @@ class _Compiler:
         row[at.SET_TAGS_LAST] = len(self.tag_rows)
 
         rows_by_type: list[list[tuple[int, Rule]]] = [[] for _ in range(len(self.fact_types) * at.ROLES)]
-        for rule in rules.rules:
-            self.fact_type(rule.fact, f"rules.{rule.id}.fact")
+        for i, rule in enumerate(rules.rules):
+            self.fact_type(rule.fact, f"rules.{i}.fact")
             role = at.ROLE_REFERRER if rule.recipient == "referrer" else at.ROLE_CUSTOMER
-            rows_by_type[self.type_numbers[rule.fact] * at.ROLES + role].append((role, rule))
+            rows_by_type[self.type_numbers[rule.fact] * at.ROLES + role].append((i, rule))
         for fact_type in self.fact_types:
             fixed = LeafTable(0, at.BITS_STATIC, f"rules for {fact_type.id}")
             uses_state = [False]
@@ -234,8 +232,8 @@ class _Compiler:
             for role in range(at.ROLES):
                 if role == at.ROLE_CUSTOMER:
                     self.breaks(number, rules, fact_type, bit_of)
-                for _, rule in rows_by_type[self.type_numbers[fact_type.id] * at.ROLES + role]:
-                    self.award(number, rules, rule, fact_type, bit_of)
+                for i, rule in rows_by_type[self.type_numbers[fact_type.id] * at.ROLES + role]:
+                    self.award(number, rules, rule, f"rules.{i}", fact_type, bit_of)
                 if role == at.ROLE_CUSTOMER:
                     self.measures(number, rules, fact_type, bit_of)
                 self.rule_first.append(len(self.rules))
@@ -256,7 +254,7 @@ class _Compiler:
 
     def fact_type(self, name: str, place: str) -> FactType:
         if name not in self.type_numbers:
-            raise place_error(place, f"no fact type {name} is declared")
+            raise place_error(place, "names no declared fact type")
         return self.fact_types[self.type_numbers[name]]
 
     def terms_add(self, terms: list[tuple[int, int]]) -> tuple[int, int]:
@@ -282,19 +280,19 @@ class _Compiler:
         self.rule_ids.append((number, name))
 
     def breaks(self, number: int, rules: RuleSet, fact_type: FactType, bit_of: BitOf) -> None:
-        for rule in rules.rules:
-            for brk in rule.award.streak.broken_by if rule.award.streak else ():
-                self.fact_type(brk.fact, f"rules.{rule.id}.award.streak.broken_by")
+        for i, rule in enumerate(rules.rules):
+            for j, brk in enumerate(rule.award.streak.broken_by if rule.award.streak else ()):
+                self.fact_type(brk.fact, f"rules.{i}.award.streak.broken_by.{j}.fact")
                 if brk.fact == fact_type.id:
-                    place = f"rules.{rule.id}.award.streak.broken_by.when"
+                    place = f"rules.{i}.award.streak.broken_by.{j}.when"
                     row = self.row_new(at.ACTION_BREAK, brk.when, bit_of, place)
                     row[at.RULE_STREAK] = self.streak_keys.setdefault(rule.id, len(self.streak_keys))
                     self.row_add(number, rule.id, row)
 
     def measures(self, number: int, rules: RuleSet, fact_type: FactType, bit_of: BitOf) -> None:
-        for measure in rules.measures:
-            place = f"measures.{measure.id}.when"
-            self.fact_type(measure.fact, f"measures.{measure.id}.fact")
+        for i, measure in enumerate(rules.measures):
+            place = f"measures.{i}.when"
+            self.fact_type(measure.fact, f"measures.{i}.fact")
             if measure.fact != fact_type.id:
                 continue
             if not all(isinstance(leaf, AttributeIs) for leaf in leaves_of(measure.when)):
@@ -306,8 +304,9 @@ class _Compiler:
                 row[at.RULE_ATTRIBUTE] = column_of(fact_type, measure.sum)
             self.row_add(number, measure.id, row)
 
-    def award(self, number: int, rules: RuleSet, rule: Rule, fact_type: FactType, bit_of: BitOf) -> None:
-        place = f"rules.{rule.id}"
+    def award(
+        self, number: int, rules: RuleSet, rule: Rule, place: str, fact_type: FactType, bit_of: BitOf
+    ) -> None:
         row = self.row_new(at.ACTION_AWARD, rule.when, bit_of, f"{place}.when")
         if rule.recipient == "referrer" and fact_type.referrer is None:
             raise place_error(f"{place}.recipient", f"{fact_type.id} has no attribute with the role referrer")

@@ -189,7 +189,7 @@ class LeafCompiler:
         try:
             if isinstance(leaf, TierIs):
                 if leaf.level not in levels:
-                    raise ValueError(f"the ladder has no level {leaf.level}")
+                    raise ValueError("names no level of the ladder")
                 row = [at.SOURCE_TIER, 0, OPERATORS[leaf.tier], levels.index(leaf.level), 0, 0]
                 return row
             if isinstance(leaf, BalanceIs):
@@ -201,19 +201,19 @@ class LeafCompiler:
                 return self._row(at.SOURCE_EARNED, column, leaf, points_parse)
             if isinstance(leaf, TagIs):
                 if f"tag {leaf.tag}" not in declared:
-                    raise ValueError(f"no tag {leaf.tag} is declared")
+                    raise ValueError("names no declared tag")
                 return [at.SOURCE_TAG, tags.number(leaf.tag), at.OPERATOR_EQ, 1, 0, 0]
             if isinstance(leaf, GradeIs):
                 row = [at.SOURCE_GRADE, 0, at.OPERATOR_IN, 0, 0, 0]
                 for name in leaf.grade:
                     if f"grade {name}" not in declared:
-                        raise ValueError(f"no credit grade {name} is declared")
+                        raise ValueError("names no declared credit grade")
                 self._members(row, [grades.number(name) for name in leaf.grade])
                 return row
             if not isinstance(leaf, MeasureIs):
                 raise ValueError("lead, need and knowledge are for assignment rules only")
             if leaf.measure not in measures:
-                raise ValueError(f"no measure {leaf.measure} is declared")
+                raise ValueError("names no declared measure")
             slot, places = measures[leaf.measure]
             if leaf.of == "times":
                 return self._row(at.SOURCE_MEASURE_TIMES, slot, leaf, lambda raw: scaled_parse(raw, 0))
@@ -230,7 +230,7 @@ def is_static(leaf: Leaf) -> bool:
 def column_of(fact_type: FactType, attribute: str) -> int:
     """The column of an attribute. Raises ValueError."""
     if attribute not in fact_type.columns:
-        raise ValueError(f"{fact_type.id} has no attribute {attribute} that rules can weigh")
+        raise ValueError(f"names no attribute of {fact_type.id} that rules can weigh")
     return fact_type.columns.index(attribute)
 
 

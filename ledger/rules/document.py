@@ -8,16 +8,16 @@ tables.
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import Identifier, Strict, Words
+from ledger.domain.forms import form_problems
 from ledger.domain.values import day_parse, percent_parse, points_parse
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.comparisons import (
@@ -291,15 +291,16 @@ class RuleSet(Strict):
     def _references(self) -> RuleSet:
         kinds = (("rules", self.rules), ("measures", self.measures), ("caps", self.caps), ("tags", self.tags))
         for kind, things in kinds:
-            ids = [thing.id for thing in things]
-            for name in ids:
-                if ids.count(name) > 1:
-                    raise ValueError(f"{kind}: the id {name} stands twice")
+            places: dict[str, int] = {}
+            for i, thing in enumerate(things):
+                first = places.setdefault(thing.id, i)
+                if first != i:
+                    raise ValueError(f"{kind}.{first} and {kind}.{i} bear the same id")
         rules, measures = {r.id for r in self.rules}, {m.id for m in self.measures}
-        for cap in self.caps:
-            for name in cap.rules or ():
+        for i, cap in enumerate(self.caps):
+            for j, name in enumerate(cap.rules or ()):
                 if name not in rules:
-                    raise ValueError(f"cap {cap.id} names no rule {name}")
+                    raise ValueError(f"caps.{i}.rules.{j} names no rule of this document")
         if self.credit and not {self.credit.good, self.credit.all} <= measures:
             raise ValueError("credit names a measure that isn't declared")
         if self.assignment is not None:
@@ -310,7 +311,7 @@ class RuleSet(Strict):
             }
             for where, kind, name in self.assignment.references():
                 if name not in declared[kind]:
-                    raise ValueError(f"assignment: {where} names no {kind} {name} that is declared")
+                    raise ValueError(f"assignment.{where} names no {kind} that is declared")
         return self
 
     @cached_property
@@ -338,20 +339,12 @@ def canonical_bytes(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-_UNION_BRANCH: Final = re.compile(r"(int|str|bool|WeightsGiven|constrained-.*|literal\[.*)\Z")
-"""What pydantic puts into a place for the branch of a union; it is no field of the document."""
-
-
 def rule_set_parse(document: object) -> RuleSet:
     """A rule set from plain data. Raises DocumentInvalid, which names every problem and its place."""
     try:
         return RuleSet.model_validate(document)
     except ValidationError as error:
-        problems: dict[str, Problem] = {}
-        for e in error.errors(include_url=False, include_input=False):
-            place = ".".join(str(p) for p in e["loc"] if not _UNION_BRANCH.match(str(p))) or "document"
-            problems.setdefault(place, Problem(place, e["msg"].removeprefix("Value error, ")))
-        raise DocumentInvalid(list(problems.values())) from None
+        raise DocumentInvalid(form_problems(error, RuleSet, document)) from None
     except RecursionError:
         raise DocumentInvalid([Problem("document", "conditions lie too deep in each other")]) from None
 

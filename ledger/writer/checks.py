@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from pydantic import BaseModel
+
 from ledger.domain.commands import (
     RELATIONS_COMMANDS,
     ActivateRuleSet,
@@ -29,7 +31,10 @@ from ledger.domain.commands import (
     WithdrawConsent,
 )
 from ledger.domain.errors import Refused
+from ledger.domain.fact_types import FactType
+from ledger.domain.forms import names_known
 from ledger.domain.values import INTEGER_MAX, text_checked
+from ledger.rules.document import RuleSet
 from ledger.writer.forms import command_check, text_check
 
 ACTOR_LENGTH_MAX: Final = 200
@@ -107,23 +112,25 @@ def _attributes(raw: object) -> None:
     attributes = cast(dict[Any, Any], raw)
     if len(attributes) > ATTRIBUTES_MAX:
         raise Refused("FACT_INVALID", f"attributes are more than {ATTRIBUTES_MAX}", "attributes")
-    for name, value in attributes.items():
+    for i, (name, value) in enumerate(attributes.items()):
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 64:
             raise Refused("FACT_INVALID", "attributes have a name that no attribute can have", "attributes")
+        # By its number: which names an attribute may have is not known here.
+        place = f"attributes.{i}"
         if isinstance(value, str):
-            text_check(value, name, "FACT_INVALID")
+            text_check(value, place, "FACT_INVALID")
         elif isinstance(value, int):
             if abs(value) > INTEGER_MAX:
-                raise Refused("FACT_INVALID", f"{name} does not fit 64 bits", name)
+                raise Refused("FACT_INVALID", f"{place} does not fit 64 bits", place)
         elif isinstance(value, float):
             raise Refused(
-                "FACT_INVALID", f"{name} is not a number written as an integer or as decimal text", name
+                "FACT_INVALID", f"{place} is not a number written as an integer or as decimal text", place
             )
         elif isinstance(value, Decimal):
             if not value.is_finite() or abs(value.adjusted()) > _EXPONENT_MAX:
-                raise Refused("FACT_INVALID", f"{name} is not a plain decimal number", name)
+                raise Refused("FACT_INVALID", f"{place} is not a plain decimal number", place)
         elif value is not None and not isinstance(value, date):
-            raise Refused("FACT_INVALID", f"{name} is no plain value", name)
+            raise Refused("FACT_INVALID", f"{place} is no plain value", place)
 
 
 def _traits(raw: object) -> None:
@@ -140,11 +147,12 @@ def _document_of(command: DeclareFactType | ProposeRuleSet) -> None:
     document: object = command.document
     if not isinstance(document, dict):
         raise Refused("DOCUMENT_INVALID", "document is no mapping", "document")
-    _document(cast(dict[Any, Any], document))
+    _document(cast(dict[Any, Any], document), names_known(_FORMS[type(command)]))
 
 
-def _document(document: Mapping[Any, Any]) -> None:
-    """Plain data: names, text, whole numbers, yes and no, lists and mappings of these. Raises Refused."""
+def _document(document: Mapping[Any, Any], known: frozenset[str]) -> None:
+    """Plain data: names, text, whole numbers, yes and no, lists and mappings of these. Raises Refused, which tells
+    places by the names that are known."""
     waiting: list[tuple[str, object, int]] = [("document", document, 0)]
     count = 0
     while waiting:
@@ -153,10 +161,10 @@ def _document(document: Mapping[Any, Any]) -> None:
         if depth > DOCUMENT_DEPTH_MAX or count > DOCUMENT_VALUES_MAX:
             raise Refused("DOCUMENT_INVALID", "document is too deep or too large", "document")
         if isinstance(value, dict):
-            for name, part in cast(dict[Any, Any], value).items():
+            for i, (name, part) in enumerate(cast(dict[Any, Any], value).items()):
                 if not isinstance(name, str) or not name.isprintable():
                     raise Refused("DOCUMENT_INVALID", f"{place} has a name that is no plain text", place)
-                waiting.append((name[:64], part, depth + 1))
+                waiting.append((name if name in known else f"{place}.{i}", part, depth + 1))
         elif isinstance(value, list):
             waiting += [(place, part, depth + 1) for part in cast(list[Any], value)]
         elif isinstance(value, str):
@@ -187,6 +195,7 @@ def _close_ledger(command: CloseLedger) -> None:
     text_check(command.reason, "reason", "REASON_MISSING", 1_000)
 
 
+_FORMS: Final[Mapping[type, type[BaseModel]]] = {DeclareFactType: FactType, ProposeRuleSet: RuleSet}
 _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     RegisterCustomer: _register,
     ChangeCustomer: _change,

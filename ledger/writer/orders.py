@@ -202,7 +202,7 @@ def _extends(old: FactType, new: FactType) -> None:
         before = old.attributes.get(name)
         if before is None:
             if attribute.required:
-                raise refuse(name, "is new and required")
+                raise refuse("attributes", "have one that is new and required")
             continue
         if before.type != attribute.type:
             raise refuse(name, "changes its type")

@@ -179,5 +179,5 @@ def answers_one(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
 
 def answers_page(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """The same of a route that gives a list."""
-    page = {"data": [example], "next": None, "previous": None, "has_more": False}
+    page = {"data": [example], "next": "eyJhZnRlciI6MTJ9", "previous": "eyJiZWZvcmUiOjF9", "has_more": True}
     return {200: {"description": "A page.", "content": {"application/json": {"example": page}}}}

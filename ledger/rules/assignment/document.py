@@ -245,10 +245,11 @@ class AssignmentRules(Strict):
 
     @model_validator(mode="after")
     def _ids(self) -> AssignmentRules:
-        ids = [rule.id for rule in self.rules]
-        for name in ids:
-            if ids.count(name) > 1:
-                raise ValueError(f"the id {name} stands twice")
+        places: dict[str, int] = {}
+        for i, rule in enumerate(self.rules):
+            first = places.setdefault(rule.id, i)
+            if first != i:
+                raise ValueError(f"rules.{first} and rules.{i} bear the same id")
         return self
 
     def rule(self, rule_id: str) -> AssignmentRule | None:
@@ -256,14 +257,14 @@ class AssignmentRules(Strict):
         return next((rule for rule in self.rules if rule.id == rule_id), None)
 
     def references(self) -> Iterator[tuple[str, str, str]]:
-        """What it names of the rule set: where it does ("rule east"), "tier", "tag" or "grade", and the id."""
-        for rule in self.rules:
+        """What it names of the rule set: where it does ("rules.0"), "tier", "tag" or "grade", and the id."""
+        for i, rule in enumerate(self.rules):
             for leaf in leaves_of(rule.when):
                 if isinstance(leaf, TierIs):
-                    yield f"rule {rule.id}", "tier", leaf.level
+                    yield f"rules.{i}", "tier", leaf.level
                 elif isinstance(leaf, TagIs):
-                    yield f"rule {rule.id}", "tag", leaf.tag
+                    yield f"rules.{i}", "tag", leaf.tag
                 elif isinstance(leaf, GradeIs):
-                    yield from ((f"rule {rule.id}", "grade", grade) for grade in leaf.grade)
+                    yield from ((f"rules.{i}", "grade", grade) for grade in leaf.grade)
         yield from (("terms", "tier", tier) for tier in self.terms.important_tiers)
         yield from (("terms", "tag", tag) for tag in self.terms.important_tags)

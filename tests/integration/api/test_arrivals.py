@@ -79,8 +79,9 @@ def test_what_cannot_be_waited_for_is_said() -> None:
             await arrivals.wait(("a",), 20, 0.05)
         here.status = "failed"
         began = time.monotonic()
-        with pytest.raises(ViewBehind, match="it has failed: broken"):
+        with pytest.raises(ViewBehind, match="it has failed") as raised:
             await arrivals.wait(("a",), 20)
+        assert "broken" not in str(raised.value)  # that may quote anything, and is told where views are looked at
         assert time.monotonic() - began < 1
         await arrivals.wait(("a",), 10)
         with pytest.raises(KeyError):

@@ -104,21 +104,21 @@ def test_yes_and_no_in_the_receivables_are_text_in_the_file_and_booleans_in_the_
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("columns.amount.type", "money", "columns.amount"),
-        ("columns.amount.places", "2", "columns.amount.number.places"),
-        ("columns.amount.min", 0.5, "columns.amount.number.min"),
-        ("columns.amount.min", "much", "columns.amount.number.min"),
+        ("columns.amount.type", "secret", "columns.1: 'type' is none of"),
+        ("columns.amount.places", "2", "columns.1.places"),
+        ("columns.amount.min", 0.5, "columns.1.min"),
+        ("columns.amount.min", "much", "columns.1.min"),
         ("columns.amount.suspicious", [{"reason": {"zh": "x", "en": "x"}}], "exactly one of below"),
         (
             "columns.amount.suspicious",
             [{"before": "2024-01-01", "reason": {"zh": "x", "en": "x"}}],
             "before has",
         ),
-        ("columns.day.formats", [], "columns.day.date.formats"),
+        ("columns.day.formats", [], "columns.2.formats"),
         ("columns.day.formats", ["%Y %Y"], "is no format of dates"),
         ("columns.day.formats", ["%Q"], "is no format of dates"),
-        ("columns.customer.colour", "red", "columns.customer.text.colour"),
-        ("customer.reference", {"column": "nobody"}, "nobody is no column"),
+        ("columns.customer.secret", "red", "columns.customer: has a member that isn't known"),
+        ("customer.reference", {"column": "secret"}, "names no column of this mapping"),
         ("customer.reference", {"column": "customer", "constant": "x"}, "exactly one of constant"),
         ("customer.reference", {"column": "customer", "capture": "(a"}, "not a regular expression"),
         ("customer.reference", {"column": "customer", "capture": "(?=secret)(a)"}, "not a regular expression of RE2"),
@@ -129,7 +129,7 @@ def test_yes_and_no_in_the_receivables_are_text_in_the_file_and_booleans_in_the_
         (
             "order",
             [{"first": "day", "then": "amount", "reason": {"zh": "x", "en": "x"}}],
-            "amount is no date",
+            "order.0.then: names no date column",
         ),
         ("source", "Source One", "source"),
     ],
@@ -151,7 +151,7 @@ def test_a_mapping_that_says_nothing_of_its_rows_is_refused() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("fact.type", {"constant": "unheard_of"}, "unheard_of is not declared"),
+        ("fact.type", {"constant": "unheard_of"}, "names no declared fact type"),
         ("fact.attributes", {}, "amount is required"),
         ("fact.attributes.weight", {"constant": "1"}, "is no attribute of contract_signed"),
         ("fact.attributes.amount", {"column": "customer", "cut": True}, "can't be cut"),

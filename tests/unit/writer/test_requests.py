@@ -67,8 +67,8 @@ def test_an_answer_comes_back_as_it_was_given_and_another_request_under_its_key_
         (Request(ProposeRuleSet({"n": 2**63}), "bob"), "DOCUMENT_INVALID", "n"),
         (Request(RegisterCustomer("crm", "a", "n", {"region": 5}), "bob"), "TRAIT_INVALID", "traits"),  # type: ignore[dict-item]
         (Request(RecordFact("s", "e", "t", "C-1", "2026-10-05", {"": 1}), "bob"), "FACT_INVALID", "attributes"),
-        (Request(fact("1", "t", "2026-10-05", amount=0.1), "bob"), "FACT_INVALID", "amount"),
-        (Request(fact("1", "t", "2026-10-05", amount=2**63), "bob"), "FACT_INVALID", "amount"),
+        (Request(fact("1", "t", "2026-10-05", amount=0.1), "bob"), "FACT_INVALID", "attributes.0"),
+        (Request(fact("1", "t", "2026-10-05", amount=2**63), "bob"), "FACT_INVALID", "attributes.0"),
     ],
 )  # fmt: skip
 def test_a_request_that_is_none_is_refused_with_its_field(request_: Request, code: str, field: str) -> None:
