@@ -30,6 +30,7 @@ IN_THE_BODY = {"import_start": {"mapping", "filename"}}
 """Parameters that the client sends in the body."""
 WITHOUT_CALLS = "relations"
 """A part of the API that the client has no calls for yet."""
+DOCUMENTS = {"FactType", "RuleSet", "FileMapping"}
 BY_THE_HEADER = {"key", "registration"}
 HERE_ONLY = {"Answer": {"hit"}}
 SAMPLES: dict[str, Any] = {
@@ -149,7 +150,8 @@ def test_every_member_of_a_body_can_be_given_and_none_is_made_up(document: dict[
     for m in made:
         content = m.operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         schema = resolved(document, content.get("schema", {}))
-        if "properties" in schema and m.call.body is not None and m.call.content_type != LINES:
+        # A whole document is the caller's own: the call has no names for what stands in it.
+        if "properties" in schema and schema.get("title") not in DOCUMENTS and m.call.body is not None and m.call.content_type != LINES:
             name = m.operation["operationId"]
             given[name] = given.get(name, set()) | json.loads(m.call.body).keys()
             there[name] = set(schema["properties"])

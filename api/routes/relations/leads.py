@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import structlog
 from psycopg import Connection
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,6 +43,13 @@ _EXAMPLE: Final[dict[str, Any]] = {
 class LeadBody(AnswerBody):
     """What came of a lead. Where it is somebody's already, `code` is COLLISION_FOUND, `reason` says of which team, and
     `customer` is empty."""
+
+    model_config = ConfigDict(json_schema_extra={
+        "examples": [
+            {"status": "accepted", "position": 44, "customer": "", "id": "X-000042", "points": "0.00",
+             "code": "COLLISION_FOUND", "reason": "this is a customer of team one; it stays with them"},
+        ]
+    })  # fmt: skip
 
     code: str = Field(description="COLLISION_FOUND, or empty.", examples=["", "COLLISION_FOUND"])
     reason: str

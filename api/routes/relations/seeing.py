@@ -174,10 +174,28 @@ def opened_staff(ledger: LedgerPort, people: Sequence[StaffRow]) -> dict[int, Ma
 
 def answers_one(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """What a route that gives one thing says of its answer, for the OpenAPI document."""
-    return {200: {"description": "As it is now.", "content": {"application/json": {"example": example}}}}
+    return _answers("As it is now.", {"type": "object"}, example)
 
 
 def answers_page(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     """The same of a route that gives a list."""
+    # No null in it: FastAPI leaves those out of what it is given for the document.
     page = {"data": [example], "next": "eyJhZnRlciI6MTJ9", "previous": "eyJiZWZvcmUiOjF9", "has_more": True}
-    return {200: {"description": "A page.", "content": {"application/json": {"example": page}}}}
+    return _answers("A page.", _PAGE, page)
+
+
+_PAGE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["data", "next", "previous", "has_more"],
+    "properties": {
+        "data": {"type": "array", "items": {"type": "object"}},
+        "next": {"type": ["string", "null"]},
+        "previous": {"type": ["string", "null"]},
+        "has_more": {"type": "boolean"},
+    },
+}
+
+
+def _answers(words: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {200: {"description": words, "content": content}}

@@ -92,19 +92,31 @@ class StillRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
-    """What came of trying refused rows again."""
+class Resolved:
+    """A row that was resolved before, and how."""
 
+    id: int
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of trying refused rows again, or would come of it. `resolved` are those that were no longer open."""
+
+    dry_run: bool
     retried: int
     accepted: int
     duplicates: int
     corrected: int
     rejected: list[StillRefused]
+    resolved: list[Resolved]
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The rows that were dismissed."""
+    """The rows that were dismissed, or would be, and those that were no longer open."""
 
+    dry_run: bool
     dismissed: list[int]
+    resolved: list[Resolved]
