@@ -7,27 +7,25 @@ only. So deadlines, what a handover moves and what undoing it gives back are wor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.events import STREAM_STAFF
-from ledger.domain.relations import care, days, handover, holdings, merging, staff
+from ledger.domain.relations import care, days, handover, holdings, merging
 from ledger.domain.relations.ids import staff_number
-from ledger.domain.relations.records import NONE, Handover, Holding
+from ledger.domain.relations.records import NOBODY, NONE, Handover, Holding
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
 from ledger.domain.values import customer_number
 from ledger.log.arrays import BigintArray, TextArray
-from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.relations.kept import kept_customers, kept_of, kept_put
 from projections.relations.rows import columns
 from projections.view import BATCH_EVENTS, Batch, CustomerEvent, day_of_time
 
 _QUERIES = queries_load("projections.sql", "ownership.sql")
-_FOLDED_BY: Final = (care, days, handover, holdings, merging, staff)
+_FOLDED_BY: Final = (care, days, handover, holdings, merging)
 """Imported for what they enter: how events change a holding."""
 
 POSITION_LAST: Final = 2**63 - 1
@@ -173,15 +171,9 @@ class _Moves:
         self.state.handovers.put(position, Handover(position, staff, customers=tuple(sorted(handed))))
 
     def _family(self, event: CustomerEvent) -> None:
-        """Have the customers that a merging is about, and who was at the firm when one is taken back."""
+        """Have the customers that a merging is about, with all that were merged into the survivor."""
         self.load([event.customer, customer_number(event.state["merged"])])
         self.load_found("customers_merged", survivor=event.customer)
-        if event.topic == "CustomersUnmerged":
-            with self.connection.cursor(row_factory=tuple_row) as cursor:
-                params = {"stream": STREAM_STAFF, "position": event.position}
-                for topic, data in cursor.execute(_QUERIES["staff_said"], params):
-                    said = state_of(topic, bytes(data))
-                    EVOLVE[topic](self.state, Happened(0, 0, topic, said, day_of_time(said["recorded_at"])))
 
     def _begin(self, event: CustomerEvent, holding: Holding, day: int) -> None:
         said, customer = event.state, event.customer
@@ -280,7 +272,7 @@ def _store_kept(connection: Connection[Any], moves: _Moves) -> None:
 
 
 def _store_holdings(connection: Connection[Any], moves: _Moves) -> None:
-    rows = [_row(c, moves.state.holding(c), position) for c, position in sorted(moves.changed.items())]
+    rows = [_row(c, moves.state.holdings.get(c), position) for c, position in sorted(moves.changed.items())]
     connection.execute(_QUERIES["holdings_store"], columns(rows))
     connection.execute(_QUERIES["collaborations_clear"], {"customers": BigintArray(moves.changed)})
     pairs = [(row.customer, staff) for row in rows for staff in row.collaborators]
@@ -291,7 +283,9 @@ def _store_holdings(connection: Connection[Any], moves: _Moves) -> None:
         )
 
 
-def _row(customer: int, holding: Holding, position: int) -> _HoldingRow:
+def _row(customer: int, held: Holding | None, position: int) -> _HoldingRow:
+    """`held` None: nobody ever had it, be it that what somebody had was taken back."""
+    holding = held or replace(NOBODY, why=REGISTERED)
     return _HoldingRow(
         customer, holding.owner, holding.team, holding.why, holding.since, holding.since_day,
         _stored(holding.protected_day), _stored(holding.due_day), _stored(holding.announced_day),

@@ -31,15 +31,12 @@ SELECT customer FROM holding_kept WHERE handover = %(handover)s
 -- name: customers_merged
 SELECT customer FROM holding_kept WHERE survivor = %(survivor)s
 
--- name: staff_said
--- Who came and left before a position: seldom asked for, so it is read from the log itself.
-SELECT topic, state FROM event
-WHERE originator_id = %(stream)s AND notification_id < %(position)s AND topic IN ('StaffEnrolled', 'StaffLeft')
-ORDER BY originator_version
-
 -- name: holdings_store
+-- Whom nobody ever had has been in the pool since it was registered.
 UPDATE holding h
-SET owner = given.owner, team = given.team, why = given.why, since = given.since, since_day = given.since_day,
+SET owner = given.owner, team = given.team, why = given.why,
+    since = CASE WHEN given.why = 'registered' THEN h.registered ELSE given.since END,
+    since_day = CASE WHEN given.why = 'registered' THEN h.registered_day ELSE given.since_day END,
     protected_day = given.protected_day, due_day = given.due_day, announced_day = given.announced_day,
     follow_up_days = given.follow_up_days, next_due_day = given.next_due_day, rhythm_days = given.rhythm_days,
     followed_day = given.followed_day, protection_said_day = given.protection_said_day,

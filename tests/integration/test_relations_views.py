@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, LiteralString
@@ -276,6 +276,107 @@ class Life:
         lambda self: RecordLeaving(self.staff(), self.day(200, 900)),
         lambda self: ErasePerson(self.number("P", self.books.state.relations.people.get("count", 0)), "本人要求"),
     )  # fmt: skip
+
+
+class Moves(Life):
+    """The same of eight customers that are merged, handed over and given back all the time."""
+
+    def few(self) -> Command:
+        return self.lead() if self.leads < 8 else ReassignCustomer(self.customer(), self.staff(), "改派")
+
+    def leave(self) -> Command:
+        return RecordLeaving(self.staff(), self.day(0, 3)) if self.rng.random() < 0.05 else self.few()
+
+    KINDS = (
+        few, few, few, leave, Life.talk, Life.merge, Life.merge, Life.unmerge, Life.unmerge, Life.hand_over, Life.undo,
+        Life.undo, lambda self: ClaimCustomer(self.customer(), self.staff()),
+        lambda self: ReleaseCustomer(self.customer(), "不要了"), lambda self: AddCollaborator(self.customer(), self.staff()),
+        lambda self: BeginNurture(self.customer(), 30),
+    )  # fmt: skip
+
+
+def followed_one_by_one(books: Books, database_url: str, schema_name: str, commands: Iterable[Command]) -> None:
+    """After each command the view, which saw each event alone, holds what the ledger does."""
+    follower = Follower(books.recorder, [OwnershipView()])
+    assert follower.follow_once() == {}
+    with psycopg.connect(database_url, options=f"-c search_path={schema_name}", autocommit=True) as connection:
+        for command in commands:
+            before = books.position
+            books.do(command)
+            for position in range(before + 1, books.position + 1):
+                assert follower.follow_once(position) == {}
+            held = connection.execute("SELECT customer, owner, since, due_day FROM holding WHERE why <> 'registered'")
+            assert {c: (owner, since, day(due)) for c, owner, since, due in held} == {
+                c: (h.owner, h.since, h.due_day) for c, h in books.state.relations.holdings.items()
+            }, command
+    follower.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_merged_handed_over_and_given_back_is_followed_event_by_event(
+    books: Books, database_url: str, schema_name: str, seed: int
+) -> None:
+    moves = Moves(books, seed)
+    followed_one_by_one(books, database_url, schema_name, (moves.rng.choice(moves.KINDS)(moves) for _ in range(160)))
+
+
+A, B, C, D = (f"C-{n:06d}" for n in range(1, 5))
+ONE, TWO, THREE = (f"S-{n:06d}" for n in range(1, 4))
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param([MergeCustomers(A, B, "同"), UnmergeCustomers(B, "二")], id="both owned"),
+        pytest.param([MergeCustomers(D, B, "同"), UnmergeCustomers(B, "二")], id="the survivor in the pool"),
+        pytest.param(
+            [
+                MergeCustomers(D, A, "同"), MergeCustomers(D, B, "同"), UnmergeCustomers(A, "二"),
+                ReassignCustomer(D, THREE, "改"), UnmergeCustomers(B, "二"),
+            ],
+            id="two merged, the first taken back first",
+        ),
+        pytest.param(
+            [MergeCustomers(D, B, "同"), RecordFollowUp(D, TWO, "谈"), RecordLeaving(TWO, "2026-10-31"), UnmergeCustomers(B, "二")],
+            id="who had it has left meanwhile",
+        ),
+        pytest.param(
+            [HandOver(TWO, THREE, "leave", "休"), MergeCustomers(A, B, "同"), UnmergeCustomers(B, "二"), UndoHandover(0, "回")],
+            id="handed over before it was merged",
+        ),
+        pytest.param(
+            [
+                HandOver(TWO, THREE, "leave", "休"), HandOver(THREE, ONE, "leave", "休"), RecordFollowUp(B, ONE, "谈"),
+                UndoHandover(1, "回"), UndoHandover(0, "回"),
+            ],
+            id="handed over twice",
+        ),
+    ],
+)  # fmt: skip
+def test_a_merging_and_a_handover_are_taken_back_by_the_view_as_by_the_ledger(
+    books: Books, database_url: str, schema_name: str, commands: list[Command]
+) -> None:
+    firm_found(books, sellers=4, assignment={"rules": []})
+    for number, owner in ((1, ONE), (2, TWO), (3, THREE), (4, "")):
+        books.register(f"{number}")
+        if owner:
+            assert books.do(ReassignCustomer(f"C-{number:06d}", owner, "分配")).status == "accepted"
+    assert books.do(AddCollaborator(A, THREE)).status == "accepted"
+
+    def said() -> Iterator[Command]:
+        for command in commands:
+            if isinstance(command, UndoHandover):  # which of them, counted from 0
+                handovers = sorted(books.state.relations.handovers)
+                yield UndoHandover(handovers[command.handover], command.reason)
+            else:
+                yield command
+
+    before = books.position
+    followed_one_by_one(books, database_url, schema_name, said())
+    topics = [name for _, _, name, _ in books.log(before)]
+    assert len([name for name in topics if name.startswith(("Customers", "Handover", "Portfolio"))]) == len(
+        [c for c in commands if isinstance(c, (MergeCustomers, UnmergeCustomers, HandOver, UndoHandover))]
+    ), topics
 
 
 def folded(books: Books, position: int) -> Relations:
