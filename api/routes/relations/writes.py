@@ -51,6 +51,7 @@ from ledger.domain.commands import (
     UndoHandover,
     UnmergeCustomers,
 )
+from ledger.writer.forms import fields_load
 
 router = Router(tags=["relations"])
 
@@ -278,7 +279,7 @@ def _endpoint(write: Write, body: type[Body]) -> Callable[[Request], Any]:
     async def send(request: Request) -> Response:
         given = await body_read(request, body)
         named = {name: request.path_params[name] for name in write.in_path}
-        command = write.command(**given.model_dump(), **named)
+        command = write.command(**fields_load(write.command, given.model_dump()), **named)
         return await command_send(request, await allowed(request, command))
 
     send.__name__ = f"relations_{write.name}"

@@ -198,7 +198,7 @@ def test_a_ledger_made_again_under_its_key_is_the_first_answer(api: Api, ledgers
 def test_a_key_is_rehearsed_and_takes_no_key_of_its_own(api: Api, access_keys: int) -> None:
     body = {"actor": "erp", "role": "service", "ledgers": ["main"]}
     dry = api.post("/v1/keys?dry_run=true", json=body)
-    assert dry.json() == {"dry_run": True, "key": {**body, "customer": None, "expires_at": None}}
+    assert dry.json() == {"dry_run": True, "key": {**body, "customer": None, "staff": None, "expires_at": None}}
     assert api.post("/v1/keys?dry_run=true", json={**body, "role": "king"}).json()["code"] == "KEY_REQUEST_INVALID"
     assert len(api.access.keys_list()) == access_keys
     made = api.post("/v1/keys", json=body).json()

@@ -33,6 +33,7 @@ def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     levels = [{"id": "stone", "title": {"zh": "石", "en": "Stone"}, "points": 0}, *document["tiers"]["levels"][1:]]
     here.books.now = NOW + timedelta(days=5)
     document |= {"id": "stones", "tiers": {**document["tiers"], "levels": levels}, "tags": []}
+    document.pop("assignment")  # it names tiers of the standard ladder
     activate(here.books, document, "2026-01-01")
     here.follow()
     yield here
