@@ -55,7 +55,11 @@ from ledger.writer.forms import fields_load
 
 router = Router(tags=["relations"])
 
-ERRORS: Final = ("COMMAND_FAILED", "VIEW_BEHIND", "POSITION_AHEAD")
+ERRORS: Final = (
+    "COMMAND_FAILED", "VIEW_BEHIND", "POSITION_AHEAD", "VALUE_INVALID", "TEXT_INVALID", "NUMBER_INVALID",
+    "DATE_INVALID", "AMOUNT_INVALID",
+)  # fmt: skip
+"""What any of them may answer: its members are checked before anything is looked up."""
 _OF_CUSTOMERS: Final = ("CUSTOMER_UNKNOWN",)
 _OF_STAFF: Final = ("STAFF_UNKNOWN", "STAFF_NOT_HERE")
 _OWNING: Final = (*_OF_CUSTOMERS, *_OF_STAFF, "ASSIGNMENT_POOLED", "ASSIGNMENT_SAME", "ASSIGNMENT_NOT_THEIRS")
