@@ -12,7 +12,7 @@ are integers of 1/100 point throughout.
 
 from plumbline_client.aio import AsyncPlumbline
 from plumbline_client.calls import Admin, JobKind, Ledger, fact
-from plumbline_client.core import Call, Page
+from plumbline_client.core import Call, Page, ReportPage
 from plumbline_client.errors import AnswerInvalid, ApiError, ConnectionLost, PlumblineClientError
 from plumbline_client.forms import points_parse, points_text
 from plumbline_client.sending import Retries
@@ -30,6 +30,7 @@ __all__ = [
     "Page",
     "Plumbline",
     "PlumblineClientError",
+    "ReportPage",
     "Retries",
     "fact",
     "points_parse",

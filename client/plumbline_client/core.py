@@ -64,6 +64,13 @@ class Page(Generic[T]):
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReportPage(Page[T]):
+    """A page of a report; it contains the log up to `position` at least."""
+
+    position: int
+
+
 def read_answer(call: Call[Found], status: int, headers: Mapping[str, str], body: bytes) -> Found:
     """The result of an answer. Raises ApiError, AnswerInvalid."""
     if status >= 300:

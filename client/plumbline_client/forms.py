@@ -70,7 +70,8 @@ def form_members(form: Any) -> dict[str, Any]:
     cls = get_origin(form) or form
     given: dict[Any, Any] = {}
     for made in (form, *getattr(cls, "__orig_bases__", ())):
-        given |= zip(getattr(get_origin(made), "__parameters__", ()), get_args(made), strict=False)
+        arguments = [given.get(argument, argument) for argument in get_args(made)]
+        given |= zip(getattr(get_origin(made), "__parameters__", ()), arguments, strict=False)
     hints = get_type_hints(cls, include_extras=True)
     return {f.name: _made_for(hints[f.name], given) for f in fields(cls)}
 

@@ -29,6 +29,8 @@ OF_THE_CLIENT = {"cursor", "min_position", "dry_run", "Idempotency-Key", "format
 IN_THE_BODY = {"import_start": {"mapping", "filename"}}
 """Parameters that the client sends in the body."""
 BY_THE_HEADER = {"key", "registration"}
+DOCUMENTS = {"fact_type_declare", "rule_set_propose"}
+"""Their body is a whole document, as the caller has it."""
 HERE_ONLY = {"Answer": {"hit"}}
 SAMPLES: dict[str, Any] = {
     "facts": [{"external_id": "1"}], "content": b"x", "position": 1, "ids": [1], "cells": {1: {"a": "b"}}, "limit": 10,
@@ -146,8 +148,8 @@ def test_every_member_of_a_body_can_be_given_and_none_is_made_up(document: dict[
     for m in made:
         content = m.operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         schema = resolved(document, content.get("schema", {}))
-        if "properties" in schema and m.call.body is not None and m.call.content_type != LINES:
-            name = m.operation["operationId"]
+        name = m.operation["operationId"]
+        if "properties" in schema and m.call.body and m.call.content_type != LINES and name not in DOCUMENTS:
             given[name] = given.get(name, set()) | json.loads(m.call.body).keys()
             there[name] = set(schema["properties"])
     assert len(given) > 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from plumbline_client.calls.base import LedgerCalls
-from plumbline_client.core import Call, Page, part
+from plumbline_client.core import Call, ReportPage, part
 from plumbline_client.results import (
     Alert,
     Campaign,
@@ -30,24 +30,24 @@ class ReportCalls(LedgerCalls):
         region: str | None = None,
         industry: str | None = None,
         limit: int | None = None,
-    ) -> Call[Page[Leader]]:
+    ) -> Call[ReportPage[Leader]]:
         """The best customers by points granted, by contribution in CNY, or by balance."""
         return self._read(
-            "/reports/leaderboard", Page[Leader], waits=True, by=by, period=period, region=region, industry=industry,
-            limit=limit,
+            "/reports/leaderboard", ReportPage[Leader], waits=True, by=by, period=period, region=region,
+            industry=industry, limit=limit,
         )  # fmt: skip
 
-    def regions(self, *, period: str | None = None, limit: int | None = None) -> Call[Page[RegionMonth]]:
+    def regions(self, *, period: str | None = None, limit: int | None = None) -> Call[ReportPage[RegionMonth]]:
         """Points by region and industry, month by month."""
-        return self._read("/reports/regions", Page[RegionMonth], waits=True, period=period, limit=limit)
+        return self._read("/reports/regions", ReportPage[RegionMonth], waits=True, period=period, limit=limit)
 
-    def inflation(self, *, period: str | None = None) -> Call[Page[InflationMonth]]:
+    def inflation(self, *, period: str | None = None) -> Call[ReportPage[InflationMonth]]:
         """Points issued, redeemed and expired, month by month."""
-        return self._read("/reports/inflation", Page[InflationMonth], waits=True, period=period)
+        return self._read("/reports/inflation", ReportPage[InflationMonth], waits=True, period=period)
 
-    def standing(self) -> Call[Page[Standing]]:
+    def standing(self) -> Call[ReportPage[Standing]]:
         """How many customers bear each tag, credit grade and tier."""
-        return self._read("/reports/standing", Page[Standing], waits=True)
+        return self._read("/reports/standing", ReportPage[Standing], waits=True)
 
     def measures(
         self,
@@ -55,10 +55,10 @@ class ReportCalls(LedgerCalls):
         by: Literal["month", "quarter", "year"] | None = None,
         month_from: str | None = None,
         month_to: str | None = None,
-    ) -> Call[Page[Measures]]:
+    ) -> Call[ReportPage[Measures]]:
         """Repeat cooperation, activity, satisfaction and complaint rate by period."""
         return self._read(
-            "/reports/measures", Page[Measures], waits=True, by=by, month_from=month_from, month_to=month_to
+            "/reports/measures", ReportPage[Measures], waits=True, by=by, month_from=month_from, month_to=month_to
         )
 
     def segment(
@@ -72,10 +72,10 @@ class ReportCalls(LedgerCalls):
         active_days: int | None = None,
         inactive_days: int | None = None,
         limit: int | None = None,
-    ) -> Call[Page[SegmentCustomer]]:
+    ) -> Call[ReportPage[SegmentCustomer]]:
         """Customers by tag, grade, tier and activity."""
         wanted = _segment(tag, grade, tier, region, industry, active_days, inactive_days)
-        return self._read("/reports/segment", Page[SegmentCustomer], waits=True, **wanted, limit=limit)
+        return self._read("/reports/segment", ReportPage[SegmentCustomer], waits=True, **wanted, limit=limit)
 
     def segment_export(
         self,
@@ -92,9 +92,9 @@ class ReportCalls(LedgerCalls):
         wanted = _segment(tag, grade, tier, region, industry, active_days, inactive_days)
         return self._read("/reports/segment/export", bytes, waits=True, **wanted, file="csv")
 
-    def campaigns(self, *, limit: int | None = None) -> Call[Page[Campaign]]:
+    def campaigns(self, *, limit: int | None = None) -> Call[ReportPage[Campaign]]:
         """Campaigns: rules with effective dates."""
-        return self._read("/reports/campaigns", Page[Campaign], waits=True, limit=limit)
+        return self._read("/reports/campaigns", ReportPage[Campaign], waits=True, limit=limit)
 
     def campaign(self, rule_set: str, rule: str) -> Call[CampaignDetail]:
         """A campaign's own report."""
@@ -106,9 +106,9 @@ class ReportCalls(LedgerCalls):
         kind: Literal["points_plunge", "complaint_surge"] | None = None,
         on: str | None = None,
         limit: int | None = None,
-    ) -> Call[Page[Alert]]:
+    ) -> Call[ReportPage[Alert]]:
         """Who lost points sharply, who complains more than usual, as of the end of a day."""
-        return self._read("/reports/alerts", Page[Alert], waits=True, kind=kind, on=on, limit=limit)
+        return self._read("/reports/alerts", ReportPage[Alert], waits=True, kind=kind, on=on, limit=limit)
 
 
 def _segment(

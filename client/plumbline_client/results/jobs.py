@@ -64,7 +64,8 @@ class FileMapping:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A refused row with its cells as they stood in the file, and what became of it."""
+    """A refused row with its cells as they stood in the file (a workbook's dates as {"date": …}), and what became of
+    it."""
 
     id: int
     source: str
@@ -72,7 +73,7 @@ class QuarantineRow:
     row: int
     field: str
     reason: str
-    raw: dict[str, str | None]
+    raw: dict[str, str | dict[str, str] | None]
     mapping: str
     actor: str
     recorded_at: str
@@ -92,19 +93,31 @@ class StillRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
-    """What came of trying refused rows again."""
+class ResolvedRow:
+    """A row that was resolved before, and how."""
 
+    id: int
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of trying refused rows again; `resolved` were no longer open."""
+
+    dry_run: bool
     retried: int
     accepted: int
     duplicates: int
     corrected: int
     rejected: list[StillRefused]
+    resolved: list[ResolvedRow]
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The rows that were dismissed."""
+    """The rows that were dismissed; `resolved` were no longer open."""
 
+    dry_run: bool
     dismissed: list[int]
+    resolved: list[ResolvedRow]

@@ -145,10 +145,11 @@ class CampaignCustomer:
 
 @dataclass(frozen=True, slots=True)
 class CampaignDetail(Campaign):
-    """A campaign with its months and who got most from it."""
+    """A campaign with its months and who got most from it; it contains the log up to `position` at least."""
 
     months: list[CampaignMonth]
     best: list[CampaignCustomer]
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
