@@ -1,7 +1,7 @@
 """Processes of the program that begin where its imports have ended, for tests that start it many times.
 
-A server imports the program once and forks for every start: each is a process of its own, as `plumbline` or `python -m`
-gives it, without the seconds that importing takes. Run as `python -m tests.acceptance.forking SOCKET`; ends with the
+A server imports the program and loads the kernel once, and forks for every start: each is a process of its own, as
+`plumbline` or `python -m` gives it, without the seconds that this takes. Run as `python -m tests.acceptance.forking SOCKET`; ends with the
 process that started it.
 """
 
@@ -141,6 +141,8 @@ def serve(path: str) -> None:
     """Fork whenever it is asked for, until standard input ends. Returns in each fork, too, once it is done."""
     for module in MODULES:
         importlib.import_module(module)
+    # Loading the compiled kernel takes as long as all imports.
+    importlib.import_module("ledger.rules.warm").warm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path + ".new")
@@ -173,6 +175,11 @@ def _watch(connection: socket.socket) -> None:
     for file in files:
         os.close(file)
     connection.sendall(f"{pid}\n".encode())
+    ready, _, _ = select.select([os.pidfd_open(pid), connection], [], [])
+    if connection in ready:
+        # Whoever asked for it is gone: nobody would ever end it.
+        os.kill(pid, signal.SIGKILL)
+        os._exit(0)
     _, status = os.waitpid(pid, 0)
     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
