@@ -23,6 +23,7 @@ from service.embedded import servers_down
 from service.main import app
 from service.settings import Settings
 from tests.acceptance.forking import forks
+from tests.acceptance.served import port_free
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -52,9 +53,10 @@ def test_the_tour_of_the_readme_runs_as_it_stands(folder: Path) -> None:
     }
     # Into files: what the tour leaves running where it fails would keep a pipe open.
     with (folder / "output").open("w+") as output, (folder / "errors").open("w+") as errors:
-        tour_command = ["sh", "-eu", "-c", "\n".join(tour)]
+        # As it stands, but for the port, at which another may be listening.
+        script = "\n".join(tour).replace("8700", str(port_free()))
         process = subprocess.Popen(
-            tour_command, cwd=folder, env=environment, stdout=output, stderr=errors, start_new_session=True
+            ["sh", "-eu", "-c", script], cwd=folder, env=environment, stdout=output, stderr=errors, start_new_session=True
         )
         try:
             code = process.wait(300)
