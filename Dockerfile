@@ -25,7 +25,7 @@ RUN useradd --system --uid 10001 --create-home --home-dir /home/plumbline plumbl
 COPY --from=build /opt/plumbline /opt/plumbline
 ENV PATH=/opt/plumbline/bin:$PATH \
     PLUMBLINE_HOME=/var/lib/plumbline \
-    NUMBA_CACHE_DIR=/home/plumbline/numba
+    PLUMBLINE_KERNEL_CACHE=/home/plumbline/kernel
 USER plumbline
 WORKDIR /home/plumbline
 # The compiled kernel lies in the image, not in the volume: a backup is restored into one that is empty.

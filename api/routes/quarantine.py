@@ -27,6 +27,12 @@ router = Router(tags=["imports"])
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
+class DateCell(BaseModel):
+    """A date cell of a workbook, or one with a time."""
+
+    date: str = Field(examples=["2026-01-17"])
+
+
 class QuarantineRowBody(BaseModel):
     """A refused row with its cells as they stood in the file."""
 
@@ -36,7 +42,7 @@ class QuarantineRowBody(BaseModel):
     row: int
     field: str
     reason: str
-    raw: dict[str, str | None]
+    raw: dict[str, str | DateCell | None] = Field(description="Cells by header; a workbook's dates as objects.")
     mapping: str
     actor: str
     recorded_at: str

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import PrincipalOf, core_of, in_thread
+from api.core import PrincipalOf, core_of
 from api.input import json_response
 from api.metrics import CONTENT_TYPE
 from api.routing import Router, principal_admit
@@ -72,5 +72,5 @@ async def _shown(request: Request, parts: dict[str, bool | str]) -> dict[str, bo
 )
 async def metrics(request: Request, principal: PrincipalOf) -> Response:
     """Figures for Prometheus."""
-    text = await in_thread(request, core_of(request).metrics.text, principal.ledgers)
+    text = core_of(request).metrics.text(principal.ledgers)
     return Response(text, media_type=None, headers={"Content-Type": CONTENT_TYPE})

@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from plumbline_client.errors import AnswerInvalid
 
@@ -70,9 +70,8 @@ def form_members(form: Any) -> dict[str, Any]:
     cls = get_origin(form) or form
     given: dict[Any, Any] = {}
     for made in (form, *getattr(cls, "__orig_bases__", ())):
-        for parameter, argument in zip(getattr(get_origin(made), "__parameters__", ()), get_args(made), strict=False):
-            # A class hands on to its base what it was made for itself.
-            given[parameter] = given.get(argument, argument) if isinstance(argument, TypeVar) else argument
+        arguments = [given.get(argument, argument) for argument in get_args(made)]
+        given |= zip(getattr(get_origin(made), "__parameters__", ()), arguments, strict=False)
     hints = get_type_hints(cls, include_extras=True)
     return {f.name: _made_for(hints[f.name], given) for f in fields(cls)}
 

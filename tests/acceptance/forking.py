@@ -1,7 +1,7 @@
 """Processes of the program that begin where its imports have ended, for tests that start it many times.
 
-A server imports the program once and forks for every start: each is a process of its own, as `plumbline` or `python -m`
-gives it, without the seconds that importing takes. Run as `python -m tests.acceptance.forking SOCKET`; ends with the
+A server imports the program and loads the kernel once, and forks for every start: each is a process of its own, as
+`plumbline` or `python -m` gives it, without the seconds that this takes. Run as `python -m tests.acceptance.forking SOCKET`; ends with the
 process that started it.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -19,10 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
@@ -138,9 +141,13 @@ def forks() -> Forks:
 
 
 def serve(path: str) -> None:
-    """Fork whenever it is asked for, until standard input ends. Returns in each fork, too, once it is done."""
+    """Fork whenever it is asked for, until standard input ends."""
     for module in MODULES:
         importlib.import_module(module)
+    # Loading the compiled kernel takes as long as all imports.
+    importlib.import_module("ledger.rules.warm").warm()
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path + ".new")
@@ -155,11 +162,10 @@ def serve(path: str) -> None:
         if os.fork() == 0:
             listening.close()
             _watch(connection)
-            return
         connection.close()
 
 
-def _watch(connection: socket.socket) -> None:
+def _watch(connection: socket.socket) -> NoReturn:
     data, files, _, _ = socket.recv_fds(connection, 1_000_000, 3)
     while not data.endswith(b"\n"):
         data += connection.recv(1_000_000)
@@ -169,16 +175,20 @@ def _watch(connection: socket.socket) -> None:
     if pid == 0:
         connection.close()
         _become(asked, files)
-        return
     for file in files:
         os.close(file)
     connection.sendall(f"{pid}\n".encode())
+    ready, _, _ = select.select([os.pidfd_open(pid), connection], [], [])
+    if connection in ready:
+        # Whoever asked for it is gone: nobody would ever end it.
+        os.kill(pid, signal.SIGKILL)
+        os._exit(0)
     _, status = os.waitpid(pid, 0)
     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
-def _become(asked: dict[str, Any], files: Sequence[int]) -> None:
+def _become(asked: dict[str, Any], files: Sequence[int]) -> NoReturn:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
@@ -187,7 +197,23 @@ def _become(asked: dict[str, Any], files: Sequence[int]) -> None:
     os.environ.update(asked["environment"])
     sys.argv = ["plumbline", *asked["arguments"]]
     main = importlib.import_module(asked["module"]).main
-    main() if asked["module"] == PROGRAM else main(*asked["arguments"])
+    code: Any = 0
+    try:
+        main() if asked["module"] == PROGRAM else main(*asked["arguments"])
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    if not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    # What the interpreter does at its end, but for taking everything apart, which takes a second.
+    cast(Any, threading)._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,11 +38,13 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture(scope="module")
-def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own_home() -> Iterator[Path]:
     """A PLUMBLINE_HOME in which nothing has been started."""
-    home = tmp_path_factory.mktemp("cli") / "home"
-    yield home
-    servers_down(Settings(home))
+    # Not pytest's own folder: another run on this machine closes that to the database's account.
+    parent = Path(tempfile.mkdtemp(prefix="plumbline-cli-"))
+    yield parent / "home"
+    servers_down(Settings(parent / "home"))
+    shutil.rmtree(parent)
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,7 @@ def test_a_backup_can_be_written_and_restored_into_the_volumes_as_they_are_made(
     # What the program writes for itself is kept out of the home, which must be empty for a restore.
     environment = " ".join(final.values("ENV"))
     [home] = re.findall(r"PLUMBLINE_HOME=(\S+)", environment)
-    [cache] = re.findall(r"NUMBA_CACHE_DIR=(\S+)", environment)
+    [cache] = re.findall(r"PLUMBLINE_KERNEL_CACHE=(\S+)", environment)
     assert not cache.startswith(home)
 
 

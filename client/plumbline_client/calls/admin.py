@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from plumbline_client.core import Call, Page, body_of, part
+from plumbline_client.core import Call, Page, body_of, key_new, part
 from plumbline_client.results import Answer, FileMapping, Key, KeyMade, LedgerName, Readiness, SchemaName
 
 
@@ -17,13 +17,13 @@ class Admin:
         return Call("GET", "/v1/ledgers", Page[LedgerName], {"limit": limit})
 
     @staticmethod
-    def ledger_create(name: str, *, history_complete: bool = False) -> Call[Answer]:
+    def ledger_create(name: str, *, history_complete: bool = False, key: str = "") -> Call[Answer]:
         """Create a ledger; the one of this name is left as it is where it is there already.
 
         With `history_complete` its days are closed from the beginning: nothing of earlier months is going to come.
         """
         document = {"name": name, "history_complete": history_complete}
-        return Call("POST", "/v1/ledgers", Answer, body=body_of(document))
+        return Call("POST", "/v1/ledgers", Answer, body=body_of(document), key=key or key_new())
 
     @staticmethod
     def key_create(

@@ -27,10 +27,10 @@ class LedgerCalls:
         """A command: with its key it takes effect once."""
         return Call("POST", self._root + path, Answer, body=body_of(document), key=key or key_new(), ledger=self.name)
 
-    def _do(self, path: str, form: type[T], document: Any = None, **params: Any) -> Call[T]:
-        """What takes no key: each time it is sent, it is done."""
+    def _do(self, path: str, form: type[T], document: Any = None, *, key: str, **params: Any) -> Call[T]:
+        """What is no command of the log: under its key it is done once, too."""
         body = None if document is None else body_of(document)
-        return Call("POST", self._root + path, form, params, body, repeatable=False, ledger=self.name)
+        return Call("POST", self._root + path, form, params, body, key=key or key_new(), ledger=self.name)
 
 
 def rehearsed(call: Call[Answer]) -> Call[Rehearsal]:

@@ -24,6 +24,7 @@ class JobCalls(LedgerCalls):
         rule_set: str | None = None,
         day_from: str | None = None,
         customers: Sequence[str] = (),
+        key: str = "",
     ) -> Call[Job]:
         """Try other rules over the same facts: a document, or a rule set of the ledger.
 
@@ -33,11 +34,11 @@ class JobCalls(LedgerCalls):
             "rules": None if rules is None else dict(rules), "rule_set": rule_set, "day_from": day_from,
             "customers": list(customers),
         }  # fmt: skip
-        return self._do("/replays", Job, document)
+        return self._do("/replays", Job, document, key=key)
 
-    def replay_recorded(self) -> Call[Job]:
+    def replay_recorded(self, *, key: str = "") -> Call[Job]:
         """Decide everything again by the rules that were in force, and compare with the record."""
-        return self._do("/replays", Job, {"recorded": True})
+        return self._do("/replays", Job, {"recorded": True}, key=key)
 
     def replay_customers(self, job: str, *, limit: int | None = None) -> Call[Page[ReplayChange]]:
         """Every customer that a replay changes."""
@@ -51,21 +52,23 @@ class JobCalls(LedgerCalls):
         *,
         dry_run: bool = False,
         language: Language | None = None,
+        key: str = "",
     ) -> Call[Job]:
         """Import a file by a mapping (a built-in one's name, or a document); reasons of refusals in a language."""
         document = {
             "filename": filename, "content": base64.b64encode(content).decode(),
             "mapping": mapping if isinstance(mapping, str) else dict(mapping),
         }  # fmt: skip
-        return self._do("/imports", Job, document, dry_run="true" if dry_run else None, language=language)
+        dry = "true" if dry_run else None
+        return self._do("/imports", Job, document, key=key, dry_run=dry, language=language)
 
     def import_rejected(self, job: str, *, limit: int | None = None) -> Call[Page[RejectedRow]]:
         """The rows that an import refused, with field and reason."""
         return self._read(f"/imports/{part(job)}/rejected", Page[RejectedRow], limit=limit)
 
-    def view_rebuild(self, view: str) -> Call[Job]:
+    def view_rebuild(self, view: str, *, key: str = "") -> Call[Job]:
         """Build a view anew beside the live one."""
-        return self._do(f"/views/{part(view)}/rebuild", Job)
+        return self._do(f"/views/{part(view)}/rebuild", Job, key=key)
 
     def jobs(self, kind: JobKind, *, limit: int | None = None) -> Call[Page[Job]]:
         """Jobs of a kind, the newest first, without their results."""
@@ -91,11 +94,13 @@ class JobCalls(LedgerCalls):
         *,
         cells: Mapping[int, Mapping[str, str | None]] | None = None,
         language: Language | None = None,
+        key: str = "",
     ) -> Call[Retried]:
         """Try refused rows again, with cells exchanged where they are given: {id: {header: cell}}."""
         exchanged = {str(row): dict(given) for row, given in (cells or {}).items()}
-        return self._do("/quarantine/retry", Retried, {"ids": list(ids), "cells": exchanged}, language=language)
+        document = {"ids": list(ids), "cells": exchanged}
+        return self._do("/quarantine/retry", Retried, document, key=key, language=language)
 
-    def quarantine_dismiss(self, ids: Sequence[int], reason: str) -> Call[Dismissed]:
+    def quarantine_dismiss(self, ids: Sequence[int], reason: str, *, key: str = "") -> Call[Dismissed]:
         """Say that refused rows will never be recorded, and why."""
-        return self._do("/quarantine/dismiss", Dismissed, {"ids": list(ids), "reason": reason})
+        return self._do("/quarantine/dismiss", Dismissed, {"ids": list(ids), "reason": reason}, key=key)

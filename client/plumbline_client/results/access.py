@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of the API without its secret. `ledgers` None: all of them."""
+    """A key of the API without its secret. `ledgers` None: all of them; `staff`: whose it is, which older services don't
+    say."""
 
     id: str
     actor: str
     role: str
     ledgers: list[str] | None
     customer: str | None
-    staff: str | None
     created_at: str
     created_by: str
     expires_at: str | None
     revoked_at: str | None
     last_used_at: str | None
+    staff: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class FileMapping:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A refused row with its cells as they stood in the file, and what became of it."""
+    """A refused row with its cells as they stood in the file (a workbook's dates as {"date": …}), and what became of
+    it."""
 
     id: int
     source: str
@@ -72,7 +73,7 @@ class QuarantineRow:
     row: int
     field: str
     reason: str
-    raw: dict[str, str | None]
+    raw: dict[str, str | dict[str, str] | None]
     mapping: str
     actor: str
     recorded_at: str
@@ -92,7 +93,7 @@ class StillRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedRow:
     """A row that was resolved before, and how."""
 
     id: int
@@ -101,7 +102,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of trying refused rows again, or would come of it. `resolved` are those that were no longer open."""
+    """What came of trying refused rows again; `resolved` were no longer open."""
 
     dry_run: bool
     retried: int
@@ -109,14 +110,14 @@ class Retried:
     duplicates: int
     corrected: int
     rejected: list[StillRefused]
-    resolved: list[Resolved]
+    resolved: list[ResolvedRow]
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Dismissed:
-    """The rows that were dismissed, or would be, and those that were no longer open."""
+    """The rows that were dismissed; `resolved` were no longer open."""
 
     dry_run: bool
     dismissed: list[int]
-    resolved: list[Resolved]
+    resolved: list[ResolvedRow]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import yaml
 
@@ -192,6 +194,20 @@ def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api:
     assert api.post("/v1/ledgers/main/imports", params={**query, "language": "fr"}, content=b"x").status_code == 422
 
 
+def test_a_date_cell_of_a_workbook_waits_as_a_date(api: Api, tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(TENDERS.splitlines()[0].split(","))
+    sheet.append(["房建市政", "无编号", "甲区住建局", "乙建", "1", date(2025, 2, 6)])
+    workbook.save(tmp_path / "dates.xlsx")
+    query = {"mapping": "tenders", "filename": "dates.xlsx"}
+    started = api.post("/v1/ledgers/main/imports", params=query, content=(tmp_path / "dates.xlsx").read_bytes())
+    finished(api, f"/v1/ledgers/main/imports/{started.json()['id']}")
+    [row] = [r for r in api.get("/v1/ledgers/main/quarantine").json()["data"] if r["file"] == "dates.xlsx"]
+    assert row["raw"]["公示日期"] == {"date": "2025-02-06T00:00:00"}
+    assert api.post("/v1/ledgers/main/quarantine/dismiss", json={"ids": [row["id"]], "reason": "x"}).status_code == 200
+
+
 def test_the_quarantine_is_listed_retried_with_mended_cells_and_dismissed(api: Api, ledger: LedgerHere) -> None:
     [row] = api.get("/v1/ledgers/main/quarantine").json()["data"]
     assert row["raw"]["中标价(元)"] == "95.70"
@@ -201,8 +217,8 @@ def test_the_quarantine_is_listed_retried_with_mended_cells_and_dismissed(api: A
     mended = api.post("/v1/ledgers/main/quarantine/retry", json={"ids": [row["id"]], "cells": cells}).json()
     assert (mended["accepted"], mended["rejected"]) == (1, [])
     assert api.get("/v1/ledgers/main/quarantine").json()["data"] == []
-    [resolved] = api.get("/v1/ledgers/main/quarantine", params={"state": "all"}).json()["data"]
-    assert resolved["resolved_at"]
+    resolved = api.get("/v1/ledgers/main/quarantine", params={"state": "all"}).json()["data"]
+    assert row["id"] in {r["id"] for r in resolved} and all(r["resolved_at"] for r in resolved)
     unknown = {"ids": [999_999], "reason": "x"}
     assert api.post("/v1/ledgers/main/quarantine/dismiss", json=unknown).status_code == 404
     assert api.post("/v1/ledgers/main/quarantine/retry", json={"ids": []}).json()["code"] == "INPUT_INVALID"

@@ -89,12 +89,26 @@ def test_a_write_with_a_key_is_sent_again_under_it_whatever_happened(send: Send,
     (problem(503, "DATABASE_UNREACHABLE"), ApiError), (problem(503, "WRITER_UNAVAILABLE"), ApiError),
     (httpx.ReadTimeout("late"), ConnectionLost), (httpx.ReadError("cut"), ConnectionLost),
 ])  # fmt: skip
-@pytest.mark.parametrize("call", [ONCE, MAIN.replay_recorded(), MAIN.quarantine_retry([1])], ids=["key", "replay", "retry"])
 def test_what_may_have_been_done_and_would_be_done_twice_is_not_sent_again(
-    send: Send, call: Call[Any], failure: Outcome, error: type[Exception]
+    send: Send, failure: Outcome, error: type[Exception]
 ) -> None:
-    answer, count = send(call, [failure, httpx.Response(201, json=KEY)])
+    answer, count = send(ONCE, [failure, httpx.Response(201, json=KEY)])
     assert isinstance(answer, error) and count == 1
+
+
+JOB = {
+    "id": "J1", "state": "queued", "request": {}, "created_by": "erp", "created_at": "", "started_at": None,
+    "finished_at": None, "progress_done": 0, "progress_of": 0, "error": None, "result": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "call", [MAIN.replay_recorded(), MAIN.import_file("f", b"x", "facts"), MAIN.view_rebuild("balances")],
+    ids=["replay", "import", "rebuild"],
+)  # fmt: skip
+def test_what_is_begun_under_a_key_is_sent_again_and_begins_once(send: Send, call: Call[Any]) -> None:
+    answer, count = send(call, [httpx.ReadError("cut"), httpx.Response(202, json=JOB)])
+    assert call.key and (answer.id, count) == ("J1", 2)
 
 
 @pytest.mark.parametrize("failure", [
