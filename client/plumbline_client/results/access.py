@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of the API without its secret. `ledgers` None: all of them; `staff`: whose it is, which older services don't
-    say."""
+    """A key of the API without its secret. `ledgers` None: all of them; `staff`: whose it is, as far as the service
+    says."""
 
     id: str
     actor: str
