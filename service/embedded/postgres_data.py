@@ -24,6 +24,7 @@ DATABASE_NAME = "postgres"
 
 _MAKING_PREFIX = "postgres.initializing-"
 _WRITER_WAIT_SECONDS = 10.0
+_REMOVALS_MAX = 20
 
 
 def remove_half_made(home: Path) -> None:
@@ -38,7 +39,19 @@ def remove_half_made(home: Path) -> None:
             raise EmbeddedServerError(
                 f"An old initdb still writes to {folder}; end it by hand and try again."
             )
-        shutil.rmtree(folder)
+        _empty_and_remove(folder)
+
+
+def _empty_and_remove(folder: Path) -> None:
+    """Remove a folder, also where files vanish meanwhile: what was ended a moment ago may have taken its own away."""
+    for _ in range(_REMOVALS_MAX):
+        try:
+            shutil.rmtree(folder)
+            return
+        except FileNotFoundError:
+            if not folder.exists():
+                return
+    raise EmbeddedServerError(f"Files in {folder} keep coming and going; end what writes to it and try again.")
 
 
 def _writers_to(folder: Path) -> list[int]:
