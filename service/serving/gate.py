@@ -53,7 +53,7 @@ _log: Any = structlog.get_logger("plumbline.gate")
 
 
 class HolderMissing(WriterUnavailable):
-    """Nobody holds the ledger's lease now; nothing was sent."""
+    """Nobody holds the ledger's lease now; nothing was carried out."""
 
 
 class HolderGone(WriterUnavailable):
@@ -108,11 +108,16 @@ class Gate:
         await self._serve(ledger)
 
     async def withdraw(self, ledger: str) -> None:
-        """Take no more commands for a ledger."""
+        """Take no more commands for a ledger; what is on its way is told so."""
         self._writers.pop(ledger, None)
         subscription = self._served.pop(ledger, None)
-        if subscription is not None and self._client.is_connected:
-            await subscription.unsubscribe()
+        if subscription is None or not self._client.is_connected:
+            return
+        try:
+            # A message that comes between here and the server's knowing would otherwise get no answer at all.
+            await subscription.drain()
+        except (NatsError, TimeoutError) as error:
+            _log.info("nats", error=type(error).__name__)
 
     async def ping(self, ledger: str) -> bool:
         """Whether somebody holds the lease and answers."""
@@ -209,6 +214,8 @@ class Gate:
             headers = {_ID: exchange, _PART: str(number), _KIND: "rest"}
             parts.append((await self._request(ledger, b"", headers, seconds, sent=True)).data)
         answer = orjson.loads(b"".join(parts))
+        if "missing" in answer:
+            raise HolderMissing(answer["missing"])
         if "error" in answer:
             raise WriterUnavailable(answer["error"])
         return answer["found"]
@@ -256,6 +263,8 @@ class Gate:
             return
         try:
             found: Any = {"found": await self._carry_out(ledger, kind, body)}
+        except HolderMissing as error:
+            found = {"missing": str(error)}
         except PlumblineError as error:
             found = {"error": str(error)}
         except (ValueError, KeyError, TypeError) as error:
@@ -292,7 +301,7 @@ class Gate:
     async def _carry_out(self, ledger: str, kind: str, body: bytes) -> Any:
         writer = self._writers.get(ledger)
         if writer is None:
-            raise WriterUnavailable(f"this process no longer writes to {ledger}; send it again")
+            raise HolderMissing(f"this process no longer writes to {ledger}; send it again")
         if kind == "ping":
             return []
         requests = [request_load(document) for document in orjson.loads(body)]
