@@ -1,9 +1,8 @@
 """Commands on their way to whichever process holds a ledger's lease, by NATS request and reply.
 
 The holder alone subscribes to `plumbline.<ledger>.commands`. A message holds a piece of at most PIECE_BYTES; what is
-larger comes in several pieces, and so does a large reply. A new holder announces itself on
-`plumbline.<ledger>.holder`: who waits for an answer then asks it whether it has the command, and knows otherwise that no
-answer will come.
+larger comes in several pieces, and so does a large reply. A holder says on `plumbline.<ledger>.holder` when it begins and
+when it ends: who waits for an answer then asks it whether it has the command, and knows otherwise that no answer will come.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ _log: Any = structlog.get_logger("plumbline.gate")
 
 
 class HolderMissing(WriterUnavailable):
-    """Nobody holds the ledger's lease now; nothing was sent."""
+    """Nobody holds the ledger's lease now; nothing was carried out."""
 
 
 class HolderGone(WriterUnavailable):
@@ -76,6 +75,7 @@ class Gate:
         self._pieces: dict[str, dict[int, bytes]] = {}
         self._replies: dict[str, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answering: dict[str, set[asyncio.Task[None]]] = {}
 
     @property
     def connected(self) -> bool:
@@ -108,11 +108,20 @@ class Gate:
         await self._serve(ledger)
 
     async def withdraw(self, ledger: str) -> None:
-        """Take no more commands for a ledger."""
+        """Take no more commands for a ledger; what is on its way is told so."""
         self._writers.pop(ledger, None)
         subscription = self._served.pop(ledger, None)
-        if subscription is not None and self._client.is_connected:
-            await subscription.unsubscribe()
+        if subscription is None or not self._client.is_connected:
+            return
+        try:
+            # What comes before the server knows is answered still; what it drops just then is told by the last word,
+            # upon which whoever waits asks and finds nobody.
+            await subscription.drain()
+            if answering := self._answering.pop(ledger, None):
+                await asyncio.wait(answering, timeout=ASK_SECONDS)
+            await self._announce(ledger)
+        except (NatsError, TimeoutError) as error:
+            _log.info("nats", error=type(error).__name__)
 
     async def ping(self, ledger: str) -> bool:
         """Whether somebody holds the lease and answers."""
@@ -160,11 +169,18 @@ class Gate:
             async def take(message: Msg) -> None:
                 # A task each: the next piece is read while the writer works on this one.
                 self._note(message)
-                self._task(self._answer(ledger, message))
+                answering = self._answering.setdefault(ledger, set())
+                task = self._task(self._answer(ledger, message))
+                answering.add(task)
+                task.add_done_callback(answering.discard)
 
             self._served[ledger] = await self._client.subscribe(_subject(ledger), cb=take)
             # The server knows of the subscription before anybody is told to come.
             await self._client.flush()
+        await self._announce(ledger)
+
+    async def _announce(self, ledger: str) -> None:
+        """Tell those who wait for an answer that another holder, or none, is there from now on."""
         await self._client.publish(f"plumbline.{ledger}.holder", b"")
 
     async def _reconnected(self) -> None:
@@ -186,10 +202,11 @@ class Gate:
         if not known:
             waiting.cancel()
 
-    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _exchange(self, ledger: str, mode: Mode, body: bytes, seconds: float) -> Any:
         """Send a body in pieces, get the reply in pieces."""
@@ -209,6 +226,8 @@ class Gate:
             headers = {_ID: exchange, _PART: str(number), _KIND: "rest"}
             parts.append((await self._request(ledger, b"", headers, seconds, sent=True)).data)
         answer = orjson.loads(b"".join(parts))
+        if "missing" in answer:
+            raise HolderMissing(answer["missing"])
         if "error" in answer:
             raise WriterUnavailable(answer["error"])
         return answer["found"]
@@ -256,6 +275,8 @@ class Gate:
             return
         try:
             found: Any = {"found": await self._carry_out(ledger, kind, body)}
+        except HolderMissing as error:
+            found = {"missing": str(error)}
         except PlumblineError as error:
             found = {"error": str(error)}
         except (ValueError, KeyError, TypeError) as error:
@@ -292,7 +313,7 @@ class Gate:
     async def _carry_out(self, ledger: str, kind: str, body: bytes) -> Any:
         writer = self._writers.get(ledger)
         if writer is None:
-            raise WriterUnavailable(f"this process no longer writes to {ledger}; send it again")
+            raise HolderMissing(f"this process no longer writes to {ledger}; send it again")
         if kind == "ping":
             return []
         requests = [request_load(document) for document in orjson.loads(body)]

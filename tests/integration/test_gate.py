@@ -69,6 +69,22 @@ def test_one_command_goes_there_and_its_answer_comes_back(nats_url: str, books: 
     between(nats_url, work)
 
 
+def test_no_command_goes_unanswered_while_a_holder_withdraws(nats_url: str, books: Books, ledger: str) -> None:
+    async def work(holder: Gate, sender: Gate) -> None:
+        for _ in range(5):
+            await holder.serve(ledger, books.writer)
+            # Whoever waits when a holder announces itself gives up: nobody does here.
+            await asyncio.sleep(0.1)
+            sent = [asyncio.create_task(sender.submit(ledger, [login(n)])) for n in range(30)]
+            await asyncio.sleep(0)
+            await holder.withdraw(ledger)
+            # Long before the time at which an answer is no longer waited for.
+            done = await asyncio.wait_for(asyncio.gather(*sent, return_exceptions=True), 10)
+            assert {type(outcome) for outcome in done} <= {list, HolderMissing, HolderGone}, done
+
+    between(nats_url, work)
+
+
 def test_a_bulk_of_many_pieces_arrives_whole_and_in_order(nats_url: str, books: Books, ledger: str) -> None:
     async def work(holder: Gate, sender: Gate) -> None:
         await holder.serve(ledger, books.writer)

@@ -575,6 +575,8 @@ class CuttingProxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for end in self._sockets:
+            with suppress(OSError):  # closing alone wakes nobody who reads from it
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
         for thread in self._threads:
             thread.join(timeout=5)
