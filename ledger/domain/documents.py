@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import Any, Final, cast
 
+import orjson
 import yaml
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
@@ -85,6 +86,8 @@ def json_parse(data: bytes | str, name: str) -> Any:
 
     Raises DocumentInvalid; `name` says what was read ("body", "line 3"). The input is never echoed.
     """
+    if isinstance(data, bytes) and len(data) <= _QUICK_BYTES_MAX and (quick := _json_quick(data)) is not None:
+        return quick
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         if len(text) > VALUES_MAX and text.count(",") + text.count("{") + text.count("[") > VALUES_MAX:
@@ -107,6 +110,42 @@ def json_parse(data: bytes | str, name: str) -> Any:
         raise DocumentInvalid([Problem(name, f"is not JSON ({where})")]) from None
     except RecursionError:
         raise DocumentInvalid([Problem(name, f"lies more than {DEPTH_MAX} levels deep")]) from None
+
+
+_QUICK_BYTES_MAX: Final = 4_096
+_SPACED_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
+
+
+def _json_quick(data: bytes) -> dict[str, Any] | None:
+    """A small object as `json_parse` would give it, in a fifth of the time; None where that isn't sure.
+
+    orjson keeps the last of two equal names and turns long integers into floats. Every name is followed by `":`, which
+    text can add to but never take from, so as many of them as there are names mean that none stood twice.
+    """
+    if b"\\u" in data or _SPACED_COLON.search(data):
+        return None
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    if type(parsed) is not dict:
+        return None
+    names = 0
+    waiting: list[dict[str, Any]] = [parsed]
+    for found in waiting:
+        names += len(found)
+        for value in found.values():
+            kind = type(value)
+            if kind is str or kind is bool or value is None:
+                continue
+            if kind is int:
+                if not -INTEGER_MAX <= value <= INTEGER_MAX:
+                    return None
+            elif kind is dict and len(waiting) < DEPTH_MAX:
+                waiting.append(value)
+            else:
+                return None
+    return parsed if names == data.count(b'":') else None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -173,6 +173,9 @@ def text_checked(raw: object, length_max: int) -> str:
     if not isinstance(raw, str):
         raise ValueError("is not text")
     text = raw.strip()
+    # Neither NUL nor half of a surrogate pair can be printed.
+    if text.isprintable() and 0 < len(text) <= length_max:
+        return text
     if not text:
         raise ValueError("is empty")
     if len(text) > length_max:

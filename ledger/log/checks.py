@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from eventsourcing.persistence import StoredEvent
-
-from ledger.log.types import AnswerEntry, FactEntry
+from ledger.log.types import AnswerEntry, AnyStoredEvent, FactEntry
 
 # One statement is one message, which Postgres limits to 1 GB and holds in memory several times over.
 _STATEMENT_SIZE_MAX_BYTES = 256 * 1024 * 1024
@@ -37,7 +35,7 @@ def texts_check(field: str, values: Sequence[str]) -> None:
             )
 
 
-def events_check(events: Sequence[StoredEvent]) -> None:
+def events_check(events: Sequence[AnyStoredEvent]) -> None:
     """Raises ValueError for text Postgres cannot hold, and for more state than one statement may carry."""
     ids = [cast(str, event.originator_id) for event in events]  # UUIDs are refused by the check
     texts_check("originator_id", ids)

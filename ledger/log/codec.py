@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import register_topic
 
 from ledger.domain.events import REGISTRY, Event
+from ledger.log.types import EncodedEvent
 
 for _name, _cls in REGISTRY.items():
     register_topic(_name, _cls)
 
 
-def encode(event: Event) -> StoredEvent:
+def encode(event: Event) -> EncodedEvent:
     """An event as it is stored."""
     state = dict(event.__dict__)
     stream, version = state.pop("originator_id"), state.pop("originator_version")
     cls = type(event)
     if cls.class_version > 1:
         state["class_version"] = cls.class_version
-    return StoredEvent(stream, version, cls.__name__, orjson.dumps(state))
+    return EncodedEvent(stream, version, cls.__name__, orjson.dumps(state))
 
 
 def state_of(topic: str, data: bytes) -> dict[str, Any]:

@@ -28,7 +28,15 @@ from ledger.log.checks import entries_check, events_check, positions_check, text
 from ledger.log.datastore import LogDatastore
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.queries import queries_load
-from ledger.log.types import AnswerEntry, Appended, AppendOutcome, EntriesKnown, FactEntry, PositionMoved
+from ledger.log.types import (
+    AnswerEntry,
+    AnyStoredEvent,
+    Appended,
+    AppendOutcome,
+    EntriesKnown,
+    FactEntry,
+    PositionMoved,
+)
 
 EventRow = tuple[int, str, int, str, bytes]
 """(position, originator_id, originator_version, topic, state)"""
@@ -68,7 +76,7 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def append(
         self,
-        events: Sequence[StoredEvent],
+        events: Sequence[AnyStoredEvent],
         *,
         position_expected: int,
         answers: Sequence[AnswerEntry] = (),
@@ -90,7 +98,7 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def append_chunks(
         self,
-        chunks: Iterable[Sequence[StoredEvent]],
+        chunks: Iterable[Sequence[AnyStoredEvent]],
         *,
         position_expected: int,
         answers: Sequence[AnswerEntry] = (),
@@ -111,7 +119,7 @@ class LogRecorder(PostgresApplicationRecorder):
         )  # the end is known only after the last
         slices = _slices(chunks, statement_size_events, statement_size_bytes)
         with self.datastore.get_connection() as connection, connection.transaction():
-            events_first: Sequence[StoredEvent] = next(slices, ())
+            events_first: Sequence[AnyStoredEvent] = next(slices, ())
             events_check(events_first)
             outcome = _append(connection, events_first, position_expected, answers, facts)
             if not isinstance(outcome, Appended):
@@ -258,7 +266,7 @@ def recorder_open(database_url: str, schema: str, *, pool_size: int = 4) -> LogR
 
 def _append(
     connection: Connection[DictRow],
-    events: Sequence[StoredEvent],
+    events: Sequence[AnyStoredEvent],
     position_expected: int | None,
     answers: Sequence[AnswerEntry],
     facts: Sequence[FactEntry],
@@ -300,9 +308,9 @@ def _rows(columns: Sequence[list[Any] | None]) -> Iterator[tuple[Any, ...]]:
 
 
 def _slices(
-    chunks: Iterable[Sequence[StoredEvent]], size_events: int, size_bytes: int
-) -> Iterator[list[StoredEvent]]:
-    gathered: list[StoredEvent] = []
+    chunks: Iterable[Sequence[AnyStoredEvent]], size_events: int, size_bytes: int
+) -> Iterator[list[AnyStoredEvent]]:
+    gathered: list[AnyStoredEvent] = []
     gathered_bytes = 0
     for event in chain.from_iterable(chunks):
         if gathered and (len(gathered) >= size_events or gathered_bytes + len(event.state) > size_bytes):

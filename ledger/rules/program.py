@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,22 @@ class Program:
         traits = {int(row[at.LEAF_COLUMN]) for row in leaves if row[at.LEAF_SOURCE] == at.SOURCE_CUSTOMER}
         return frozenset({f"a{c}" for c in attributes} | {f"t{c}" for c in traits})
 
+    @cached_property
+    def rooms(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at most."""
+        is_award = self.tables.rules[:, at.RULE_ACTION] == at.ACTION_AWARD
+        counts = np.zeros((2, len(is_award) + 1), np.int64)
+        np.cumsum(is_award, out=counts[0, 1:])
+        np.cumsum(is_award & _can_deduct(self.tables), out=counts[1, 1:])
+        first = self.tables.rule_first
+        return counts[0, first[1:]] - counts[0, first[:-1]], counts[1, first[1:]] - counts[1, first[:-1]]
+
+    @cached_property
+    def _activations_ascending(self) -> tuple[int, ...]:
+        """The activations in the order in which a later one takes the place of those before it."""
+        found = self.activations
+        return tuple(sorted(range(len(found)), key=lambda i: (found[i].day_from, found[i].position)))
+
     def rule(self, row: int) -> tuple[Activation, Rule]:
         """The rule behind a row of `rules`, with its rule set."""
         activation, rule_id = self.rule_ids[row]
@@ -93,13 +110,25 @@ class Program:
         if not len(positions):
             return chosen
         position_min, day_min = int(positions.min()), int(days.min())
-        for index in sorted(
-            range(len(self.activations)),
-            key=lambda i: (self.activations[i].day_from, self.activations[i].position),
-        ):
+        for index in self._activations_ascending:
             activation = self.activations[index]
             if position_min > activation.position and day_min >= activation.day_from:
                 chosen[:] = index
             else:
                 chosen[(positions > activation.position) & (days >= activation.day_from)] = index
         return chosen
+
+
+def _can_deduct(tables: at.Tables) -> NDArray[np.bool_]:
+    """Which rules can take points."""
+    can = np.zeros(len(tables.rules), bool)
+    for i, row in enumerate(tables.rules):
+        if row[at.RULE_ACTION] != at.ACTION_AWARD:
+            continue
+        if row[at.RULE_AWARD] == at.AWARD_STREAK:
+            can[i] = tables.steps[row[at.RULE_STEPS_FIRST] : row[at.RULE_STEPS_LAST]].min() < 0
+        elif row[at.RULE_AWARD] == at.AWARD_BANDED:
+            can[i] = tables.bands[row[at.RULE_BANDS_FIRST] : row[at.RULE_BANDS_LAST], 1].min() < 0
+        else:
+            can[i] = row[at.RULE_AWARD] == at.AWARD_PER_UNIT or row[at.RULE_POINTS] < 0
+    return can

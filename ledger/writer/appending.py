@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
+from eventsourcing.persistence import InterfaceError, OperationalError
 
 from ledger.domain.events import Event
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, AppendOutcome, EntriesKnown, PositionMoved
+from ledger.log.types import AnswerEntry, AppendOutcome, EncodedEvent, EntriesKnown, PositionMoved
 from ledger.writer.batch import Decided
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import WriterStopped
@@ -96,7 +96,7 @@ class Appender:
             # That they are erased is committed and answered; their keys go after the next append, or at the next start.
             logging.getLogger(__name__).error("keys of erased people not deleted yet", exc_info=error)
 
-    def _send(self, stored: list[StoredEvent], decided: Decided) -> AppendOutcome:
+    def _send(self, stored: list[EncodedEvent], decided: Decided) -> AppendOutcome:
         position = self.state.book.position
         if decided.drafted and (len(stored) > CHUNK_EVENTS or sum(len(e.state) for e in stored) > CHUNK_BYTES):
             return self.recorder.append_chunks([stored], position_expected=position, answers=decided.entries)
@@ -122,6 +122,6 @@ class Appender:
             raise WriterStopped("this writer's lease is gone; another writer has taken over")
 
 
-def _chunks(events: list[Event]) -> Iterator[list[StoredEvent]]:
+def _chunks(events: list[Event]) -> Iterator[list[EncodedEvent]]:
     for first in range(0, len(events), CHUNK_EVENTS):
         yield [encode(e) for e in events[first : first + CHUNK_EVENTS]]

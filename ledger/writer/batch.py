@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -137,33 +138,35 @@ class BatchDecider:
         def final_of(position: int) -> int:
             return final.get(position, position)
 
-        rule_sets = self.state.program.activations
-        in_force = self.state.book.in_force
+        in_force = lru_cache(None)(self._in_force)
+        events = decided.events
         for item in items:
             assert item.answer is not None
             points = 0
             cause = 0
             for event in item.inputs:
                 event.originator_version = version_next(event.originator_id)
-                decided.events.append(event)
-                cause = self.base + len(decided.events)
-                if item.fact is not None and "version" in event.__dict__:
-                    final[item.provisional] = cause
-                    self._correction_final(event, final_of)
-                    key, version, content = item.fact
-                    decided.facts.append(FactEntry(key, version, content, cause))
+                events.append(event)
+                cause = self.base + len(events)
             if item.fact is not None:
                 fact: Any = item.inputs[-1]
-                stamp = Stamp(fact.occurred_at, fact.recorded_at, item.request.actor, cause)
-                now = in_force(day_parse(fact.booked_on)) or rule_sets[0].rule_set
-                for i in outs_of.get(item.provisional, ()):
-                    event = writer.event(i, stamp, now, final_of)
-                    if isinstance(event, (PointsGranted, PointsDeducted, PointsReversed)):
-                        points += event.points
-                    decided.events.append(event)
+                final[item.provisional] = cause
+                if fact.corrects:
+                    fact.corrects = final_of(fact.corrects)
+                key, version, content = item.fact
+                decided.facts.append(FactEntry(key, version, content, cause))
+                outs = outs_of.get(item.provisional)
+                if outs is not None:
+                    stamp = Stamp(fact.occurred_at, fact.recorded_at, item.request.actor, cause)
+                    now = in_force(fact.booked_on)
+                    for i in outs:
+                        event = writer.event(i, stamp, now, final_of)
+                        if isinstance(event, (PointsGranted, PointsDeducted, PointsReversed)):
+                            points += event.points
+                        events.append(event)
             answer = item.answer
             if item.inputs:
-                position = self.base + len(decided.events)
+                position = self.base + len(events)
                 answer = Answer(answer.status, position, answer.customer, answer.id, points=points)
             elif answer.status == "duplicate":
                 answer = replace(answer, position=final_of(answer.position))
@@ -175,9 +178,8 @@ class BatchDecider:
                 decided.entries.append(answer_entry(item.request, answer))
         return decided
 
-    @staticmethod
-    def _correction_final(event: Any, final_of: Any) -> None:
-        event.corrects = final_of(event.corrects)
+    def _in_force(self, booked_on: str) -> str:
+        return self.state.book.in_force(day_parse(booked_on)) or self.state.program.activations[0].rule_set
 
     def _fetch(self, position: int) -> tuple[int, dict[str, Any]]:
         [(_, stream, _, topic, data)] = self.recorder.select_range(position - 1, 1)

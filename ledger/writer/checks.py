@@ -42,6 +42,7 @@ ATTRIBUTES_MAX: Final = 100
 DOCUMENT_DEPTH_MAX: Final = 40
 DOCUMENT_VALUES_MAX: Final = 100_000
 _EXPONENT_MAX: Final = 60
+_PLAIN_LENGTH_MAX: Final = 200
 
 
 def request_refusal(request: Request) -> Answer | None:
@@ -54,18 +55,22 @@ def request_refusal(request: Request) -> Answer | None:
 
 
 def _request_check(request: Request) -> None:
-    actor: object = request.actor
+    _actor_check(request.actor)
+    if request.key != "" or request.client != "":
+        text_check(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
+        text_check(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    check = _CHECKS.get(type(request.command))
+    if check is None:
+        raise Refused("COMMAND_UNKNOWN", "there is no such command", "command")
+    check(request.command)
+
+
+def _actor_check(actor: object) -> None:
     try:
         if text_checked(actor, ACTOR_LENGTH_MAX) != actor:
             raise ValueError("begins or ends with a space")
     except ValueError as error:
         raise Refused("ACTOR_INVALID", f"actor {error}", "actor") from None
-    text_check(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
-    text_check(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
-    check = _CHECKS.get(type(request.command))
-    if check is None:
-        raise Refused("COMMAND_UNKNOWN", "there is no such command", "command")
-    check(request.command)
 
 
 def _register(command: RegisterCustomer) -> None:
@@ -86,9 +91,34 @@ def _consent(command: GiveConsent | WithdrawConsent) -> None:
     text_check(command.purpose, "purpose")
 
 
+def _fact_plain(command: RecordFact) -> bool:
+    """Whether this is surely a sound fact: short printable texts and whole numbers, as nearly all are. Whatever else
+    it may be is looked at piece by piece."""
+    attributes: object = command.attributes
+    if command.registration is not None or command.revert is not False or type(attributes) is not dict:
+        return False
+    for text in (command.source, command.external_id, command.fact_type, command.occurred, command.customer):
+        if type(text) is not str or len(text) > _PLAIN_LENGTH_MAX or not text.isprintable():
+            return False
+    if len(attributes) > ATTRIBUTES_MAX:
+        return False
+    for name, value in cast(dict[Any, Any], attributes).items():
+        if type(name) is not str or not name or len(name) > 64 or not name.isprintable():
+            return False
+        if type(value) is str:
+            if len(value) > _PLAIN_LENGTH_MAX or not value.isprintable():
+                return False
+        elif type(value) is not int or not -INTEGER_MAX <= value <= INTEGER_MAX:
+            return False
+    return True
+
+
 def _fact(command: RecordFact) -> None:
-    for name in ("source", "external_id", "fact_type"):
-        text_check(getattr(command, name), name)
+    if _fact_plain(command):
+        return
+    text_check(command.source, "source")
+    text_check(command.external_id, "external_id")
+    text_check(command.fact_type, "fact_type")
     text_check(command.occurred, "occurred", "FACT_INVALID")
     customer: object = command.customer
     if isinstance(customer, CustomerReference):

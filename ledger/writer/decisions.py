@@ -63,6 +63,16 @@ class DecisionWriter:
         row, kind, rule, points, expiry_month = self.outs[i]
         detail = self.details[i]
         stream = customer_id(self.accounts[self.owners[i]])
+        if kind == at.KIND_GRANT:
+            activation, rule_id = self.program.rule_ids[rule]
+            return PointsGranted(
+                originator_id=stream, originator_version=self.version_next(stream), occurred_at=stamp.occurred_at,
+                recorded_at=stamp.recorded_at, actor=stamp.actor, cause=stamp.cause,
+                rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=detail[at.DETAIL_BALANCE],
+                booked_on=day_text(self.days[row]),
+                expires_on=None if expiry_month == at.MONTH_NEVER else day_text(month_last_day(expiry_month)),
+                debt_paid=detail[at.DETAIL_DEBT], cut_by=self._cut_by(detail), arithmetic=_arithmetic(detail),
+            )  # fmt: skip
         common: dict[str, Any] = {
             "originator_id": stream,
             "originator_version": self.version_next(stream),
@@ -72,31 +82,13 @@ class DecisionWriter:
             "cause": stamp.cause,
         }
         balance = detail[at.DETAIL_BALANCE]
-        if kind in (at.KIND_GRANT, at.KIND_PENALTY):
+        if kind == at.KIND_PENALTY:
             activation, rule_id = self.program.rule_ids[rule]
-            arithmetic = {
-                "base": detail[at.DETAIL_BASE],
-                "units": detail[at.DETAIL_UNITS],
-                "weight_bp": detail[at.DETAIL_WEIGHT_BP],
-                "factor_bp": detail[at.DETAIL_FACTOR_BP],
-                "uncut": detail[at.DETAIL_UNCUT],
-                "count": detail[at.DETAIL_COUNT],
-                "source": detail[at.DETAIL_SOURCE],
-            }
-            limit = detail[at.DETAIL_LIMIT]
-            cut_by = None if limit == at.NONE else "/".join(self.program.limit_keys[limit])
-            booked_on = day_text(self.days[row])
-            if kind == at.KIND_GRANT:
-                expires_on = None if expiry_month == at.MONTH_NEVER else day_text(month_last_day(expiry_month))
-                return PointsGranted(
-                    **common, rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=balance,
-                    booked_on=booked_on, expires_on=expires_on, debt_paid=detail[at.DETAIL_DEBT], cut_by=cut_by,
-                    arithmetic=arithmetic,
-                )  # fmt: skip
             lots, debt = self._lots(i)
             return PointsDeducted(
                 **common, rule=rule_id, rule_set=self.rule_sets[activation], points=points, balance=balance,
-                booked_on=booked_on, debt=debt, lots=lots, cut_by=cut_by, arithmetic=arithmetic,
+                booked_on=day_text(self.days[row]), debt=debt, lots=lots, cut_by=self._cut_by(detail),
+                arithmetic=_arithmetic(detail),
             )  # fmt: skip
         if kind == at.KIND_REVERSAL:
             activation, rule_id = self.program.rule_ids[rule]
@@ -133,6 +125,10 @@ class DecisionWriter:
             balance=balance,
         )
 
+    def _cut_by(self, detail: list[int]) -> str | None:
+        limit = detail[at.DETAIL_LIMIT]
+        return None if limit == at.NONE else "/".join(self.program.limit_keys[limit])
+
     def _lots(self, i: int) -> tuple[list[list[int | None]], int]:
         lots: list[list[int | None]] = []
         debt = 0
@@ -142,3 +138,15 @@ class DecisionWriter:
             else:
                 lots.append([None if month == at.MONTH_NEVER else month, points])
         return lots, debt
+
+
+def _arithmetic(detail: list[int]) -> dict[str, int]:
+    return {
+        "base": detail[at.DETAIL_BASE],
+        "units": detail[at.DETAIL_UNITS],
+        "weight_bp": detail[at.DETAIL_WEIGHT_BP],
+        "factor_bp": detail[at.DETAIL_FACTOR_BP],
+        "uncut": detail[at.DETAIL_UNCUT],
+        "count": detail[at.DETAIL_COUNT],
+        "source": detail[at.DETAIL_SOURCE],
+    }

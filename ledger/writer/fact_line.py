@@ -8,9 +8,12 @@ from typing import Any, Final, cast
 from ledger.domain.commands import CustomerReference, RecordFact, RegisterCustomer, Request
 from ledger.domain.errors import Refused
 
-_REQUIRED: Final = ("source", "external_id", "fact_type", "customer", "occurred_at")
+_REQUIRED: Final = ("customer", "external_id", "fact_type", "occurred_at", "source")
+"""In the order in which the first that is missing is told."""
 _MEMBERS: Final = frozenset({*_REQUIRED, "attributes", "registration", "revert", "key"})
-_REFERENCE_MEMBERS: Final = frozenset({"source", "reference"})
+_REFERENCE_REQUIRED: Final = ("reference", "source")
+_REFERENCE_MEMBERS: Final = frozenset(_REFERENCE_REQUIRED)
+_REGISTRATION_REQUIRED: Final = ("name", "reference", "source")
 _REGISTRATION_MEMBERS: Final = frozenset({"source", "reference", "name", "traits"})
 
 
@@ -25,7 +28,7 @@ def request_of_document(document: Any, *, actor: str, client: str, may_adjust: b
     found = _object(document, "body", _MEMBERS, _REQUIRED)
     customer = found["customer"]
     if isinstance(customer, dict):
-        named = _object(cast(object, customer), "customer", _REFERENCE_MEMBERS, _REFERENCE_MEMBERS)
+        named = _object(cast(object, customer), "customer", _REFERENCE_MEMBERS, _REFERENCE_REQUIRED)
         customer = CustomerReference(_text(named, "source", "customer.source"), _text(named, "reference", "customer.reference"))
     elif not isinstance(customer, str):
         raise Refused("FACT_INVALID", "customer is neither an id nor {source, reference}", "customer")
@@ -52,7 +55,7 @@ def request_of_document(document: Any, *, actor: str, client: str, may_adjust: b
 
 def registration_of_document(document: Any, place: str) -> RegisterCustomer:
     """The registration in {source, reference, name, traits}. Raises Refused."""
-    found = _object(document, place, _REGISTRATION_MEMBERS, ("source", "reference", "name"))
+    found = _object(document, place, _REGISTRATION_MEMBERS, _REGISTRATION_REQUIRED)
     traits: object = found.get("traits", {})
     if not isinstance(traits, dict) or not all(isinstance(v, str) for v in cast("dict[str, object]", traits).values()):
         raise Refused("CUSTOMER_INVALID", "traits are no object of texts", f"{place}.traits")
@@ -65,12 +68,12 @@ def registration_of_document(document: Any, place: str) -> RegisterCustomer:
 
 
 def _object(
-    raw: object, place: str, members: frozenset[str], required: tuple[str, ...] | frozenset[str]
+    raw: object, place: str, members: frozenset[str], required: tuple[str, ...]
 ) -> Mapping[str, Any]:
     if not isinstance(raw, dict):
         raise Refused("FACT_INVALID", "is no JSON object", place)
     found = cast("dict[str, Any]", raw)
-    for name in sorted(required):
+    for name in required:
         if found.get(name) is None:
             raise Refused("FACT_INVALID", f"{name} is missing", name if place == "body" else f"{place}.{name}")
     if not members.issuperset(found):

@@ -121,7 +121,6 @@ class FactPreparer:
         self.versions: dict[UUID, list[Version]] = {
             key: [Version(e.version, e.content_sha256, e.position) for e in entries] for key, entries in known.items()
         }
-        self._added: dict[str, int] = {}
         self._undo: list[Callable[[], object]] = []
 
     def prepare(self, request: Request) -> Item:
@@ -163,14 +162,12 @@ class FactPreparer:
         else:
             raise TypeError(f"{type(command).__name__} is not prepared here")
 
-    def _base(self, stream: str, actor: str, occurred_at: str | None = None) -> dict[str, Any]:
-        before = self._added.get(stream, self.book.version(stream))
-        self._added[stream] = version = before + 1
-        self._undo.append(lambda: self._added.__setitem__(stream, before))
+    def _base(self, number: int, actor: str) -> dict[str, Any]:
+        """What an event of a customer carries; its version in the stream is given when the batch is written."""
         return {
-            "originator_id": stream,
-            "originator_version": version,
-            "occurred_at": occurred_at or self.recorded_at,
+            "originator_id": customer_id(number),
+            "originator_version": 0,
+            "occurred_at": self.recorded_at,
             "recorded_at": self.recorded_at,
             "actor": actor,
         }
@@ -200,7 +197,7 @@ class FactPreparer:
         self._undo.append(self.book.customers.pop)
         self._undo.append(lambda: self.book.references.pop((source, reference)))
         return number, CustomerRegistered(
-            **self._base(customer_id(number), actor), source=source, reference=reference, name=name, traits=traits
+            **self._base(number, actor), source=source, reference=reference, name=name, traits=traits
         )
 
     def _change(self, item: Item, command: ChangeCustomer, actor: str) -> None:
@@ -222,7 +219,7 @@ class FactPreparer:
         self._undo.append(undo)
         customer.name = name or customer.name
         customer.traits = tuple(changed.get(t, old[t]) for t in TRAITS)  # pyright: ignore[reportAttributeAccessIssue]
-        item.inputs.append(CustomerChanged(**self._base(customer_id(customer.number), actor), name=name, traits=changed))
+        item.inputs.append(CustomerChanged(**self._base(customer.number, actor), name=name, traits=changed))
         item.answer = Answer("accepted", 0, customer_id(customer.number))
 
     def _consent(self, item: Item, command: GiveConsent | WithdrawConsent, actor: str) -> None:
@@ -239,7 +236,7 @@ class FactPreparer:
 
         self._undo.append(undo)
         customer.consents = before | {purpose} if given else before - {purpose}
-        base = self._base(customer_id(customer.number), actor)
+        base = self._base(customer.number, actor)
         item.inputs.append(ConsentGiven(**base, purpose=purpose) if given else ConsentWithdrawn(**base, purpose=purpose))
         item.answer = Answer("accepted", 0, customer_id(customer.number))
 
@@ -268,10 +265,11 @@ class FactPreparer:
         if versions and versions[-1].content_sha256 == content:
             item.answer = self._duplicate(versions[-1], number)
             return
-        if not command.revert and any(v.content_sha256 == content for v in versions):
+        if versions and not command.revert and any(v.content_sha256 == content for v in versions):
             item.answer = self._duplicate(versions[-1], number)
             return
-        self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
+        if versions or fact_type.once is not None:
+            self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
         previous = versions[-1] if versions else None
         if previous is not None and previous.state is None:
             previous.customer, previous.state = self.fetch(previous.position)
@@ -285,17 +283,14 @@ class FactPreparer:
                 "more months would be open at once than are kept; close earlier months first",
                 "occurred",
             )
-        state: dict[str, Any] = {
-            "fact_type": fact_type.id,
-            "source": source,
-            "external_id": external_id,
-            "occurred_on": day_text(occurred_day),
-            "booked_on": day_text(booked_day),
-            "attributes": attributes,
-            "version": previous.version + 1 if previous else 1,
-            "corrects": previous.position if previous else 0,
-        }
-        event = FactRecorded(**self._base(customer_id(number), actor, occurred_at), **state)
+        event = FactRecorded(
+            originator_id=customer_id(number), originator_version=0, occurred_at=occurred_at or self.recorded_at,
+            recorded_at=self.recorded_at, actor=actor,
+            fact_type=fact_type.id, source=source, external_id=external_id,
+            occurred_on=day_text(occurred_day), booked_on=day_text(booked_day), attributes=attributes,
+            version=previous.version + 1 if previous else 1, corrects=previous.position if previous else 0,
+        )  # fmt: skip
+        state = event.__dict__
         item.provisional = self.provisional
         self.provisional += 1
         before = (previous.customer, previous.state) if previous and previous.state is not None else None
@@ -331,8 +326,6 @@ class FactPreparer:
         self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool
     ) -> None:
         """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
-        if fact_type.once is None and not corrects:
-            return
         once = self.book.once
         released = [c for c, k in once.items() if k == key] if corrects else []
         for old in released:

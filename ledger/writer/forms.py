@@ -27,6 +27,9 @@ def text_check(raw: object, name: str, code: str = "TEXT_INVALID", length_max: i
     """Text that can be stored; it may be empty here. Raises Refused."""
     if not isinstance(raw, str):
         raise Refused(code, f"{name} is not text", name)
+    # Neither NUL nor half of a surrogate pair can be printed.
+    if len(raw) <= length_max and raw.isprintable():
+        return
     if len(raw) > length_max:
         raise Refused(code, f"{name} is longer than {length_max} characters", name)
     if "\0" in raw:

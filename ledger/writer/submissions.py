@@ -48,6 +48,9 @@ class Submission:
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Give the caller the answers, each at its place."""
+        if not self.refusals:
+            self.future.set_result(list(answers))
+            return
         decided = iter(answers)
         count = len(self.requests) + len(self.refusals)
         self.future.set_result([self.refusals.get(i) or next(decided) for i in range(count)])

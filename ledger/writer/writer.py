@@ -17,6 +17,7 @@ from uuid import UUID
 from ledger.domain.commands import RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import Event
+from ledger.log.collector import collection_deferred
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry
 from ledger.writer.account import Account, account_of
@@ -44,7 +45,7 @@ from ledger.writer.submissions import (
 
 BATCH_REQUESTS_MAX = 5_000
 LOOK_UP_FROM = 64
-"""Batches of so many facts look up beforehand which are known; smaller ones let the append find out."""
+"""Batches of so many facts may look up beforehand which are known; smaller ones let the append find out."""
 ATTEMPTS_MAX = 50
 
 
@@ -67,6 +68,8 @@ class Writer:
         self.alive = alive
         self._queue: deque[Submission | RehearsalWanted] = deque()
         self._differs: StateDiffers | None = None
+        self._known_lately = True
+        """Whether the last large batch held facts or keys that the log knew: then it is asked beforehand."""
         self._aborted = False
         self._publish()
         self._appender = Appender(recorder, state, lambda: self.alive(), self._publish)
@@ -292,8 +295,24 @@ class Writer:
         """Facts, registrations, changes and consents, appended together."""
         known: dict[UUID, list[FactEntry]] = {}
         stored: dict[tuple[str, str], AnswerEntry] = {}
-        if len(requests) >= LOOK_UP_FROM:
+        if len(requests) < LOOK_UP_FROM:
+            return self._small_once(requests, known, stored, atomic=atomic)
+        # What is new looks like more that is new, what was known like more that was.
+        if self._known_lately:
             look_up(self.recorder, requests, known, stored)
+        with collection_deferred():
+            answers = self._small_once(requests, known, stored, atomic=atomic)
+        self._known_lately = bool(known or stored)
+        return answers
+
+    def _small_once(
+        self,
+        requests: list[Request],
+        known: dict[UUID, list[FactEntry]],
+        stored: dict[tuple[str, str], AnswerEntry],
+        *,
+        atomic: bool,
+    ) -> list[Answer]:
 
         def decide() -> Decided:
             return BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)

@@ -54,9 +54,9 @@ class WithdrawConsent:
     purpose: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordFact:
-    """Record what happened outside.
+    """Record what happened outside. Not frozen for the reason that requests aren't.
 
     `customer` is a customer's id, or a `CustomerReference`. With `registration`, a customer unknown under
     that reference is registered first. `occurred` is ISO date or date-time text. `attributes` are raw values:
