@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from ledger.domain.documents import DEPTH_MAX, json_parse
+from ledger.domain.documents import DEPTH_MAX, _json_quick, json_parse  # pyright: ignore[reportPrivateUsage]
 from ledger.domain.errors import DocumentInvalid, Refused
 from ledger.writer.fact_line import request_of_document
 
@@ -22,6 +22,26 @@ PLAIN = st.recursive(
 @given(PLAIN)
 def test_plain_data_comes_back_as_it_was(data: object) -> None:
     assert json_parse(json.dumps(data).encode(), "body") == data
+
+
+PIECES = st.sampled_from(
+    [b'"a"', b'"b"', b'"a":', b'":', b'" :', b'\\"', b"{", b"}", b"[", b"]", b",", b":", b"1", b"-0", b"1.5", b"9" * 19,
+     b"true", b"null", b"NaN", b'"\\u0041"', b'"\\u0000"', b'"x"', b'"', b" ", b"\n", b'{"a":1}', b"\xff", b"\x00"]
+)  # fmt: skip
+
+
+@given(st.dictionaries(TEXTS, PLAIN, max_size=4).map(lambda d: json.dumps(d, ensure_ascii=False).encode()) | st.lists(PIECES).map(b"".join))
+def test_the_quick_way_reads_only_what_the_strict_one_reads_and_the_same(data: bytes) -> None:
+    quick = _json_quick(data)
+    if quick is not None:
+        assert json_parse(data.decode(), "body") == quick  # text never goes the quick way
+
+
+def test_the_quick_way_is_taken_where_it_can_be_and_not_where_names_repeat() -> None:
+    assert _json_quick(b'{"a": {"b": 1, "c": "x"}, "d": null}') == {"a": {"b": 1, "c": "x"}, "d": None}
+    assert _json_quick(b'{"a": 1, "a" : 2}') is None
+    assert _json_quick(b'{"a": 1, "a": 2}') is None
+    assert _json_quick(b'{"a": "\\":", "b": 1}') is None  # text with a colon after its quote: counted as a name
 
 
 def test_a_number_with_a_point_stays_the_text_that_was_written() -> None:
