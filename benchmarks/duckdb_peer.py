@@ -75,11 +75,11 @@ def run(columns: Columns, made: Facts, threads: int, say: Say) -> list[Line]:
 
 
 def rules_subset() -> dict[str, Any]:
-    """The standard rules without tiers, tags, credit, measures, expiry, and the cap over everything, which corrections
-    give back to."""
+    """The standard rules without tiers, tags, credit, measures, expiry, the cap over everything, which corrections give
+    back to, and what is no rule of earning."""
     document = copy.deepcopy(rules_standard())
-    for part in ("tiers", "tags", "credit", "measures"):
-        document.pop(part)
+    for part in ("tiers", "tags", "credit", "measures", "assignment", "redemption"):
+        document.pop(part, None)
     document["caps"] = [cap for cap in document["caps"] if cap["id"] == "activity_yearly"]
     for rule in document["rules"]:
         rule.pop("tier_factor", None)
