@@ -10,6 +10,19 @@ _SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a
 
 DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     "FactType": {"id": "site_visited", "title": {"zh": "现场回访", "en": "Site visited"}},
+    "AssignmentRules": {
+        "rules": [
+            {
+                "id": "east", "title": {"zh": "华东客户归一部", "en": "The east to team one"},
+                "when": {"customer": "region", "equals": "east"}, "candidates": {"teams": ["one"]},
+                "choose": {"least_loaded": {}}, "protection_days": 30, "follow_up_days": 15,
+            },
+        ],
+    },
+    "ReplayOwnerBody": {
+        "customer": "C-000001", "name": "华东建设集团", "owner": "S-000001", "why": "arrival", "rule": "east",
+        "owner_then": None, "why_then": "arrival", "rule_then": "",
+    },
     "RuleSet": {
         "id": "visits", "title": {"zh": "回访规则", "en": "Visits"}, "expiry_months": 24,
         "rules": [

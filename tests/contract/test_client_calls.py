@@ -37,7 +37,7 @@ HERE_ONLY = {"Answer": {"hit"}}
 SAMPLES: dict[str, Any] = {
     "facts": [{"external_id": "1"}], "content": b"x", "position": 1, "ids": [1], "cells": {1: {"a": "b"}}, "limit": 10,
     "after": 1, "active_days": 1, "inactive_days": 1, "customers": ["C-000001"], "ledgers": ["main"],
-    "staff": "S-000001", "attributes": {"amount": 1}, "document": {"id": "x"}, "rules": {"id": "x"}, "traits": {"region": "x"},
+    "staff": "S-000001", "attributes": {"amount": 1}, "document": {"id": "x"}, "rules": {"id": "x"}, "assignment_rules": {"rules": []}, "traits": {"region": "x"},
     "registration": {"source": "x", "reference": "x", "name": "x"},
 }  # fmt: skip
 

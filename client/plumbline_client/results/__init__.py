@@ -20,6 +20,7 @@ from plumbline_client.results.jobs import (
     QuarantineRow,
     RejectedRow,
     ReplayChange,
+    ReplayOwner,
     Retried,
     StillRefused,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "RehearsedEvent",
     "RejectedRow",
     "ReplayChange",
+    "ReplayOwner",
     "Retried",
     "RuleChange",
     "RuleEarned",
