@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
+from api.examples_relations import EXAMPLES
+
 _WORDS: Final = {"zh": "签订合同", "en": "Contract signed"}
 _DAY, _MONTH, _TIME = "2026-01-17", "2026-01", "2026-01-17T10:24:03.512+08:00"
 _SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     "FactType": {"id": "site_visited", "title": {"zh": "现场回访", "en": "Site visited"}},
+    **EXAMPLES,
+    "AssignmentRules": {
+        "rules": [
+            {
+                "id": "east", "title": {"zh": "华东客户归一部", "en": "The east to team one"},
+                "when": {"customer": "region", "equals": "east"}, "candidates": {"teams": ["one"]},
+                "choose": {"least_loaded": {}}, "protection_days": 30, "follow_up_days": 15,
+            },
+        ],
+    },
+    "ReplayOwnerBody": {
+        "customer": "C-000001", "name": "华东建设集团", "owner": "S-000001", "why": "arrival", "rule": "east",
+        "owner_then": None, "why_then": "arrival", "rule_then": "",
+    },
     "RuleSet": {
         "id": "visits", "title": {"zh": "回访规则", "en": "Visits"}, "expiry_months": 24,
         "rules": [
@@ -17,7 +33,7 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
         ],
     },
 }  # fmt: skip
-"""Examples of whole documents."""
+"""Examples of whole documents and rows, by schema."""
 
 VALUES: Final[dict[str, Any]] = {
     # who and what
@@ -83,7 +99,7 @@ MEMBERS: Final[dict[tuple[str, str], Any]] = {
     ("CampaignDetail", "title"): {"zh": "春季登录", "en": "Spring logins"},
     ("TagBody", "title"): {"zh": "战略客户", "en": "Strategic"}, ("LevelBody", "title"): {"zh": "金牌", "en": "Gold"},
     ("StandingBody", "title"): {"zh": "金牌", "en": "Gold"}, ("AlertBody", "value"): "120.00",
-    ("KeyBody", "staff"): None, ("KeyCreatedBody", "staff"): None,
+    ("KeyBody", "staff"): None, ("KeyCreatedBody", "staff"): None, ("KeyAskedBody", "staff"): None,
     ("LeadCheckBody", "taken"): True, ("LeadCheckBody", "code"): "COLLISION_FOUND",
     ("RehearsalBody", "dry_run"): True, ("TotalsBody", "events"): 12,
 }  # fmt: skip

@@ -10,6 +10,7 @@ Row = TypeVar("Row")
 
 DOCUMENT: Final = "x-document"
 """Marks a member that holds a document: the OpenAPI document gives it that document's schema."""
+Money = Field(description="CNY as decimal text with two decimals.")
 Points = Field(description="Points as decimal text with two decimals.", examples=["50.00"])
 
 
@@ -114,9 +115,10 @@ class KeyAskedBody(BaseModel):
     """A key as it would be made."""
 
     actor: str
-    role: Literal["admin", "operator", "auditor", "service", "customer"]
+    role: Literal["admin", "operator", "auditor", "service", "customer", "staff"]
     ledgers: list[str] | None
     customer: str | None
+    staff: str | None
     expires_at: str | None
 
 

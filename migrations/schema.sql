@@ -977,12 +977,14 @@ CREATE TABLE job (
 CREATE INDEX job_kind_created_at_id_idx ON job (kind, created_at DESC, id DESC);
 CREATE UNIQUE INDEX job_client_key ON job (client, key);
 
--- The longer part of a result, row by row: customers that a replay changes, rows that an import refused.
+-- The longer part of a result, list by list and row by row: customers whose points a replay changes, those whose owner
+-- it changes, rows that an import refused. list: as the API calls it.
 CREATE TABLE job_row (
     job    text   NOT NULL REFERENCES job (id) ON DELETE CASCADE,
     number bigint NOT NULL CHECK (number > 0),
     row    jsonb  NOT NULL,
-    PRIMARY KEY (job, number)
+    list   text   NOT NULL,
+    PRIMARY KEY (job, list, number)
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON job, job_row TO plumbline_app;

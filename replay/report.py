@@ -129,7 +129,7 @@ def _groups(console: Console, zh: bool, title: str, groups: list[GroupChange], l
 
 
 def recorded_print(
-    console: Console, language: Language, result: RunResult, count: int, differences: list[Difference]
+    console: Console, language: Language, result: RunResult, count: int, differences: Sequence[Difference]
 ) -> None:
     """Whether the rules in force reproduce the record, and where not."""
     zh = language == "zh"

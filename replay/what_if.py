@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ledger.domain.book import Book
 from ledger.log.columns.reader import Columns
@@ -13,9 +13,12 @@ from ledger.rules.document import RuleSet
 from replay.comparison import Comparison, Language, PointChange, compare, customer_changes
 from replay.recorded import Difference, record_compare
 from replay.run import RunResult, columns_span, scenario_run
-from replay.scenario import scenario_candidate, scenario_recorded
+from replay.scenario import Scenario, scenario_candidate, scenario_recorded
 
 Progress = Callable[[int, int], None]
+
+STAGE: Final = 1_000
+"""Each of several stages of a run is so many parts of its progress."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class Backtest:
     def customer_changes(self, book: Book, customer: str, language: Language) -> list[PointChange]:
         """For one customer: the clause behind every changed point."""
         return customer_changes(book, self.recorded, self.candidate, customer, language)
+
+
+def stage_of(progress: Progress, number: int, count: int) -> Progress:
+    """The progress of stage `number` (from 0) of a run of `count` stages."""
+
+    def told(done: int, of: int) -> None:
+        progress(number * STAGE + (STAGE * done // of if of else STAGE), count * STAGE)
+
+    return told
 
 
 def what_if(
@@ -76,11 +88,20 @@ def what_if(
     return Backtest(first, second, compare(columns, first, second))
 
 
+def threads_run(columns: Columns, scenario: Scenario, threads: int, progress: Progress) -> RunResult:
+    """Run a scenario in threads of this process."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        return scenario_run(columns, scenario, pool, progress=progress)
+    finally:
+        # Where progress has raised, nobody waits for the parts that have not begun.
+        pool.shutdown(cancel_futures=True)
+
+
 def recorded_check(
     columns: Columns, threads: int, progress: Progress
 ) -> tuple[RunResult, int, list[Difference]]:
     """Run the rules that were in force; how many decisions differ from the record, and the first of them."""
-    with ThreadPoolExecutor(threads) as pool:
-        result = scenario_run(columns, scenario_recorded(columns), pool, progress=progress)
+    result = threads_run(columns, scenario_recorded(columns), threads, progress)
     count, differences = record_compare(columns, result)
     return result, count, differences

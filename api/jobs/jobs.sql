@@ -44,11 +44,11 @@ SET cancelling = true, state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE 
 WHERE id = %(id)s AND kind = %(kind)s
 
 -- name: job_rows_copy
-COPY job_row (job, number, row) FROM STDIN
+COPY job_row (job, list, number, row) FROM STDIN
 
 -- name: job_rows
 -- A list by number.
-SELECT number, row FROM job_row WHERE job = %(job)s
+SELECT number, row FROM job_row WHERE job = %(job)s AND list = %(list)s
 
 -- name: jobs_trim
 -- Finished ones beyond the newest of a kind, and those whose process is long gone.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from api.jobs.runner import JobDone, Progress, Work
@@ -12,7 +12,8 @@ from ledger.domain.values import customer_number, points_text
 from ledger.log.columns.reader import Columns
 from ledger.rules.document import RuleSet
 from ledger.writer.state import columns_check
-from replay.what_if import Backtest, recorded_check, what_if
+from replay.ownership.what_if import OwnershipBacktest, assignment_what_if, record_check, rules_what_if
+from replay.what_if import Backtest
 
 THREADS: Final = 2
 CHANGES_MAX: Final = 100_000
@@ -28,37 +29,60 @@ DECISIONS_MAX: Final = 200
 def candidate_work(
     ledger: LedgerPort, position: int, rules: RuleSet, day_from: int | None, customers: Sequence[str]
 ) -> Work:
-    """Compare the record, up to a position or further, with a candidate.
+    """Compare the record, up to a position or further, with a candidate: points, and who would serve whom.
 
     `customers` (ids that are there) are explained beside the examples.
     """
 
     def work(progress: Progress) -> JobDone:
         columns = _columns(ledger, position, progress)
-        found = what_if(columns, rules, THREADS, progress, day_from=day_from)
+        found, ownership = rules_what_if(columns, rules, THREADS, progress, day_from=day_from)
         changes = found.comparison.customers
         chosen = [*customers]
         chosen += [c.customer for c in changes[:EXAMPLES] if c.change > 0]
         chosen += [c.customer for c in changes[: -EXAMPLES - 1 : -1] if c.change < 0]
         book = columns.book()
         examples = [example_document(found, book, customer) for customer in dict.fromkeys(chosen)]
-        rows = (c.document() for c in changes[:CHANGES_MAX])
-        return JobDone({"kind": "candidate", **found.document(MOVERS), "examples": examples}, rows)
+        result: dict[str, Any] = {
+            "kind": "candidate", **found.document(MOVERS), "examples": examples,
+            "ownership": None if ownership is None else ownership.document(MOVERS),
+        }  # fmt: skip
+        rows: dict[str, Iterator[dict[str, Any]]] = {"customers": (c.document() for c in changes[:CHANGES_MAX])}
+        if ownership is not None:
+            rows["owners"] = _owner_rows(ownership, book)
+        return JobDone(result, rows)
 
     return work
 
 
-def recorded_work(ledger: LedgerPort, position: int) -> Work:
-    """Decide every fact, up to a position or further, again by the rules in force, and compare with the record."""
+def assignment_work(ledger: LedgerPort, position: int, section: Mapping[str, Any]) -> Work:
+    """Compare who serves whom, up to a position or further, with other assignment rules; the points as they were."""
 
     def work(progress: Progress) -> JobDone:
         columns = _columns(ledger, position, progress)
-        run, count, differences = recorded_check(columns, THREADS, progress)
-        return JobDone({
-            "kind": "recorded", "run_id": run.run_id, "digest": run.digest, "position": run.position,
-            "facts": run.facts, "seconds": round(run.seconds, 3), "differences": count,
-            "first": [d.document() for d in differences],
-        })  # fmt: skip
+        found = assignment_what_if(columns, section, THREADS, progress)
+        result = {"kind": "assignment", "position": columns.position, **found.document(MOVERS)}
+        return JobDone(result, {"owners": _owner_rows(found, columns.book())})
+
+    return work
+
+
+def _owner_rows(found: OwnershipBacktest, book: Book) -> Iterator[dict[str, Any]]:
+    """Whose customers would be somebody else's; null is the pool."""
+    for change in found.comparison.changes[:CHANGES_MAX]:
+        known = book.customer(customer_number(change.customer))
+        yield {
+            **change.document(), "name": known.name if known else "", "owner": change.owner or None,
+            "owner_then": change.owner_then or None,
+        }  # fmt: skip
+
+
+def recorded_work(ledger: LedgerPort, position: int) -> Work:
+    """Decide everything, up to a position or further, again by the rules in force, and compare with the record."""
+
+    def work(progress: Progress) -> JobDone:
+        columns = _columns(ledger, position, progress)
+        return JobDone({"kind": "recorded", **record_check(columns, THREADS, progress).document()})
 
     return work
 

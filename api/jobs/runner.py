@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,10 +29,10 @@ _log: Any = structlog.get_logger("plumbline.jobs")
 
 @dataclass(slots=True)
 class JobDone:
-    """What a job came to: a document, and rows that are read page by page."""
+    """What a job came to: a document, and lists of rows that are read page by page."""
 
     result: dict[str, Any]
-    rows: Iterable[dict[str, Any]] = field(default_factory=tuple[dict[str, Any], ...])
+    rows: Mapping[str, Iterable[dict[str, Any]]] = field(default_factory=dict[str, Iterable[dict[str, Any]]])
 
 
 class JobCancelled(Exception):

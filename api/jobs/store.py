@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -141,13 +141,14 @@ def job_finish(
     state: str,
     result: dict[str, Any] | None = None,
     error: dict[str, Any] | None = None,
-    rows: Iterable[dict[str, Any]] = (),
+    rows: Mapping[str, Iterable[dict[str, Any]]] | None = None,
 ) -> None:
-    """What came of it, with the rows of its result."""
+    """What came of it, with the rows of its result, list by list."""
     with connection.transaction():
         with connection.cursor() as cursor, cursor.copy(_QUERIES["job_rows_copy"]) as copy:
-            for number, row in enumerate(rows, 1):
-                copy.write_row((job, number, _dumps(row)))
+            for name, rows_of_list in (rows or {}).items():
+                for number, row in enumerate(rows_of_list, 1):
+                    copy.write_row((job, name, number, _dumps(row)))
         values = {
             "id": job, "state": state, "result": None if result is None else Jsonb(result, _dumps),
             "error": None if error is None else Jsonb(error, _dumps),
@@ -160,10 +161,12 @@ def job_cancel(connection: Connection[Any], kind: str, job: str) -> None:
     connection.execute(_QUERIES["job_cancel"], {"id": job, "kind": kind})
 
 
-def job_rows(connection: Connection[Any], job: str, seek: Seek, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    """Up to `limit` rows of a job's result with their numbers, which are the key."""
+def job_rows(
+    connection: Connection[Any], job: str, name: str, seek: Seek, limit: int
+) -> list[tuple[int, dict[str, Any]]]:
+    """Up to `limit` rows of a list of a job's result with their numbers, which are the key."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = page_read(cursor, _QUERIES["job_rows"], ("number",), {"job": job}, seek, limit)
+        rows = page_read(cursor, _QUERIES["job_rows"], ("number",), {"job": job, "list": name}, seek, limit)
     return [(number, row) for number, row in rows]
 
 

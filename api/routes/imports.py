@@ -224,7 +224,8 @@ def _decoded(piece: str, *, last: bool) -> bytes:
 def _import_done(report: ImportReport) -> JobDone:
     document = report.document()
     rejected = cast(list[dict[str, Any]], document.pop("rejected"))
-    return JobDone({**document, "rejected_count": len(rejected), "rejected": rejected[:REJECTED_SHOWN]}, rejected)
+    result = {**document, "rejected_count": len(rejected), "rejected": rejected[:REJECTED_SHOWN]}
+    return JobDone(result, {"rejected": rejected})
 
 
 @router.get(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 from psycopg import Connection
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -66,6 +66,20 @@ class ReplayChangeBody(BaseModel):
     change: str = Points
     tier: str
     tier_candidate: str
+
+
+class ReplayOwnerBody(BaseModel):
+    """A customer whose owner a candidate changes; null is the pool. Each with why, and by which rule, it came to be
+    theirs."""
+
+    customer: str
+    name: str
+    owner: str | None
+    why: str
+    rule: str = Field(description="Empty where no rule chose.")
+    owner_then: str | None
+    why_then: str
+    rule_then: str
 
 
 class RejectedRowBody(BaseModel):
@@ -147,9 +161,9 @@ async def rebuild_start(request: Request, view: str) -> Response:
 
 
 def _job_routes(
-    kind: Kind, path: str, permission: Permission, cancel: Permission, rows: str = "", row: type[Row] | None = None
+    kind: Kind, path: str, permission: Permission, cancel: Permission, lists: Mapping[str, type[BaseModel]]
 ) -> None:
-    """The routes by which jobs of one kind are listed, read and cancelled; `rows` are those of its result."""
+    """The routes by which jobs of one kind are listed, read and cancelled; `lists` are those of its result."""
 
     @router.get(
         path, permission=permission, errors=("CURSOR_INVALID",), response_model=Page[JobBody],
@@ -184,21 +198,25 @@ def _job_routes(
             await read(request, _cancel, kind, job)
         return _job_response(await read(request, job_find, kind, job, _UNKNOWN[kind]))
 
-    if row is not None:
+    for name, row in lists.items():
+        _rows_route(kind, path, permission, name, row)
 
-        @router.get(
-            path + "/{job}/" + rows, permission=permission, errors=(_UNKNOWN[kind], "CURSOR_INVALID"),
-            response_model=Page[row], operation_id=f"{kind}_{rows}",
-            summary=f"The {rows} of a {kind}'s result",
-        )  # fmt: skip
-        async def result_rows(  # pyright: ignore[reportUnusedFunction]
-            request: Request, job: str, limit: Limit = 100, cursor: Cursor = None
-        ) -> Response:
-            pages = core_of(request).pages
-            asked = pages.asked(request, {"limit": limit})
-            await read(request, job_find, kind, job, _UNKNOWN[kind])
-            found = await read(request, job_rows, job, asked.seek, asked.size + 1)
-            return json_response(pages.listed(request, asked, found, lambda entry: entry[:1], lambda entry: entry[1]))
+
+def _rows_route(kind: Kind, path: str, permission: Permission, name: str, row: type[Row]) -> None:
+    """The route by which one list of a job's result is read."""
+
+    @router.get(
+        path + "/{job}/" + name, permission=permission, errors=(_UNKNOWN[kind], "CURSOR_INVALID"),
+        response_model=Page[row], operation_id=f"{kind}_{name}", summary=f"The {name} of a {kind}'s result",
+    )  # fmt: skip
+    async def result_rows(  # pyright: ignore[reportUnusedFunction]
+        request: Request, job: str, limit: Limit = 100, cursor: Cursor = None
+    ) -> Response:
+        pages = core_of(request).pages
+        asked = pages.asked(request, {"limit": limit})
+        await read(request, job_find, kind, job, _UNKNOWN[kind])
+        found = await read(request, job_rows, job, name, asked.seek, asked.size + 1)
+        return json_response(pages.listed(request, asked, found, lambda entry: entry[:1], lambda entry: entry[1]))
 
 
 def _cancel(connection: Connection[Any], kind: str, job: str) -> None:
@@ -206,11 +224,11 @@ def _cancel(connection: Connection[Any], kind: str, job: str) -> None:
 
 
 _job_routes(
-    "replay", "/v1/ledgers/{ledger}/replays", Permission.REPLAYS_READ, Permission.REPLAYS_RUN, "customers",
-    ReplayChangeBody,
+    "replay", "/v1/ledgers/{ledger}/replays", Permission.REPLAYS_READ, Permission.REPLAYS_RUN,
+    {"customers": ReplayChangeBody, "owners": ReplayOwnerBody},
 )  # fmt: skip
 _job_routes(
-    "import", "/v1/ledgers/{ledger}/imports", Permission.IMPORTS_READ, Permission.IMPORTS_WRITE, "rejected",
-    RejectedRowBody,
+    "import", "/v1/ledgers/{ledger}/imports", Permission.IMPORTS_READ, Permission.IMPORTS_WRITE,
+    {"rejected": RejectedRowBody},
 )  # fmt: skip
-_job_routes("rebuild", "/v1/ledgers/{ledger}/rebuilds", Permission.LEDGERS_READ, Permission.VIEWS_REBUILD)
+_job_routes("rebuild", "/v1/ledgers/{ledger}/rebuilds", Permission.LEDGERS_READ, Permission.VIEWS_REBUILD, {})

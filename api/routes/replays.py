@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import Field
@@ -11,19 +12,21 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import core_of, in_thread, read
 from api.input import Body, body_check, flag, json_read
-from api.jobs.replaying import candidate_work, recorded_work
+from api.jobs.replaying import assignment_work, candidate_work, recorded_work
 from api.jobs.runner import Work
 from api.reading import customer_number_of, customer_unknown, day_of_text, rulebook_of
 from api.routes.jobs import JOB_RESPONSES, JobBody, job_begin, job_rehearsed, ledger_of
 from api.routing import Router
 from api.schemas import DOCUMENT
-from ledger.domain.errors import Refused
+from ledger.domain.errors import DocumentInvalid, Refused
 from ledger.domain.values import customer_id, day_of
-from ledger.rules.document import RuleSet
-from ledger.writer.orders import rule_set_check
+from ledger.rules.document import RuleSet, canonical_bytes
+from ledger.writer.orders import activations_of, rule_set_check
 from projections.as_of import accounts_read
 from projections.events import position_head
 from projections.rulebook import Rulebook
+from replay.ownership.what_if import assignment_replaced
+from replay.scenario import Scenario
 
 router = Router(tags=["jobs"])
 
@@ -32,12 +35,17 @@ EXPLAINED_MAX: Final = 20
 
 class ReplayBody(Body):
     """Which rules to try: a document, or a rule set of the ledger by its id; over all facts, or over those booked from
-    a day on. Or, with `recorded`, the rules that were in force: does the record come out again?"""
+    a day on. Or other assignment rules: beside such rules in the place of theirs, alone in the place of those that were
+    in force. Or, with `recorded`, the rules that were in force: does the record come out again?"""
 
     rules: dict[str, Any] | None = Field(
         default=None, description="A rule document.", json_schema_extra={DOCUMENT: "RuleSet"}
     )
     rule_set: str | None = Field(default=None, max_length=100, description="A rule set of the ledger.")
+    assignment_rules: dict[str, Any] | None = Field(
+        default=None, description="The assignment section of a rule document.",
+        json_schema_extra={DOCUMENT: "AssignmentRules"},
+    )  # fmt: skip
     recorded: bool = Field(default=False, description="Decide everything again by the rules then in force.")
     day_from: str | None = Field(default=None, description="A date, YYYY-MM-DD.", examples=["2026-01-01"])
     customers: list[str] = Field(
@@ -60,8 +68,10 @@ class ReplayBody(Body):
     " the columns, and fails with COLUMNS_BEHIND where they stand still before that. The result compares the recorded"
     " rules with the candidate, and `…/customers` has every customer that changes. Its `run_id` and `digest` pin it: an"
     " approval may name the run. `examples` has the clause behind every changed point, of those who gain and lose most"
-    " and of those in `customers`. With `recorded` the result counts the decisions that differ from the record: 0 is"
-    " the proof.",
+    " and of those in `customers`. Where customers are served, `ownership` in it compares who would have whom, and"
+    " `…/owners` has every customer that would be somebody else's, with the rule on both sides; of assignment rules"
+    " alone that is the result, pinned by its `digest` and `position`. With `recorded` the result counts the decisions,"
+    " and in `ownership` the changes of owner, that differ from the record: 0 of both is the proof.",
     status_code=202,
     response_model=JobBody,
     responses=JOB_RESPONSES,
@@ -70,16 +80,31 @@ async def replay_start(request: Request) -> Response:
     """Try other rules over the same facts."""
     body = body_check(await json_read(request, core_of(request).settings.document_bytes_max), ReplayBody)
     rulebook = await rulebook_of(request)
-    if (body.rules is not None) + (body.rule_set is not None) + body.recorded != 1:
-        raise Refused("REPLAY_INVALID", "give either rules, or rule_set, or recorded", "rules")
-    asked, work = await (_recorded(request, body) if body.recorded else _candidate(request, body, rulebook))
+    points = (body.rules is not None) + (body.rule_set is not None)
+    if points > 1 or body.recorded is bool(points or body.assignment_rules is not None):
+        reason = "give rules or rule_set, assignment_rules, or one of the first with the last; or recorded alone"
+        raise Refused("REPLAY_INVALID", reason, "rules")
+    if not points and (body.day_from is not None or body.customers):
+        raise Refused("REPLAY_INVALID", "day_from and customers go with rules or rule_set", "day_from")
+    begin = _candidate if points else _recorded if body.recorded else _assignment
+    asked, work = await begin(request, body, rulebook)
     return job_rehearsed(asked) if flag(request, "dry_run") else await job_begin(request, "replay", asked, work)
 
 
-async def _recorded(request: Request, body: ReplayBody) -> tuple[dict[str, Any], Work]:
-    if body.day_from is not None or body.customers:
-        raise Refused("REPLAY_INVALID", "recorded takes neither day_from nor customers", "recorded")
+async def _recorded(request: Request, body: ReplayBody, rulebook: Rulebook) -> tuple[dict[str, Any], Work]:
     return {"recorded": True}, recorded_work(ledger_of(request), await read(request, position_head))
+
+
+async def _assignment(request: Request, body: ReplayBody, rulebook: Rulebook) -> tuple[dict[str, Any], Work]:
+    section = body.assignment_rules
+    assert section is not None
+    recorded = Scenario("recorded", tuple(activations_of(rulebook.book)))
+    try:
+        await in_thread(request, assignment_replaced, recorded, section)
+    except DocumentInvalid as invalid:
+        raise Refused("RULESET_INVALID", str(invalid), invalid.problems[0].field) from None
+    work = assignment_work(ledger_of(request), await read(request, position_head), section)
+    return {"assignment_sha256": sha256(canonical_bytes(section)).hexdigest()}, work
 
 
 async def _candidate(request: Request, body: ReplayBody, rulebook: Rulebook) -> tuple[dict[str, Any], Work]:
@@ -91,6 +116,8 @@ async def _candidate(request: Request, body: ReplayBody, rulebook: Rulebook) -> 
             raise Refused("RULESET_UNKNOWN", "no such rule set; GET …/rule-sets lists them", "rule_set")
         document = entry.document
     assert document is not None
+    if body.assignment_rules is not None:
+        document = {**document, "assignment": body.assignment_rules}
     rules: RuleSet = await in_thread(request, rule_set_check, document, rulebook.book)
     day = day_of_text(body.day_from, "day_from")
     numbers = [customer_number_of(customer) for customer in body.customers]

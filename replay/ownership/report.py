@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -69,7 +69,7 @@ def ownership_print(console: Console, language: Language, found: OwnershipBackte
 
 
 def ownership_recorded_print(
-    console: Console, language: Language, run: OwnershipRun, count: int, differences: list[OwnershipDifference]
+    console: Console, language: Language, run: OwnershipRun, count: int, differences: Sequence[OwnershipDifference]
 ) -> None:
     """Whether the rules in force reproduce every change of owner."""
     zh = language == "zh"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,16 @@ import polars as pl
 
 from ledger.log.columns.reader import Columns
 from ledger.rules.compile import Activation
-from ledger.rules.document import rule_set_parse
+from ledger.rules.document import RuleSet, rule_set_parse
 from replay.ownership.comparison import OwnershipComparison, ownership_compare
 from replay.ownership.history import history_inputs
 from replay.ownership.recorded import OwnershipDifference, ownership_record_compare
 from replay.ownership.run import OwnershipRun, ownership_run
 from replay.ownership.standings import standings_of
-from replay.run import RunResult, scenario_run
+from replay.recorded import Difference
+from replay.run import RunResult
 from replay.scenario import Scenario, scenario_recorded
-from replay.what_if import Progress
+from replay.what_if import Backtest, Progress, recorded_check, stage_of, threads_run, what_if
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,32 @@ class OwnershipBacktest:
             "seconds": round(self.candidate.seconds, 3),
             **self.comparison.document(limit),
         }
+
+
+@dataclass(frozen=True)
+class RecordCheck:
+    """Whether the rules in force reproduce the record: both runs, in how much each differs from it, and where first."""
+
+    points: RunResult
+    points_differ: int
+    points_first: Sequence[Difference]
+    owners: OwnershipRun
+    owners_differ: int
+    owners_first: Sequence[OwnershipDifference]
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        points, owners = self.points, self.owners
+        return {
+            "run_id": points.run_id, "digest": points.digest, "position": points.position, "facts": points.facts,
+            "seconds": round(points.seconds, 3), "differences": self.points_differ,
+            "first": [d.document() for d in self.points_first],
+            "ownership": {
+                "digest": owners.digest, "inputs": owners.inputs, "changes": len(owners.decisions),
+                "seconds": round(owners.seconds, 3), "differences": self.owners_differ,
+                "first": [d.document() for d in self.owners_first],
+            },
+        }  # fmt: skip
 
 
 def assignment_replaced(recorded: Scenario, section: Mapping[str, Any]) -> Scenario:
@@ -77,9 +103,26 @@ def assignment_what_if(
     """Run history's inputs under another assignment section, the points as they were. Raises DocumentInvalid."""
     scenario = scenario_recorded(columns)
     candidate = assignment_replaced(scenario, section)
-    with ThreadPoolExecutor(threads) as pool:
-        points = scenario_run(columns, scenario, pool)
-    return ownership_what_if(columns, points, points, progress, scenario=candidate)
+    points = threads_run(columns, scenario, threads, stage_of(progress, 0, 2))
+    return ownership_what_if(columns, points, points, stage_of(progress, 1, 2), scenario=candidate)
+
+
+def rules_what_if(
+    columns: Columns, rules: RuleSet, threads: int, progress: Progress, *, day_from: int | None = None
+) -> tuple[Backtest, OwnershipBacktest | None]:
+    """Run the recorded rules and a candidate, over the points and then over who serves whom; None where nobody ever
+    served anybody."""
+    if not has_relations(columns):
+        return what_if(columns, rules, threads, progress, day_from=day_from), None
+    found = what_if(columns, rules, threads, stage_of(progress, 0, 2), day_from=day_from)
+    return found, ownership_what_if(columns, found.recorded, found.candidate, stage_of(progress, 1, 2))
+
+
+def record_check(columns: Columns, threads: int, progress: Progress) -> RecordCheck:
+    """Run the rules that were in force over the points and then over who serves whom, and compare with the record."""
+    points, points_differ, points_first = recorded_check(columns, threads, stage_of(progress, 0, 2))
+    owners, owners_differ, owners_first = ownership_recorded_check(columns, points, stage_of(progress, 1, 2))
+    return RecordCheck(points, points_differ, points_first, owners, owners_differ, owners_first)
 
 
 def inputs_count(columns: Columns) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -17,11 +18,11 @@ from replay.ownership.what_if import (
     OwnershipBacktest,
     assignment_what_if,
     has_relations,
-    ownership_recorded_check,
-    ownership_what_if,
+    record_check,
+    rules_what_if,
 )
 from replay.report import comparison_print, customer_print, recorded_print
-from replay.what_if import Backtest, Progress, recorded_check, what_if
+from replay.what_if import Backtest, Progress
 from service.bootstrap import ledger_open
 from service.commands.rules import document_read
 from service.output import (
@@ -60,43 +61,48 @@ def replay(
 ) -> None:
     """What would these rules have done with the same history? Exactly, before anyone signs. 规则推演。"""
     out = output_of(json, language)
-    if sum((rules is not None, assignment_rules is not None, recorded)) != 1:
-        raise Refused("USAGE", "give one of --rules FILE, --assignment-rules FILE and --recorded", "rules")
+    if recorded is (rules is not None or assignment_rules is not None):
+        raise Refused("USAGE", "give --rules FILE, --assignment-rules FILE, or both; or --recorded alone", "rules")
+    if rules is None and (from_ is not None or customer is not None):
+        raise Refused("USAGE", "--from and --customer go with --rules", "rules")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
         columns = handle.columns()
         with out.progress("推演", "replaying") as update:
-            if assignment_rules is not None:
-                _assignment(out, assignment_what_if(columns, document_read(assignment_rules), threads, update), limit)
-            elif rules is None:
-                _recorded(out, columns, threads, update)
-            else:
-                candidate = rule_set_check(document_read(rules), columns.book())
-                found = what_if(columns, candidate, threads, update, day_from=_day(from_))
-                ownership = (
-                    ownership_what_if(columns, found.recorded, found.candidate, update) if has_relations(columns) else None
-                )
+            section = None if assignment_rules is None else _mapping_read(assignment_rules)
+            if rules is not None:
+                document = _mapping_read(rules)
+                if section is not None:
+                    document = {**document, "assignment": section}
+                candidate = rule_set_check(document, columns.book())
+                found, ownership = rules_what_if(columns, candidate, threads, update, day_from=_day(from_))
                 _print(out, found, ownership, columns.book(), customer, limit)
+            elif section is not None:
+                _assignment(out, assignment_what_if(columns, section, threads, update), limit)
+            else:
+                _recorded(out, columns, threads, update)
+
+
+def _mapping_read(file: Path) -> Mapping[str, Any]:
+    """A document that has members. Raises DocumentInvalid, OSError, Refused."""
+    document = document_read(file)
+    if not isinstance(document, dict):
+        raise Refused("DOCUMENT_INVALID", f"{file.name} must hold a document with named members", "rules")
+    return cast(dict[str, Any], document)
 
 
 def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> None:
     """Print whether the record is reproduced; exit code 1 where it isn't."""
-    result, count, differences = recorded_check(columns, threads, update)
-    run, owners_count, owners = ownership_recorded_check(columns, result, update)
+    found = record_check(columns, threads, update)
     if out.json:
-        out.document({
-            "run_id": result.run_id, "digest": result.digest, "position": result.position, "facts": result.facts,
-            "seconds": round(result.seconds, 3), "differences": count, "first": [d.document() for d in differences],
-            "ownership": {
-                "digest": run.digest, "inputs": run.inputs, "changes": len(run.decisions),
-                "seconds": round(run.seconds, 3), "differences": owners_count, "first": [d.document() for d in owners],
-            },
-        })  # fmt: skip
+        out.document(found.document())
     else:
-        recorded_print(out.console, out.language, result, count, differences)
+        recorded_print(out.console, out.language, found.points, found.points_differ, found.points_first)
         if has_relations(columns):
-            ownership_recorded_print(out.console, out.language, run, owners_count, owners)
-    if count or owners_count:
+            ownership_recorded_print(
+                out.console, out.language, found.owners, found.owners_differ, found.owners_first
+            )
+    if found.points_differ or found.owners_differ:
         raise typer.Exit(1)
 
 

@@ -9,7 +9,8 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import httpx
@@ -141,18 +142,29 @@ def fact_document(name: str, n: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a load, by the name that is its Idempotency-Key, and the codes with which it may be refused."""
+
+    path: str
+    name: str
+    document: dict[str, Any]
+    may_refuse: frozenset[str] = frozenset()
+
+
 class HttpLoad:
     """Threads that send facts until told to end, each again under the same key until it is acknowledged."""
 
     def __init__(self, name: str, urls: list[str], key: str, threads: int = 6) -> None:
+        self.name = name
         self.acknowledged: list[str] = []
+        self.refused: list[str] = []
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
         self.gap_seconds = 0.0
         """The longest time in which nothing was acknowledged."""
         self._urls = urls
         self._key = key
-        self._name = name
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._last = time.monotonic()
@@ -182,38 +194,49 @@ class HttpLoad:
             thread.join(WAIT_SECONDS)
             assert not thread.is_alive(), "a request was never acknowledged"
 
-    def _run(self, thread: int) -> None:
+    def steps(self, thread: int) -> Generator[Asked, httpx.Response, None]:
+        """What a thread sends, one after the other; it is told each answer."""
         n = thread
+        while True:
+            document = fact_document(self.name, n)
+            yield Asked("facts", document["external_id"], document)
+            n += len(self._threads)
+
+    def _run(self, thread: int) -> None:
         at = thread % len(self._urls)
+        steps = self.steps(thread)
+        asked = next(steps)
         with httpx.Client(headers={"Authorization": f"Bearer {self._key}"}, timeout=60) as client:
             while not self._stopping.is_set():
-                document = fact_document(self._name, n)
-                name = document["external_id"]
                 while True:
                     try:
                         answer = client.post(
-                            f"{self._urls[at]}/v1/ledgers/{LEDGER}/facts", json=document,
-                            headers={"Idempotency-Key": name},
+                            f"{self._urls[at]}/v1/ledgers/{LEDGER}/{asked.path}", json=asked.document,
+                            headers={"Idempotency-Key": asked.name},
                         )  # fmt: skip
                     except httpx.TransportError:
                         at = (at + 1) % len(self._urls)
                         time.sleep(0.02)
                         continue
-                    self._note(name, answer)
-                    if answer.status_code < 300:
+                    if self._is_final(asked, answer):
                         break
                     if self.wrong:
                         return
                     time.sleep(0.05)
-                n += len(self._threads)
+                asked = steps.send(answer)
 
-    def _note(self, name: str, answer: httpx.Response) -> None:
+    def _is_final(self, asked: Asked, answer: httpx.Response) -> bool:
         with self._lock:
             self.statuses[answer.status_code] += 1
             if answer.status_code < 300:
                 now = time.monotonic()
                 self.gap_seconds = max(self.gap_seconds, now - self._last)
                 self._last = now
-                self.acknowledged.append(name)
-            elif answer.status_code != 503 or "retry-after" not in answer.headers:
-                self.wrong.append(f"{name}: {answer.status_code} {answer.text[:300]}")
+                self.acknowledged.append(asked.name)
+                return True
+            if answer.status_code < 500 and answer.json()["code"] in asked.may_refuse:
+                self.refused.append(asked.name)
+                return True
+            if answer.status_code != 503 or "retry-after" not in answer.headers:
+                self.wrong.append(f"{asked.name}: {answer.status_code} {answer.text[:300]}")
+            return False

@@ -144,6 +144,13 @@ def test_a_week_of_work_from_import_to_what_if(run: Run, data: Callable[..., Any
     assert what_if["run_id"] == data("replay", "--rules", str(rules), "--threads", "1")["run_id"]
     assert what_if["digest"] == data("replay", "--rules", str(rules), "--threads", "1")["digest"]
 
+    assignment = tmp_path / "assignment.yaml"
+    assignment.write_text("terms: {follow_up_days: 7}\n", "utf-8")
+    both = data("replay", "--rules", str(rules), "--assignment-rules", str(assignment))
+    assert both["digest"] == what_if["digest"] and both["run_id"] != what_if["run_id"]
+    alone = data("replay", "--assignment-rules", str(assignment))
+    assert (alone["customers_changed"], alone["digest"]) == (0, alone["digest_recorded"])
+
     proposed = data("rules", "propose", str(rules), "--actor", "ann")["rule_set"]
     assert data("rules", "approve", proposed, "--actor", "ann", expect=1)["error"]["code"] == "RULESET_SELF_APPROVAL"
     assert data("rules", "activate", proposed, "--from", "2024-03-01", expect=1)["error"]["code"] == "RULESET_NOT_APPROVED"
@@ -179,12 +186,18 @@ def test_a_week_of_work_from_import_to_what_if(run: Run, data: Callable[..., Any
 def test_what_is_wrong_is_said_in_a_sentence_with_exit_code_1(run: Run, data: Callable[..., Any], tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("id: x\nid: y\n", "utf-8")
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("", "utf-8")
     for arguments, code in (
         (["history", "C-999999"], "CUSTOMER_UNKNOWN"),
         (["import", "tenders", "nowhere.csv"], "FILE_MISSING"),
         (["rules", "check", str(broken)], "DOCUMENT_INVALID"),
         (["close", "--through", "2100-01-01"], "DAY_NOT_OVER"),
         (["close", "--through", "yesterday"], "DATE_INVALID"),
+        (["replay"], "USAGE"),
+        (["replay", "--recorded", "--assignment-rules", str(empty)], "USAGE"),
+        (["replay", "--assignment-rules", str(empty), "--from", "2026-01-01"], "USAGE"),
+        (["replay", "--assignment-rules", str(empty)], "DOCUMENT_INVALID"),
         (["customers", "--ledger", "nobody"], "LEDGER_UNKNOWN"),
         (["record", "login", "C-000001", "--occurred", "2024-13-01"], "FACT_INVALID"),
     ):

@@ -46,6 +46,8 @@ def test_five_kills_under_http_load_lose_nothing_and_double_nothing(own_settings
     happened = served_kill_rounds(own_settings, rounds=5, seed=20261124, progress=print)
     assert (happened["service"], happened["postgres"], happened["follower"]) == (2, 2, 1)
     assert happened["acknowledged"] > 500
+    for what in ("StaffEnrolled", "LeadArrived", "FollowUpRecorded", "CustomerClaimed", "PortfolioHandedOver"):
+        assert happened[what] >= 5, happened
 
 
 def test_a_second_serve_takes_over_within_seconds_and_a_stop_finishes_what_it_took(own_settings: Settings) -> None:

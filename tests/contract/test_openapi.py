@@ -95,7 +95,7 @@ def test_every_body_and_every_answer_has_an_example_that_fits_its_schema(app: An
 @pytest.mark.parametrize(
     ("model", "member", "form"),
     [
-        ("ReplayBody", "rules", "RuleSet"), ("ImportBody", "mapping", "FileMapping"),
+        ("ReplayBody", "rules", "RuleSet"), ("ReplayBody", "assignment_rules", "AssignmentRules"), ("ImportBody", "mapping", "FileMapping"),
         ("RuleSetDetail", "document", "RuleSet"), ("FactTypeBody", "document", "FactType"),
     ],
 )  # fmt: skip

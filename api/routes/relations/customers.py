@@ -25,13 +25,19 @@ from api.routes.relations.documents import (
     timeline_document,
 )
 from api.routes.relations.refusals import NUMBER_LAST, project_unknown
+from api.routes.relations.rows.profiles import (
+    KnowledgeBody,
+    LeadRowBody,
+    ProfileBody,
+    ProjectBody,
+    ProjectDetailBody,
+    SeenBody,
+    TimelineBody,
+)
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
     READ_ERRORS,
-    Rows,
-    answers_one,
-    answers_page,
     asked_of,
     number_given,
     page_response,
@@ -40,6 +46,7 @@ from api.routes.relations.seeing import (
     seen,
 )
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.relations.ids import project_number
 from ledger.domain.values import customer_number
 from ledger.log.vault import Vault
@@ -61,27 +68,6 @@ from projections.relations.timeline import timeline_read
 
 router = Router(tags=["relations"])
 
-_SEEN = {
-    "customer": "C-000001", "name": "华东建设集团", "industry": "", "region": "east", "customer_type": "", "scale": "",
-    "owner": "S-000001", "team": "one", "merged_into": None,
-}  # fmt: skip
-_CONTACT = {
-    "person": "P-000007", "customer": "C-000001", "position": "总工", "decides": True, "name": "王工",
-    "phone": "13900000001", "note": "", "erased": False,
-}  # fmt: skip
-_PROJECT = {
-    "project": "J-000001", "customer": "C-000001", "customer_name": "华东建设集团", "name": "大桥", "stage": "设计",
-    "region": "east", "amount": "1200000.00", "parties": [{"role": "设计院", "name": "市政院"}],
-    "site_team": ["S-000004"],
-}  # fmt: skip
-_KNOWLEDGE = {
-    "customer": "C-000001", "region": "", "kind": "call", "value": "morning", "person": None, "text": "早上打",
-    "recorded_on": "2026-01-31", "erased": False,
-}  # fmt: skip
-_PROFILE: dict[str, Any] = {
-    **_SEEN, "merged": [], "credit_code": "", "qualifications": ["一级"], "needs": "", "cooperation": "", "more": {},
-    "contacts": [_CONTACT], "knowledge": [_KNOWLEDGE], "projects": [_PROJECT],
-}  # fmt: skip
 _PROJECTS_MAX = 1_000
 
 
@@ -89,8 +75,7 @@ _PROJECTS_MAX = 1_000
     f"{PREFIX}/customers",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_SEEN),
+    response_model=Page[SeenBody],
     summary="Customers that one sees",
     description="`search` finds any part of the name, of its pinyin (three letters or more) or of the pinyin's"
     " initials (two or more). By number.",
@@ -122,7 +107,7 @@ async def relations_customers(
     f"{PREFIX}/customers/{{customer}}",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *READ_ERRORS),
-    responses=answers_one(_PROFILE),
+    response_model=ProfileBody,
     summary="What is known of a customer",
     description="Its profile, the people there, soft knowledge and the first thousand projects; of one that was merged"
     " into another, the other's. Of people who were erased names, phones and what was said of them are null, and"
@@ -174,15 +159,11 @@ def _opened(
     f"{PREFIX}/customers/{{customer}}/timeline",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page({
-        "position": 42, "customer": "C-000001", "event": "FollowUpRecorded", "occurred_at": "2026-01-31T10:00:00+08:00",
-        "recorded_at": "2026-01-31T10:00:00+08:00", "actor": "wang.li", "cause": 0, "state": {"said": "谈了"},
-    }),
+    response_model=Page[TimelineBody],
     summary="All that happened with a customer",
     description="In order of the log, talks before the contract and the books alike; `books=false` leaves facts and"
     " points out, `newest_first=true` begins at the end.",
-)  # fmt: skip
+)
 async def relations_timeline(
     request: Request,
     customer: str,
@@ -210,13 +191,9 @@ async def relations_timeline(
     f"{PREFIX}/customers/{{customer}}/leads",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page({
-        "position": 12, "customer": "C-000001", "source": "web", "lead": "L-1", "channel": "fair", "staff": None,
-        "project": "", "amount": "0.00", "is_new": True, "recorded_on": "2026-01-31",
-    }),
+    response_model=Page[LeadRowBody],
     summary="The leads of a customer",
-)  # fmt: skip
+)
 async def relations_leads(
     request: Request,
     customer: str,
@@ -237,8 +214,7 @@ async def relations_leads(
     f"{PREFIX}/knowledge",
     permission=Permission.RELATIONS_READ,
     errors=READ_ERRORS,
-    response_model=Rows,
-    responses=answers_page({**_KNOWLEDGE, "customer": None, "region": "east"}),
+    response_model=Page[KnowledgeBody],
     summary="The unwritten rules of the regions that one sells in",
     description="The first thousand.",
 )
@@ -253,8 +229,7 @@ async def relations_knowledge(request: Request, region: Text = None, min_positio
     f"{PREFIX}/projects",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_PROJECT),
+    response_model=Page[ProjectBody],
     summary="Projects of the customers that one sees",
 )
 async def relations_projects(
@@ -278,12 +253,9 @@ async def relations_projects(
     f"{PREFIX}/projects/{{project}}",
     permission=Permission.RELATIONS_READ,
     errors=("PROJECT_UNKNOWN", *READ_ERRORS),
-    responses=answers_one({
-        **_PROJECT,
-        "milestones": [{"milestone": "roof", "name": "封顶", "due_on": "2026-03-01", "reached_on": None}],
-    }),
+    response_model=ProjectDetailBody,
     summary="A project with its key nodes",
-)  # fmt: skip
+)
 async def relations_project(request: Request, project: str, min_position: MinPosition = None) -> Response:
     """A project with its key nodes."""
     number = project_number(project)

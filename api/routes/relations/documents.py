@@ -217,7 +217,8 @@ def opportunity_document(row: OpportunitySeen) -> dict[str, Any]:
 def stage_document(row: StageRow) -> dict[str, Any]:
     """A stage that an opportunity stood at."""
     return {
-        "position": row.position, "stage": row.stage, "from": day_or_null(row.day_from), "to": day_or_null(row.day_to)
+        "position": row.position, "stage": row.stage, "since": day_or_null(row.day_from),
+        "until": day_or_null(row.day_to),
     }  # fmt: skip
 
 

@@ -17,12 +17,12 @@ from api.routes.relations.documents import (
     team_workload_document,
     workload_document,
 )
+from api.routes.relations.rows.owners import TeamWorkloadBody, WorkloadBody
+from api.routes.relations.rows.work import PerformanceBody, SourceBody, StageFiguresBody, TeamPerformanceBody
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
     READ_ERRORS,
-    Rows,
-    answers_page,
     asked_of,
     day_given,
     day_now,
@@ -31,6 +31,7 @@ from api.routes.relations.seeing import (
     rows_seen,
 )
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_number
 from projections.relations.figures import (
@@ -46,15 +47,6 @@ router = Router(tags=["relations"])
 
 StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
 
-_LOAD: dict[str, Any] = {
-    "capacity": 50, "owned": 12, "nurtured": 1, "overdue": 0, "opportunities": 3, "amount": "1200000.00", "tasks": 1,
-    "tasks_overdue": 0,
-}  # fmt: skip
-_PERFORMANCE: dict[str, Any] = {
-    "talks": 12, "success_bp": 5000, "won": 1, "lost": 1, "won_bp": 5000, "amount_won": "1200000.00",
-    "satisfaction_percent": 450, "answers": 2, "assigned": 4, "talked": 4, "response_seconds_mean": 3600,
-    "response_seconds_median": 1800,
-}  # fmt: skip
 
 
 def span_of(first: str | None, last: str | None, today: int) -> Span:
@@ -78,14 +70,10 @@ Last = Annotated[Day, Query(alias="to")]
     f"{PREFIX}/workload",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page({
-        "staff": "S-000001", "team": "one", "role": "seller", "region": "east", "last_day": None, "is_absent": False,
-        "protected": 2, "collaborating": 0, **_LOAD,
-    }),
+    response_model=Page[WorkloadBody],
     summary="How much people have to do",
     description="Oneself, and whom one leads.",
-)  # fmt: skip
+)
 async def relations_workload(
     request: Request,
     staff: StaffId = None,
@@ -109,8 +97,7 @@ async def relations_workload(
     f"{PREFIX}/workload/teams",
     permission=Permission.RELATIONS_READ,
     errors=READ_ERRORS,
-    response_model=Rows,
-    responses=answers_page({"team": "one", "name": "一部", "people": 3, "owned_min": 2, "owned_max": 6, **_LOAD}),
+    response_model=Page[TeamWorkloadBody],
     summary="How much teams have to do",
     description="Each with those below it, of the people that one leads.",
 )
@@ -124,14 +111,10 @@ async def relations_workload_teams(request: Request, min_position: MinPosition =
     f"{PREFIX}/funnel",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *READ_ERRORS),
-    response_model=Rows,
-    responses=answers_page({
-        "stage": "bidding", "count": 2, "amount": "1200000.00", "reached": 3, "amount_reached": "1500000.00",
-        "conversion_bp": 7500, "overall_bp": 3000, "stay_days_mean": 12,
-    }),
+    response_model=Page[StageFiguresBody],
     summary="The funnel of the opportunities opened in a span of days",
     description="Stage by stage; shares in basis points, rounded down.",
-)  # fmt: skip
+)
 async def relations_funnel(
     request: Request,
     first: First = None,
@@ -155,13 +138,9 @@ async def relations_funnel(
     f"{PREFIX}/sources",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *READ_ERRORS),
-    response_model=Rows,
-    responses=answers_page({
-        "channel": "fair", "leads": 12, "customers": 8, "opportunities": 4, "amount": "1200000.00", "won": 1,
-        "amount_won": "300000.00", "lost": 1,
-    }),
+    response_model=Page[SourceBody],
     summary="What came through each channel, and what became of it",
-)  # fmt: skip
+)
 async def relations_sources(
     request: Request, first: First = None, last: Last = None, region: Text = None, min_position: MinPosition = None
 ) -> Response:
@@ -175,8 +154,7 @@ async def relations_sources(
     f"{PREFIX}/performance",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page({"staff": "S-000001", "team": "one", **_PERFORMANCE}),
+    response_model=Page[PerformanceBody],
     summary="How people do: success, response time, satisfaction",
     description="Oneself, and whom one leads.",
 )
@@ -207,8 +185,7 @@ async def relations_performance(
     f"{PREFIX}/performance/teams",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *READ_ERRORS),
-    response_model=Rows,
-    responses=answers_page({"team": "one", "name": "一部", "people": 3, **_PERFORMANCE}),
+    response_model=Page[TeamPerformanceBody],
     summary="How teams do",
     description="Each with those below it, of the people that one leads.",
 )

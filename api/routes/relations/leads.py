@@ -55,6 +55,12 @@ class LeadBody(AnswerBody):
     reason: str
 
 
+class LeadRehearsalBody(RehearsalBody):
+    """What a dry run of a lead tells; to keys of staff no events."""
+
+    answer: LeadBody  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
 class LeadCheckBody(BaseModel):
     """Whether a lead is somebody's already."""
 
@@ -99,7 +105,7 @@ async def _command(request: Request) -> ReportLead:
     " staff reports for itself, as often as it may look leads up; its dry run tells no events.",
     status_code=201,
     responses={
-        200: {"model": LeadBody | RehearsalBody, "description": "It was there already, or is a dry run."},
+        200: {"model": LeadBody | LeadRehearsalBody, "description": "It was there already, or is a dry run."},
         201: {"model": LeadBody, "description": "It was recorded."},
     },
 )

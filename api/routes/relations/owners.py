@@ -17,13 +17,11 @@ from api.routes.relations.documents import (
     owner_span_document,
     pool_document,
 )
+from api.routes.relations.rows.owners import HoldingBody, OwnerBody, OwnerSpanBody, PoolBody, WhyBody
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
     READ_ERRORS,
-    Rows,
-    answers_one,
-    answers_page,
     asked_of,
     day_given,
     day_now,
@@ -34,6 +32,7 @@ from api.routes.relations.seeing import (
     rows_seen,
 )
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_number
 from ledger.rules.assignment.words import assignment_words
@@ -54,41 +53,13 @@ router = Router(tags=["relations"])
 StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
 Position = Annotated[int | None, Query(ge=0, lt=POSITION_LAST, description="Right after this position of the log.")]
 
-_HOLDING: dict[str, Any] = {
-    "customer": "C-000001", "name": "华东建设集团", "region": "east", "customer_type": "", "owner": "S-000001",
-    "team": "one", "why": "arrival", "rule": "east", "rule_set": "firm@1", "since_position": 42,
-    "since": "2026-01-02", "protected_until": "2026-02-01", "due_on": "2026-01-17", "days_left": 12,
-    "announced_for": None, "next_due_on": None, "nurtured_every_days": None, "followed_on": None, "former": None,
-    "pooled_on": None, "collaborators": [],
-}  # fmt: skip
-_OWNER: dict[str, Any] = {
-    "customer": "C-000001", "name": "华东建设集团", "region": "east", "owner": "S-000001", "team": "one",
-    "why": "arrival", "rule": "east", "rule_set": "firm@1", "since_position": 42, "since": "2026-01-02",
-}  # fmt: skip
-_SPAN: dict[str, Any] = {
-    "customer": "C-000001", "owner": "S-000001", "team": "one", "why": "arrival", "rule": "east",
-    "rule_set": "firm@1", "cause": 41, "since_position": 42, "until_position": None, "since": "2026-01-02",
-    "until": None, "assigned_at": "2026-01-02T09:00:00+08:00", "followed_at": None,
-}  # fmt: skip
-_POOL: dict[str, Any] = {
-    "customer": "C-000001", "name": "华东建设集团", "region": "east", "industry": "", "customer_type": "",
-    "scale": "", "why": "released", "since_position": 42, "since": "2026-01-02", "former": None,
-    "cooldown_until": None,
-}  # fmt: skip
-_WHY: dict[str, Any] = {
-    "position": 42, "event": "CustomerAssigned", "recorded_at": "2026-01-02T09:00:00+08:00", "rule_set": "firm@1",
-    "rule": "east", "why": "arrival", "text": "Rule East (rule set firm@1) chose S-000001", "rule_text": "",
-    "candidates": [
-        {"staff": "S-000001", "score": 0, "load": 0, "capacity": 50, "verdict": "chosen", "text": "S-000001: chosen"}
-    ],
-}  # fmt: skip
 
 
 @router.get(
     f"{PREFIX}/customers/{{customer}}/owner",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *READ_ERRORS),
-    responses=answers_one(_HOLDING),
+    response_model=HoldingBody,
     summary="Who has a customer now",
     description="`owner` null: it is in the pool. Until when it is protected, by when it must be followed up.",
 )
@@ -105,8 +76,7 @@ async def relations_owner(request: Request, customer: str, min_position: MinPosi
     f"{PREFIX}/customers/{{customer}}/owners",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page(_SPAN),
+    response_model=Page[OwnerSpanBody],
     summary="Everybody who had a customer",
     description="In order, its times in the pool (`owner` null) among them.",
 )
@@ -130,8 +100,7 @@ async def relations_owner_history(
     f"{PREFIX}/customers/{{customer}}/why",
     permission=Permission.RELATIONS_READ,
     errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page(_WHY),
+    response_model=Page[WhyBody],
     summary="Why a customer is somebody's",
     description="Every assignment and return to the pool, the latest first: the rule and its version, each candidate"
     " with score and load, and why each other one was passed over, in the language asked for.",
@@ -180,8 +149,7 @@ async def relations_why(
     f"{PREFIX}/owners",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page(_OWNER),
+    response_model=Page[OwnerBody],
     summary="Who had each customer, now or at any time",
     description="Of the customers that one sees now: at the end of the day `as_of`, or right after a `position`; of"
     " `staff`, those that they had. By customer.",
@@ -213,8 +181,7 @@ async def relations_owners(
     f"{PREFIX}/staff/{{staff}}/portfolio",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_HOLDING),
+    response_model=Page[HoldingBody],
     summary="What somebody owns",
     description="As far as one sees it; with `collaborating=true`, what they work with beside its owner.",
 )
@@ -242,8 +209,7 @@ async def relations_portfolio(
     f"{PREFIX}/returning",
     permission=Permission.RELATIONS_READ,
     errors=("DATE_INVALID", *LIST_ERRORS),
-    response_model=Rows,
-    responses=answers_page(_HOLDING),
+    response_model=Page[HoldingBody],
     summary="Who returns to the pool soon",
     description="By the day `through` (today, without one), unless somebody talks with them; the first ones first.",
 )
@@ -272,8 +238,7 @@ async def relations_returning(
     f"{PREFIX}/pool",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_POOL),
+    response_model=Page[PoolBody],
     summary="The pool",
     description="Customers that nobody has, for who sells: of their region and of none. The latest to come first.",
 )

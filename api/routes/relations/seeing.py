@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from psycopg import Connection
 from starlette.requests import Request
@@ -16,7 +16,6 @@ from api.ports import LedgerPort
 from api.reading import customer_number_of, customer_unknown, day_of_text, rulebook_of, today
 from api.routes.relations.refusals import NUMBER_LAST
 from api.routing import denied
-from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import day_of
@@ -33,9 +32,6 @@ Row = TypeVar("Row")
 PREFIX: Final = "/v1/ledgers/{ledger}/relations"
 READ_ERRORS: Final = ("VIEW_BEHIND", "POSITION_AHEAD")
 LIST_ERRORS: Final = ("CURSOR_INVALID", *READ_ERRORS)
-
-Rows: TypeAlias = Page[dict[str, Any]]
-"""What every list of relations is."""
 
 
 class ScopedReader(Protocol[P, T_co]):
@@ -170,32 +166,3 @@ def opened_staff(ledger: LedgerPort, people: Sequence[StaffRow]) -> dict[int, Ma
     sealed = [p for p in people if p.sealed]
     opened = Vault(ledger.recorder.datastore).open_many([(p.person, p.sealed) for p in sealed])
     return {p.number: words for p, words in zip(sealed, opened, strict=True) if words is not None}
-
-
-def answers_one(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """What a route that gives one thing says of its answer, for the OpenAPI document."""
-    return _answers("As it is now.", {"type": "object"}, example)
-
-
-def answers_page(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """The same of a route that gives a list."""
-    # No null in it: FastAPI leaves those out of what it is given for the document.
-    page = {"data": [example], "next": "eyJhZnRlciI6MTJ9", "previous": "eyJiZWZvcmUiOjF9", "has_more": True}
-    return _answers("A page.", _PAGE, page)
-
-
-_PAGE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["data", "next", "previous", "has_more"],
-    "properties": {
-        "data": {"type": "array", "items": {"type": "object"}},
-        "next": {"type": ["string", "null"]},
-        "previous": {"type": ["string", "null"]},
-        "has_more": {"type": "boolean"},
-    },
-}
-
-
-def _answers(words: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": schema, "example": example}}
-    return {200: {"description": words, "content": content}}

@@ -19,13 +19,11 @@ from api.routes.relations.documents import (
     team_document,
 )
 from api.routes.relations.refusals import NUMBER_LAST, collision_unknown
+from api.routes.relations.rows.owners import AbsenceBody, CollisionBody, StaffBody, TeamBody
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
     READ_ERRORS,
-    Rows,
-    answers_one,
-    answers_page,
     asked_of,
     day_now,
     number_given,
@@ -35,6 +33,7 @@ from api.routes.relations.seeing import (
     seen,
 )
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.relations.ids import collision_number, staff_number
 from projections.relations.arrivals import collisions_read
 from projections.relations.scopes import Scope
@@ -44,27 +43,16 @@ router = Router(tags=["relations"])
 
 StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
 
-_COLLISION: dict[str, Any] = {
-    "collision": "X-000001", "customer": "C-000002", "customer_name": "", "matched": None, "matched_name": "",
-    "holder": None, "holder_team": "one", "asker": "S-000002", "asker_team": "two", "certainty": "exact",
-    "matches": [], "project": "", "found_on": "2026-01-31", "is_open": True, "owner": None, "settled_by": "",
-    "reason": "", "ruled_on": None, "is_masked": True,
-}  # fmt: skip
 
 
 @router.get(
     f"{PREFIX}/staff",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page({
-        "staff": "S-000001", "person": "P-000001", "name": "王丽", "erased": False, "source": "hr", "reference": "1",
-        "team": "one", "role": "seller", "region": "east", "skills": {"bridge": 3}, "experience_years": 5,
-        "capacity": 50, "joined_on": "2020-01-01", "last_day": None,
-    }),
+    response_model=Page[StaffBody],
     summary="Who is on the staff",
     description="By number; of `team`, with the teams below it. Of somebody who was erased the name is null.",
-)  # fmt: skip
+)
 async def relations_staff(
     request: Request,
     ledger: LedgerOf,
@@ -93,8 +81,7 @@ async def relations_staff(
     f"{PREFIX}/teams",
     permission=Permission.RELATIONS_READ,
     errors=READ_ERRORS,
-    response_model=Rows,
-    responses=answers_page({"team": "one", "name": "一部", "parent": "firm", "region": "east", "kind": ""}),
+    response_model=Page[TeamBody],
     summary="The teams, as a tree",
 )
 async def relations_teams(request: Request, min_position: MinPosition = None) -> Response:
@@ -111,8 +98,7 @@ async def relations_teams(request: Request, min_position: MinPosition = None) ->
     f"{PREFIX}/absences",
     permission=Permission.RELATIONS_READ,
     errors=READ_ERRORS,
-    response_model=Rows,
-    responses=answers_page({"staff": "S-000001", "first_day": "2026-02-01", "last_day": "2026-02-07"}),
+    response_model=Page[AbsenceBody],
     summary="Who is on leave now or later",
     description="Oneself, and whom one leads; the first thousand.",
 )
@@ -129,8 +115,7 @@ async def relations_absences(request: Request, staff: StaffId = None, min_positi
     f"{PREFIX}/collisions",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_COLLISION),
+    response_model=Page[CollisionBody],
     summary="Collisions",
     description="Of customers that one sees, and those that one is a side of; the latest first. Of a side that one may"
     " not see there is the team, and nothing else.",
@@ -155,7 +140,7 @@ async def relations_collisions(
     f"{PREFIX}/collisions/{{collision}}",
     permission=Permission.RELATIONS_READ,
     errors=("COLLISION_UNKNOWN", *READ_ERRORS),
-    responses=answers_one(_COLLISION),
+    response_model=CollisionBody,
     summary="A collision",
 )
 async def relations_collision(request: Request, collision: str, min_position: MinPosition = None) -> Response:

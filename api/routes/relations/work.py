@@ -19,13 +19,11 @@ from api.routes.relations.documents import (
     task_document,
 )
 from api.routes.relations.refusals import NUMBER_LAST, opportunity_unknown, task_unknown
+from api.routes.relations.rows.work import FollowUpBody, OpportunityBody, OpportunityDetailBody, ReminderBody, TaskBody
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
     READ_ERRORS,
-    Rows,
-    answers_one,
-    answers_page,
     asked_of,
     day_now,
     number_given,
@@ -34,6 +32,7 @@ from api.routes.relations.seeing import (
     seen,
 )
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.relations.ids import opportunity_number, staff_number, task_number
 from ledger.domain.values import customer_number
 from projections.relations.dealings import (
@@ -51,36 +50,13 @@ router = Router(tags=["relations"])
 CustomerId = Annotated[str | None, Query(max_length=40, description="C-000001", examples=["C-000001"])]
 StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
 
-_OPPORTUNITY: dict[str, Any] = {
-    "opportunity": "O-000001", "customer": "C-000001", "customer_name": "华东建设集团", "staff": "S-000001",
-    "name": "一标段", "project": None, "channel": "fair", "stage": "bidding", "stage_since": "2026-01-31",
-    "amount": "1200000.00", "probability_percent": 40, "expected_on": None, "opened_on": "2026-01-02",
-    "ended_on": None, "reason": "", "source": "", "reference": "",
-}  # fmt: skip
-_TALK: dict[str, Any] = {
-    "position": 42, "customer": "C-000001", "staff": "S-000001", "day": "2026-01-31", "channel": "visit",
-    "said": "谈了", "next_step": "送方案", "next_due_on": "2026-02-07", "outcome": "progress", "opportunity": None,
-    "satisfaction": None,
-}  # fmt: skip
-_TASK: dict[str, Any] = {
-    "task": "T-000001", "customer": "C-000001", "customer_name": "华东建设集团", "staff": "S-000001",
-    "department": "technical", "to": None, "title": "估算", "due_on": "2026-02-07", "state": "handed",
-    "progress_percent": 0, "note": "", "opportunity": None, "handed_on": "2026-01-31", "accepted_on": None,
-    "ended_on": None,
-}  # fmt: skip
-_REMINDER: dict[str, Any] = {
-    "position": 42, "customer": "C-000001", "customer_name": "华东建设集团", "kind": "task_overdue",
-    "staff": "S-000001", "about": "T-000001", "title": "估算", "due_on": "2026-02-07", "said_on": "2026-02-08",
-    "is_open": True,
-}  # fmt: skip
 
 
 @router.get(
     f"{PREFIX}/opportunities",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_OPPORTUNITY),
+    response_model=Page[OpportunityBody],
     summary="Opportunities of the customers that one sees",
     description="The latest first.",
 )
@@ -115,11 +91,9 @@ async def relations_opportunities(
     f"{PREFIX}/opportunities/{{opportunity}}",
     permission=Permission.RELATIONS_READ,
     errors=("OPPORTUNITY_UNKNOWN", *READ_ERRORS),
-    responses=answers_one({
-        **_OPPORTUNITY, "stages": [{"position": 40, "stage": "lead", "from": "2026-01-02", "to": "2026-01-31"}]
-    }),
+    response_model=OpportunityDetailBody,
     summary="An opportunity with the stages it went through",
-)  # fmt: skip
+)
 async def relations_opportunity(request: Request, opportunity: str, min_position: MinPosition = None) -> Response:
     """An opportunity with the stages it went through."""
     number = opportunity_number(opportunity)
@@ -138,8 +112,7 @@ async def relations_opportunity(request: Request, opportunity: str, min_position
     f"{PREFIX}/follow_ups",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_TALK),
+    response_model=Page[FollowUpBody],
     summary="Talks with the customers that one sees",
     description="The latest first.",
 )
@@ -165,8 +138,7 @@ async def relations_follow_ups(
     f"{PREFIX}/staff/{{staff}}/next_steps",
     permission=Permission.RELATIONS_READ,
     errors=READ_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_TALK),
+    response_model=Page[FollowUpBody],
     summary="What somebody agreed on last with each of their customers",
     description="The first due first, at most `limit` of them.",
 )
@@ -184,8 +156,7 @@ async def relations_next_steps(
     f"{PREFIX}/tasks",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_TASK),
+    response_model=Page[TaskBody],
     summary="Tasks",
     description="Of customers that one sees, and those that one handed or has to do, or one's department. The latest"
     " first.",
@@ -222,7 +193,7 @@ async def relations_tasks(
     f"{PREFIX}/tasks/{{task}}",
     permission=Permission.RELATIONS_READ,
     errors=("TASK_UNKNOWN", *READ_ERRORS),
-    responses=answers_one(_TASK),
+    response_model=TaskBody,
     summary="A task",
 )
 async def relations_task(request: Request, task: str, min_position: MinPosition = None) -> Response:
@@ -240,8 +211,7 @@ async def relations_task(request: Request, task: str, min_position: MinPosition 
     f"{PREFIX}/reminders",
     permission=Permission.RELATIONS_READ,
     errors=LIST_ERRORS,
-    response_model=Rows,
-    responses=answers_page(_REMINDER),
+    response_model=Page[ReminderBody],
     summary="What was said to be due",
     description="Of customers that one sees, and of one's own tasks; the latest first. `only_open=false`: also what was"
     " done meanwhile.",

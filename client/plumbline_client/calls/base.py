@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from plumbline_client.core import Call, body_of, key_new, part
-from plumbline_client.results import Answer, Rehearsal
+from plumbline_client.results import Answer, LeadAnswer, LeadRehearsal, Rehearsal
 
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ class LedgerCalls:
 
 def rehearsed(call: Call[Answer]) -> Call[Rehearsal]:
     """The same write as a dry run: what it would come to."""
+    form = LeadRehearsal if call.form is LeadAnswer else Rehearsal
     return Call(
-        call.method, call.path, Rehearsal, {**call.params, "dry_run": "true"}, call.body, call.content_type,
+        call.method, call.path, form, {**call.params, "dry_run": "true"}, call.body, call.content_type,
         ledger=call.ledger,
     )  # fmt: skip

@@ -8,7 +8,15 @@ from typing import Any, Literal, TypeAlias
 
 from plumbline_client.calls.base import LedgerCalls
 from plumbline_client.core import Call, Page, part
-from plumbline_client.results import Dismissed, Job, QuarantineRow, RejectedRow, ReplayChange, Retried
+from plumbline_client.results import (
+    Dismissed,
+    Job,
+    QuarantineRow,
+    RejectedRow,
+    ReplayChange,
+    ReplayOwner,
+    Retried,
+)
 
 JobKind: TypeAlias = Literal["replay", "import", "rebuild"]
 Language: TypeAlias = Literal["zh", "en"]
@@ -22,16 +30,19 @@ class JobCalls(LedgerCalls):
         *,
         rules: Mapping[str, Any] | None = None,
         rule_set: str | None = None,
+        assignment_rules: Mapping[str, Any] | None = None,
         day_from: str | None = None,
         customers: Sequence[str] = (),
         key: str = "",
     ) -> Call[Job]:
-        """Try other rules over the same facts: a document, or a rule set of the ledger.
+        """Try other rules over the same facts: a document, or a rule set of the ledger; or other assignment rules,
+        beside those or alone.
 
         For `customers` the result has the clause behind every point that changes.
         """
         document = {
-            "rules": None if rules is None else dict(rules), "rule_set": rule_set, "day_from": day_from,
+            "rules": None if rules is None else dict(rules), "rule_set": rule_set,
+            "assignment_rules": None if assignment_rules is None else dict(assignment_rules), "day_from": day_from,
             "customers": list(customers),
         }  # fmt: skip
         return self._do("/replays", Job, document, key=key)
@@ -41,8 +52,12 @@ class JobCalls(LedgerCalls):
         return self._do("/replays", Job, {"recorded": True}, key=key)
 
     def replay_customers(self, job: str, *, limit: int | None = None) -> Call[Page[ReplayChange]]:
-        """Every customer that a replay changes."""
+        """Every customer whose points or tier a replay changes."""
         return self._read(f"/replays/{part(job)}/customers", Page[ReplayChange], limit=limit)
+
+    def replay_owners(self, job: str, *, limit: int | None = None) -> Call[Page[ReplayOwner]]:
+        """Every customer that a replay gives to somebody else, or to the pool."""
+        return self._read(f"/replays/{part(job)}/owners", Page[ReplayOwner], limit=limit)
 
     def import_file(
         self,

@@ -21,6 +21,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class LeadAnswer(Answer):
+    """What came of a lead. Where it is somebody's already, `code` is COLLISION_FOUND, `reason` says of which team, and
+    `customer` is empty."""
+
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadCheck:
+    """Whether a lead is somebody's already; `reason` says of which team."""
+
+    taken: bool
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RehearsedEvent:
     """An event that would be appended."""
 
@@ -38,6 +56,13 @@ class Rehearsal:
     answer: Answer
     events: list[RehearsedEvent]
     counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRehearsal(Rehearsal):
+    """What a lead would come to."""
+
+    answer: LeadAnswer
 
 
 @dataclass(frozen=True, slots=True)

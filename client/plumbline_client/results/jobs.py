@@ -44,6 +44,20 @@ class ReplayChange:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayOwner:
+    """A customer whose owner a candidate changes; None is the pool. `rule` is empty where no rule chose."""
+
+    customer: str
+    name: str
+    owner: str | None
+    why: str
+    rule: str
+    owner_then: str | None
+    why_then: str
+    rule_then: str
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A row that an import refused, its number as a spreadsheet shows it."""
 

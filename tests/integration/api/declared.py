@@ -22,13 +22,26 @@ _documents: list[dict[str, Any]] = []
 """The document is the same of every app, and takes a second to make."""
 
 
+def closed(schema: Any) -> Any:
+    """The same schemas, where an object has no members but those that are declared: clients may be given more by a newer
+    service, but none that its own document keeps quiet about."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: closed(part) for name, part in schema.items()}
+    if isinstance(found.get("properties"), dict) and found.get("type") == "object":
+        found.setdefault("additionalProperties", False)
+    return found
+
+
 class Declared:
     """What one app declares."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         if not _documents:
-            _documents.append(app.openapi())
+            _documents.append(closed(app.openapi()))
         self._document = _documents[0]
         self._validators: dict[tuple[str, str, int], Draft202012Validator] = {}
 

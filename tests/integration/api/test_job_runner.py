@@ -70,7 +70,7 @@ def test_a_job_that_runs_is_cancelled_at_its_next_progress_and_the_next_one_begi
     async def run() -> tuple[Job, Job]:
         runner = JobRunner()
         first, _ = await runner.start(ledger, "replay", {}, "x", endless)
-        second, _ = await runner.start(ledger, "replay", {}, "x", lambda progress: JobDone({"well": True}, [{"n": 1}]))
+        second, _ = await runner.start(ledger, "replay", {}, "x", lambda progress: JobDone({"well": True}, {"ns": [{"n": 1}]}))
         await until(ledger, first, lambda job: job.state == "running")
         with ledger.recorder.datastore.get_connection() as connection:
             job_cancel(connection, "replay", first)

@@ -38,7 +38,8 @@ def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
             " FROM generate_series(1, 7) AS n"
         )
         connection.execute(
-            "INSERT INTO job_row SELECT 'J-1', n, jsonb_build_object('file', 'f', 'row', n, 'field', '', 'reason', 'r')"
+            "INSERT INTO job_row (list, job, number, row)"
+            " SELECT 'rejected', 'J-1', n, jsonb_build_object('file', 'f', 'row', n, 'field', '', 'reason', 'r')"
             " FROM generate_series(1, 5) AS n"
         )
         connection.execute(

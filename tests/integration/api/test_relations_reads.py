@@ -206,3 +206,37 @@ def test_lists_are_bounded_and_go_on_where_they_ended(firm: Firm) -> None:
             page = firm.get(path, "admin", cursor=page["next"]).json()
         assert paged == whole, path
         assert firm.get(path, "admin", limit=100_000).status_code == 422
+
+
+IN_PATHS = {"customer": cid(A), "staff": who(EAST), "project": "J-000001", "opportunity": "O-000001", "task": "T-000001"}
+MORE = {"returning": {"through": "2027-01-01"}, "next_steps": {}, "reminders": {"only_open": "false"}}
+
+
+def test_every_read_of_relations_answers_rows_with_the_members_it_declares_and_no_others(firm: Firm) -> None:
+    document = firm.api.app.openapi()
+    schemas = document["components"]["schemas"]
+    [collision] = {row["collision"] for row in firm.data("/collisions", "admin", limit=1)}
+    seen: set[str] = set()
+    for path, methods in document["paths"].items():
+        operation = methods.get("get", {})
+        if "relations" not in operation.get("tags", ()):
+            continue
+        name = operation["operationId"]
+        place = path.removeprefix("/v1/ledgers/{ledger}/relations").format(**IN_PATHS, collision=collision)
+        answer = firm.get(place, "admin", **MORE.get(path.rpartition("/")[2], {}))
+        assert answer.status_code == 200, (name, answer.text)
+        schema = schemas[answer_of(operation)["$ref"].rpartition("/")[2]]
+        rows = [answer.json()]
+        if "data" in schema["properties"]:
+            rows = answer.json()["data"]
+            schema = schemas[schema["properties"]["data"]["items"]["$ref"].rpartition("/")[2]]
+        assert rows, name
+        for row in rows:
+            assert row.keys() == schema["properties"].keys() == set(schema["required"]), name
+        seen.add(name)
+    assert len(seen) == 32, sorted(seen)
+
+
+def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an operation's answer."""
+    return operation["responses"]["200"]["content"]["application/json"]["schema"]

@@ -1,0 +1,220 @@
+"""Who serves whom, why, and how much each has to do; collisions; who there is at the firm."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from api.schemas import Money
+
+
+class HoldingBody(BaseModel):
+    """Who has a customer (`owner` null: the pool), since when and until when. `days_left`: until it returns to the
+    pool, null where it does not. `nurtured_every_days` is null where it is not nurtured."""
+
+    customer: str
+    name: str
+    region: str
+    customer_type: str
+    owner: str | None
+    team: str
+    why: str
+    rule: str
+    rule_set: str
+    since_position: int
+    since: str
+    protected_until: str | None
+    due_on: str | None
+    days_left: int | None
+    announced_for: str | None
+    next_due_on: str | None
+    nurtured_every_days: int | None
+    followed_on: str | None
+    former: str | None
+    pooled_on: str | None
+    collaborators: list[str]
+
+
+class OwnerBody(BaseModel):
+    """Who had a customer at some time; `owner` null: it was in the pool."""
+
+    customer: str
+    name: str
+    region: str
+    owner: str | None
+    team: str
+    why: str
+    rule: str
+    rule_set: str
+    since_position: int
+    since: str
+
+
+class OwnerSpanBody(BaseModel):
+    """A time that a customer was somebody's, or in the pool (`owner` null). `until` null: it still is so.
+    `followed_at`: the first talk since."""
+
+    customer: str
+    owner: str | None
+    team: str
+    why: str
+    rule: str
+    rule_set: str
+    cause: int
+    since_position: int
+    until_position: int | None
+    since: str
+    until: str | None
+    assigned_at: str
+    followed_at: str | None
+
+
+class PoolBody(BaseModel):
+    """A customer in the pool. `former` is null where one may not know who had it, or nobody did; until `cooldown_until`
+    they cannot claim it."""
+
+    customer: str
+    name: str
+    region: str
+    industry: str
+    customer_type: str
+    scale: str
+    why: str
+    since_position: int
+    since: str
+    former: str | None
+    cooldown_until: str | None
+
+
+class CandidateBody(BaseModel):
+    """Somebody who was considered: figures, verdict, and all of it in a sentence."""
+
+    staff: str
+    score: int
+    load: int
+    capacity: int
+    verdict: str
+    text: str
+
+
+class WhyBody(BaseModel):
+    """Why a customer came to be somebody's, or to the pool: the rule, what it says, and every candidate."""
+
+    position: int
+    event: str
+    recorded_at: str
+    rule_set: str
+    rule: str
+    why: str
+    text: str
+    rule_text: str
+    candidates: list[CandidateBody]
+
+
+class WorkloadBody(BaseModel):
+    """What somebody owns and has to do. Nurtured, overdue and protected customers are among those owned; `amount` of
+    the open opportunities in CNY."""
+
+    staff: str
+    team: str
+    role: str
+    region: str
+    capacity: int
+    last_day: str | None
+    is_absent: bool
+    owned: int
+    nurtured: int
+    overdue: int
+    protected: int
+    collaborating: int
+    opportunities: int
+    amount: str = Money
+    tasks: int
+    tasks_overdue: int
+
+
+class TeamWorkloadBody(BaseModel):
+    """The same of a team and those below it; `owned_min` and `owned_max` are of a person."""
+
+    team: str
+    name: str
+    people: int
+    capacity: int
+    owned: int
+    owned_min: int
+    owned_max: int
+    nurtured: int
+    overdue: int
+    opportunities: int
+    amount: str = Money
+    tasks: int
+    tasks_overdue: int
+
+
+class StaffBody(BaseModel):
+    """A member of staff. Of one who was erased the name is null. `last_day`: the last day at the firm, null while none
+    is known."""
+
+    staff: str
+    person: str
+    name: str | None
+    erased: bool
+    source: str
+    reference: str
+    team: str
+    role: str
+    region: str
+    skills: dict[str, int]
+    experience_years: int
+    capacity: int
+    joined_on: str | None
+    last_day: str | None
+
+
+class TeamBody(BaseModel):
+    """A team; `parent` is the team above it, empty for none."""
+
+    team: str
+    name: str
+    parent: str
+    region: str
+    kind: str
+
+
+class AbsenceBody(BaseModel):
+    """Leave from a day to a day, both included."""
+
+    staff: str
+    first_day: str
+    last_day: str
+
+
+class MatchBody(BaseModel):
+    """What a match rests on."""
+
+    kind: str
+    score: int
+
+
+class CollisionBody(BaseModel):
+    """A collision as one may see it: of a side that one may not see, only the team. `owner` null: it waits for a
+    ruling, or was ruled for somebody one may not know; `is_open` tells which."""
+
+    collision: str
+    customer: str | None
+    customer_name: str
+    matched: str | None
+    matched_name: str
+    holder: str | None
+    holder_team: str
+    asker: str | None
+    asker_team: str
+    certainty: str
+    matches: list[MatchBody]
+    project: str
+    found_on: str
+    is_open: bool
+    owner: str | None
+    settled_by: str
+    reason: str
+    ruled_on: str | None
+    is_masked: bool
