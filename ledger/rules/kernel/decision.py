@@ -147,10 +147,6 @@ def row_decide(
             bits |= 1 << t.leaves[i, LEAF_BIT]
     if t.leaf_first[leaf_index, 2] != 0:
         bits |= dynamic_bits(t, rule_set, record, day, month)
-    tier_bp = 10000
-    if t.sets[rule_set, SET_LEVELS_FIRST] != t.sets[rule_set, SET_LEVELS_LAST]:
-        tier_bp = t.levels[level_of(t, rule_set, record[REC_TIER]), LEVEL_FACTOR_BP]
-
     for rule in range(first, last):
         if day < t.rules[rule, RULE_DAY_FROM] or day > t.rules[rule, RULE_DAY_TO]:
             continue
@@ -230,8 +226,11 @@ def row_decide(
         factor_bp = 10000
         if base > 0 or t.rules[rule, RULE_PENALTY_FACTORS] != 0:
             weight_bp = weigh(t, rule, bits)
-            if t.rules[rule, RULE_TIER_FACTOR] != 0:
-                factor_bp = tier_bp
+            if (
+                t.rules[rule, RULE_TIER_FACTOR] != 0
+                and t.sets[rule_set, SET_LEVELS_FIRST] != t.sets[rule_set, SET_LEVELS_LAST]
+            ):
+                factor_bp = t.levels[level_of(t, rule_set, record[REC_TIER]), LEVEL_FACTOR_BP]
             if weight_bp != 10000 or factor_bp != 10000:
                 # The one rounding: towards zero.
                 magnitude = magnitude * weight_bp * factor_bp // 100000000
