@@ -23,6 +23,7 @@ from api.routes.relations.reach import (
     led,
     member_changed,
     named_parties,
+    not_carried_over,
     opportunity_seen,
     project_seen,
     region_or_customer,
@@ -113,7 +114,7 @@ MAY: Final[Mapping[type[RelationsCommand], May]] = {
     RuleCollision: May(LEADING, (collided, whole)),
     # The work.
     RecordFollowUp: May(EVERYBODY, (visible("customer"),), doer="staff"),
-    OpenOpportunity: May(EVERYBODY, (visible("customer"),), doer="staff"),
+    OpenOpportunity: May(EVERYBODY, (visible("customer"), not_carried_over), doer="staff"),
     ChangeOpportunity: May(EVERYBODY, (opportunity_seen,)),
     HandTask: May(EVERYBODY, (concerned,), doer="staff"),
     MoveTask: May(EVERYBODY, (task_given,), doer="staff"),

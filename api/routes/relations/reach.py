@@ -174,6 +174,13 @@ def opportunity_seen(reach: Reach, command: Any) -> None:
         raise opportunity_unknown()
 
 
+def not_carried_over(reach: Reach, command: Any) -> None:
+    """An opportunity of here: carrying over what stands in another system gives customers to people, and is for the
+    office."""
+    if command.carried_over:
+        raise denied("opportunities of another system are carried over by the office")
+
+
 def task_given(reach: Reach, command: Any) -> None:
     """A task that they see."""
     number = task_number(command.task)
