@@ -71,7 +71,7 @@ def _enrol(draft: Draft, command: EnrolStaff) -> Answer:
         return Answer("duplicate", state.position, id=staff_id(known))
     phone = text_optional(command.phone, WORD_LENGTH_MAX, "phone")
     joined_day = day_required(command.joined_on, "joined_on") if command.joined_on else draft.context.day
-    said = {
+    said: dict[str, Any] = {
         "team": _team_led(draft, source, command.leader, _team(state, command.team)),
         "role": _role(command.role),
         "region": text_optional(command.region, WORD_LENGTH_MAX, "region"),

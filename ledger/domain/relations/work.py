@@ -100,7 +100,7 @@ def _open(draft: Draft, command: OpenOpportunity) -> Answer:
     stage = _stage(command.stage)
     if stage in STAGES_END:
         raise Refused("OPPORTUNITY_STAGE_INVALID", "open it at a stage before the end, then end it", "stage")
-    opened_on, ended_on = _days_past(draft, command)
+    opened_on, ended_on = _days_past(draft, command, draft.context.day)
     channel = text_optional(command.channel, WORD_LENGTH_MAX, "channel")
     staff = _joining(draft, command, customer) if command.carried_over else serving(draft, command.staff, customer)
     number = len(state.opportunities) + 1
@@ -117,8 +117,9 @@ def _open(draft: Draft, command: OpenOpportunity) -> Answer:
     return Answer("accepted", position, customer_id(customer), opportunity_id(number))
 
 
-def _days_past(draft: Draft, command: OpenOpportunity) -> tuple[str, str]:
-    """The days on which an opportunity began and ended, "" for today. Raises Refused."""
+def _days_past(draft: Draft, command: OpenOpportunity, opened_last: int) -> tuple[str, str]:
+    """The days on which an opportunity began and ended, "" for today; where the first isn't said it was `opened_last`.
+    Raises Refused."""
     today = draft.context.day
     opened, ended = day_optional(command.opened_on, "opened_on"), day_optional(command.ended_on, "ended_on")
     for day, field in ((opened, "opened_on"), (ended, "ended_on")):
@@ -128,7 +129,7 @@ def _days_past(draft: Draft, command: OpenOpportunity) -> tuple[str, str]:
         raise Refused("OPPORTUNITY_STAGE_INVALID", f"end must be one of {', '.join(sorted(STAGES_END))}", "end")
     if ended != NONE and not command.end:
         raise Refused("OPPORTUNITY_STAGE_INVALID", "say how it ended, or leave ended_on out", "end")
-    if command.end and (today if ended == NONE else ended) < (today if opened == NONE else opened):
+    if ended != NONE and ended < (opened_last if opened == NONE else opened):
         raise Refused("DATE_INVALID", "ended_on must not lie before opened_on", "ended_on")
     return _day(opened), _day(ended)
 
@@ -155,7 +156,7 @@ def _carry_on(draft: Draft, command: OpenOpportunity, customer: int, number: int
     stands = draft.state.opportunities[number].stage
     if command.end and stands == command.end:
         return Answer("duplicate", draft.state.position, customer_id(customer), opportunity_id(number))
-    _, ended_on = _days_past(draft, command)
+    _, ended_on = _days_past(draft, command, NONE)
     said: dict[str, Any] = {
         "name": command.name, "stage": command.end or command.stage, "amount": command.amount,
         "expected_on": command.expected_on,

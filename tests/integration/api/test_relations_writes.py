@@ -44,7 +44,7 @@ from tests.relations_firm import accepted
 PEOPLE = (EAST, HELPER, WEST, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, LAWYER, SITE, TECH_CHIEF)
 WHY = {"reason": "试试"}
 CHECKS = 5
-DONE_BY = {"claim in the east", "claim in the west", "talk", "opportunity", "task", "task moved"}
+DONE_BY = {"claim in the east", "claim in the west", "talk", "opportunity", "opportunity carried over", "task", "task moved"}
 """What somebody does: the office says who."""
 
 
@@ -120,6 +120,9 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
     "talk": (f"/customers/{cid(A)}/follow_ups", {"said": "谈了"}, {HELPER, EAST_MANAGER, CHIEF}),
     "opportunity": (
         f"/customers/{cid(B)}/opportunities", {"name": "标段", "stage": "lead"}, {WEST, WEST_MANAGER, CHIEF, SITE}
+    ),
+    "opportunity carried over": (
+        f"/customers/{cid(B)}/opportunities", {"name": "标段", "stage": "lead", "carried_over": True}, set()
     ),
     "opportunity moved": (
         "/opportunities/O-000002/change", {"changes": {"amount": "5"}}, {WEST, WEST_MANAGER, CHIEF, SITE}
