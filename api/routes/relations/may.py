@@ -37,6 +37,8 @@ from ledger.domain.commands import (
     AddCollaborator,
     AssignCustomer,
     BeginNurture,
+    CancelAbsence,
+    CancelLeaving,
     ChangeOpportunity,
     ChangeProfile,
     ChangeStaff,
@@ -90,6 +92,8 @@ MAY: Final[Mapping[type[RelationsCommand], May]] = {
     ChangeStaff: May(LEADING, (led("staff"), member_changed)),
     RecordAbsence: May(EVERYBODY, (led("staff"),)),
     RecordLeaving: May(LEADING, (led("staff"),)),
+    CancelAbsence: May(EVERYBODY, (led("staff"),)),
+    CancelLeaving: May(LEADING, (led("staff"),)),
     # What is known of customers.
     ChangeProfile: May(EVERYBODY, (visible("customer"),)),
     RecordContact: May(EVERYBODY, (visible("customer"),)),

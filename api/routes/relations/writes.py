@@ -23,6 +23,8 @@ from ledger.domain.commands import (
     AddCollaborator,
     AssignCustomer,
     BeginNurture,
+    CancelAbsence,
+    CancelLeaving,
     ChangeOpportunity,
     ChangeProfile,
     ChangeStaff,
@@ -120,6 +122,14 @@ WRITES: Final = (
         RecordLeaving, "leaving_record", "/staff/{staff}/leaving", "Record that somebody leaves the firm",
         {"last_day": "2026-02-28"}, *_OF_STAFF, "DATE_INVALID",
         description="What they own is handed over by a handover. Their key stops with that day.",
+    ),
+    _write(
+        CancelAbsence, "absence_cancel", "/staff/{staff}/absences/cancel", "Cancel leave, or what is left of it",
+        {"first_day": "2026-02-01"}, *_OF_STAFF, "DATE_INVALID", "STAFF_ABSENCE_MISSING", "STAFF_ABSENCE_OVER",
+    ),
+    _write(
+        CancelLeaving, "leaving_cancel", "/staff/{staff}/leaving/cancel", "Record that somebody stays after all", {},
+        *_OF_STAFF, description="What was handed over meanwhile comes back by undoing the handover.",
     ),
     _write(
         HandOver, "portfolio_hand_over", "/staff/{staff}/handover", "Hand over all that somebody has",

@@ -74,6 +74,21 @@ class RecordLeaving:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelAbsence:
+    """The leave that begins on this day does not take place; of one that has begun, what is left of it."""
+
+    staff: str
+    first_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLeaving:
+    """Somebody stays after all, or is back. What was handed over meanwhile comes back by `UndoHandover`."""
+
+    staff: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeProfile:
     """Change credit_code, qualifications, needs, cooperation or further named entries of a customer's profile."""
 
@@ -348,8 +363,8 @@ class MoveTask:
 
 
 RelationsCommand: TypeAlias = (
-    DeclareTeam | EnrolStaff | ChangeStaff | RecordAbsence | RecordLeaving
-    | ChangeProfile | RecordContact | RecordKnowledge | ErasePerson | RecordProject | SetMilestone
+    DeclareTeam | EnrolStaff | ChangeStaff | RecordAbsence | RecordLeaving | CancelAbsence
+    | CancelLeaving | ChangeProfile | RecordContact | RecordKnowledge | ErasePerson | RecordProject | SetMilestone
     | MergeCustomers | UnmergeCustomers
     | ReportLead | AssignCustomer | ClaimCustomer | ReleaseCustomer | ReassignCustomer | AddCollaborator
     | RemoveCollaborator | BeginNurture | EndNurture | HandOver | UndoHandover | RuleCollision
@@ -357,7 +372,7 @@ RelationsCommand: TypeAlias = (
 )  # fmt: skip
 
 RELATIONS_COMMANDS: tuple[type[RelationsCommand], ...] = (
-    DeclareTeam, EnrolStaff, ChangeStaff, RecordAbsence, RecordLeaving,
+    DeclareTeam, EnrolStaff, ChangeStaff, RecordAbsence, RecordLeaving, CancelAbsence, CancelLeaving,
     ChangeProfile, RecordContact, RecordKnowledge, ErasePerson, RecordProject, SetMilestone,
     MergeCustomers, UnmergeCustomers,
     ReportLead, AssignCustomer, ClaimCustomer, ReleaseCustomer, ReassignCustomer, AddCollaborator,

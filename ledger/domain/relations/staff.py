@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ledger.domain.commands import Answer, ChangeStaff, DeclareTeam, EnrolStaff, RecordAbsence, RecordLeaving
+from ledger.domain.commands import (
+    Answer,
+    CancelAbsence,
+    CancelLeaving,
+    ChangeStaff,
+    DeclareTeam,
+    EnrolStaff,
+    RecordAbsence,
+    RecordLeaving,
+)
 from ledger.domain.errors import Refused
 from ledger.domain.relations.checks import (
     day_required,
@@ -20,7 +29,7 @@ from ledger.domain.relations.checks import (
 from ledger.domain.relations.drafts import Draft, decides
 from ledger.domain.relations.ids import person_id, person_number, staff_id, staff_number
 from ledger.domain.relations.reach import within
-from ledger.domain.relations.records import LEVEL_MAX, ROLES, Staff, Team
+from ledger.domain.relations.records import LEVEL_MAX, NONE, ROLES, Staff, Team
 from ledger.domain.relations.state import Happened, Relations, changes_checked, evolves
 from ledger.domain.values import day_parse, day_text
 
@@ -142,6 +151,25 @@ def _leaving(draft: Draft, command: RecordLeaving) -> Answer:
     )
 
 
+@decides(CancelAbsence)
+def _absence_cancel(draft: Draft, command: CancelAbsence) -> Answer:
+    staff, first = staff_named(draft.state, command.staff), day_required(command.first_day, "first_day")
+    last = dict(staff.absences).get(first)
+    if last is None:
+        raise Refused("STAFF_ABSENCE_MISSING", "no leave of theirs begins on this day; see `absences`", "first_day")
+    if last < draft.context.day:
+        raise Refused("STAFF_ABSENCE_OVER", "this leave is over; what was can't be cancelled", "first_day")
+    position = draft.input("StaffAbsenceCancelled", 0, staff=command.staff, first_day=day_text(first))
+    return Answer("accepted", position, id=command.staff)
+
+
+@decides(CancelLeaving)
+def _stay(draft: Draft, command: CancelLeaving) -> Answer:
+    if staff_named(draft.state, command.staff).last_day == NONE:
+        return Answer("duplicate", draft.state.position, id=command.staff)
+    return Answer("accepted", draft.input("StaffStayed", 0, staff=command.staff), id=command.staff)
+
+
 def _team_of(above: str, leader: int) -> str:
     """The team that somebody leads below another one. It bears no name: who leads it can be erased."""
     return text_required(f"{above}/{staff_id(leader)}", TEAM_LENGTH_MAX, "team")
@@ -236,3 +264,21 @@ def _left(state: Relations, event: Happened) -> None:
     last_day = day_parse(event.fields["last_day"])
     state.leaving.put(staff.number, last_day)
     _put(state, replace(staff, last_day=last_day))
+
+
+@evolves("StaffAbsenceCancelled")
+def _absence_cancelled(state: Relations, event: Happened) -> None:
+    staff = state.staff[staff_number(event.fields["staff"])]
+    first = day_parse(event.fields["first_day"])
+    kept = [a for a in staff.absences if a[0] != first]
+    # Of one that has begun, the days before this one were leave.
+    if first < event.day:
+        kept.append((first, event.day - 1))
+    _put(state, replace(staff, absences=tuple(sorted(kept))))
+
+
+@evolves("StaffStayed")
+def _stayed(state: Relations, event: Happened) -> None:
+    staff = state.staff[staff_number(event.fields["staff"])]
+    state.leaving.drop(staff.number)
+    _put(state, replace(staff, last_day=NONE))

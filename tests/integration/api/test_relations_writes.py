@@ -155,6 +155,10 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
         f"/staff/{who(EAST)}/absences", {"first_day": "2026-12-01", "last_day": "2026-12-02"},
         {EAST, EAST_MANAGER, CHIEF},
     ),
+    "leave cancelled": (
+        f"/staff/{who(EAST)}/absences/cancel", {"first_day": "2026-12-01"}, {EAST, EAST_MANAGER, CHIEF}
+    ),
+    "leaving cancelled": (f"/staff/{who(EAST)}/leaving/cancel", {}, {EAST_MANAGER, CHIEF}),
     "leaving": (f"/staff/{who(EAST)}/leaving", {"last_day": "2026-12-31"}, {EAST_MANAGER, CHIEF}),
 }  # fmt: skip
 """What is tried, and within whose reach it lies."""
