@@ -164,6 +164,23 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
 """What is tried, and within whose reach it lies."""
 
 
+def test_the_evidence_of_a_collision_is_for_who_may_rule_it(firm: Firm) -> None:
+    [collision] = [c for c in firm.data("/collisions", CHIEF) if c["asker"] == who(WEST)]
+    path = f"{AT}/collisions/{collision['collision']}/evidence"
+    codes = {p: firm.api.get(path, key=firm.keys[p]).status_code for p in PEOPLE}
+    assert {p for p, code in codes.items() if code == 200} == {EAST_MANAGER, CHIEF}
+    assert set(codes.values()) == {200, 403, 404}, "who sees it but may not rule, and who doesn't see it"
+    assert codes[WEST] == 403
+    for key in ("admin", "operator", "auditor", "service"):
+        assert firm.api.get(path, key=key).status_code == 200
+    told = firm.api.get(path, key=firm.keys[CHIEF]).json()["data"]
+    assert [row["position"] for row in told] == sorted(row["position"] for row in told)
+    [asked] = [row for row in told if row["event"] == "LeadArrived" and row["side"] == "asker"]
+    assert asked["state"]["staff"] == who(WEST) and asked["explanation"]["zh"] and asked["explanation"]["en"]
+    assert {"holder", "asker"} <= {row["side"] for row in told}
+    assert firm.api.get(f"{AT}/collisions/X-999999/evidence", key="admin").json()["code"] == "COLLISION_UNKNOWN"
+
+
 @pytest.mark.parametrize("name", REACH)
 def test_who_may_do_what(firm: Firm, name: str) -> None:
     path, body, expected = REACH[name]
