@@ -95,4 +95,6 @@ def _typed(kind: type[Any], value: str | int | bool, header: str, language: Lang
             return int(value)
         except ValueError:
             raise RowRefused(header, text("integer", language)) from None
-    return " ".join(str(value).split()) if "\n" not in str(value) else str(value).strip()
+    words = str(value)
+    # Lines of a text stay lines; a name is written with single spaces.
+    return words.strip() if "\n" in words else " ".join(words.split())

@@ -61,8 +61,8 @@ class Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "team": Kind(DeclareTeam, frozenset({"team", "parent"}), by_content=True),
-    "staff": Kind(EnrolStaff, frozenset({"reference", "name", "team", "leader"}), spared=frozenset({"reference"})),
-    "lead": Kind(ReportLead, frozenset({"lead", "name"})),
+    "staff": Kind(EnrolStaff, frozenset({"reference", "team", "leader"}), spared=frozenset({"reference"})),
+    "lead": Kind(ReportLead, frozenset({"lead"})),
     "profile": Kind(ChangeProfile, by_content=True),
     "opportunity": Kind(OpenOpportunity, frozenset({"reference"}), frozenset({"reference"}), by_content=True),
 }

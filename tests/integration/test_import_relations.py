@@ -317,3 +317,17 @@ def test_customers_that_facts_made_known_are_assigned_when_their_lead_arrives(em
     empty.take("tender_owners", TENDERS / "tenders.csv")
     assert len(empty.books.state.book.customers) == 156
     assert Counter(owners(empty.books).values()) == {1: 39, 2: 39, 3: 39, 4: 39}
+
+
+def test_a_row_that_two_mappings_refuse_is_kept_for_both(empty: Imported, tmp_path: Path) -> None:
+    path = tmp_path / "notices.csv"
+    path.write_text(
+        "工程类型,标段名称,招标人,中标单位,中标价(元),公示日期\n"
+        "园林绿化,一标段(标段编号 AB-202501CD-000000001),甲区住建局,乙建,2000000.00,2025-02-03\n",
+        "utf-8",
+    )
+    for mapping in ("tenders", "tender_owners"):
+        assert [r.field for r in empty.take(mapping, path).rejected] == ["工程类型"]
+    assert [(row.source, row.mapping) for row in empty.quarantine.list()] == [
+        ("tenders", "tenders"), ("tender_owners", "tender_owners"),
+    ]  # fmt: skip

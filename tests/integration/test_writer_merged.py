@@ -21,9 +21,9 @@ DONE = "project_completed"
 OLD, NEW, LATER = "C-000001", "C-000002", "C-000003"
 
 
-def of_old(external_id: str, occurred: str = "2026-10-02", **attributes: object) -> Command:
+def of_old(external_id: str, occurred: str = "2026-10-02") -> Command:
     """A fact under the reference of the customer that is merged."""
-    return fact(external_id, DONE, occurred, CustomerReference("crm", "old"), **attributes)
+    return fact(external_id, DONE, occurred, CustomerReference("crm", "old"))
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_staff_are_named_in_the_books_of_their_source_unless_the_cell_holds_an_i
     }  # fmt: skip
     document = {**DOCUMENT, "commands": [part]}
     named = mapped("甲（集团）公司", "17", None, None, None, None, document=document).command
-    assert named == ReportLead("crm", "甲(集团)公司", "甲(集团)公司", staff="hr:17", traits={"region": "east"})
+    assert named == ReportLead("crm", "甲(集团)公司", "甲（集团）公司", staff="hr:17", traits={"region": "east"})
     by_id = mapped("甲公司", "S-000012", None, None, None, None, document=document).command
     assert isinstance(by_id, ReportLead) and by_id.staff == "S-000012"
 
