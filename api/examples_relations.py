@@ -121,6 +121,11 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "matches": [], "project": "", "found_on": "2026-01-31", "is_open": True, "owner": None, "settled_by": "",
         "reason": "", "ruled_on": None, "is_masked": True,
     },
+    "EvidenceBody": {
+        "position": 42, "customer": "C-000001", "side": "holder", "event": "FollowUpRecorded",
+        "recorded_at": "2026-01-31T10:00:00+08:00", "actor": "wang.li", "state": {"said": "谈了"},
+        "explanation": {"zh": "跟进：谈了", "en": "Followed up: 谈了"},
+    },
     "OpportunityBody": _OPPORTUNITY,
     "StageBody": _STAGE,
     "OpportunityDetailBody": {**_OPPORTUNITY, "stages": [_STAGE]},

@@ -1,16 +1,16 @@
 """The run: files in, commands to the ledger in order of business date, what is refused to the quarantine.
 
-Submitting the same file again changes nothing: facts are known by (source, external id), kept rows by their
-content. Memory does not grow with the rows: mapped rows are sorted in runs of 10,000 that wait in a
-temporary file. It grows with the refused rows (each is in the report) and, where the source gives no ids,
-by one small entry per distinct row.
+Submitting the same file again changes nothing: facts, leads and staff are known by (source, reference), other
+commands by their content, kept rows by theirs. Memory does not grow with the rows: mapped rows are sorted in runs of
+10,000 that wait in a temporary file. It grows with the refused rows (each is in the report) and, where the source gives
+no ids, by one small entry per distinct row.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,14 +25,12 @@ from connectors.files.messages import Language
 from connectors.files.reading import RawFile, file_open
 from connectors.files.rows import RawCells, RawRow, row_keep
 from connectors.files.sorting import WaitingRow, rows_sorted
-from ledger.domain.commands import Answer, Command, RecordFact, Request
+from connectors.files.submitting import RowAnswer, Submit, rows_submit
+from ledger.domain.commands import Command, RecordFact
 from ledger.domain.fact_types import FactType
 
 BATCH_ROWS = 5_000
 SORT_ROWS = 10_000
-
-Submit: TypeAlias = Callable[[Sequence[Request]], list[Answer]]
-"""The writer's bulk call: an answer for each request, in order."""
 
 FactTypeOf: TypeAlias = Callable[[str], FactType | None]
 Progress: TypeAlias = Callable[[str, int, int | None], None]
@@ -64,6 +62,19 @@ class RefusedRow:
     actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A row that the ledger took: its status, the kinds and ids of what it became, and what there is to say of it, such
+    as that a customer is somebody's."""
+
+    file: str
+    row: int
+    status: str
+    became: tuple[tuple[str, str], ...]
+    note: str
+    position: int
+
+
 class RefusedRows(Protocol):
     """Where refused rows are kept."""
 
@@ -77,8 +88,8 @@ class ImportReport:
     """What came of an import. read = accepted + duplicates + corrected + the rejected rows below a header.
 
     Where a file lacks columns, its header row is rejected too, beside every row under it. `position` is the
-    log's last position that an answer named, 0 where there was none. On a dry run, accepted are those that
-    would be sent.
+    log's last position that an answer named, 0 where there was none. `became` counts what was made, by kind: a row may
+    make several things. On a dry run, accepted are those that would be sent.
     """
 
     read: int = 0
@@ -87,6 +98,7 @@ class ImportReport:
     corrected: int = 0
     rejected: tuple[Rejection, ...] = ()
     position: int = 0
+    became: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def document(self) -> dict[str, object]:
         """The report as plain data."""
@@ -99,6 +111,7 @@ class ImportReport:
                 {"file": r.file, "row": r.row, "field": r.field, "reason": r.reason} for r in self.rejected
             ],
             "position": self.position,
+            "became": dict(self.became),
         }
 
 
@@ -115,8 +128,10 @@ class _Run:
     progress: Progress
     refused_rows: RefusedRows | None
     recorded_at: datetime
+    outcomes: Callable[[Outcome], None]
     read: int = 0
     position: int = 0
+    became: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     rejected: list[tuple[int, Rejection]] = field(default_factory=list)
     unkept: list[RefusedRow] = field(default_factory=list)
@@ -132,6 +147,18 @@ class _Run:
         if len(self.unkept) >= BATCH_ROWS:
             self.keep()
 
+    def take(self, number: int, file: _File, raw: RawRow, answer: RowAnswer) -> None:
+        """Count what became of a row."""
+        self.statuses[answer.status] += 1
+        self.position = max(self.position, answer.position)
+        self.became.update(answer.made)
+        if answer.refusal is not None:
+            header = file.mapper.field_of(answer.refusal.field)
+            self.reject(number, file, raw, RowRefused(header, answer.refusal.reason))
+            return
+        became = tuple(answer.became)
+        self.outcomes(Outcome(file.opened.name, raw.row, answer.status, became, answer.note, answer.position))
+
     def keep(self) -> None:
         if self.refused_rows is not None and self.unkept:
             self.refused_rows.put_many(self.unkept, self.recorded_at)
@@ -146,6 +173,7 @@ class _Run:
             corrected=self.statuses["corrected"],
             rejected=tuple(rejection for _, rejection in self.rejected),
             position=self.position,
+            became=dict(sorted(self.became.items())),
         )
 
 
@@ -161,6 +189,7 @@ def import_file(
     quarantine: RefusedRows | None = None,
     dry_run: bool = False,
     language: Language = "en",
+    outcomes: Callable[[Outcome], None] = lambda outcome: None,
 ) -> ImportReport:
     """Import one file; see `import_files`."""
     return import_files(
@@ -173,6 +202,7 @@ def import_file(
         quarantine=quarantine,
         dry_run=dry_run,
         language=language,
+        outcomes=outcomes,
     )
 
 
@@ -187,14 +217,16 @@ def import_files(
     quarantine: RefusedRows | None = None,
     dry_run: bool = False,
     language: Language = "en",
+    outcomes: Callable[[Outcome], None] = lambda outcome: None,
 ) -> ImportReport:
     """Import files, each by its mapping, merged by business date, then order of the files, then row number.
 
-    Registrations have no date and come first. `recorded_at` (with time zone) is when refused rows are kept.
-    A dry run reads and maps but submits and keeps nothing. Raises FileRefused where a file can't be read
-    and DocumentInvalid where a mapping does not fit its fact type, both before anything was submitted.
+    Registrations have no date and come first. `recorded_at` (with time zone) is when refused rows are kept. `outcomes`
+    is told of every row that the ledger took. A dry run reads and maps but submits and keeps nothing. Raises
+    FileRefused where a file can't be read and DocumentInvalid where a mapping does not fit its fact type, both
+    before anything was submitted.
     """
-    run = _Run(actor, progress, None if dry_run else quarantine, recorded_at)
+    run = _Run(actor, progress, None if dry_run else quarantine, recorded_at, outcomes)
     with ExitStack() as stack:
         files: list[_File] = []
         for mapping, path in inputs:
@@ -232,16 +264,16 @@ def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[WaitingRow]:
             if mapped.identity:
                 equals[file.mapping.source, mapped.identity] += 1
             ordinal = equals[file.mapping.source, mapped.identity] if mapped.identity else 0
-            yield (mapped.occurred, number, raw.row), command_numbered(mapped, ordinal), raw.cells
+            yield (mapped.occurred, number, raw.row), commands_numbered(mapped, ordinal), raw.cells
     run.progress("reading", run.read, run.read)
 
 
-def command_numbered(mapped: MappedRow, ordinal: int) -> Command:
-    """The command of a row, with an id of its content and its number among equals if it has none."""
+def commands_numbered(mapped: MappedRow, ordinal: int) -> tuple[Command, ...]:
+    """The commands of a row; a fact without an id has one of its content and its number among equals."""
     command = mapped.command
     if mapped.identity and isinstance(command, RecordFact):
-        return replace(command, external_id=f"{mapped.identity}-{ordinal}")
-    return command
+        command = replace(command, external_id=f"{mapped.identity}-{ordinal}")
+    return (*mapped.before, command)
 
 
 def _submit_all(
@@ -249,13 +281,8 @@ def _submit_all(
 ) -> None:
     done = 0
     while batch := list(islice(rows, BATCH_ROWS)):
-        answers = submit([Request(command, run.actor) for _, command, _ in batch])
+        answers = rows_submit(submit, [commands for _, commands, _ in batch], run.actor)
         for ((_, number, row), _, cells), answer in zip(batch, answers, strict=True):
-            run.statuses[answer.status] += 1
-            run.position = max(run.position, answer.position)
-            if answer.status == "refused":
-                file = files[number]
-                refusal = RowRefused(file.mapper.field_of(answer.field), answer.reason)
-                run.reject(number, file, RawRow(row, cells), refusal)
+            run.take(number, files[number], RawRow(row, cells), answer)
         done += len(batch)
         run.progress("recording", done, total)

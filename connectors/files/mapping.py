@@ -1,4 +1,4 @@
-"""The mapping document: how the columns of one kind of file become facts or customers of the ledger.
+"""The mapping document: how the columns of one kind of file become facts, customers or other commands to the ledger.
 
 It is typed data, so a form can edit it and nothing in it executes: columns are found by their header, cells
 are read by declared formats, every attribute says where it comes from, and whatever is out of the ordinary
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import orjson
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from connectors.files.kinds import KINDS, KindId, kind_problems
 from connectors.files.patterns import pattern_compile
 from ledger.domain.fact_types import Identifier, Strict, Words
 from ledger.domain.values import decimal_exact
@@ -54,6 +55,7 @@ DateFormat = Annotated[str, Field(pattern="%", max_length=60), AfterValidator(_f
 Limit = Annotated[int | str, AfterValidator(_decimal_checked)]
 IsoDate = Annotated[str, AfterValidator(_date_checked)]
 Header = Annotated[str, Field(min_length=1, max_length=200)]
+EntryName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Suspicion(Strict):
@@ -173,8 +175,9 @@ class Fill(Strict):
     """Where a value comes from: a constant, a column, or several columns joined.
 
     From a column's text, `capture` takes the one group of a regular expression (of RE2, searched for; `what`
-    names it in the refusal of a row that lacks it), and `table` exchanges it for a declared value. `cut` shortens
-    text to the length its attribute may have, which is otherwise a refusal.
+    names it in the refusal of a row that lacks it), `synonyms` exchange other names of a thing for its own, and `table`
+    exchanges what there is for a declared value, refusing all else. `cut` shortens text to the length its attribute may
+    have, which is otherwise a refusal.
     """
 
     constant: str | int | bool | None = None
@@ -183,6 +186,7 @@ class Fill(Strict):
     separator: str = "/"
     capture: Pattern | None = None
     what: Words | None = None
+    synonyms: dict[str, str] = Field(default_factory=dict[str, str])
     table: dict[str, str | bool] | None = None
     cut: bool = False
 
@@ -195,8 +199,8 @@ class Fill(Strict):
     def _consistent(self) -> Fill:
         if sum(source is not None for source in (self.constant, self.column, self.columns)) != 1:
             raise ValueError("needs exactly one of constant, column, columns")
-        if self.column is None and (self.capture or self.table is not None or self.cut):
-            raise ValueError("capture, table and cut need a column")
+        if self.column is None and (self.capture or self.synonyms or self.table is not None or self.cut):
+            raise ValueError("capture, synonyms, table and cut need a column")
         if self.capture is not None and pattern_compile(self.capture).groups != 1:
             raise ValueError("capture needs exactly one group in parentheses")
         if (self.capture is None) != (self.what is None):
@@ -237,6 +241,21 @@ class FactPart(Strict):
     attributes_by_header: bool = False
 
 
+class CommandPart(Strict):
+    """A command that a row gives: a team is declared, somebody enrolled, a lead reported, a profile changed, an
+    opportunity opened.
+
+    `fields` fill its texts, numbers and truths, `entries` those of its fields that hold values by name, such as traits;
+    what an empty cell would fill is left out. `source` and `customer` are those of the mapping. Somebody of the staff
+    is named by id, or by reference or name in the books of `staff_source` (by default the mapping's source).
+    """
+
+    kind: KindId
+    fields: dict[Identifier, Fill] = Field(default_factory=dict[str, Fill])
+    entries: dict[Identifier, dict[EntryName, Fill]] = Field(default_factory=dict[str, dict[str, Fill]])
+    staff_source: Identifier | None = None
+
+
 class Order(Strict):
     """Two date columns of which `then` must not lie before `first`."""
 
@@ -246,9 +265,11 @@ class Order(Strict):
 
 
 class FileMapping(Strict):
-    """A mapping document. With `fact` a row records a fact, without it registers a customer.
+    """A mapping document. With `fact` a row records a fact, with `commands` it gives these, one after the other;
+    without either it registers a customer. With `commands` and `customer.registration` it does that first.
 
-    `headings` are further words that are headings wherever they stand in a file, never values.
+    `headings` are further words that are headings wherever they stand in a file, never values. Rows of commands go to
+    the ledger by the date in the column `dated_by`, those without a date last.
     """
 
     id: Identifier
@@ -261,8 +282,10 @@ class FileMapping(Strict):
     columns: Annotated[dict[Identifier, Column], Field(min_length=1)]
     headings: list[Header] = Field(default_factory=list)
     order: list[Order] = Field(default_factory=list)
-    customer: CustomerPart
+    customer: CustomerPart | None = None
     fact: FactPart | None = None
+    commands: Annotated[list[CommandPart], Field(max_length=10)] = Field(default_factory=list[CommandPart])
+    dated_by: Identifier | None = None
 
     _origin: str = PrivateAttr(default="")
 
@@ -278,7 +301,12 @@ class FileMapping(Strict):
     @property
     def customer_source(self) -> str:
         """In whose books the customers' references stand."""
-        return self.customer.source or self.source
+        return (self.customer.source if self.customer is not None else None) or self.source
+
+    @property
+    def registration(self) -> Registration | None:
+        """How a customer who is not known yet is registered."""
+        return self.customer.registration if self.customer is not None else None
 
     def document(self) -> dict[str, Any]:
         """The document as plain data."""
@@ -291,10 +319,12 @@ class FileMapping(Strict):
 
     def fills(self) -> Iterator[tuple[str, Fill]]:
         """Every value the document fills, by its place in it."""
-        yield "customer.reference", self.customer.reference
-        if self.customer.registration is not None:
-            yield "customer.registration.name", self.customer.registration.name
-            for trait, fill in self.customer.registration.traits.items():
+        if self.customer is not None:
+            yield "customer.reference", self.customer.reference
+        registration = self.registration
+        if registration is not None:
+            yield "customer.registration.name", registration.name
+            for trait, fill in registration.traits.items():
                 yield f"customer.registration.traits.{trait}", fill
         if self.fact is not None:
             yield "fact.type", self.fact.type
@@ -303,6 +333,12 @@ class FileMapping(Strict):
                 yield "fact.external_id", self.fact.external_id
             for i, fill in enumerate(self.fact.attributes.values()):
                 yield f"fact.attributes.{i}", fill
+        for i, part in enumerate(self.commands):
+            for j, fill in enumerate(part.fields.values()):
+                yield f"commands.{i}.fields.{j}", fill
+            for j, entries in enumerate(part.entries.values()):
+                for k, fill in enumerate(entries.values()):
+                    yield f"commands.{i}.entries.{j}.{k}", fill
 
     @model_validator(mode="after")
     def _consistent(self) -> FileMapping:
@@ -317,10 +353,13 @@ class FileMapping(Strict):
                 column = self.columns.get(getattr(rule, member))
                 if column is None or column.type != "date":
                     raise ValueError(f"order.{i}.{member}: names no date column of this mapping")
-        if self.fact is None and self.customer.registration is None:
+        self._commands_check()
+        if self.fact is None and not self.commands and self.registration is None:
             raise ValueError(
-                "without a fact the mapping needs customer.registration, else its rows say nothing"
+                "without a fact or commands the mapping needs customer.registration, else its rows say nothing"
             )
+        if self.fact is not None and self.customer is None:
+            raise ValueError("customer: a fact is about a customer; say which")
         if self.fact is not None:
             occurred = self.fact.occurred.column
             if (
@@ -330,6 +369,22 @@ class FileMapping(Strict):
             ):
                 raise ValueError("fact.occurred: must be a date column")
         return self
+
+    def _commands_check(self) -> None:
+        """Raises ValueError where the commands can't be given so."""
+        if self.commands and self.fact is not None:
+            raise ValueError("commands: a row records a fact or gives commands; make two mappings of it")
+        given = {"source"} if self.customer is None else {"source", "customer"}
+        for i, part in enumerate(self.commands):
+            problem = next(
+                kind_problems(KINDS[part.kind], frozenset(part.fields), part.entries, frozenset(given)), None
+            )
+            if problem is not None:
+                raise ValueError(f"commands.{i}: {problem}")
+        if self.dated_by is not None:
+            column = self.columns.get(self.dated_by)
+            if column is None or column.type != "date":
+                raise ValueError("dated_by: names no date column of this mapping")
 
 
 _ENCODINGS: tuple[Encoding, ...] = ("utf-8", "gb18030")

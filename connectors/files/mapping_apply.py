@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from connectors.files.cells import CellReader, Place, RowRefused, reference_normal
+from connectors.files.command_rows import commands_of, fields_of
 from connectors.files.mapping import FileMapping, Fill
 from connectors.files.messages import Language, text
 from connectors.files.patterns import pattern_compile
@@ -23,6 +24,9 @@ from ledger.domain.fact_types import FactType
 EXTERNAL_ID_LENGTH_MAX: Final = 200
 NAME_LENGTH_MAX: Final = 200
 
+DATELESS: Final = "~"
+"""In the place of a date that a row lacks: after all dates."""
+
 Values: TypeAlias = Mapping[str, str | bool | None]
 """A row's cells as read, by column of the mapping."""
 
@@ -30,6 +34,7 @@ Values: TypeAlias = Mapping[str, str | bool | None]
 @dataclass(frozen=True, slots=True)
 class MappedRow:
     """A row's command, and its date for sorting (ISO; "" for a registration, which comes before all facts).
+    `before` are commands that the row gives first.
 
     `identity` is set where the source gives no id: the hash of the mapped content. The external id is then
     the identity with the row's number among equals, which only the run knows.
@@ -38,6 +43,7 @@ class MappedRow:
     command: Command
     occurred: str
     identity: str = ""
+    before: tuple[Command, ...] = ()
 
 
 def customer_text(source: str, reference: str) -> str:
@@ -91,14 +97,14 @@ class RowMapper:
             if isinstance(first, str) and isinstance(then, str) and then < first:
                 reason = rule.reason.zh if self.language == "zh" else rule.reason.en
                 raise RowRefused(self._places[rule.then].header, reason)
-        customer = self._text_of(self.mapping.customer.reference, values)
-
-        reference = reference_normal(customer)
-        if not reference:
-            raise RowRefused(self._field_of(self.mapping.customer.reference), text("empty", self.language))
-
+        part = self.mapping.customer
         source = self.mapping.customer_source
+        reference = reference_normal(self._text_of(part.reference, values)) if part is not None else ""
+        if part is not None and not reference:
+            raise RowRefused(self._field_of(part.reference), text("empty", self.language))
         registration = self._registration(source, reference, values)
+        if self.mapping.commands:
+            return self._commands(values, customer_text(source, reference) if reference else "", registration)
         if self.mapping.fact is None:
             if registration is None:
                 raise RowRefused(self._field_of(self._registration_name()), text("empty", self.language))
@@ -136,7 +142,9 @@ class RowMapper:
         return {header: index for index, header in enumerate(self.headers) if index not in declared}
 
     def _fields_by_attribute(self) -> dict[str, str]:
-        fields = {"customer": self._field_of(self.mapping.customer.reference)}
+        fields = fields_of(self.mapping, self._field_of)
+        if self.mapping.customer is not None:
+            fields["customer"] = self._field_of(self.mapping.customer.reference)
         if self.mapping.fact is not None:
             fields["occurred"] = self._field_of(self.mapping.fact.occurred)
             if self.mapping.fact.external_id is not None:
@@ -192,6 +200,7 @@ class RowMapper:
                 what = fill.what.zh if self.language == "zh" else fill.what.en
                 raise RowRefused(self._field_of(fill), text("capture", self.language, what=what))
             value = found
+        value = fill.synonyms.get(value, value)
         if fill.table is not None:
             if value not in fill.table:
                 allowed = ", ".join(fill.table)
@@ -206,16 +215,17 @@ class RowMapper:
         return str(value).strip()
 
     def _registration_name(self) -> Fill:
-        assert self.mapping.customer.registration is not None
-        return self.mapping.customer.registration.name
+        assert self.mapping.registration is not None
+        return self.mapping.registration.name
 
     def _registration(
         self, source: str, reference: str, values: Mapping[str, str | bool | None]
     ) -> RegisterCustomer | None:
-        part = self.mapping.customer.registration
+        part = self.mapping.registration
         if part is None or self._fill(part.name, values) is None:
             return None
         name = " ".join(self._text_of(part.name, values).split())
+        assert self.mapping.customer is not None
         for fill, words in ((part.name, name), (self.mapping.customer.reference, reference)):
             if len(words) > NAME_LENGTH_MAX:
                 raise RowRefused(self._field_of(fill), text("long", self.language, length=NAME_LENGTH_MAX))
@@ -225,6 +235,15 @@ class RowMapper:
             if value is not None:
                 traits[trait] = str(value)
         return RegisterCustomer(source, reference, name, traits)
+
+    def _commands(self, values: Values, customer: str, registration: RegisterCustomer | None) -> MappedRow:
+        commands = commands_of(
+            self.mapping, customer, lambda fill: self._fill(fill, values), self._field_of, self.language
+        )
+        first = (registration,) if registration is not None else ()
+        dated_by = self.mapping.dated_by
+        date_read = values[dated_by] if dated_by is not None else ""
+        return MappedRow(commands[-1], str(date_read or DATELESS) if dated_by else "", before=(*first, *commands[:-1]))
 
     def _fact(
         self,

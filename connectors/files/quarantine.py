@@ -23,15 +23,15 @@ from connectors.files.importing import (
     FactTypeOf,
     RefusedRow,
     Rejection,
-    Submit,
-    command_numbered,
+    commands_numbered,
 )
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_apply import RowMapper
 from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapping_parse
 from connectors.files.messages import Language
 from connectors.files.rows import RawCells, row_digest, row_restore, storable
-from ledger.domain.commands import Command, Request
+from connectors.files.submitting import Submit, rows_submit
+from ledger.domain.commands import Command
 from ledger.domain.errors import PlumblineError
 from ledger.log.migrate import schema_name_check
 from ledger.log.pages import BEGINNING, Seek, page_read
@@ -136,7 +136,7 @@ def resolved_documents(resolved: Resolved) -> list[dict[str, object]]:
 class _Retried:
     kept: QuarantinedRow
     mapper: RowMapper
-    command: Command
+    commands: tuple[Command, ...]
     occurred: str
     changed: str
 
@@ -234,20 +234,19 @@ class Quarantine:
                 rejected.append((row, RowRefused("", str(error)), digest))
             else:
                 changed = _changes_text(row.raw, override.get(row.id, {}))
-                command = command_numbered(mapped, 1)
-                waiting.append(_Retried(row, mapper, command, mapped.occurred, changed))
+                waiting.append(_Retried(row, mapper, commands_numbered(mapped, 1), mapped.occurred, changed))
         waiting.sort(key=lambda item: (item.occurred, item.kept.id))
         statuses: Counter[str] = Counter()
         position = 0
         for start in range(0, len(waiting), BATCH_ROWS):
             batch = waiting[start : start + BATCH_ROWS]
-            answers = submit([Request(item.command, actor) for item in batch])
+            answers = rows_submit(submit, [item.commands for item in batch], actor)
             resolved: list[tuple[int, str]] = []
             for item, answer in zip(batch, answers, strict=True):
                 statuses[answer.status] += 1
                 position = max(position, answer.position)
-                if answer.status == "refused":
-                    refusal = RowRefused(item.mapper.field_of(answer.field), answer.reason)
+                if answer.refusal is not None:
+                    refusal = RowRefused(item.mapper.field_of(answer.refusal.field), answer.refusal.reason)
                     rejected.append((item.kept, refusal, item.mapper.mapping.digest))
                 else:
                     resolved.append(

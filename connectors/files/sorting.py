@@ -11,14 +11,15 @@ from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import IO, Any, TypeAlias
 
+from connectors.files.kinds import KINDS
 from connectors.files.rows import Cell
 from ledger.domain.commands import Command, CustomerReference, RecordFact, RegisterCustomer
 
 Key: TypeAlias = tuple[str, int, int]
 """A row's place: business date, number of the file, row. No two rows have the same."""
 
-WaitingRow: TypeAlias = tuple[Key, Command, tuple[Cell, ...]]
-"""A mapped row on its way to the ledger, with its cells as they stood in case the ledger refuses it."""
+WaitingRow: TypeAlias = tuple[Key, tuple[Command, ...], tuple[Cell, ...]]
+"""A mapped row on its way to the ledger: its commands, with its cells as they stood in case the ledger refuses it."""
 
 BLOCK_ROWS = 200
 
@@ -58,4 +59,5 @@ def _reducer(kind: type[Any]) -> Callable[[Any], tuple[type[Any], tuple[Any, ...
     return lambda command: (kind, values(command))
 
 
-_REDUCERS = {kind: _reducer(kind) for kind in (RecordFact, RegisterCustomer, CustomerReference)}
+_KINDS = (RecordFact, RegisterCustomer, CustomerReference, *(kind.command for kind in KINDS.values()))
+_REDUCERS = {kind: _reducer(kind) for kind in _KINDS}

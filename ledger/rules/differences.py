@@ -11,7 +11,16 @@ from pydantic import BaseModel
 
 from ledger.domain.fact_types import FactType, Words
 from ledger.rules.assignment.document import FALLBACK, AssignmentRule, AssignmentRules
-from ledger.rules.assignment.sentences import TERMS_WORDS, fallback_words, rule_words
+from ledger.rules.assignment.sentences import (
+    NO_TITLES,
+    TERMS_WORDS,
+    Titles,
+    fallback_words,
+    listed,
+    rule_words,
+    title_words,
+    titles_of,
+)
 from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
 from ledger.rules.explain import WINDOW_WORDS, clause
 
@@ -65,6 +74,9 @@ _PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "assignment": ("分配规则", "assignment rule"),
 }  # fmt: skip
 
+_TERMS_TITLED: Final[Mapping[str, str]] = {"important_tiers": "tier", "important_tags": "tag"}
+"""Terms that are ids, and of what."""
+
 
 def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, FactType]) -> list[Change]:
     """Every difference, part by part in the order of the document. Empty where both decide alike."""
@@ -87,11 +99,14 @@ def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, F
             changes.append(Change("removed", part, "", f"取消{zh}", f"No {en} any more"))
         elif before is not None and after is not None and before != after:
             changes.append(_changed(part, "", zh, en, before, after, fact_types))
-    return changes + _assignment(old.assignment, new.assignment, fact_types)
+    return changes + _assignment(old.assignment, new.assignment, fact_types, (titles_of(old), titles_of(new)))
 
 
 def _assignment(
-    old: AssignmentRules | None, new: AssignmentRules | None, fact_types: Mapping[str, FactType]
+    old: AssignmentRules | None,
+    new: AssignmentRules | None,
+    fact_types: Mapping[str, FactType],
+    titles: tuple[Titles, Titles],
 ) -> list[Change]:
     """What changes in who serves which customer: the rules, where customers go for whom they find nobody, the terms."""
     if old == new:
@@ -104,7 +119,7 @@ def _assignment(
             Change("removed", "assignment", "", "取消客户分配规则", "Customers are no longer assigned by rules")
         )
     before, after = old or AssignmentRules(), new or AssignmentRules()
-    changes += _named("assignment", before.rules, after.rules, fact_types)
+    changes += _named("assignment", before.rules, after.rules, fact_types, titles)
     if before.fallback != after.fallback:
         zh, en = (f"{fallback_words(before.fallback, at)} → {fallback_words(after.fallback, at)}" for at in (0, 1))
         zh, en = f"无人可选时：{zh}", f"Where nobody can be chosen: {en}"
@@ -112,7 +127,11 @@ def _assignment(
     for name, (zh, en) in TERMS_WORDS.items():
         values = getattr(before.terms, name), getattr(after.terms, name)
         if values[0] != values[1]:
-            told = [" → ".join(_plain(value, at) for value in values) for at in (0, 1)]
+            kind = _TERMS_TITLED.get(name)
+            told = [
+                " → ".join(_plain(_titled(v, kind, t, at), at) for v, t in zip(values, titles, strict=True))
+                for at in (0, 1)
+            ]
             changes.append(
                 Change("changed", "assignment", name, f"{zh}：{told[0]}", f"{en[0].upper()}{en[1:]}: {told[1]}")
             )
@@ -124,8 +143,17 @@ def _assignment(
     return changes
 
 
+def _titled(value: Any, kind: str | None, titles: Titles, at: int) -> Any:
+    """Ids of tiers or tags as they are called; anything else as it is."""
+    return listed([title_words(titles, kind, name, at) for name in value], at) if kind and value else value
+
+
 def _named(
-    part: str, old: Sequence[Any], new: Sequence[Any], fact_types: Mapping[str, FactType]
+    part: str,
+    old: Sequence[Any],
+    new: Sequence[Any],
+    fact_types: Mapping[str, FactType],
+    called: tuple[Titles, Titles] = (NO_TITLES, NO_TITLES),
 ) -> list[Change]:
     before: dict[str, Any] = {thing.id: thing for thing in old}
     after: dict[str, Any] = {thing.id: thing for thing in new}
@@ -135,18 +163,18 @@ def _named(
         titles = _titles(thing)
         if name not in before:
             changes.append(
-                Change("added", part, name, f"新增{zh}“{titles[0]}”：{_words(thing, fact_types, 0)}",
-                       f"New {en} {titles[1]}: {_words(thing, fact_types, 1)}")
+                Change("added", part, name, f"新增{zh}“{titles[0]}”：{_words(thing, fact_types, 0, called[1])}",
+                       f"New {en} {titles[1]}: {_words(thing, fact_types, 1, called[1])}")
             )  # fmt: skip
         elif thing != before[name]:
             names = f"{zh}“{titles[0]}”", f"{en.capitalize()} {titles[1]}"
-            changes.append(_changed(part, name, *names, before[name], thing, fact_types))
+            changes.append(_changed(part, name, *names, before[name], thing, fact_types, called))
     for name, thing in before.items():
         if name not in after:
             titles = _titles(thing)
             changes.append(
-                Change("removed", part, name, f"取消{zh}“{titles[0]}”（{_words(thing, fact_types, 0)}）",
-                       f"{en.capitalize()} {titles[1]} is dropped ({_words(thing, fact_types, 1)})")
+                Change("removed", part, name, f"取消{zh}“{titles[0]}”（{_words(thing, fact_types, 0, called[0])}）",
+                       f"{en.capitalize()} {titles[1]} is dropped ({_words(thing, fact_types, 1, called[0])})")
             )  # fmt: skip
     kept = [n for n in before if n in after]
     if part in ("rules", "assignment") and kept != [n for n in after if n in before]:
@@ -156,13 +184,21 @@ def _named(
 
 
 def _changed(
-    part: str, name: str, zh: str, en: str, old: BaseModel, new: BaseModel, fact_types: Mapping[str, FactType]
+    part: str,
+    name: str,
+    zh: str,
+    en: str,
+    old: BaseModel,
+    new: BaseModel,
+    fact_types: Mapping[str, FactType],
+    called: tuple[Titles, Titles] = (NO_TITLES, NO_TITLES),
 ) -> Change:
     """One thing that is in both: what it says where that differs, and every other field that does."""
     texts = ([zh], [en])
     said = False
     for language in (0, 1):
-        before, after = _words(old, fact_types, language), _words(new, fact_types, language)
+        before = _words(old, fact_types, language, called[0])
+        after = _words(new, fact_types, language, called[1])
         if before != after:
             said = True
             texts[language].append(f"{before} → {after}")
@@ -184,14 +220,14 @@ def _titles(thing: Any) -> tuple[str, str]:
     return (title.zh, title.en) if title is not None else (thing.id, thing.id)
 
 
-def _words(thing: Any, fact_types: Mapping[str, FactType], language: int) -> str:
+def _words(thing: Any, fact_types: Mapping[str, FactType], language: int, called: Titles = NO_TITLES) -> str:
     """What a part says, in a sentence; its plain document where it has none."""
     zh = language == 0
     if isinstance(thing, Rule):
         fact_type = fact_types.get(thing.fact)
         return clause(thing, fact_type, "zh" if zh else "en") if fact_type else _plain(thing.award, language)
     if isinstance(thing, AssignmentRule):
-        return rule_words(thing, language)
+        return rule_words(thing, language, titles=called)
     if isinstance(thing, Cap):
         window = WINDOW_WORDS[thing.window][language]
         return f"{window}至多{thing.points}分" if zh else f"at most {thing.points} points {window}"

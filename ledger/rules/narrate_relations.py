@@ -147,6 +147,15 @@ class RelationsWords:
             f"{state['staff']} leaves the firm; the last day is {state['last_day']}",
         )
 
+    def _StaffAbsenceCancelled(self, state: State) -> str:
+        first = state["first_day"]
+        return self._say(
+            f"{state['staff']}自{first}起的休假取消", f"{state['staff']}'s leave from {first} on is cancelled"
+        )
+
+    def _StaffStayed(self, state: State) -> str:
+        return self._say(f"{state['staff']}取消离职，继续在职", f"{state['staff']} stays with the firm after all")
+
     # The customer.
 
     def _ProfileChanged(self, state: State) -> str:

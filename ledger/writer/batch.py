@@ -73,6 +73,8 @@ class BatchDecider:
             RowExpander(state.book, state.vocabulary).rows,
             self._in_range,
             self.base + 1,
+            state.relations.standing_for,
+            lambda number: state.relations.members.size(number) > 0,
         )
 
     def decide(self, requests: Sequence[Request]) -> Decided:

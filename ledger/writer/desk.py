@@ -93,7 +93,7 @@ def event_drafted(drafted: Drafted, occurred_at: str, recorded_at: str, actor: s
     return REGISTRY[drafted.topic](
         originator_id=stream,
         originator_version=versions.next(stream),
-        occurred_at=occurred_at,
+        occurred_at=drafted.occurred_on or occurred_at,
         recorded_at=recorded_at,
         actor=actor,
         cause=drafted.cause,

@@ -97,7 +97,8 @@ def content_sha256(fact_type: str, customer: int, occurred_at: str, attributes: 
 
 class FactPreparer:
     """Prepares one batch against a book. `known` are the versions of facts found in the log, by key;
-    `fetch` reads the customer and state of the fact recorded at a position."""
+    `fetch` reads the customer and state of the fact recorded at a position; `standing_for` says which customer one was
+    merged into, itself where it was not, `has_members` whether any was merged into one."""
 
     def __init__(
         self,
@@ -108,6 +109,8 @@ class FactPreparer:
         expand: Callable[..., list[Row]],
         in_range: Callable[[int], bool],
         provisional_first: int,
+        standing_for: Callable[[int], int],
+        has_members: Callable[[int], bool],
     ) -> None:
         self.book = book
         self.zone = ZoneInfo(book.timezone)
@@ -117,6 +120,8 @@ class FactPreparer:
         self.fetch = fetch
         self.expand = expand
         self.in_range = in_range
+        self.standing_for = standing_for
+        self.has_members = has_members
         self.provisional = provisional_first
         self.versions: dict[UUID, list[Version]] = {
             key: [Version(e.version, e.content_sha256, e.position) for e in entries] for key, entries in known.items()
@@ -255,13 +260,14 @@ class FactPreparer:
                 "FACT_INVALID", "; ".join(f"{p.field} {p.reason}" for p in problems), problems[0].field
             )
         booked_day = self.book.booked_day(occurred_day)
-        number = self._fact_customer(command, item, actor)
+        number = self.standing_for(self._fact_customer(command, item, actor))
+        key = fact_key(source, external_id)
+        versions = self.versions.setdefault(key, [])
+        number = self._stays_with(number, versions)
         for name in fact_type.customers:
             if attributes.get(name) == number:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
-        key = fact_key(source, external_id)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
-        versions = self.versions.setdefault(key, [])
         if versions and versions[-1].content_sha256 == content:
             item.answer = self._duplicate(versions[-1], number)
             return
@@ -270,9 +276,7 @@ class FactPreparer:
             return
         if versions or fact_type.once is not None:
             self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
-        previous = versions[-1] if versions else None
-        if previous is not None and previous.state is None:
-            previous.customer, previous.state = self.fetch(previous.position)
+        previous = self._read(versions[-1]) if versions else None
         corrected = previous.state["fact_type"] if previous is not None and previous.state is not None else ""
         if corrected == ADJUSTMENT and not item.request.may_adjust:
             raise _adjustment_denied()
@@ -299,6 +303,20 @@ class FactPreparer:
         item.fact = (key, event.version, content)
         versions.append(Version(event.version, content, item.provisional, number, state))
         item.answer = Answer("corrected" if previous else "accepted", 0, customer_id(number), external_id)
+
+    def _stays_with(self, number: int, versions: list[Version]) -> int:
+        """Whose a fact is that was recorded before: of the customer that it was recorded for, where that one was merged
+        into this one since. So nothing that happened before a merging moves because of it."""
+        if not versions or not self.has_members(number):
+            return number
+        before = self._read(versions[-1]).customer
+        return before if self.standing_for(before) == number else number
+
+    def _read(self, version: Version) -> Version:
+        """A version with its customer and state."""
+        if version.state is None:
+            version.customer, version.state = self.fetch(version.position)
+        return version
 
     def _duplicate(self, version: Version, number: int) -> Answer:
         # A version of this very batch has no position yet: its item's answer will bear it.

@@ -186,6 +186,17 @@ def collisions_read(
     )
 
 
+def ruling_refusal(scope: Scope, row: CollisionRow) -> str:
+    """Why somebody may not rule a collision that they see; "" where they may."""
+    if scope.kind not in ("region", "all"):
+        return "collisions are ruled by managers and executives"
+    if row.is_masked:
+        return "one side of this collision is not of your region; ask who leads both to rule"
+    if scope.staff and scope.staff in (row.asker, row.holder):
+        return "nobody rules a collision of their own; ask who leads you"
+    return ""
+
+
 @reads(*READS.views)
 def evidence_read(
     connection: Connection[Any], scope: Scope, number: int, *, limit: int = 1_000

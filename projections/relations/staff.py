@@ -14,7 +14,7 @@ from ledger.log.queries import queries_load
 from projections.places import reads
 from projections.relations.rows import columns
 from projections.relations.scopes import EVERYTHING, Reads, Scope
-from projections.view import BATCH_EVENTS, Batch, CustomerEvent
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, day_of_time
 
 _QUERIES = queries_load("projections.sql", "staff.sql")
 READS: Final = Reads("reads_staff.sql", "staff")
@@ -73,6 +73,7 @@ class _Firm:
     teams_changed: set[str] = field(default_factory=set[str])
     staff_changed: set[int] = field(default_factory=set[int])
     absences: dict[tuple[int, int], AbsenceRow] = field(default_factory=dict[tuple[int, int], AbsenceRow])
+    """By staff and first day; one whose last day lies before its first did not take place."""
 
     def place(self, row: StaffRow) -> str:
         """The region that somebody works in."""
@@ -88,7 +89,10 @@ class StaffView:
     name = "staff"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = ("PersonErased", "StaffAbsent", "StaffChanged", "StaffEnrolled", "StaffLeft", "TeamDeclared")
+    topics = (
+        "PersonErased", "StaffAbsenceCancelled", "StaffAbsent", "StaffChanged", "StaffEnrolled", "StaffLeft",
+        "StaffStayed", "TeamDeclared",
+    )  # fmt: skip
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load everybody, fold the events, store who changed."""
@@ -135,6 +139,11 @@ def _fold(firm: _Firm, event: CustomerEvent) -> None:
         first = day_parse(said["first_day"])
         firm.absences[number, first] = AbsenceRow(number, first, day_parse(said["last_day"]), event.position)
         return
+    if event.topic == "StaffAbsenceCancelled":
+        first = day_parse(said["first_day"])
+        last = day_of_time(said["recorded_at"]) - 1
+        firm.absences[number, first] = AbsenceRow(number, first, last, event.position)
+        return
     if event.topic == "StaffEnrolled":
         firm.staff[number] = StaffRow(
             number, person_number(said["person"]), said["sealed"], said["source"], said["reference"], said["team"],
@@ -143,6 +152,8 @@ def _fold(firm: _Firm, event: CustomerEvent) -> None:
         )  # fmt: skip
     elif event.topic == "StaffLeft":
         firm.staff[number].last_day = day_parse(said["last_day"])
+    elif event.topic == "StaffStayed":
+        firm.staff[number].last_day = None
     else:
         for name, value in said["changes"].items():
             setattr(firm.staff[number], name, value)
@@ -158,7 +169,11 @@ def _store(connection: Connection[Any], firm: _Firm) -> None:
     if firm.staff_changed:
         connection.execute(_QUERIES["staff_store"], columns([firm.staff[n] for n in sorted(firm.staff_changed)]))
     if firm.absences:
-        connection.execute(_QUERIES["absences_store"], columns(list(firm.absences.values())))
+        rows = list(firm.absences.values())
+        if kept := [row for row in rows if row.first_day <= row.last_day]:
+            connection.execute(_QUERIES["absences_store"], columns(kept))
+        if dropped := [row for row in rows if row.first_day > row.last_day]:
+            connection.execute(_QUERIES["absences_drop"], columns(dropped))
 
 
 @reads(*READS.views)

@@ -142,7 +142,8 @@ class WorkView:
             {r.number: r for r in _load(transaction, "tasks_load", TaskRow, tasks)},
         )
         for event in events:
-            _FOLD[event.topic](moves, event, day_of_time(event.state["recorded_at"]))
+            # An opportunity may have begun and ended before it was recorded.
+            _FOLD[event.topic](moves, event, day_of_time(event.state["occurred_at"]))
         for name, rows in (
             ("opportunities_store", list(moves.opportunities.values())), ("tasks_store", list(moves.tasks.values())),
             ("follow_ups_store", moves.follow_ups),

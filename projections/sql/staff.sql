@@ -53,3 +53,8 @@ SET sealed = excluded.sealed, team = excluded.team, role = excluded.role, region
 INSERT INTO staff_absence (staff, first_day, last_day, position)
 SELECT * FROM unnest(%(staff)s::bigint[], %(first_day)s::integer[], %(last_day)s::integer[], %(position)s::bigint[])
 ON CONFLICT (staff, first_day) DO UPDATE SET last_day = excluded.last_day, position = excluded.position
+
+-- name: absences_drop
+DELETE FROM staff_absence a
+USING unnest(%(staff)s::bigint[], %(first_day)s::integer[]) AS given (staff, first_day)
+WHERE a.staff = given.staff AND a.first_day = given.first_day

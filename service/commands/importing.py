@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from connectors.files.importing import ImportReport, import_files
+from connectors.files.importing import ImportReport, Outcome, import_files
 from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
@@ -27,6 +30,17 @@ from service.settings import Settings
 
 REJECTED_SHOWN_MAX = 20
 
+_MADE: Final = {
+    "fact": ("事实", "facts"),
+    "customer": ("客户", "customers"),
+    "team": ("团队", "teams"),
+    "staff": ("员工", "staff"),
+    "lead": ("线索", "leads"),
+    "profile": ("客户画像", "profiles"),
+    "opportunity": ("商机", "opportunities"),
+}
+"""What rows become, in Chinese and English."""
+
 quarantine_app = typer.Typer(help="Rows that were refused. 隔离区。", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -34,12 +48,16 @@ def import_(
     mapping: Annotated[str, typer.Argument(help="A built-in mapping (`plumbline mappings`) or a mapping document.")],
     files: Annotated[list[Path], typer.Argument(help="CSV or XLSX files; several are merged by date.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, record nothing. 试运行。")] = False,
+    outcomes: Annotated[
+        Path | None, typer.Option("--outcomes", help="A CSV file to write: every row taken, and what it became.")
+    ] = None,
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Import facts from files; good rows go in, bad ones into quarantine with their reason. 导入。"""
+    """Import files (facts, customers, staff, leads, opportunities); good rows go in, bad ones into quarantine with their
+    reason. 导入。"""
     out = output_of(json, language)
     for file in files:
         if not file.is_file():
@@ -47,7 +65,11 @@ def import_(
     document = mapping_load(mapping)
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
-        with commands(handle, actor) as writing, out.progress("导入", "importing") as update:
+        with (
+            commands(handle, actor) as writing,
+            out.progress("导入", "importing") as update,
+            _outcomes_to(outcomes) as told,
+        ):
             report = import_files(
                 writing.submit,
                 [(document, file) for file in files],
@@ -58,10 +80,32 @@ def import_(
                 quarantine=handle.quarantine,
                 dry_run=dry_run,
                 language=out.language,
+                outcomes=told,
             )
         handle.follow()
         position = handle.recorder.position_head()
     _report(out, report, position, dry_run)
+
+
+@contextmanager
+def _outcomes_to(path: Path | None) -> Generator[Callable[[Outcome], None]]:
+    """Where rows that were taken are told: a CSV file, or nowhere. Raises Refused where the file can't be written."""
+    if path is None:
+        yield lambda outcome: None
+        return
+    try:
+        file = path.open("w", encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise Refused("FILE_UNWRITABLE", f"can't be written: {error.strerror}", "outcomes") from None
+    with file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "row", "status", "became", "note", "position"])
+
+        def tell(outcome: Outcome) -> None:
+            became = " ".join(f"{kind}:{made}" for kind, made in outcome.became)
+            writer.writerow([outcome.file, outcome.row, outcome.status, became, outcome.note, outcome.position])
+
+        yield tell
 
 
 def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> None:
@@ -78,6 +122,9 @@ def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> 
             f"{report.duplicates} duplicates, {len(report.rejected)} rejected. The log stands at {position}.",
         )
     )
+    if report.became:
+        made = out.say("，", ", ").join(f"{_made(out, kind)} {count}" for kind, count in report.became.items())
+        out.console.print(out.say(f"新增或变更：{made}。", f"New or changed: {made}."))
     if report.rejected:
         rows = [[str(r.row), r.field, r.reason] for r in report.rejected[:REJECTED_SHOWN_MAX]]
         out.table(
@@ -87,6 +134,11 @@ def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> 
         more = len(report.rejected) - len(rows)
         if more > 0:
             out.console.print(out.say(f"……另有 {more} 行；见 plumbline quarantine list", f"… and {more} more; see `plumbline quarantine list`"))
+
+
+def _made(out: Output, kind: str) -> str:
+    zh, en = _MADE[kind]
+    return out.say(zh, en)
 
 
 def mappings(json: JsonOption = False, language: LanguageOption = "en") -> None:

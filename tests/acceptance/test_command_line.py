@@ -222,3 +222,59 @@ def test_status_says_with_its_exit_code_whether_all_servers_run(run: Run, own_ho
     assert done.stdout == run("status").stdout and "running" in done.stdout
     run("down")
     run("status", expect=1)
+
+
+def test_a_crm_is_taken_over_by_its_files(data: Callable[..., Any], run: Run, tmp_path: Path) -> None:
+    def written(name: str, *rows: str) -> str:
+        path = tmp_path / name
+        path.write_text("\n".join(rows) + "\n", "utf-8")
+        return str(path)
+
+    ledger = ("--ledger", "crm")
+    teams = written("teams.csv", "sales_agent,manager,regional_office", "甲,乙,East", "丙,乙,East")
+    accounts = written(
+        "accounts.csv", "account,sector,year_established,revenue,employees,office_location,subsidiary_of",
+        "某某建设,technolgy,1999,1.5,12,East,",
+    )  # fmt: skip
+    sold = written(
+        "sold.csv", "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value",
+        "A2,丙,MG,某某建设,Engaging,2020-03-01,,", "A1,甲,GTXPro,某某建设,Won,2020-01-02,2020-02-03,500",
+        "A3,甲,MG,,Engaging,2020-01-03,,",
+    )  # fmt: skip
+    assert data("import", "sales_teams", teams, *ledger)["became"] == {"staff": 3, "team": 1}
+    assert data("import", "accounts", accounts, *ledger)["became"] == {"customer": 1, "profile": 1}
+    tried = data("import", "opportunities", sold, "--dry-run", *ledger)
+    assert (tried["accepted"], tried["became"]) == (2, {})
+    outcomes = tmp_path / "became.csv"
+    report = data("import", "opportunities", sold, "--outcomes", str(outcomes), *ledger)
+    assert (report["accepted"], report["became"]) == (2, {"opportunity": 2})
+    assert [(r["row"], r["field"]) for r in report["rejected"]] == [(4, "account")]
+    with outcomes.open(encoding="utf-8-sig", newline="") as file:
+        told = {row["row"]: row["became"] for row in csv.DictReader(file)}
+    # By the day on which they began: the third row's is the first.
+    assert told == {"3": "opportunity:O-000001", "2": "opportunity:O-000002"}
+    won, begun = sorted(data("opportunity", "list", *ledger), key=lambda o: o["opportunity"])
+    assert (won["opened_on"], won["stage"], won["name"]) == ("2020-01-02", "won", "GTX Pro")
+    assert (begun["opened_on"], begun["stage"]) == ("2020-03-01", "qualified")
+    assert [o["owner"] for o in data("owners", *ledger)] == ["S-000002"]
+    [waiting] = data("quarantine", "list", *ledger)
+    mended = written("mended.yaml", f"{waiting['id']}: {{account: 某某建设}}")
+    assert data("quarantine", "retry", str(waiting["id"]), "--set", mended, *ledger)["accepted"] == 1
+    again = data("import", "opportunities", sold, *ledger)
+    assert (again["accepted"], again["duplicates"]) == (0, 2)
+
+    run("staff", "absent", "S-000002", "--from", "2090-01-01", "--to", "2090-01-05", *ledger)
+    run("staff", "absent-cancel", "S-000002", "--from", "2090-01-01", *ledger)
+    run("staff", "absent-cancel", "S-000002", "--from", "2090-01-01", *ledger, expect=1)
+    run("staff", "leave", "S-000002", "--on", "2090-01-01", *ledger)
+    run("staff", "leave-cancel", "S-000002", *ledger)
+    [kept] = [s for s in data("staff", "list", *ledger) if s["staff"] == "S-000002"]
+    assert kept["last_day"] is None
+
+    data("lead", "r-1", "--name", "某某建设", "--staff", "S-000001", *ledger)
+    [collision] = data("collisions", "--all", *ledger)
+    evidence = data("collision-evidence", collision["collision"], *ledger)
+    assert [e["side"] for e in evidence if e["event"] in ("OpportunityOpened", "LeadArrived")][-1] == "asker"
+    assert run("collision-evidence", collision["collision"], "--language", "zh", *ledger).stdout
+    run("collision-evidence", collision["collision"], "--as", "S-000002", *ledger, expect=1)
+    run("collision-evidence", "X-999999", *ledger, expect=1)

@@ -18,6 +18,11 @@ import click
 import pytest
 import typer.main
 
+from connectors.files.mapping_apply import RowMapper
+from connectors.files.mapping_loading import mapping_names, mapping_parse
+from connectors.files.rows import RawRow
+from ledger.domain.commands import ReportLead
+from ledger.domain.documents import yaml_parse
 from ledger.standard import fact_types_standard, rules_standard
 from service.embedded import servers_down
 from service.main import app
@@ -97,6 +102,18 @@ def test_every_command_and_option_is_documented() -> None:
             for option in parameter.opts:
                 if option.startswith("--") and option not in ("--help", "--version"):
                     assert option in page, f"{option} of {path} is not in docs/commands.md"
+
+
+def test_the_mapping_that_the_page_shows_is_one() -> None:
+    page = (ROOT / "docs" / "importing.md").read_text("utf-8")
+    [block] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    mapping = mapping_parse(yaml_parse(block, "importing.md"))
+    headers = [column.headers[0] for column in mapping.columns.values()]
+    row = RowMapper(mapping, lambda _: None, headers).map(RawRow(2, ("某某公司", "17", "120", "2026-02-03")))
+    assert row.command == ReportLead(
+        "fair", "某某公司", "某某公司", staff="hr:17", amount="1200000", traits={"region": "hubei"}
+    )
+    assert set(re.findall(r"`([a-z_]+)`", page.split("## A CRM")[0])) >= set(mapping_names())
 
 
 def test_the_glossary_has_every_term_of_the_standard_documents_in_both_languages() -> None:

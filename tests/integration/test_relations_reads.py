@@ -476,3 +476,23 @@ def test_the_evidence_of_a_collision_shows_both_sides_in_order_of_time(desk: Des
         ("LeadArrived", "asker"), ("CollisionFound", ""), ("CollisionSettled", ""),
     ]  # fmt: skip
     assert arrivals.evidence_read(desk.connection, EVERYTHING, 99) == []
+
+
+def test_what_was_carried_over_stands_in_the_funnel_on_the_days_on_which_it_was(desk: Desk) -> None:
+    [one] = desk.customers(1)
+    carried = OpenOpportunity(
+        one, who(1), "路桥", "qualified", "100", source="crm", reference="1", opened_on="2026-03-01", end="won",
+        ended_on="2026-05-10", carried_over=True,
+    )  # fmt: skip
+    desk.do(carried)
+    desk.follow()
+    [row] = dealings.opportunities_read(desk.connection, EVERYTHING, limit=10)
+    assert (row.opened_day, row.ended_day) == (day_parse("2026-03-01"), day_parse("2026-05-10"))
+    assert row.stage_day == row.ended_day
+    stood = dealings.stages_read(desk.connection, EVERYTHING, 1)
+    days = [(s.stage, s.day_from, s.day_to) for s in stood]
+    assert days == [("qualified", row.opened_day, row.ended_day), ("won", row.ended_day, None)]
+    [then] = desk.connection.execute(
+        "SELECT occurred_at::date::text FROM timeline WHERE topic = 'OpportunityOpened'"
+    ).fetchall()
+    assert then == ("2026-03-01",)

@@ -16,6 +16,8 @@ from ledger.domain.commands import (
     AddCollaborator,
     AssignCustomer,
     BeginNurture,
+    CancelAbsence,
+    CancelLeaving,
     ChangeCustomer,
     ChangeOpportunity,
     ChangeProfile,
@@ -48,10 +50,11 @@ from ledger.domain.commands import (
     UnmergeCustomers,
 )
 from ledger.domain.relations.customers import BookCustomers
+from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.records import NONE
 from ledger.domain.relations.stages import STAGE_IDS, TASK_STATES
 from ledger.domain.relations.state import Happened, Relations
-from ledger.domain.values import customer_number
+from ledger.domain.values import customer_number, day_text
 from ledger.log.codec import state_of
 from projections.customers import CustomersView
 from projections.follower import Follower
@@ -169,6 +172,12 @@ class Life:
             self.rng.choice(["progress", "waiting", "refused", "none"]), "", self.rng.randint(0, 5),
         )  # fmt: skip
 
+    def absence_cancelled(self) -> Command:
+        staff = self.rng.choice([s for s in self.books.state.relations.staff.values() if s.absences] or [None])
+        if staff is None:
+            return RecordAbsence(self.staff(), self.day(0, 1), self.day(1, 9))
+        return CancelAbsence(staff_id(staff.number), day_text(self.rng.choice(staff.absences)[0]))
+
     def opportunity(self) -> Command:
         customer = self.customer()
         return OpenOpportunity(
@@ -274,6 +283,8 @@ class Life:
         lambda self: ChangeCustomer(self.customer(), None, {"region": self.rng.choice(["east", "west"])}),
         lambda self: RecordAbsence(self.staff(), self.day(0, 1), self.day(1, 9)),
         lambda self: RecordLeaving(self.staff(), self.day(200, 900)),
+        lambda self: CancelLeaving(self.staff()),
+        lambda self: self.absence_cancelled(),
         lambda self: ErasePerson(self.number("P", self.books.state.relations.people.get("count", 0)), "本人要求"),
     )  # fmt: skip
 

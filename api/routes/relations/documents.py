@@ -14,7 +14,8 @@ from ledger.domain.relations.ids import (
     task_id,
 )
 from ledger.domain.values import customer_id, day_text, money_text
-from projections.relations.arrivals import CollisionRow, LeadRow
+from ledger.rules.narrate import Narrator
+from projections.relations.arrivals import CollisionRow, EvidenceRow, LeadRow
 from projections.relations.dealings import OpportunitySeen, TaskSeen
 from projections.relations.figures import PersonFigures, SourceFigures, StageFigures, TeamFigures
 from projections.relations.portfolios import (
@@ -198,6 +199,16 @@ def collision_document(row: CollisionRow) -> dict[str, Any]:
         "found_on": day_or_null(row.day), "is_open": row.owner is None, "owner": _staff(row.owner),
         "settled_by": row.settled_by, "reason": row.reason, "ruled_on": day_or_null(row.ruled_day),
         "is_masked": row.is_masked,
+    }  # fmt: skip
+
+
+def evidence_document(row: EvidenceRow, narrators: Mapping[str, Narrator]) -> dict[str, Any]:
+    """What one side of a collision did, or what was found and ruled, also in words."""
+    return {
+        "position": row.position, "customer": customer_id(row.customer), "side": row.side, "event": row.topic,
+        "recorded_at": row.recorded_at.isoformat(), "actor": row.actor,
+        "state": {name: value for name, value in row.state.items() if name != "sealed"},
+        "explanation": {language: narrator.words(row.topic, row.state) for language, narrator in narrators.items()},
     }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from ledger.domain.values import customer_number
 from ledger.log.codec import state_of
 from ledger.log.recorder import LogRecorder
 from projections.customers import customer_find
-from projections.relations.arrivals import collisions_read
+from projections.relations.arrivals import collisions_read, ruling_refusal
 from projections.relations.dealings import opportunities_read, tasks_read
 from projections.relations.portfolios import holding_read, pooled_read
 from projections.relations.profiles import contact_read, customers_seen, profile_read, projects_read
@@ -174,6 +174,13 @@ def opportunity_seen(reach: Reach, command: Any) -> None:
         raise opportunity_unknown()
 
 
+def not_carried_over(reach: Reach, command: Any) -> None:
+    """An opportunity of here: carrying over what stands in another system gives customers to people, and is for the
+    office."""
+    if command.carried_over:
+        raise denied("opportunities of another system are carried over by the office")
+
+
 def task_given(reach: Reach, command: Any) -> None:
     """A task that they see."""
     number = task_number(command.task)
@@ -191,10 +198,8 @@ def collided(reach: Reach, command: Any) -> None:
 def whole(reach: Reach, command: Any) -> None:
     """A collision of which they see both sides, and are neither."""
     [row] = collisions_read(reach.connection, reach.scope, number=collision_number(command.collision), limit=1)
-    if row.is_masked:
-        raise denied("one side of this collision is not of your region; ask who leads both to rule")
-    if reach.scope.staff in (row.asker, row.holder):
-        raise denied("nobody rules a collision of their own; ask who leads you")
+    if reason := ruling_refusal(reach.scope, row):
+        raise denied(reason)
 
 
 def handed_over(reach: Reach, command: Any) -> None:

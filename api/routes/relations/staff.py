@@ -12,14 +12,16 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import LedgerOf, in_thread
 from api.input import Cursor, Limit, MinPosition, Text, json_response, list_response
+from api.reading import narrators_of, rulebook_of
 from api.routes.relations.documents import (
     absence_document,
     collision_document,
+    evidence_document,
     staff_document,
     team_document,
 )
 from api.routes.relations.refusals import NUMBER_LAST, collision_unknown
-from api.routes.relations.rows.owners import AbsenceBody, CollisionBody, StaffBody, TeamBody
+from api.routes.relations.rows.owners import AbsenceBody, CollisionBody, EvidenceBody, StaffBody, TeamBody
 from api.routes.relations.seeing import (
     LIST_ERRORS,
     PREFIX,
@@ -32,10 +34,10 @@ from api.routes.relations.seeing import (
     rows_seen,
     seen,
 )
-from api.routing import Router
+from api.routing import Router, denied
 from api.schemas import Page
 from ledger.domain.relations.ids import collision_number, staff_number
-from projections.relations.arrivals import collisions_read
+from projections.relations.arrivals import EvidenceRow, collisions_read, evidence_read, ruling_refusal
 from projections.relations.scopes import Scope
 from projections.relations.staff import StaffRow, TeamRow, absences_read, staff_read, teams_read
 
@@ -152,3 +154,31 @@ async def relations_collision(request: Request, collision: str, min_position: Mi
     if not rows:
         raise collision_unknown()
     return json_response(collision_document(rows[0]))
+
+
+@router.get(
+    f"{PREFIX}/collisions/{{collision}}/evidence",
+    permission=Permission.RELATIONS_READ,
+    errors=("COLLISION_UNKNOWN", *READ_ERRORS),
+    response_model=Page[EvidenceBody],
+    summary="What both sides of a collision did, in order of time",
+    description="For who may rule it: who leads both sides and is neither. `side` is `holder` or `asker`, \"\" for what"
+    " neither did; the first thousand events.",
+)  # fmt: skip
+async def relations_evidence(request: Request, collision: str, min_position: MinPosition = None) -> Response:
+    """What both sides of a collision did."""
+    number = collision_number(collision)
+    if not 0 < number <= NUMBER_LAST:
+        raise collision_unknown()
+
+    def look(connection: Connection[Any], scope: Scope) -> list[EvidenceRow]:
+        rows = collisions_read(connection, scope, number=number, limit=1)
+        if not rows:
+            raise collision_unknown()
+        if reason := ruling_refusal(scope, rows[0]):
+            raise denied(reason)
+        return evidence_read(connection, scope, number)
+
+    rows = await seen(request, min_position, evidence_read.views, look)
+    narrators = narrators_of(await rulebook_of(request))
+    return list_response([evidence_document(row, narrators) for row in rows])

@@ -23,6 +23,8 @@ from ledger.domain.commands import (
     AddCollaborator,
     AssignCustomer,
     BeginNurture,
+    CancelAbsence,
+    CancelLeaving,
     ChangeOpportunity,
     ChangeProfile,
     ChangeStaff,
@@ -103,7 +105,7 @@ WRITES: Final = (
         EnrolStaff, "staff_enrol", "/staff", "Enrol a member of staff",
         {"source": "hr", "reference": "1", "name": "王丽", "team": "one", "role": "seller", "capacity": 50},
         "STAFF_TEAM_UNKNOWN", "STAFF_ROLE_INVALID", "STAFF_SKILLS_INVALID", "STAFF_INVALID", "NUMBER_INVALID",
-        "DATE_INVALID", "PERSON_PHONE_INVALID",
+        "DATE_INVALID", "PERSON_PHONE_INVALID", "STAFF_LEADER_UNKNOWN",
         description="One already enrolled under this reference is left as it is. Name and phone are kept sealed.",
     ),
     _write(
@@ -120,6 +122,14 @@ WRITES: Final = (
         RecordLeaving, "leaving_record", "/staff/{staff}/leaving", "Record that somebody leaves the firm",
         {"last_day": "2026-02-28"}, *_OF_STAFF, "DATE_INVALID",
         description="What they own is handed over by a handover. Their key stops with that day.",
+    ),
+    _write(
+        CancelAbsence, "absence_cancel", "/staff/{staff}/absences/cancel", "Cancel leave, or what is left of it",
+        {"first_day": "2026-02-01"}, *_OF_STAFF, "DATE_INVALID", "STAFF_ABSENCE_MISSING", "STAFF_ABSENCE_OVER",
+    ),
+    _write(
+        CancelLeaving, "leaving_cancel", "/staff/{staff}/leaving/cancel", "Record that somebody stays after all", {},
+        *_OF_STAFF, description="What was handed over meanwhile comes back by undoing the handover.",
     ),
     _write(
         HandOver, "portfolio_hand_over", "/staff/{staff}/handover", "Hand over all that somebody has",
@@ -225,7 +235,12 @@ WRITES: Final = (
         OpenOpportunity, "opportunity_open", "/customers/{customer}/opportunities", "Open an opportunity",
         {"staff": "S-000001", "name": "一标段", "stage": "lead", "amount": "1200000.00"},
         *_OF_CUSTOMERS, *_OF_STAFF, "CUSTOMER_NOT_SERVED", "PROJECT_UNKNOWN", "OPPORTUNITY_STAGE_INVALID",
-        "OPPORTUNITY_INVALID", "OPPORTUNITY_REFERENCE_TAKEN", "AMOUNT_INVALID", "DATE_INVALID", "NUMBER_INVALID",
+        "OPPORTUNITY_INVALID", "OPPORTUNITY_REFERENCE_TAKEN", "OPPORTUNITY_REASON_MISSING", "OPPORTUNITY_WON",
+        "OPPORTUNITY_LOST", "COLLISION_OPEN", "STAFF_ABSENT", "STAFF_LEAVING", "STAFF_OWNS_NOTHING", "AMOUNT_INVALID",
+        "DATE_INVALID", "NUMBER_INVALID",
+        description="It may have begun and ended on days of the past. With `carried_over` (for the office) whoever has"
+        " it in another system gets the customer where nobody has it, and else works with it beside its owner; of one"
+        " that is known already, what has changed there changes here.",
     ),
     _write(
         ChangeOpportunity, "opportunity_change", "/opportunities/{opportunity}/change",

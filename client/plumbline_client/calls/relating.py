@@ -64,6 +64,14 @@ class FirmWrites(RelationsCalls):
         """Record that somebody leaves the firm after a day."""
         return self._relate(f"/staff/{part(staff)}/leaving", {"last_day": last_day}, key)
 
+    def absence_cancel(self, staff: str, first_day: str, *, key: str = "") -> Call[Answer]:
+        """Cancel leave, or what is left of it; it is named by its first day."""
+        return self._relate(f"/staff/{part(staff)}/absences/cancel", {"first_day": first_day}, key)
+
+    def leaving_cancel(self, staff: str, *, key: str = "") -> Call[Answer]:
+        """Record that somebody stays after all."""
+        return self._relate(f"/staff/{part(staff)}/leaving/cancel", {}, key)
+
     def portfolio_hand_over(
         self, staff: str, *, to: str = "", kind: HandoverKind = "leaving", reason: str = "", key: str = ""
     ) -> Call[Answer]:
@@ -285,13 +293,23 @@ class WorkWrites(RelationsCalls):
         channel: str = "",
         source: str = "",
         reference: str = "",
+        opened_on: str = "",
+        end: str = "",
+        ended_on: str = "",
+        reason: str = "",
+        carried_over: bool = False,
         key: str = "",
     ) -> Call[Answer]:
-        """Open an opportunity; its id is the answer's `id`. With (source, reference) the same one is opened once."""
+        """Open an opportunity; its id is the answer's `id`. With (source, reference) the same one is opened once.
+
+        It may have begun (`opened_on`) and ended (`end` "won" or "lost", `ended_on`, `reason`) on days of the past;
+        `carried_over`, for the office, is one of another system.
+        """
         document = {
             "staff": staff, "name": name, "stage": stage, "amount": str(amount),
             "probability_percent": probability_percent, "expected_on": expected_on, "project": project,
-            "channel": channel, "source": source, "reference": reference,
+            "channel": channel, "source": source, "reference": reference, "opened_on": opened_on, "end": end,
+            "ended_on": ended_on, "reason": reason, "carried_over": carried_over,
         }  # fmt: skip
         return self._relate(f"/customers/{part(customer)}/opportunities", document, key)
 

@@ -13,6 +13,7 @@ from plumbline_client.results import (
     Absence,
     Answer,
     Collision,
+    Evidence,
     FollowUp,
     FunnelStage,
     Holding,
@@ -161,6 +162,10 @@ class RelationsReads(RelationsCalls):
     def collision(self, collision: str) -> Call[Collision]:
         """A collision."""
         return self._relation(f"/collisions/{part(collision)}", Collision)
+
+    def collision_evidence(self, collision: str) -> Call[Page[Evidence]]:
+        """What both sides of a collision did, in order of time; for who may rule it."""
+        return self._relation(f"/collisions/{part(collision)}/evidence", Page[Evidence])
 
     def opportunities(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,21 @@ class Match:
 
     kind: str
     score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one side of a collision did, `side` "holder" or "asker", or what neither did, with side "". `explanation`
+    says it in "zh" and "en"."""
+
+    position: int
+    customer: str
+    side: str
+    event: str
+    recorded_at: str
+    actor: str
+    state: dict[str, Any]
+    explanation: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Commands about staff, customers' profiles, assignment and the work with customers.
 
 Staff are named by id ("S-000001"), customers by id or "source:reference", days as ISO dates, amounts as decimal text of
-CNY. What a field means stands with the event it leads to (`ledger.domain.events.relations`).
+CNY. Where a lead, a talk or an opportunity comes from another system, `staff` may also be "source:reference", or
+"source:name" of somebody whom that source knows by name only. What a field means stands with the event it leads to
+(`ledger.domain.events.relations`).
 """
 
 from __future__ import annotations
@@ -24,7 +26,12 @@ class DeclareTeam:
 
 @dataclass(frozen=True, slots=True)
 class EnrolStaff:
-    """Enrol a member of staff under a source's reference; one already enrolled there is left as it is."""
+    """Enrol a member of staff under a source's reference; one already enrolled there is left as it is.
+
+    Without `reference` the source knows its people by name only: then they are found again by the name, which is
+    sealed. Who `leads` has a team of their own below `team`; with `leader` (a reference or a name at the same source)
+    somebody belongs to the team that this person leads below `team`.
+    """
 
     source: str
     reference: str
@@ -37,6 +44,8 @@ class EnrolStaff:
     experience_years: int = 0
     capacity: int = 50
     joined_on: str = ""
+    leads: bool = False
+    leader: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,21 @@ class RecordLeaving:
 
     staff: str
     last_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAbsence:
+    """The leave that begins on this day does not take place; of one that has begun, what is left of it."""
+
+    staff: str
+    first_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLeaving:
+    """Somebody stays after all, or is back. What was handed over meanwhile comes back by `UndoHandover`."""
+
+    staff: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +303,13 @@ class RecordFollowUp:
 
 @dataclass(frozen=True, slots=True)
 class OpenOpportunity:
-    """A chance of a contract. With (source, reference) the same one is opened once."""
+    """A chance of a contract. With (source, reference) the same one is opened once.
+
+    It may have begun (`opened_on`) and ended (`end` is won or lost, `ended_on`, `reason`) on days of the past.
+
+    `carried_over` from another system: then `staff`, where they don't serve the customer yet, get it if nobody has it,
+    and work with it beside its owner otherwise; and of one that is known already, what has changed there changes here.
+    """
 
     customer: str
     staff: str
@@ -292,6 +322,11 @@ class OpenOpportunity:
     channel: str = ""
     source: str = ""
     reference: str = ""
+    opened_on: str = ""
+    end: str = ""
+    ended_on: str = ""
+    reason: str = ""
+    carried_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +363,8 @@ class MoveTask:
 
 
 RelationsCommand: TypeAlias = (
-    DeclareTeam | EnrolStaff | ChangeStaff | RecordAbsence | RecordLeaving
-    | ChangeProfile | RecordContact | RecordKnowledge | ErasePerson | RecordProject | SetMilestone
+    DeclareTeam | EnrolStaff | ChangeStaff | RecordAbsence | RecordLeaving | CancelAbsence
+    | CancelLeaving | ChangeProfile | RecordContact | RecordKnowledge | ErasePerson | RecordProject | SetMilestone
     | MergeCustomers | UnmergeCustomers
     | ReportLead | AssignCustomer | ClaimCustomer | ReleaseCustomer | ReassignCustomer | AddCollaborator
     | RemoveCollaborator | BeginNurture | EndNurture | HandOver | UndoHandover | RuleCollision
@@ -337,7 +372,7 @@ RelationsCommand: TypeAlias = (
 )  # fmt: skip
 
 RELATIONS_COMMANDS: tuple[type[RelationsCommand], ...] = (
-    DeclareTeam, EnrolStaff, ChangeStaff, RecordAbsence, RecordLeaving,
+    DeclareTeam, EnrolStaff, ChangeStaff, RecordAbsence, RecordLeaving, CancelAbsence, CancelLeaving,
     ChangeProfile, RecordContact, RecordKnowledge, ErasePerson, RecordProject, SetMilestone,
     MergeCustomers, UnmergeCustomers,
     ReportLead, AssignCustomer, ClaimCustomer, ReleaseCustomer, ReassignCustomer, AddCollaborator,
@@ -350,11 +385,14 @@ def personal_fields(command: object) -> tuple[str, ...]:
     """The fields of a command that are about a person: sealed where they are kept, and never part of a digest, by
     which they could be guessed after the person was erased."""
     if isinstance(command, EnrolStaff):
-        return ("name", "phone")
+        return ("name", "phone", "leader")
     if isinstance(command, RecordContact):
         return ("name", "phone", "note")
     if isinstance(command, ReportLead):
-        return ("phone",)
+        # Whoever isn't named by their id may be named by their name.
+        return ("phone", "staff") if ":" in command.staff else ("phone",)
+    if isinstance(command, (OpenOpportunity, RecordFollowUp)) and ":" in command.staff:
+        return ("staff",)
     if isinstance(command, RecordKnowledge) and command.person:
         return ("text",)
     return ()

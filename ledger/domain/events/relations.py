@@ -80,6 +80,24 @@ class StaffLeft(Input):
     last_day: str
 
 
+@registered
+@dataclass(kw_only=True)
+class StaffAbsenceCancelled(Input):
+    """The leave that begins on this day does not take place; where it has begun, it ended the day before this was
+    recorded."""
+
+    staff: str
+    first_day: str
+
+
+@registered
+@dataclass(kw_only=True)
+class StaffStayed(Input):
+    """Does not leave the firm after all, or is back: from now on they can be chosen again."""
+
+    staff: str
+
+
 # The customer: profile, people, soft knowledge, projects, duplicates.
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import Draft
-from ledger.domain.relations.ids import staff_number
+from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.relations.records import NONE, Staff
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_parse, scaled_parse, text_checked
@@ -75,9 +75,18 @@ def staff_named(state: Relations, text: str, field: str = "staff") -> Staff:
     return staff
 
 
+def staff_known(draft: Draft, source: str, known_as: str) -> int:
+    """Who was enrolled from a source under this reference, or without one under this name; 0 for nobody."""
+    matcher = draft.context.matcher
+    found = draft.state.staff_references.get((source, known_as), 0)
+    return found or (matcher.staff_named(source, known_as) if matcher is not None else 0)
+
+
 def staff_here(draft: Draft, text: str, field: str = "staff") -> Staff:
-    """The member of staff with this id, who belongs to the firm today."""
-    staff = staff_named(draft.state, text, field)
+    """The member of staff with this id, or "source:reference" or "source:name", who belongs to the firm today."""
+    source, colon, known_as = text.partition(":")
+    number = staff_known(draft, source, known_as) if colon else 0
+    staff = staff_named(draft.state, staff_id(number) if number else text, field)
     if not staff.is_here(draft.context.day):
         raise Refused("STAFF_NOT_HERE", "does not belong to the firm today; name somebody who does", field)
     return staff

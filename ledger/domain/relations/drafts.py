@@ -24,6 +24,8 @@ class Drafted:
     topic: str
     fields: Fields
     cause: int
+    occurred_on: str = ""
+    """The day on which it happened (ISO), where that isn't the one it is recorded on."""
 
 
 class Sealer(Protocol):
@@ -48,6 +50,10 @@ class Matcher(Protocol):
     def matches(self, name: str, credit_code: str, phone: str, project: str) -> list[Match]:
         """Every customer that something speaks for, also of those that the draft under way registers; what is "" is not
         looked at."""
+        ...
+
+    def staff_named(self, source: str, name: str) -> int:
+        """Who was enrolled from a source under this name and no reference; 0 where nobody was, or they were erased."""
         ...
 
 
@@ -77,9 +83,10 @@ class Draft:
     context: Context
     events: list[Drafted] = field(default_factory=list[Drafted])
 
-    def input(self, topic: str, customer: int, **fields: Any) -> int:
-        """Draft an input, and what the ledger decides because of it. Returns the input's position."""
-        position = self.enter(topic, customer, **fields)
+    def input(self, topic: str, customer: int, *, occurred_on: str = "", **fields: Any) -> int:
+        """Draft an input, which may have happened on a day of the past, and what the ledger decides because of it.
+        Returns the input's position."""
+        position = self._add(topic, customer, fields, 0, occurred_on)
         self.react(topic, customer, fields, position)
         return position
 
@@ -111,10 +118,10 @@ class Draft:
         """Draft a decision that follows from the input at `cause`. Returns its position."""
         return self._add(topic, customer, fields, cause)
 
-    def _add(self, topic: str, customer: int, fields: Fields, cause: int) -> int:
+    def _add(self, topic: str, customer: int, fields: Fields, cause: int, occurred_on: str = "") -> int:
         position = self.state.position + 1
         self.state.apply(Happened(position, customer, topic, fields, self.context.day))
-        self.events.append(Drafted(position, customer, topic, fields, cause))
+        self.events.append(Drafted(position, customer, topic, fields, cause, occurred_on))
         return position
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ledger.domain.relations.acquaintance import Acquaintance
 from ledger.domain.relations.alike import SAME, SCORE_MIN, SCORE_OTHER, NameIndex
 from ledger.domain.relations.dossier import credit_codes_of
 from ledger.domain.relations.drafts import Sealer
@@ -42,6 +43,7 @@ class Matcher:
         self._renamed_seen = 0
         self._count = 0
         self._names = NameIndex()
+        self._staff = Acquaintance(state)
         self._projects = _Lookup()
         self._phones = _Lookup()
         self._moved: set[int] = set()
@@ -97,6 +99,10 @@ class Matcher:
         matches = [Match(customer, kind, score) for (customer, kind), score in found.items()]
         matches.sort(key=lambda m: (-m.score, m.customer, m.kind))
         return matches[:MATCHES_MAX]
+
+    def staff_named(self, source: str, name: str) -> int:
+        """Who was enrolled from a source under this name and no reference; 0 where nobody was, or they were erased."""
+        return self._staff.find(source, name, self.sealer)
 
     def _follow(self) -> None:
         """Take in what has changed since the last question."""

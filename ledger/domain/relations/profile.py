@@ -275,6 +275,8 @@ def _erase(draft: Draft, command: ErasePerson) -> Answer:
 def _was_erased(state: Relations, event: Happened) -> None:
     person = person_number(event.fields["person"])
     state.erased.put(person, event.position)
+    for number in [n for n, (_, who, _) in state.staff_sealed.items() if who == person]:
+        state.staff_sealed.drop(number)
     contact = state.contacts.get(person)
     if contact is None:
         return

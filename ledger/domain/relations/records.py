@@ -183,7 +183,7 @@ class Collision:
 
 @dataclass(frozen=True, slots=True)
 class Opportunity:
-    """A chance of a contract. `stage_position` and `stage_day`: since when it stands at its stage."""
+    """A chance of a contract. `stage_day` and `opened_day`: when that was recorded; views count from when it was."""
 
     number: int
     customer: int

@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ledger.domain.commands import Answer, ChangeStaff, DeclareTeam, EnrolStaff, RecordAbsence, RecordLeaving
+from ledger.domain.commands import (
+    Answer,
+    CancelAbsence,
+    CancelLeaving,
+    ChangeStaff,
+    DeclareTeam,
+    EnrolStaff,
+    RecordAbsence,
+    RecordLeaving,
+)
 from ledger.domain.errors import Refused
 from ledger.domain.relations.checks import (
     day_required,
     number_checked,
+    staff_known,
     staff_named,
     text_optional,
     text_required,
@@ -19,7 +29,7 @@ from ledger.domain.relations.checks import (
 from ledger.domain.relations.drafts import Draft, decides
 from ledger.domain.relations.ids import person_id, person_number, staff_id, staff_number
 from ledger.domain.relations.reach import within
-from ledger.domain.relations.records import LEVEL_MAX, ROLES, Staff, Team
+from ledger.domain.relations.records import LEVEL_MAX, NONE, ROLES, Staff, Team
 from ledger.domain.relations.state import Happened, Relations, changes_checked, evolves
 from ledger.domain.values import day_parse, day_text
 
@@ -60,15 +70,18 @@ def _declare(draft: Draft, command: DeclareTeam) -> Answer:
 def _enrol(draft: Draft, command: EnrolStaff) -> Answer:
     state = draft.state
     source = text_required(command.source, REFERENCE_LENGTH_MAX, "source")
-    reference = text_required(command.reference, REFERENCE_LENGTH_MAX, "reference")
-    known = state.staff_references.get((source, reference))
-    if known is not None:
+    reference = text_optional(command.reference, REFERENCE_LENGTH_MAX, "reference")
+    known = state.staff_references.get((source, reference), 0) if reference else 0
+    if known:
         return Answer("duplicate", state.position, id=staff_id(known))
     name = text_required(command.name, NAME_LENGTH_MAX, "name")
+    known = 0 if reference else staff_known(draft, source, name)
+    if known:
+        return Answer("duplicate", state.position, id=staff_id(known))
     phone = text_optional(command.phone, WORD_LENGTH_MAX, "phone")
     joined_day = day_required(command.joined_on, "joined_on") if command.joined_on else draft.context.day
-    said = {
-        "team": _team(state, command.team),
+    said: dict[str, Any] = {
+        "team": _team_led(draft, source, command.leader, _team(state, command.team)),
         "role": _role(command.role),
         "region": text_optional(command.region, WORD_LENGTH_MAX, "region"),
         "skills": _skills(command.skills),
@@ -85,6 +98,10 @@ def _enrol(draft: Draft, command: EnrolStaff) -> Answer:
         sealed=sealer.seal(person, {"name": name, "phone": phone}), source=source, reference=reference,
         joined_on=day_text(joined_day), **said,
     )  # fmt: skip
+    if command.leads:
+        above = state.teams[said["team"]]
+        own = _team_of(above.team, number)
+        draft.input("TeamDeclared", 0, team=own, name=own, parent=above.team, region=above.region, kind=above.kind)
     return Answer("accepted", position, id=staff_id(number))
 
 
@@ -134,6 +151,41 @@ def _leaving(draft: Draft, command: RecordLeaving) -> Answer:
     )
 
 
+@decides(CancelAbsence)
+def _absence_cancel(draft: Draft, command: CancelAbsence) -> Answer:
+    staff, first = staff_named(draft.state, command.staff), day_required(command.first_day, "first_day")
+    last = dict(staff.absences).get(first)
+    if last is None:
+        raise Refused("STAFF_ABSENCE_MISSING", "no leave of theirs begins on this day; see `absences`", "first_day")
+    if last < draft.context.day:
+        raise Refused("STAFF_ABSENCE_OVER", "this leave is over; what was can't be cancelled", "first_day")
+    position = draft.input("StaffAbsenceCancelled", 0, staff=command.staff, first_day=day_text(first))
+    return Answer("accepted", position, id=command.staff)
+
+
+@decides(CancelLeaving)
+def _stay(draft: Draft, command: CancelLeaving) -> Answer:
+    if staff_named(draft.state, command.staff).last_day == NONE:
+        return Answer("duplicate", draft.state.position, id=command.staff)
+    return Answer("accepted", draft.input("StaffStayed", 0, staff=command.staff), id=command.staff)
+
+
+def _team_of(above: str, leader: int) -> str:
+    """The team that somebody leads below another one. It bears no name: who leads it can be erased."""
+    return text_required(f"{above}/{staff_id(leader)}", TEAM_LENGTH_MAX, "team")
+
+
+def _team_led(draft: Draft, source: str, leader: str, team: str) -> str:
+    """The team that `leader` leads below a team; that team itself where nobody is named. Raises Refused."""
+    if not leader.strip():
+        return team
+    found = staff_known(draft, source, text_required(leader, NAME_LENGTH_MAX, "leader"))
+    own = _team_of(team, found) if found else ""
+    if own not in draft.state.teams:
+        raise Refused("STAFF_LEADER_UNKNOWN", "nobody of this name leads a team there; enrol them first", "leader")
+    return own
+
+
 def _team(state: Relations, raw: object) -> str:
     team = text_required(raw, TEAM_LENGTH_MAX, "team")
     if team not in state.teams:
@@ -177,7 +229,10 @@ def _declared(state: Relations, event: Happened) -> None:
 def _enrolled(state: Relations, event: Happened) -> None:
     said = event.fields
     number, person = staff_number(said["staff"]), person_number(said["person"])
-    state.staff_references.put((said["source"], said["reference"]), number)
+    if said["reference"]:
+        state.staff_references.put((said["source"], said["reference"]), number)
+    else:
+        state.staff_sealed.put(number, (said["source"], person, said["sealed"]))
     state.people.put("count", max(person, state.people.get("count", 0)))
     _put(
         state,
@@ -209,3 +264,21 @@ def _left(state: Relations, event: Happened) -> None:
     last_day = day_parse(event.fields["last_day"])
     state.leaving.put(staff.number, last_day)
     _put(state, replace(staff, last_day=last_day))
+
+
+@evolves("StaffAbsenceCancelled")
+def _absence_cancelled(state: Relations, event: Happened) -> None:
+    staff = state.staff[staff_number(event.fields["staff"])]
+    first = day_parse(event.fields["first_day"])
+    kept = [a for a in staff.absences if a[0] != first]
+    # Of one that has begun, the days before this one were leave.
+    if first < event.day:
+        kept.append((first, event.day - 1))
+    _put(state, replace(staff, absences=tuple(sorted(kept))))
+
+
+@evolves("StaffStayed")
+def _stayed(state: Relations, event: Happened) -> None:
+    staff = state.staff[staff_number(event.fields["staff"])]
+    state.leaving.drop(staff.number)
+    _put(state, replace(staff, last_day=NONE))

@@ -86,6 +86,8 @@ class Relations:
         self.teams: Table[str, Team] = Table(journal)
         self.staff: Table[int, Staff] = Table(journal)
         self.staff_references: Table[tuple[str, str], int] = Table(journal)
+        self.staff_sealed: Table[int, tuple[str, int, str]] = Table(journal)
+        """Source, person and sealed name of staff whom their source knows by name only, until they are erased."""
         self.leaving: Table[int, int] = Table(journal)
         """Who leaves the firm, and after which day; until that day is closed."""
         self.people: Table[str, int] = Table(journal)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from ledger.domain.commands import Answer, ChangeOpportunity, OpenOpportunity, RecordFollowUp
 from ledger.domain.errors import Refused
 from ledger.domain.relations import ownership
+from ledger.domain.relations.assigning import owner_possible
 from ledger.domain.relations.checks import (
     amount_checked,
     customer_named,
@@ -37,6 +38,8 @@ SAID_LENGTH_MAX: Final = 4_000
 NAME_LENGTH_MAX: Final = 200
 WORD_LENGTH_MAX: Final = 60
 SATISFACTION_MAX: Final = 5
+CARRIED_OVER: Final = "随商机迁入 · carried over"
+"""Why an owner was named, or an opportunity ended, where the other system says no more."""
 _CHANGED: Final = frozenset({"stage", "amount", "probability_percent", "expected_on", "name"})
 
 
@@ -90,13 +93,16 @@ def _open(draft: Draft, command: OpenOpportunity) -> Answer:
             raise Refused(
                 "OPPORTUNITY_REFERENCE_TAKEN", "this reference is another customer's opportunity", "reference"
             )
+        if command.carried_over:
+            return _carry_on(draft, command, customer, known)
         return Answer("duplicate", state.position, customer_id(customer), opportunity_id(known))
-    staff = serving(draft, command.staff, customer)
     name = text_required(command.name, NAME_LENGTH_MAX, "name")
     stage = _stage(command.stage)
     if stage in STAGES_END:
         raise Refused("OPPORTUNITY_STAGE_INVALID", "open it at a stage before the end, then end it", "stage")
+    opened_on, ended_on = _days_past(draft, command, draft.context.day)
     channel = text_optional(command.channel, WORD_LENGTH_MAX, "channel")
+    staff = _joining(draft, command, customer) if command.carried_over else serving(draft, command.staff, customer)
     number = len(state.opportunities) + 1
     position = draft.input(
         "OpportunityOpened", customer, opportunity=opportunity_id(number), staff=staff_id(staff.number), name=name,
@@ -104,12 +110,82 @@ def _open(draft: Draft, command: OpenOpportunity) -> Answer:
         stage=stage, amount=amount_checked(command.amount, "amount"),
         probability_percent=number_checked(command.probability_percent, 0, 100, "probability_percent"),
         expected_on=_day(day_optional(command.expected_on, "expected_on")), source=source, reference=reference,
+        occurred_on=opened_on,
     )  # fmt: skip
+    if command.end:
+        position = _end(draft, command, customer, number, ended_on)
     return Answer("accepted", position, customer_id(customer), opportunity_id(number))
+
+
+def _days_past(draft: Draft, command: OpenOpportunity, opened_last: int) -> tuple[str, str]:
+    """The days on which an opportunity began and ended, "" for today; where the first isn't said it was `opened_last`.
+    Raises Refused."""
+    today = draft.context.day
+    opened, ended = day_optional(command.opened_on, "opened_on"), day_optional(command.ended_on, "ended_on")
+    for day, field in ((opened, "opened_on"), (ended, "ended_on")):
+        if day > today:
+            raise Refused("DATE_INVALID", f"{field} lies in the future", field)
+    if command.end not in ("", *STAGES_END):
+        raise Refused("OPPORTUNITY_STAGE_INVALID", f"end must be one of {', '.join(sorted(STAGES_END))}", "end")
+    if ended != NONE and not command.end:
+        raise Refused("OPPORTUNITY_STAGE_INVALID", "say how it ended, or leave ended_on out", "end")
+    if ended != NONE and ended < (opened_last if opened == NONE else opened):
+        raise Refused("DATE_INVALID", "ended_on must not lie before opened_on", "ended_on")
+    return _day(opened), _day(ended)
+
+
+def _joining(draft: Draft, command: OpenOpportunity, customer: int) -> Staff:
+    """Who has an opportunity in another system: from now on the owner of its customer, where nobody was, or else a
+    collaborator. Raises Refused."""
+    state = draft.state
+    staff, holding = staff_here(draft, command.staff), state.holding(customer)
+    if staff.number == holding.owner or staff.number in holding.collaborators:
+        return staff
+    if holding.owner:
+        draft.input("CollaboratorAdded", customer, staff=staff_id(staff.number))
+        return staff
+    ownership.not_disputed(draft, customer)
+    owner_possible(draft, staff.number, "staff")
+    reason = f"{CARRIED_OVER} {command.source.strip()}:{command.reference.strip()}".rstrip(": ")
+    draft.input("CustomerReassigned", customer, staff=staff_id(staff.number), reason=reason)
+    return staff
+
+
+def _carry_on(draft: Draft, command: OpenOpportunity, customer: int, number: int) -> Answer:
+    """What has changed, in the other system, of an opportunity that was carried over. Raises Refused."""
+    stands = draft.state.opportunities[number].stage
+    if command.end and stands == command.end:
+        return Answer("duplicate", draft.state.position, customer_id(customer), opportunity_id(number))
+    _, ended_on = _days_past(draft, command, NONE)
+    said: dict[str, Any] = {
+        "name": command.name, "stage": command.end or command.stage, "amount": command.amount,
+        "expected_on": command.expected_on,
+    }  # fmt: skip
+    if not command.end:
+        said["probability_percent"] = command.probability_percent
+    reason = command.reason or (CARRIED_OVER if command.end or stands == "lost" else "")
+    return _changed_by(draft, ChangeOpportunity(opportunity_id(number), said, reason), ended_on)
+
+
+def _end(draft: Draft, command: OpenOpportunity, customer: int, number: int, ended_on: str) -> int:
+    """End an opportunity that was just opened. Returns the position."""
+    reason = text_optional(command.reason, SAID_LENGTH_MAX, "reason")
+    if not reason and not command.carried_over:
+        raise Refused("OPPORTUNITY_REASON_MISSING", "say why it ends", "reason")
+    changes = {"stage": command.end, "probability_percent": 100 if command.end == "won" else 0}
+    return draft.input(
+        "OpportunityChanged", customer, opportunity=opportunity_id(number), changes=changes,
+        reason=reason or CARRIED_OVER, occurred_on=ended_on,
+    )  # fmt: skip
 
 
 @decides(ChangeOpportunity)
 def _change(draft: Draft, command: ChangeOpportunity) -> Answer:
+    return _changed_by(draft, command, "")
+
+
+def _changed_by(draft: Draft, command: ChangeOpportunity, occurred_on: str) -> Answer:
+    """Change an opportunity as of a day; "" for today. Raises Refused."""
     state = draft.state
     opportunity = state.opportunities.get(opportunity_number(command.opportunity))
     if opportunity is None:
@@ -129,8 +205,9 @@ def _change(draft: Draft, command: ChangeOpportunity) -> Answer:
     if stage in STAGES_END:
         changes["probability_percent"] = 100 if stage == "won" else 0
     position = draft.input(
-        "OpportunityChanged", customer, opportunity=opportunity_id(opportunity.number), changes=changes, reason=reason
-    )
+        "OpportunityChanged", customer, opportunity=opportunity_id(opportunity.number), changes=changes, reason=reason,
+        occurred_on=occurred_on,
+    )  # fmt: skip
     return Answer("accepted", position, customer_id(customer), opportunity_id(opportunity.number))
 
 

@@ -29,11 +29,15 @@ from ledger.rules.comparisons import (
     TierIs,
     TraitIs,
 )
+from ledger.rules.document import RuleSet
 
 Both = tuple[str, str]
 """In Chinese, in English."""
 Named = Callable[[str], str]
 """How a member of staff is called who has this id."""
+Titles = Mapping[tuple[str, str], Both]
+"""How tiers, tags and grades are called, by "tier", "tag" or "grade" and their id; what isn't there goes by its id."""
+NO_TITLES: Final[Titles] = {}
 
 TRAIT_WORDS: Final[Mapping[str, Both]] = {
     "industry": ("行业", "industry"),
@@ -74,14 +78,32 @@ _TIERS: Final[Mapping[str, Both]] = {
 }
 
 
-def condition_words(condition: Condition, at: int) -> str:
+def titles_of(rules: RuleSet | None) -> Titles:
+    """How a rule set calls its tiers, tags and grades."""
+    if rules is None:
+        return NO_TITLES
+    named = {
+        "tier": rules.tiers.levels if rules.tiers else [], "tag": rules.tags,
+        "grade": rules.credit.grades if rules.credit else [],
+    }  # fmt: skip
+    return {(kind, t.id): (t.title.zh, t.title.en) for kind, things in named.items() for t in things}
+
+
+def title_words(titles: Titles, kind: str, name: str, at: int) -> str:
+    """How a tier, tag or grade of this id is called."""
+    found = titles.get((kind, name))
+    return found[at] if found is not None else name
+
+
+def condition_words(condition: Condition, at: int, titles: Titles = NO_TITLES) -> str:
     """What has to hold of a customer. `at`: 0 in Chinese, 1 in English."""
     if isinstance(condition, (All, Any_)):
         parts = condition.all if isinstance(condition, All) else condition.any
         joint = ("且", " and ")[at] if isinstance(condition, All) else ("或", " or ")[at]
-        return joint.join(_bracketed(part, at) if len(parts) > 1 else condition_words(part, at) for part in parts)
+        words = _bracketed if len(parts) > 1 else condition_words
+        return joint.join(words(part, at, titles) for part in parts)
     if isinstance(condition, Not):
-        return ("非", "not ")[at] + _bracketed(condition.not_, at)
+        return ("非", "not ")[at] + _bracketed(condition.not_, at, titles)
     if isinstance(condition, TraitIs):
         return _compared(condition, TRAIT_WORDS[condition.customer][at], at)
     if isinstance(condition, LeadIs):
@@ -93,15 +115,16 @@ def condition_words(condition: Condition, at: int) -> str:
     if isinstance(condition, KnowledgeIs):
         return ("软知识 ", "soft knowledge ")[at] + condition.knowledge.replace(":", "=", 1)
     if isinstance(condition, TagIs):
-        return ("标签 ", "tag ")[at] + condition.tag
+        return ("标签 ", "tag ")[at] + title_words(titles, "tag", condition.tag, at)
     if isinstance(condition, TierIs):
-        return _TIERS[condition.tier][at].format(condition.level)
+        return _TIERS[condition.tier][at].format(title_words(titles, "tier", condition.level, at))
     assert isinstance(condition, GradeIs), f"no assignment rule looks at {type(condition).__name__}"
-    return ("信用等级 ", "credit grade ")[at] + ("、", " or ")[at].join(condition.grade)
+    grades = [title_words(titles, "grade", grade, at) for grade in condition.grade]
+    return ("信用等级 ", "credit grade ")[at] + ("、", " or ")[at].join(grades)
 
 
-def _bracketed(condition: Condition, at: int) -> str:
-    text = condition_words(condition, at)
+def _bracketed(condition: Condition, at: int, titles: Titles) -> str:
+    text = condition_words(condition, at, titles)
     return f"({text})" if isinstance(condition, (All, Any_)) else text
 
 
@@ -199,9 +222,9 @@ def _best_fit_words(fit: BestFit, at: int) -> str:
     return _said(f"匹配得分最高者（{told}）", f"whoever scores best ({told})", at) + _rest(fit.rest, at)
 
 
-def rule_words(rule: AssignmentRule, at: int, named: Named = str) -> str:
+def rule_words(rule: AssignmentRule, at: int, named: Named = str, titles: Titles = NO_TITLES) -> str:
     """What a rule says: for whom, of whom, how, and for how long."""
-    who = _said("所有客户", "all customers", at) if rule.when is None else condition_words(rule.when, at)
+    who = _said("所有客户", "all customers", at) if rule.when is None else condition_words(rule.when, at, titles)
     parts = [who]
     if rule.candidates is not None or rule.choose.named is None:
         parts.append(_said("候选：", "considered: ", at) + candidates_words(rule.candidates or Candidates(), at, named))

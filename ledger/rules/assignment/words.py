@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ledger.domain.values import scaled_text
 from ledger.rules.assignment.document import FALLBACK, AssignmentRule
-from ledger.rules.assignment.sentences import Named, fallback_words, rule_words
+from ledger.rules.assignment.sentences import Named, fallback_words, rule_words, titles_of
 from ledger.rules.assignment.verdicts import CODES, VERDICTS, code
 from ledger.rules.assignment.ways import SCORE_UNIT
 from ledger.rules.document import RuleSet
@@ -55,7 +55,7 @@ def assignment_words(
     at = 0 if language == "zh" else 1
     section = rules.assignment if rules is not None else None
     rule = section.rule(fields["rule"]) if section is not None else None
-    said, way = (rule_words(rule, at, named), rule.choose.way) if rule is not None else ("", "")
+    said, way = (rule_words(rule, at, named, titles_of(rules)), rule.choose.way) if rule is not None else ("", "")
     if section is not None and fields["rule"] == FALLBACK:
         said = ("兜底：", "Fallback: ")[at] + fallback_words(section.fallback, at, named)
         way = "least_loaded" if section.fallback.staff is None else "named"

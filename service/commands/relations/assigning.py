@@ -21,8 +21,10 @@ from ledger.domain.commands import (
     RuleCollision,
     UndoHandover,
 )
-from ledger.domain.relations.ids import collision_id
-from projections.relations.arrivals import collisions_read
+from ledger.domain.errors import Refused
+from ledger.domain.relations.ids import collision_id, collision_number
+from ledger.rules.narrate import Narrator
+from projections.relations.arrivals import collisions_read, evidence_read, ruling_refusal
 from service.commands.relations.asking import (
     AsOption,
     DryRunOption,
@@ -263,9 +265,45 @@ def collisions(
     out.table(out.say("撞车", "Collisions"), zh if language == "zh" else en, rows)
 
 
+def collision_evidence(
+    collision: str,
+    as_staff: AsOption = None,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """What both sides did with the customer, in order of time, for who may rule. 撞车双方的往来。"""
+    out = output_of(json, language)
+    with looking(ledger, actor, as_staff) as look:
+        number = collision_number(collision)
+        known = collisions_read(look.connection, look.scope, number=number, limit=1) if number else []
+        if not known:
+            raise Refused("COLLISION_UNKNOWN", "there is no collision of this id; see `plumbline collisions`", "collision")
+        if reason := ruling_refusal(look.scope, known[0]):
+            raise Refused("PERMISSION_DENIED", reason, "as")
+        found = evidence_read(look.connection, look.scope, number)
+        narrator = Narrator(look.handle.columns().book(), out.language)
+    told = [(row, narrator.words(row.topic, row.state)) for row in found]
+    if out.json:
+        out.document([
+            {
+                "position": row.position, "customer": customer_words(row.customer, ""), "side": row.side,
+                "event": row.topic, "recorded_at": row.recorded_at.isoformat(), "actor": row.actor, "text": text,
+            }
+            for row, text in told
+        ])  # fmt: skip
+        return
+    sides = {"holder": out.say("持有方", "holder"), "asker": out.say("报备方", "asker"), "": ""}
+    zh, en = ["位置", "时间", "一方", "经过"], ["position", "time", "side", "what happened"]
+    rows = [[str(r.position), r.recorded_at.isoformat()[:16], sides[r.side], text] for r, text in told]
+    out.table(out.say("撞车双方的往来", "Evidence of both sides"), zh if language == "zh" else en, rows, numbers=(0,))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (lead, assign, claim, release, reassign, handover, handover_undo, collisions, collision_rule):
+    for command in (lead, assign, claim, release, reassign, handover, handover_undo, collisions, collision_evidence,
+                    collision_rule):
         app.command()(command)
     app.add_typer(collaborator_app, name="collaborator")
     app.add_typer(nurture_app, name="nurture")

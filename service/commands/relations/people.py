@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ledger.domain.commands import ChangeStaff, DeclareTeam, EnrolStaff, RecordAbsence, RecordLeaving
+from ledger.domain.commands import (
+    CancelAbsence,
+    CancelLeaving,
+    ChangeStaff,
+    DeclareTeam,
+    EnrolStaff,
+    RecordAbsence,
+    RecordLeaving,
+)
 from ledger.domain.relations.ids import staff_id
 from projections.relations.portfolios import workload_read
 from projections.relations.staff import staff_read, teams_read
@@ -142,6 +150,33 @@ def staff_leave(
 ) -> None:
     """Leaves the firm; `plumbline handover` gives on what they own. 离职。"""
     send(output_of(json, language), RecordLeaving(staff, last_day), ledger, actor, dry_run=dry_run)
+
+
+@staff_app.command("absent-cancel")
+def staff_absent_cancel(
+    staff: str,
+    first_day: Annotated[str, typer.Option("--from", help="The first day of the leave, YYYY-MM-DD. 休假首日")],
+    dry_run: DryRunOption = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Leave does not take place, or ends now. 取消休假。"""
+    send(output_of(json, language), CancelAbsence(staff, first_day), ledger, actor, dry_run=dry_run)
+
+
+@staff_app.command("leave-cancel")
+def staff_leave_cancel(
+    staff: str,
+    dry_run: DryRunOption = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Stays after all; `plumbline handover-undo` takes back what was handed over. 取消离职。"""
+    send(output_of(json, language), CancelLeaving(staff), ledger, actor, dry_run=dry_run)
 
 
 @staff_app.command("list")

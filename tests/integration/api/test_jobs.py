@@ -194,6 +194,35 @@ def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api:
     assert api.post("/v1/ledgers/main/imports", params={**query, "language": "fr"}, content=b"x").status_code == 422
 
 
+def test_an_import_of_people_and_what_they_sell_says_what_it_made(api: Api, ledger: LedgerHere) -> None:
+    def imported(mapping: str, text: str, **more: str) -> dict[str, Any]:
+        query = {"mapping": mapping, "filename": "crm.csv", **more}
+        started = api.post("/v1/ledgers/main/imports", params=query, content=text.encode())
+        assert started.status_code == 202, started.text
+        return finished(api, f"/v1/ledgers/main/imports/{started.json()['id']}")["result"]
+
+    people = "sales_agent,manager,regional_office\n甲,乙,East\n丙,乙,East\n"
+    tried = imported("sales_teams", people, dry_run="true")
+    assert (tried["accepted"], tried["became"], ledger.books.state.relations.staff) == (2, {}, {})
+    assert imported("sales_teams", people)["became"] == {"staff": 3, "team": 1}
+    header = "opportunity_id,sales_agent,product,account,deal_stage,engage_date,close_date,close_value\n"
+    sold = header + "A1,甲,GTXPro,某某建设,Won,2016-01-02,2016-02-03,500\nA2,丙,MG,,Engaging,2016-01-03,,\n"
+    before = imported("opportunities", sold)
+    assert (before["accepted"], before["rejected_count"]) == (0, 2)
+    assert {r["field"] for r in before["rejected"]} == {"account"}
+    accounts = "account,sector,year_established,revenue,employees,office_location,subsidiary_of\n某某建设,,,,12,,\n"
+    assert imported("accounts", accounts)["became"] == {"customer": 1, "profile": 1}
+    [waiting] = [row for row in api.get("/v1/ledgers/main/quarantine").json()["data"] if row["raw"].get("account")]
+    retried = api.post("/v1/ledgers/main/quarantine/retry", json={"ids": [waiting["id"]]}).json()
+    assert (retried["accepted"], retried["rejected"]) == (1, [])
+    relations = ledger.books.state.relations
+    assert [(o.name, o.stage) for o in relations.opportunities.values()] == [("GTX Pro", "won")]
+    assert imported("opportunities", sold)["duplicates"] == 1
+    [last] = [row for row in api.get("/v1/ledgers/main/quarantine").json()["data"] if row["raw"].get("product")]
+    dismissed = api.post("/v1/ledgers/main/quarantine/dismiss", json={"ids": [last["id"]], "reason": "no account"})
+    assert dismissed.json()["dismissed"] == [last["id"]]
+
+
 def test_a_date_cell_of_a_workbook_waits_as_a_date(api: Api, tmp_path: Path) -> None:
     workbook = openpyxl.Workbook()
     sheet = workbook.worksheets[0]

@@ -44,7 +44,7 @@ from tests.relations_firm import accepted
 PEOPLE = (EAST, HELPER, WEST, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, LAWYER, SITE, TECH_CHIEF)
 WHY = {"reason": "试试"}
 CHECKS = 5
-DONE_BY = {"claim in the east", "claim in the west", "talk", "opportunity", "task", "task moved"}
+DONE_BY = {"claim in the east", "claim in the west", "talk", "opportunity", "opportunity carried over", "task", "task moved"}
 """What somebody does: the office says who."""
 
 
@@ -121,6 +121,9 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
     "opportunity": (
         f"/customers/{cid(B)}/opportunities", {"name": "标段", "stage": "lead"}, {WEST, WEST_MANAGER, CHIEF, SITE}
     ),
+    "opportunity carried over": (
+        f"/customers/{cid(B)}/opportunities", {"name": "标段", "stage": "lead", "carried_over": True}, set()
+    ),
     "opportunity moved": (
         "/opportunities/O-000002/change", {"changes": {"amount": "5"}}, {WEST, WEST_MANAGER, CHIEF, SITE}
     ),
@@ -152,9 +155,30 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
         f"/staff/{who(EAST)}/absences", {"first_day": "2026-12-01", "last_day": "2026-12-02"},
         {EAST, EAST_MANAGER, CHIEF},
     ),
+    "leave cancelled": (
+        f"/staff/{who(EAST)}/absences/cancel", {"first_day": "2026-12-01"}, {EAST, EAST_MANAGER, CHIEF}
+    ),
+    "leaving cancelled": (f"/staff/{who(EAST)}/leaving/cancel", {}, {EAST_MANAGER, CHIEF}),
     "leaving": (f"/staff/{who(EAST)}/leaving", {"last_day": "2026-12-31"}, {EAST_MANAGER, CHIEF}),
 }  # fmt: skip
 """What is tried, and within whose reach it lies."""
+
+
+def test_the_evidence_of_a_collision_is_for_who_may_rule_it(firm: Firm) -> None:
+    [collision] = [c for c in firm.data("/collisions", CHIEF) if c["asker"] == who(WEST)]
+    path = f"{AT}/collisions/{collision['collision']}/evidence"
+    codes = {p: firm.api.get(path, key=firm.keys[p]).status_code for p in PEOPLE}
+    assert {p for p, code in codes.items() if code == 200} == {EAST_MANAGER, CHIEF}
+    assert set(codes.values()) == {200, 403, 404}, "who sees it but may not rule, and who doesn't see it"
+    assert codes[WEST] == 403
+    for key in ("admin", "operator", "auditor", "service"):
+        assert firm.api.get(path, key=key).status_code == 200
+    told = firm.api.get(path, key=firm.keys[CHIEF]).json()["data"]
+    assert [row["position"] for row in told] == sorted(row["position"] for row in told)
+    [asked] = [row for row in told if row["event"] == "LeadArrived" and row["side"] == "asker"]
+    assert asked["state"]["staff"] == who(WEST) and asked["explanation"]["zh"] and asked["explanation"]["en"]
+    assert {"holder", "asker"} <= {row["side"] for row in told}
+    assert firm.api.get(f"{AT}/collisions/X-999999/evidence", key="admin").json()["code"] == "COLLISION_UNKNOWN"
 
 
 @pytest.mark.parametrize("name", REACH)

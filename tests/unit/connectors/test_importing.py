@@ -267,4 +267,5 @@ def test_a_report_as_plain_data_has_what_people_and_programs_need(tmp_path: Path
             {"file": "facts.csv", "row": 4, "field": "score", "reason": "is not a plain decimal number"}
         ],
         "position": 3,
+        "became": {"fact": 3},
     }

@@ -10,7 +10,8 @@ from ledger.domain.relations.policy import Choice
 from ledger.rules.assignment.policy import AssignmentPolicy
 from ledger.rules.assignment.verdicts import VERDICTS
 from ledger.rules.assignment.words import assignment_words, score_words
-from ledger.rules.document import RuleSet
+from ledger.rules.differences import rule_sets_differences
+from ledger.rules.document import RuleSet, rule_set_parse
 from tests.unit.relations.choosing import DAY, Floor, rule, rule_set, wanted
 
 
@@ -130,3 +131,32 @@ def test_every_verdict_has_words_in_both_languages_and_every_way_its_score() -> 
         "place 12345 of the list",
         "",
     ]
+
+
+def test_tiers_tags_and_grades_are_told_by_their_titles() -> None:
+    plain = rule_set(
+        rule(
+            when={
+                "all": [
+                    {"tier": "at_least", "level": "top"}, {"not": {"tag": "big"}}, {"grade": ["a", "b"]},
+                ]
+            }
+        ),
+        terms={"important_tiers": ["top"], "important_tags": ["big"]},
+    )  # fmt: skip
+    document = plain.document
+    document["tiers"]["levels"][-1]["title"] = {"zh": "金牌", "en": "Gold"}
+    document["tags"][0]["title"] = {"zh": "大客户", "en": "Large"}
+    document["credit"]["grades"][0]["title"] = {"zh": "优", "en": "Excellent"}
+    rules = rule_set_parse(document)
+    floor = Floor()
+    floor.seller()
+    fields = {"rule": "r", "rule_set": "RS-0007", "candidates": [], "staff": "S-000001", "score": 0}
+    second = document["credit"]["grades"][1]["title"]
+    assert f"等级不低于 金牌且非标签 大客户且信用等级 优、{second['zh']}；" in assignment_words(fields, rules, "zh").rule
+    told = assignment_words(fields, rules, "en").rule
+    assert f"tier at least Gold and not tag Large and credit grade Excellent or {second['en']};" in told
+    bare = rule_set_parse({**document, "assignment": {"rules": [rule()]}})
+    said = {change.id: change for change in rule_sets_differences(bare, rules, {})}
+    assert said["important_tiers"].zh.endswith("→ 金牌") and said["important_tags"].en.endswith("→ Large")
+    assert "等级不低于 金牌" in said["r"].zh and "tier at least Gold" in said["r"].en

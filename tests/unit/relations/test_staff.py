@@ -7,11 +7,21 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.commands import ChangeStaff, Command, DeclareTeam, RecordAbsence, RecordLeaving
+from ledger.domain.commands import (
+    AssignCustomer,
+    CancelAbsence,
+    CancelLeaving,
+    ChangeStaff,
+    Command,
+    DeclareTeam,
+    HandOver,
+    RecordAbsence,
+    RecordLeaving,
+)
 from ledger.domain.relations.dump import dump
-from ledger.domain.relations.records import Staff
+from ledger.domain.relations.records import NONE, Staff
 from ledger.domain.values import day_parse
-from tests.unit.relations.office import TODAY, Office, enrol, staffed
+from tests.unit.relations.office import TODAY, Office, enrol, lead, staffed
 
 
 def member(office: Office, number: int = 1) -> Staff:
@@ -111,6 +121,60 @@ def test_whoever_leaves_is_here_until_their_last_day() -> None:
     assert (member(office).is_here(last), member(office).is_here(last + 1)) == (True, False)
     assert office.do(RecordLeaving("S-000001", "2026-11-30")).status == "duplicate"
     assert office.refused(RecordLeaving("S-000001", "2019-12-31")) == "DATE_INVALID"
+
+
+def test_leave_that_is_cancelled_does_not_take_place() -> None:
+    office = staffed()
+    office.do(
+        RecordAbsence("S-000001", "2026-12-01", "2026-12-20"), RecordAbsence("S-000001", "2026-11-26", "2026-11-26")
+    )
+    assert office.do(CancelAbsence("S-000001", "2026-12-01")).id == "S-000001"
+    assert member(office).absences == ((TODAY + 1, TODAY + 1),)
+    assert office.refused(CancelAbsence("S-000001", "2026-12-01")) == "STAFF_ABSENCE_MISSING"
+    assert office.refused(CancelAbsence("S-000002", "2026-11-26")) == "STAFF_ABSENCE_MISSING"
+    assert office.refused(CancelAbsence("S-000099", "2026-11-26")) == "STAFF_UNKNOWN"
+    assert office.refused(CancelAbsence("S-000001", "morgen")) == "DATE_INVALID"
+    assert dump(office.rebuilt()) == dump(office.state)
+
+
+def test_of_leave_that_has_begun_only_what_is_left_is_cancelled() -> None:
+    office = staffed()
+    office.do(RecordAbsence("S-000001", "2026-11-26", "2026-12-05"))
+    office.day = TODAY + 3
+    office.do(CancelAbsence("S-000001", "2026-11-26"))
+    # It began on the 26th and is cancelled on the 28th: the 26th and 27th were leave.
+    assert member(office).absences == ((TODAY + 1, TODAY + 2),)
+    assert not member(office).is_absent(office.day)
+    assert office.refused(CancelAbsence("S-000001", "2026-11-26")) == "STAFF_ABSENCE_OVER"
+    assert dump(office.rebuilt()) == dump(office.state)
+
+
+def test_leave_cancelled_on_its_first_day_does_not_take_place() -> None:
+    office = staffed()
+    office.do(RecordAbsence("S-000001", "2026-11-25", "2026-12-05"), CancelAbsence("S-000001", "2026-11-25"))
+    assert member(office).absences == ()
+
+
+def test_who_stays_after_all_gets_customers_again() -> None:
+    office = staffed(capacities=(5,))
+    office.do(RecordLeaving("S-000001", "2026-11-30"), lead("a"))
+    assert (office.owner(1), dict(office.state.leaving)) == (0, {1: TODAY + 5})
+    assert office.do(CancelLeaving("S-000001")).status == "accepted"
+    office.do(AssignCustomer("C-000001"))
+    assert (office.owner(1), member(office).last_day, dict(office.state.leaving)) == (1, NONE, {})
+    assert office.do(CancelLeaving("S-000001")).status == "duplicate"
+    assert office.refused(CancelLeaving("S-000099")) == "STAFF_UNKNOWN"
+    assert dump(office.rebuilt()) == dump(office.state)
+
+
+def test_who_has_left_and_comes_back_is_here_again_without_what_was_handed_over() -> None:
+    office = staffed(capacities=(5, 5))
+    office.do(lead("a", staff="S-000001"), RecordLeaving("S-000001", "2026-11-25"), HandOver("S-000001"))
+    office.pass_days(3)
+    assert (office.owner(1), member(office).is_here(office.day)) == (2, False)
+    office.do(CancelLeaving("S-000001"))
+    assert (office.owner(1), member(office).is_here(office.day)) == (2, True)
+    assert dump(office.rebuilt()) == dump(office.state)
 
 
 @pytest.mark.parametrize(

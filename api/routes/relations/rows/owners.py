@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from api.schemas import Money
@@ -218,3 +220,17 @@ class CollisionBody(BaseModel):
     reason: str
     ruled_on: str | None
     is_masked: bool
+
+
+class EvidenceBody(BaseModel):
+    """What one side of a collision did, `side` "holder" or "asker", or what neither did, with side "". `state` is what
+    the event holds, without what is sealed; `explanation` says it in "zh" and "en"."""
+
+    position: int
+    customer: str
+    side: str
+    event: str
+    recorded_at: str
+    actor: str
+    state: dict[str, Any]
+    explanation: dict[str, str]
