@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from functools import lru_cache
+from operator import add
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
 from ledger.domain.relations.names import FirmName, brand_of, numbers_of, region_of
-from ledger.domain.relations.sounds import syllables
+from ledger.domain.relations.sounds import syllable, syllables
 
 SAME: Final = 100
 SCORE_GROUP: Final = 96
@@ -40,6 +41,8 @@ CANDIDATES_MAX: Final = 200
 _CONTAINED_LENGTH_MIN: Final = 4
 _BRAND_LENGTH_MIN: Final = 2
 _ENTRIES_MAX: Final = 2**31
+_END: Final = "\0"
+"""Beside the first and the last character of a name; in no name itself."""
 
 
 def likeness(one: FirmName, other: FirmName) -> int:
@@ -171,5 +174,11 @@ class NameIndex:
 
 def _pairs(core: str) -> set[str]:
     """Neighbouring syllables of a core, its ends among them, so that a core of one character has pairs too."""
-    sounds = ("", *syllables(core), "")
-    return {f"{one} {other}" for one, other in pairwise(sounds)}
+    return set(map(_pair, map(add, _END + core, core + _END)))
+
+
+@lru_cache(maxsize=262_144)
+def _pair(characters: str) -> str:
+    """The syllables of two characters."""
+    one, other = ("" if c == _END else syllable(c) for c in characters)
+    return f"{one} {other}"

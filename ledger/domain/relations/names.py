@@ -40,8 +40,8 @@ _NUMERAL: Final = re.compile(f"[{_NUMERALS}]")
 _DIGIT: Final = re.compile("[0-9]")
 _DIGITS_RUN: Final = re.compile("[0-9]+")
 _PROJECT_END: Final = re.compile("(?:建设|施工|总承包|epc)*(?:工程|项目)(?:施工|总承包|epc)*$")
-_LEFT_OUT: Final = dict.fromkeys(
-    map(ord, " \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+")
+_LEFT_OUT: Final = re.compile(
+    "[" + re.escape(" \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+") + "]+"
 )
 
 REGIONS: Final = (
@@ -112,9 +112,10 @@ def _shorter(core: str) -> tuple[str, str]:
             return region["firm"], _part_plain(region["part"])
         if len(firm) >= 2:
             return firm, "分"
-    for legal in _LEGAL:
-        if core.endswith(legal) and len(core) >= len(legal) + 2:
-            return core[: -len(legal)], ""
+    if core.endswith(_LEGAL):
+        for legal in _LEGAL:
+            if core.endswith(legal) and len(core) >= len(legal) + 2:
+                return core[: -len(legal)], ""
     if _DIGIT.search(core):
         if match := _NUMBERED_PLAIN.match(core):
             return match["firm"], match["number"]
@@ -139,7 +140,7 @@ def _wide(text: str) -> str:
 
 
 def _plain(wide: str) -> str:
-    text = wide.translate(_LEFT_OUT)
+    text = _LEFT_OUT.sub("", wide)
     return _COUNTED.sub(lambda match: str(_number(match[0])), text) if _NUMERAL.search(text) else text
 
 
