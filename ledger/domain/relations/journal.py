@@ -183,9 +183,13 @@ class Counters:
 
     def of(self, numbers: NDArray[np.int64], top: int) -> NDArray[np.int64]:
         """The counters of several numbers, of which `top` is the highest."""
+        return self.through(top).take(numbers)
+
+    def through(self, top: int) -> NDArray[np.int64]:
+        """All counters by number, up to `top` at least. It is the memory itself: good until the next change."""
         if top >= len(self._values):
             self._reach(top)
-        return self.values.take(numbers)
+        return self.values
 
     def _put(self, number: int, value: int) -> None:
         self._values[number] = value
