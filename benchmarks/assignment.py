@@ -114,6 +114,8 @@ def history(arrivals: int, seed: int = 1) -> Iterator[Happened]:
         if n % a_day == 0:
             position += 1
             yield Happened(position - 1, 0, "DayClosed", {"day": day_text(day)}, day + 1)
+            # What history decided at the end of that day: returns, and what was said beforehand.
+            position += 4 * a_day
 
 
 def _nowhere() -> Standings:

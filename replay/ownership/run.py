@@ -33,6 +33,9 @@ from replay.ownership.standings import Standings
 Progress = Callable[[int, int], None]
 
 _OWNERSHIP: Final = ("CustomerAssigned", "CustomerPooled")
+_NAMED: Final = frozenset({"PortfolioHandedOver", "CustomersMerged", "LeadArrived"})
+"""Inputs that others name by their position; leads by the collision they led to."""
+_NAMING: Final = frozenset({"HandoverUndone", "CustomersUnmerged", "CollisionRuled"})
 _PROGRESS_EVERY: Final = 5_000
 
 
@@ -167,7 +170,7 @@ class _Run:
             draft.context = replace(context, day=event.day, policy=policy)
         if relations.position < event.position - 1:
             relations.stand_at(event.position - 1)
-        if self._moved:
+        if event.topic in _NAMING and self._moved:
             event = self._renamed(event)
         admit = ADMITS.get(event.topic)
         if admit is not None:
@@ -179,8 +182,9 @@ class _Run:
                 return
         cause, position = event.position, relations.position + 1
         if position != cause:
-            self._moved[cause] = position
-            event = event._replace(position=position)
+            if event.topic in _NAMED:
+                self._moved[cause] = position
+            event = Happened(position, event.customer, event.topic, event.fields, event.day)
         draft.follow(event)
         if event.topic == "LeadArrived":
             self.arrived.setdefault(relations.standing_for(event.customer), event.day)
