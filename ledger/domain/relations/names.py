@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _NUMERALS: Final = "零〇一二两三四五六七八九壹贰叁肆伍陆柒捌玖十拾百"
 _DIGITS: Final = {
@@ -66,8 +65,7 @@ _CREDIT_CODE: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_VALUES: Final = {character: value for value, character in enumerate(_CREDIT_CODE)}
 
 
-@dataclass(frozen=True, slots=True)
-class FirmName:
+class FirmName(NamedTuple):
     """A registered name taken apart; two names with the same parts are the same name."""
 
     core: str
