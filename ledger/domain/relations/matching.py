@@ -3,7 +3,7 @@
 An index in memory, built at the first question and kept up to date from then on; nothing of it is ever stored. Phones
 are read by opening sealed contacts, and who is erased leaves it at once.
 
-Building it grows with the number of customers, some 15 s for a million and 600 bytes for each; for what a question
+Building it grows with the number of customers, some 10 s for a million and 600 bytes for each; for what a question
 costs see `alike.py`.
 """
 
