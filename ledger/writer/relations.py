@@ -4,7 +4,7 @@ the assignment rules in force."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ledger.domain.book import Book
 from ledger.domain.events import Event
@@ -20,18 +20,12 @@ from ledger.rules.document import rule_set_parse
 if TYPE_CHECKING:
     from ledger.log.columns.reader import Columns
 
-_FOLDED_AT_ONCE: Final = 10_000
-"""So many events are folded before how to undo them is forgotten."""
-
-
 def relations_load(relations: Relations, columns: Columns) -> None:
     """Fold what the columns hold. Registrations are read only where something is made of them: the book has them."""
     registrations = not REGISTRATION_TOPICS.isdisjoint(EVOLVE)
-    with collection_deferred():
-        for i, event in enumerate(happened(columns.relations(registrations=registrations)), 1):
+    with collection_deferred(), relations.journal.closed():
+        for event in happened(columns.relations(registrations=registrations)):
             relations.apply(event)
-            if i % _FOLDED_AT_ONCE == 0:
-                relations.journal.commit()
     relations.stand_at(columns.position)
     relations.settle()
 

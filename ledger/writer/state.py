@@ -24,6 +24,7 @@ from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
 from ledger.domain.values import customer_id, customer_number, day_of, day_parse, month_of, points_text
 from ledger.log.codec import state_of
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.builder import ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
 from ledger.log.vault import Vault
@@ -98,7 +99,8 @@ class LedgerState:
         """Build what a lead is matched with, where leads have come before; the next one would wait for it otherwise."""
         if self.relations.leads:
             self.matcher.sealer = self.vault
-            self.matcher.build()
+            with collection_deferred():
+                self.matcher.build()
 
     def _fold_columns(self, columns: Columns) -> None:
         rows = columns.rows()

@@ -4,7 +4,7 @@ it, and what the next event gives back."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -91,7 +91,7 @@ def _merging_plain(merging: Merging) -> dict[str, Any]:
 def _plain(holding: Holding | None) -> dict[str, Any] | None:
     if holding is None:
         return None
-    return asdict(holding) | {"collaborators": sorted(holding.collaborators)}
+    return holding._asdict() | {"collaborators": sorted(holding.collaborators)}
 
 
 def _holding(plain: Mapping[str, Any]) -> Holding:

@@ -7,7 +7,7 @@ only. So deadlines, what a handover moves and what undoing it gives back are wor
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from psycopg import Connection
@@ -111,7 +111,7 @@ class _Moves:
     """The customers that a batch is about, as it finds and leaves them."""
 
     connection: Connection[Any]
-    state: Relations = field(default_factory=lambda: Relations(_Nobody()))
+    state: Relations = field(default_factory=lambda: Relations(_Nobody(), keeps=False))
     known: set[int] = field(default_factory=set[int])
     kept: set[int] = field(default_factory=set[int])
     """Of whom something was kept before this batch."""
@@ -285,7 +285,7 @@ def _store_holdings(connection: Connection[Any], moves: _Moves) -> None:
 
 def _row(customer: int, held: Holding | None, position: int) -> _HoldingRow:
     """`held` None: nobody ever had it, be it that what somebody had was taken back."""
-    holding = held or replace(NOBODY, why=REGISTERED)
+    holding = held or NOBODY._replace(why=REGISTERED)
     return _HoldingRow(
         customer, holding.owner, holding.team, holding.why, holding.since, holding.since_day,
         _stored(holding.protected_day), _stored(holding.due_day), _stored(holding.announced_day),

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -20,7 +20,9 @@ from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import ADMITS, Context, Draft
 from ledger.domain.relations.ids import collision_id, collision_number
 from ledger.domain.relations.policy import NoPolicy, Policy
+from ledger.domain.relations.records import NONE
 from ledger.domain.relations.state import Happened, Relations
+from ledger.domain.values import INTEGER_MAX
 from ledger.log.collector import collection_deferred
 from ledger.log.columns.relations import REGISTRATION_TOPICS
 from ledger.rules.assignment.policy import assignment_policy
@@ -31,11 +33,13 @@ from replay.ownership.standings import Standings
 Progress = Callable[[int, int], None]
 
 _OWNERSHIP: Final = ("CustomerAssigned", "CustomerPooled")
+_NAMED: Final = frozenset({"PortfolioHandedOver", "CustomersMerged", "LeadArrived"})
+"""Inputs that others name by their position; leads by the collision they led to."""
+_NAMING: Final = frozenset({"HandoverUndone", "CustomersUnmerged", "CollisionRuled"})
 _PROGRESS_EVERY: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One change of owner: the position of the input it followed from, whom it gave the customer to ("" for the pool),
     why, and the rule that chose."""
 
@@ -79,8 +83,19 @@ class _Rules:
     def __init__(self, activations: Sequence[Activation]) -> None:
         self._activations = activations
         self._made: dict[int, Policy] = {}
+        self._found: Policy = NoPolicy()
+        self._day = NONE
+        self._first, self._last = 1, 0
+        """Positions at which what was found last holds on that day."""
 
     def at(self, position: int, day: int) -> Policy:
+        if day != self._day or not self._first <= position <= self._last:
+            self._day, self._first = day, position
+            self._last = min((a.position for a in self._activations if a.position >= position), default=INTEGER_MAX)
+            self._found = self._find(position, day)
+        return self._found
+
+    def _find(self, position: int, day: int) -> Policy:
         best = -1
         for i, activation in enumerate(self._activations):
             in_force = activation.position < position and activation.day_from <= day
@@ -106,7 +121,7 @@ def ownership_run(
     """Run the inputs of history under activations of rule sets. `progress` is told (inputs done, `count`)."""
     started = time.perf_counter()
     customers = HistoryCustomers()
-    run = _Run(Relations(customers), customers, _Rules(activations), standings)
+    run = _Run(Relations(customers, keeps=False), customers, _Rules(activations), standings)
     done = 0
     # A run makes many objects that stay and no cycles: looking for some costs more than the run.
     with collection_deferred():
@@ -155,45 +170,46 @@ class _Run:
             draft.context = replace(context, day=event.day, policy=policy)
         if relations.position < event.position - 1:
             relations.stand_at(event.position - 1)
-        fields = self._renamed(event.fields)
-        mark = relations.journal.mark()
-        try:
-            admit = ADMITS.get(event.topic)
-            if admit is not None:
-                admit(draft, event.customer, fields)
-            position = draft.enter(event.topic, event.customer, **fields)
-            if position != event.position:
-                self._moved[event.position] = position
-            draft.react(event.topic, event.customer, fields, position)
-        except Refused as refusal:
-            relations.journal.rollback(mark)
-            self.dropped[event.topic, refusal.code] += 1
-        else:
-            self._note(event)
-        draft.events.clear()
-        relations.settle()
+        if event.topic in _NAMING and self._moved:
+            event = self._renamed(event)
+        admit = ADMITS.get(event.topic)
+        if admit is not None:
+            # Whether it can happen is asked before anything of it does, so there is nothing to take back.
+            try:
+                admit(draft, event.customer, event.fields)
+            except Refused as refusal:
+                self.dropped[event.topic, refusal.code] += 1
+                return
+        cause, position = event.position, relations.position + 1
+        if position != cause:
+            if event.topic in _NAMED:
+                self._moved[cause] = position
+            event = Happened(position, event.customer, event.topic, event.fields, event.day)
+        draft.follow(event)
+        if event.topic == "LeadArrived":
+            self.arrived.setdefault(relations.standing_for(event.customer), event.day)
+        if draft.events:
+            self._note(cause, event.day)
+            draft.events.clear()
 
-    def _renamed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What an input says, with the positions it names as they are in the run; collisions are numbered by theirs."""
+    def _renamed(self, event: Happened) -> Happened:
+        """An input with the positions it names as they are in the run; collisions are numbered by theirs."""
+        fields = event.fields
         undoes = fields.get("undoes")
         if undoes in self._moved:
-            return {**fields, "undoes": self._moved[undoes]}
+            return event._replace(fields={**fields, "undoes": self._moved[undoes]})
         collision = collision_number(fields.get("collision", ""))
         if collision in self._moved:
-            return {**fields, "collision": collision_id(self._moved[collision])}
-        return fields
+            return event._replace(fields={**fields, "collision": collision_id(self._moved[collision])})
+        return event
 
-    def _note(self, event: Happened) -> None:
-        if event.topic == "LeadArrived":
-            self.arrived.setdefault(self.relations.standing_for(event.customer), event.day)
+    def _note(self, cause: int, day: int) -> None:
         for drafted in self._draft.events:
             said = drafted.fields
             if drafted.topic in _OWNERSHIP:
                 owner = said["staff"] if drafted.topic == "CustomerAssigned" else ""
                 self.decisions.append(
-                    Decision(
-                        event.position, drafted.customer, owner, said["why"], said["rule"], said["rule_set"], event.day
-                    )
+                    Decision(cause, drafted.customer, owner, said["why"], said["rule"], said["rule_set"], day)
                 )
             elif drafted.topic == "ReminderDue":
                 self.reminders[said["kind"]] += 1

@@ -145,8 +145,10 @@ def _collides(state: Relations, event: Happened) -> bool:
     """Whether a lead is reported by somebody who does not serve the customer that it is or seems to be, and others
     do."""
     asker = staff_number(event.fields["staff"])
+    if not asker:
+        return False
     holding = state.holding(_matched(state, event))
-    return asker != 0 and holding.owner not in (0, asker) and asker not in holding.collaborators
+    return holding.owner not in (0, asker) and asker not in holding.collaborators
 
 
 def _matched(state: Relations, event: Happened) -> int:

@@ -5,6 +5,7 @@ Every decision about ownership is drafted here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ledger.domain.errors import Refused
@@ -14,10 +15,13 @@ from ledger.domain.relations.holdings import KEEPS
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
 from ledger.domain.relations.policy import Choice, Wanted
 from ledger.domain.relations.records import NONE, Staff, Standing
+from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_text
 
 OWNERS: Final = frozenset({"seller", "manager", "executive"})
 """The roles that own customers. Support and site staff work with what is handed to them."""
+
+_NONE_KNOWN: Final[frozenset[str]] = frozenset()
 
 _GOES_ALONG: Final = frozenset({"arrival", "asked", "claim", "reassignment", "collision"})
 """Why a customer gets an owner to whom the last one's open work with it goes along. Handovers and merging do it
@@ -64,13 +68,19 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
         needs=lead.get("needs", {}),
         amount=lead.get("amount", 0),
         channel=lead.get("channel", ""),
-        knowledge=frozenset(f"{entry.kind}:{entry.value}" for entry in entries_of(state, customer, traits)),
+        knowledge=_knowledge(state, customer, traits),
         # Whoever is registered only now has no points yet.
         standing=Standing() if customer in state.fresh else draft.context.standing(customer),
         previous=previous,
         # Until their last day they are here, but what they get now would be handed over by nobody.
         not_staff=not_staff.union(state.leaving) if state.leaving else not_staff,
     )
+
+
+def _knowledge(state: Relations, customer: int, traits: Mapping[str, str]) -> frozenset[str]:
+    if not state.knowledge and not state.region_knowledge:
+        return _NONE_KNOWN
+    return frozenset(f"{entry.kind}:{entry.value}" for entry in entries_of(state, customer, traits))
 
 
 def assign_by_rules(
@@ -108,7 +118,7 @@ def assign(draft: Draft, customer: int, staff: int, why: str, cause: int, choice
         else day_text(context.day + follow_up_days) if follow_up_days else "",
         **_chosen(draft, choice),
         score=choice.score if choice else 0,
-        turn=choice.turn if choice else [],
+        turn=list(choice.turn) if choice else [],
     )  # fmt: skip
     if why in _GOES_ALONG:
         _work_goes_along(draft, customer, before.owner or before.former, staff, cause)
@@ -123,14 +133,14 @@ def pool(draft: Draft, customer: int, why: str, cause: int, choice: Choice | Non
 def _chosen(draft: Draft, choice: Choice | None) -> dict[str, Any]:
     if choice is None:
         return {"rule": "", "rule_set": "", "candidates": []}
-    return {"rule": choice.rule, "rule_set": draft.context.policy.rule_set, "candidates": choice.candidates}
+    return {"rule": choice.rule, "rule_set": draft.context.policy.rule_set, "candidates": list(choice.candidates)}
 
 
 def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: int) -> None:
     """What the last owner (or nobody) has open with a customer goes to the new one: opportunities, and tasks that they
     handed."""
     state = draft.state
-    for who in sorted({0, last} - {staff}):
+    for who in (0, last) if last not in (0, staff) else (0,):
         if not state.opportunities_of.size(who) and not state.tasks_of.size(who):
             continue
         for number in sorted(state.opportunities_of.of(who)):

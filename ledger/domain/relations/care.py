@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from ledger.domain.commands import AddCollaborator, Answer, BeginNurture, EndNurture, RemoveCollaborator
@@ -44,7 +43,7 @@ def _add_admit(draft: Draft, customer: int, fields: Fields) -> None:
 def _added(state: Relations, event: Happened) -> None:
     holding = state.holding(event.customer)
     staff = staff_number(event.fields["staff"])
-    hold(state, event.customer, replace(holding, collaborators=holding.collaborators | {staff}))
+    hold(state, event.customer, holding._replace(collaborators=holding.collaborators | {staff}))
 
 
 @decides(RemoveCollaborator)
@@ -70,7 +69,7 @@ def _remove_admit(draft: Draft, customer: int, fields: Fields) -> None:
 def _removed(state: Relations, event: Happened) -> None:
     holding = state.holding(event.customer)
     staff = staff_number(event.fields["staff"])
-    hold(state, event.customer, replace(holding, collaborators=holding.collaborators - {staff}))
+    hold(state, event.customer, holding._replace(collaborators=holding.collaborators - {staff}))
 
 
 @decides(BeginNurture)
@@ -96,7 +95,7 @@ def _nurture_admit(draft: Draft, customer: int, fields: Fields) -> None:
 def _nurtured(state: Relations, event: Happened) -> None:
     days = int(event.fields["rhythm_days"])
     holding = state.holding(event.customer)
-    hold(state, event.customer, replace(holding, rhythm_days=days, due_day=event.day + days, announced_day=NONE))
+    hold(state, event.customer, holding._replace(rhythm_days=days, due_day=event.day + days, announced_day=NONE))
 
 
 @decides(EndNurture)
@@ -125,5 +124,5 @@ def _ended(state: Relations, event: Happened) -> None:
     hold(
         state,
         event.customer,
-        replace(holding, rhythm_days=0, due_day=event.day + days if days else NONE, announced_day=NONE),
+        holding._replace(rhythm_days=0, due_day=event.day + days if days else NONE, announced_day=NONE),
     )

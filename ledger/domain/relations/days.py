@@ -6,9 +6,6 @@ for those before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-
 from ledger.domain.relations.assigning import pool
 from ledger.domain.relations.drafts import Draft, reacts
 from ledger.domain.relations.holdings import hold
@@ -32,26 +29,24 @@ def _over(state: Relations, event: Happened) -> None:
 @reacts("DayClosed")
 def _on_close(draft: Draft, event: Happened) -> None:
     day, terms, cause = day_parse(event.fields["day"]), draft.context.policy.terms, event.position
-    due: dict[str, list[int]] = {}
-    for kind, key_day in draft.state.due.filled():
-        due.setdefault(kind, []).append(key_day)
-    _returns(draft, due.get("return", ()), day, cause)
+    _returns(draft, day, cause)
     for kind, said, ahead_days in (
         ("talk", "nurture", terms.announce_days),
         # The evening before, so that it stands there in the morning.
         ("step", "follow_up", 1),
         ("protection", "protection_ending", terms.notice_days),
     ):
-        for due_day, customer in _listed(draft.state, kind, due.get(kind, ()), day + ahead_days):
+        for due_day, customer in _listed(draft.state, kind, day + ahead_days):
             _remind(draft, customer, cause, said, draft.state.holding(customer).owner, "", due_day)
     if terms.important_days:
-        _quiet(draft, due.get("quiet", ()), day, cause)
+        _quiet(draft, day, cause)
     _work(draft, day, cause)
 
 
-def _listed(state: Relations, kind: str, days: Iterable[int], through: int) -> list[tuple[int, int]]:
+def _listed(state: Relations, kind: str, through: int) -> list[tuple[int, int]]:
     """What is due of one kind until a day: (day, customer), in this order."""
-    return sorted((day, customer) for day in days if day <= through for customer in state.due.of((kind, day)))
+    due = state.due[kind]
+    return sorted((day, customer) for day in due.filled() if day <= through for customer in due.of(day))
 
 
 def _remind(draft: Draft, customer: int, cause: int, kind: str, staff: int, about: str, due_day: int) -> None:
@@ -60,10 +55,10 @@ def _remind(draft: Draft, customer: int, cause: int, kind: str, staff: int, abou
     )
 
 
-def _returns(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
+def _returns(draft: Draft, day: int, cause: int) -> None:
     """Who was not followed up by its day returns to the pool, protected or not; the others soon due are announced."""
     state = draft.state
-    for due_day, customer in _listed(state, "return", days, day + draft.context.policy.terms.announce_days):
+    for due_day, customer in _listed(state, "return", day + draft.context.policy.terms.announce_days):
         holding = state.holding(customer)
         if due_day <= day:
             pool(draft, customer, "deadline", cause)
@@ -71,7 +66,7 @@ def _returns(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
             _remind(draft, customer, cause, "return_announced", holding.owner, "", due_day)
 
 
-def _quiet(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
+def _quiet(draft: Draft, day: int, cause: int) -> None:
     """Important customers that nobody has talked with for long. Nurtured ones have a rhythm of their own.
 
     Whoever is quiet is looked at each time it has been so for another `important_days`, so that also those are found
@@ -79,11 +74,11 @@ def _quiet(draft: Draft, days: Iterable[int], day: int, cause: int) -> None:
     """
     state, terms = draft.state, draft.context.policy.terms
     before = state.days_closed[1]
-    for since in sorted(days):
+    for since in sorted(state.due["quiet"].filled()):
         times = (day - since) // terms.important_days
         if times < 1 or times == (before - since) // terms.important_days:
             continue
-        for customer in sorted(state.due.of(("quiet", since))):
+        for customer in sorted(state.due["quiet"].of(since)):
             holding = state.holding(customer)
             if not holding.rhythm_days and _important(draft, terms, customer):
                 _remind(draft, customer, cause, "important_quiet", holding.owner, "", since + terms.important_days)
@@ -125,13 +120,13 @@ def _said(state: Relations, event: Happened) -> None:
         return
     holding = state.holding(event.customer)
     if kind in ("return_announced", "nurture"):
-        holding = replace(holding, announced_day=due_day)
+        holding = holding._replace(announced_day=due_day)
     elif kind == "follow_up":
-        holding = replace(holding, next_due_day=NONE)
+        holding = holding._replace(next_due_day=NONE)
     elif kind == "protection_ending":
-        holding = replace(holding, protection_said_day=due_day)
+        holding = holding._replace(protection_said_day=due_day)
     elif kind == "important_quiet":
-        holding = replace(holding, quiet_said_day=holding.touched_day)
+        holding = holding._replace(quiet_said_day=holding.touched_day)
     else:
         raise ValueError(f"a reminder of a kind that none has: {kind}")
     hold(state, event.customer, holding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import Refused
@@ -14,8 +14,7 @@ from ledger.domain.relations.records import Fields, Match, Standing
 from ledger.domain.relations.state import Fresh, Happened, Relations
 
 
-@dataclass(frozen=True, slots=True)
-class Drafted:
+class Drafted(NamedTuple):
     """An event that was decided: the customer in whose stream it stands (0: the stream `staff`), its name and fields,
     and the position of the input that it follows from (0 for an input)."""
 
@@ -97,6 +96,13 @@ class Draft:
     def make_room(self, count: int) -> None:
         """Leave the next positions to so many events that are decided elsewhere and say nothing about relations."""
         self.state.stand_at(self.state.position + count)
+
+    def follow(self, event: Happened) -> None:
+        """Let an input of history happen, and decide what follows from it. It is not among what is drafted."""
+        self.state.apply(event)
+        reaction = REACTIONS.get(event.topic)
+        if reaction is not None:
+            reaction(self, event)
 
     def react(self, topic: str, customer: int, fields: Fields, position: int) -> None:
         """Decide what follows from an input that stands at `position`."""

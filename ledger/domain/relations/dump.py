@@ -35,14 +35,14 @@ def _table(table: object) -> dict[str, Any]:
     if isinstance(table, Counters) and not isinstance(table, Generations):
         return {str(n): int(table.values[n]) for n in (table.values != table.initial).nonzero()[0]}
     if isinstance(table, dict):
-        rotations = {str(name): _rotation(value) for name, value in sorted(cast("dict[Any, Any]", table).items())}
-        return {name: counts for name, counts in rotations.items() if counts}
+        parts = {str(name): _part(value) for name, value in sorted(cast("dict[Any, Any]", table).items())}
+        return {name: plain for name, plain in parts.items() if plain}
     return {}
 
 
-def _rotation(value: object) -> dict[str, Any]:
+def _part(value: object) -> dict[str, Any]:
     if not isinstance(value, Rotation):
-        return {}
+        return _table(value)
     parts = {"counts": _table(value.counts), "weights": _table(value.weights)}
     return {name: counts for name, counts in parts.items() if counts}
 

@@ -3,45 +3,46 @@ deadlines."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from ledger.domain.relations.ids import staff_number
 from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded
-from ledger.domain.relations.state import Happened, Relations, evolves
+from ledger.domain.relations.state import DUE_KINDS, Happened, Relations, evolves
 from ledger.domain.values import day_parse
 
 KEEPS: Final = frozenset({"handover", "reassignment"})
 """Why somebody else gets a customer that goes on as it was: with its collaborators, its rhythm and its next step."""
 
-_FIELDS: Final = tuple(f.name for f in fields(Holding))
+Dues = tuple[int, int, int, int, int]
+"""Days in the order of `DUE_KINDS`, NONE for none."""
+
+NOTHING_DUE: Final[Dues] = (NONE, NONE, NONE, NONE, NONE)
 
 
-def dues(holding: Holding) -> tuple[tuple[str, int], ...]:
-    """What is due of a customer and on which day, until it is said or done: its "return" to the pool, the next "talk"
-    where it is nurtured, the next "step", the end of its "protection"; and since when it is "quiet"."""
-    if not holding.owner:
-        return ()
-    found: list[tuple[str, int]] = []
-    if holding.due_day != NONE:
-        if not holding.rhythm_days:
-            found.append(("return", holding.due_day))
-        elif holding.announced_day == NONE:
-            found.append(("talk", holding.due_day))
-        else:
-            found.append(("talk", holding.announced_day + holding.rhythm_days))
-    if holding.next_due_day != NONE:
-        found.append(("step", holding.next_due_day))
-    if holding.protected_day not in (NONE, holding.protection_said_day):
-        found.append(("protection", holding.protected_day))
-    if holding.touched_day != holding.quiet_said_day:
-        found.append(("quiet", holding.touched_day))
-    return tuple(found)
+def dues(holding: Holding) -> Dues:
+    """The days of what is due of a customer, until it is said or done, and since when it is quiet."""
+    owner, due_day, protected_day = holding.owner, holding.due_day, holding.protected_day
+    if not owner:
+        return NOTHING_DUE
+    rhythm_days, announced_day, touched_day = holding.rhythm_days, holding.announced_day, holding.touched_day
+    if not rhythm_days:
+        return_day, talk_day = due_day, NONE
+    else:
+        return_day = NONE
+        talk_day = due_day if due_day == NONE or announced_day == NONE else announced_day + rhythm_days
+    return (
+        return_day,
+        talk_day,
+        holding.next_due_day,
+        NONE if protected_day == holding.protection_said_day else protected_day,
+        NONE if touched_day == holding.quiet_said_day else touched_day,
+    )
 
 
 def hold(state: Relations, customer: int, holding: Holding) -> None:
     """Put a holding, and all that is counted and looked up of it. Nothing else changes holdings."""
-    before = state.holding(customer)
+    before = state.holdings.get(customer, NOBODY)
     if not holding.since and holding == NOBODY:
         state.holdings.drop(customer)
     else:
@@ -62,12 +63,12 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
             state.claimed.add(claimed, 1)
     due_before, due = dues(before), dues(holding)
     if due_before != due:
-        for key in due_before:
-            if key not in due:
-                state.due.drop(key, customer)
-        for key in due:
-            if key not in due_before:
-                state.due.add(key, customer)
+        for kind, day_before, day in zip(DUE_KINDS, due_before, due, strict=True):
+            if day_before != day:
+                if day_before != NONE:
+                    state.due[kind].drop(day_before, customer)
+                if day != NONE:
+                    state.due[kind].add(day, customer)
 
 
 def followed(state: Relations, event: Happened) -> None:
@@ -81,8 +82,7 @@ def followed(state: Relations, event: Happened) -> None:
     hold(
         state,
         customer,
-        replace(
-            holding,
+        holding._replace(
             followed_day=event.day,
             due_day=event.day + days if days else NONE,
             announced_day=NONE,
@@ -99,11 +99,11 @@ def day_or_none(text: str) -> int:
 def merged_back(before: Holding, after: Holding, now: Holding) -> Holding:
     """A holding as it was before something that made `after` of it, with what else has changed since then."""
     changed: dict[str, Any] = {
-        name: getattr(now, name) for name in _FIELDS if getattr(now, name) != getattr(after, name)
+        name: getattr(now, name) for name in Holding._fields if getattr(now, name) != getattr(after, name)
     }
     if "collaborators" in changed:
         changed["collaborators"] = now.collaborators - {before.owner}
-    return replace(before, **changed)
+    return before._replace(**changed)
 
 
 @evolves("CustomerAssigned")

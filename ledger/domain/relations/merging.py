@@ -78,10 +78,10 @@ def _was_merged(state: Relations, event: Happened) -> None:
     opportunities = _opportunities(state, losing, loser, heir)
     tasks = _tasks(state, losing, loser, heir)
     if before.owner:
-        after = replace(before, collaborators=(before.collaborators | old.collaborators) - {before.owner})
+        after = before._replace(collaborators=(before.collaborators | old.collaborators) - {before.owner})
         hold(state, survivor, after)
     elif old.owner:
-        after = replace(old, since=event.position)
+        after = old._replace(since=event.position)
         state.restoring.put(survivor, after)
         state.handed.drop(survivor)
     else:
@@ -127,7 +127,7 @@ def _was_unmerged(state: Relations, event: Happened) -> None:
             state.handed.put(survivor, merging.handed[1])
     elif not went_along:
         added = merging.after.collaborators - merging.before.collaborators
-        hold(state, survivor, replace(now, collaborators=now.collaborators - added))
+        hold(state, survivor, now._replace(collaborators=now.collaborators - added))
     # What the owner of both did meanwhile, such as a talk that moved the deadline, was done for the merged one too.
     state.restoring.put(merged, merged_back(old, merging.after, now) if went_along and stayed else old)
     if merging.handed[0] is not None:

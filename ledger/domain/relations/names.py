@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _NUMERALS: Final = "零〇一二两三四五六七八九壹贰叁肆伍陆柒捌玖十拾百"
 _DIGITS: Final = {
@@ -40,8 +39,8 @@ _NUMERAL: Final = re.compile(f"[{_NUMERALS}]")
 _DIGIT: Final = re.compile("[0-9]")
 _DIGITS_RUN: Final = re.compile("[0-9]+")
 _PROJECT_END: Final = re.compile("(?:建设|施工|总承包|epc)*(?:工程|项目)(?:施工|总承包|epc)*$")
-_LEFT_OUT: Final = dict.fromkeys(
-    map(ord, " \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+")
+_LEFT_OUT: Final = re.compile(
+    "[" + re.escape(" \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+") + "]+"
 )
 
 REGIONS: Final = (
@@ -66,8 +65,7 @@ _CREDIT_CODE: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _CREDIT_VALUES: Final = {character: value for value, character in enumerate(_CREDIT_CODE)}
 
 
-@dataclass(frozen=True, slots=True)
-class FirmName:
+class FirmName(NamedTuple):
     """A registered name taken apart; two names with the same parts are the same name."""
 
     core: str
@@ -112,9 +110,10 @@ def _shorter(core: str) -> tuple[str, str]:
             return region["firm"], _part_plain(region["part"])
         if len(firm) >= 2:
             return firm, "分"
-    for legal in _LEGAL:
-        if core.endswith(legal) and len(core) >= len(legal) + 2:
-            return core[: -len(legal)], ""
+    if core.endswith(_LEGAL):
+        for legal in _LEGAL:
+            if core.endswith(legal) and len(core) >= len(legal) + 2:
+                return core[: -len(legal)], ""
     if _DIGIT.search(core):
         if match := _NUMBERED_PLAIN.match(core):
             return match["firm"], match["number"]
@@ -139,7 +138,7 @@ def _wide(text: str) -> str:
 
 
 def _plain(wide: str) -> str:
-    text = wide.translate(_LEFT_OUT)
+    text = _LEFT_OUT.sub("", wide)
     return _COUNTED.sub(lambda match: str(_number(match[0])), text) if _NUMERAL.search(text) else text
 
 

@@ -5,9 +5,9 @@ Everything is deterministic: no randomness, no clock, ties by a stated order, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ledger.domain.relations.records import Standing
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from ledger.domain.relations.state import Relations
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What somebody is chosen for: a customer with its traits, what its lead needs, where it stands, who had it."""
 
     customer: int
@@ -33,8 +32,7 @@ class Wanted:
     """Who must not be chosen, such as who hands over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Whom the rules choose: `staff` 0 where nobody can be, and the customer goes to the pool.
 
     `rule` is the id of the rule that held ("" for none). `candidates`: [staff, score, load, capacity, verdict] each, as
@@ -44,10 +42,10 @@ class Choice:
     staff: int
     rule: str
     score: int = 0
-    candidates: list[list[Any]] = field(default_factory=list[list[Any]])
+    candidates: Sequence[list[Any]] = ()
     protection_days: int = 0
     follow_up_days: int = 0
-    turn: list[Any] = field(default_factory=list[Any])
+    turn: Sequence[Any] = ()
     """What `CustomerAssigned` has as `turn`."""
 
 

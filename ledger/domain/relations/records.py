@@ -1,5 +1,7 @@
 """What there is: staff, teams, who has a customer, its profile, and the work. Records are replaced, never changed.
 
+Those that are made with every event are named tuples: they are made in a fifth of the time.
+
 Days are day numbers (`ledger.domain.values`), NONE where there is none; amounts are fen; staff, customers, people and
 so on are numbers from 1, 0 for nobody.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 NONE: Final = -1
 
@@ -56,8 +58,7 @@ class Staff:
         return any(first <= day <= last for first, last in self.absences)
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """Who has a customer. `owner` 0: the pool. `since` is the position from which on it is so.
 
     `former` had it before it came to the pool, on `pooled_day`. `protected_day` and `due_day`: until when nobody else
@@ -147,8 +148,7 @@ class Project:
     """By id: (name, due day, the day it was reached or NONE)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A customer that a lead is (score 100) or may be. `kind`: registered_name, credit_code, phone, project,
     similar_name."""
 
@@ -157,8 +157,7 @@ class Match:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
+class Lead(NamedTuple):
     """What became of a lead: the customer it arrived at, and the collision it led to (0 for none)."""
 
     customer: int

@@ -16,11 +16,12 @@ def syllables(text: str) -> tuple[str, ...]:
 
     Each is read on its own, the commonest way, so that it always sounds the same, whatever stands beside it.
     """
-    return tuple(map(_syllable, text))
+    return tuple(map(syllable, text))
 
 
 @lru_cache(maxsize=65_536)
-def _syllable(character: str) -> str:
+def syllable(character: str) -> str:
+    """The syllable of one character."""
     # It reads its dictionary when it is imported: only who matches names waits for that.
     from pypinyin.constants import PINYIN_DICT
 

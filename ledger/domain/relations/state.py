@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation, Table
 from ledger.domain.relations.records import (
@@ -29,9 +29,12 @@ from ledger.domain.relations.records import (
 )
 from ledger.domain.values import customer_id
 
+DUE_KINDS: Final = ("return", "talk", "step", "protection", "quiet")
+"""What may be due of a customer: its return to the pool, the next talk where it is nurtured, the next step that was
+agreed on, the end of its protection; and since when nobody has talked with it."""
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+
+class Happened(NamedTuple):
     """An event as the fold sees it. `customer` is the number of whose stream it stands in, 0 for the stream `staff`."""
 
     position: int
@@ -73,11 +76,12 @@ class Fresh:
 
 
 class Relations:
-    """The state after the event at `position`. `apply` is the only thing that changes it; `journal` takes it back."""
+    """The state after the event at `position`. `apply` is the only thing that changes it; `journal` takes it back,
+    unless it `keeps` nothing."""
 
-    def __init__(self, customers: Customers) -> None:
+    def __init__(self, customers: Customers, *, keeps: bool = True) -> None:
         self.customers = customers
-        self.journal = journal = Journal()
+        self.journal = journal = Journal(keeps=keeps)
         self.position = 0
         self.fresh: Table[int, Fresh] = Table(journal)
         """Customers registered by the draft under way, by number. See `settle`."""
@@ -130,8 +134,8 @@ class Relations:
         """By (staff, day): how many customers they claimed."""
         self.claimed: Counters = Counters(journal)
         """How many of the customers that each owns they claimed."""
-        self.due: Buckets[tuple[str, int], int] = Buckets(journal)
-        """Customers by what is due of theirs and on which day. See `ownership.dues`."""
+        self.due: dict[str, Buckets[int, int]] = {kind: Buckets(journal) for kind in DUE_KINDS}
+        """Customers by day, of each kind of what is due of them. See `holdings.dues`."""
         self.handovers: Table[int, Handover] = Table(journal)
         """By position."""
         self.handed: Table[int, Handed] = Table(journal)
@@ -192,11 +196,9 @@ class Relations:
         self.fresh.put(customer, fresh)
         self._fresh_found.update(dict.fromkeys(texts, customer))
 
-        def undo() -> None:
+        if self.journal.keeps:
             for text in texts:
-                self._fresh_found.pop(text, None)
-
-        self.journal.note(undo)
+                self.journal.note(self._fresh_found.pop, text, None)
 
     def turn_take(self, staff: int, turn: Sequence[Any]) -> None:
         """Count what a CustomerAssigned says of its rotation: its name, the count and the weight; nothing where it is
@@ -218,13 +220,15 @@ class Relations:
         evolve = EVOLVE.get(event.topic)
         if evolve is not None:
             evolve(self, event)
-        self.stand_at(event.position)
+        if self.journal.keeps:
+            self.journal.note(setattr, self, "position", self.position)
+        self.position = event.position
 
     def stand_at(self, position: int) -> None:
         """Move to a later position up to which nothing (further) happened to relations."""
-        before = self.position
+        if self.journal.keeps:
+            self.journal.note(setattr, self, "position", self.position)
         self.position = position
-        self.journal.note(lambda: setattr(self, "position", before))
 
 
 Evolve = Callable[[Relations, Happened], None]

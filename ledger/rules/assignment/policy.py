@@ -23,7 +23,7 @@ from ledger.rules.assignment.document import (
 from ledger.rules.assignment.fields import Field, Open, Values, compared_of
 from ledger.rules.assignment.roster import Numbers, Roster
 from ledger.rules.assignment.verdicts import CODES, FITS, code
-from ledger.rules.assignment.ways import pool_of, pool_open, way_of
+from ledger.rules.assignment.ways import pool_of, way_of
 from ledger.rules.document import RuleSet
 
 _FIELDS_MAX: Final = 4096
@@ -99,10 +99,8 @@ class AssignmentPolicy:
             if not asked.holds(wanted):
                 continue
             last = asked
-            pool = pool_open(pool_of(state, wanted, asked.field(wanted, roster).open_now()))
-            at, score, turn = asked.way.pick(pool) if len(pool.numbers) else (-1, 0, [])
-            if at >= 0:
-                staff = int(pool.numbers[at])
+            staff, score, turn = asked.way.pick(state, wanted, asked.field(wanted, roster).open_now())
+            if staff:
                 told = self._told(asked, state, wanted, staff) if detail else []
                 return Choice(
                     staff, asked.rule.id, score, told, asked.protection_days, asked.follow_up_days, turn

@@ -7,6 +7,7 @@ good comes in this order: who was assigned a customer (in whatever way) least re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ledger.domain.relations.ids import staff_number
 from ledger.domain.relations.policy import Wanted
 from ledger.domain.relations.state import Relations
+from ledger.rules.assignment.best import best_of
 from ledger.rules.assignment.document import BestFit, Choose, LeastLoaded
 from ledger.rules.assignment.fields import Open
 from ledger.rules.assignment.roster import Mask, Numbers
@@ -80,15 +82,18 @@ def pool_open(pool: Pool) -> Pool:
     )  # fmt: skip
 
 
-Picked = tuple[int, int, list[Any]]
-"""Place of the one chosen (-1 for nobody), score, and what `CustomerAssigned` has as `turn`."""
+Picked = tuple[int, int, Sequence[Any]]
+"""Who is chosen (0 for nobody), score, and what `CustomerAssigned` has as `turn`."""
+
+NOBODY_PICKED: Final[Picked] = (0, 0, ())
+_NOBODY_EXCLUDED: Final[Numbers] = np.zeros(0, np.int64)
 
 
 class Way(Protocol):
     """A way to choose."""
 
-    def pick(self, pool: Pool) -> Picked:
-        """The one chosen. The pool has somebody, and nobody that is full."""
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
+        """The one chosen of some people, nobody that is full or excluded."""
         ...
 
     def scores(self, pool: Pool) -> Numbers:
@@ -106,13 +111,13 @@ class LeastLoadedWay:
     def __init__(self, given: LeastLoaded) -> None:
         self._rest = given.rest
 
-    def pick(self, pool: Pool) -> Picked:
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
         """Smallest share; ties as stated above."""
-        keys = _share(pool)
-        for place in _resting(pool, self._rest):
-            keys[place] = _LAST
-        at = _first(pool, keys)
-        return at, int(pool.loads[at]) * SCORE_UNIT // int(pool.capacity[at]), []
+        at = _best(state, wanted, people, 0, self._rest)
+        if at < 0:
+            return NOBODY_PICKED
+        staff = int(people.numbers[at])
+        return staff, state.load[staff] * SCORE_UNIT // int(people.capacity[at]), ()
 
     def scores(self, pool: Pool) -> Numbers:
         """The share of what each can own that they own."""
@@ -144,8 +149,11 @@ class RotationWay:
     The score is when the next turn is due, in 1/10000 of a round.
     """
 
-    def pick(self, pool: Pool) -> Picked:
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
         """The first due of those who have not had their share; ties as stated above."""
+        pool = pool_open(pool_of(state, wanted, people))
+        if not len(pool.numbers):
+            return NOBODY_PICKED
         counts, rounds = self._standing(pool)
         keys = _due(pool, counts)
         at = _first(pool, keys)
@@ -160,7 +168,7 @@ class RotationWay:
             weight = int(pool.weights[at])
         count = int(counts[at]) + 1
         score = count * SCORE_UNIT // weight + rounds * SCORE_UNIT
-        return at, score, [pool.rotation, count + rounds * weight, weight]
+        return int(pool.numbers[at]), score, (pool.rotation, count + rounds * weight, weight)
 
     def scores(self, pool: Pool) -> Numbers:
         """When each one's next turn is due."""
@@ -199,19 +207,13 @@ class BestFitWay:
         self._load = given.load
         self._rest = given.rest
 
-    def pick(self, pool: Pool) -> Picked:
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
         """Most points."""
-        scores = self.scores(pool)
-        keys = scores
-        resting = _resting(pool, self._rest)
-        if resting:
-            keys = scores.copy()
-            keys[resting] = -_LAST
-        at = int(keys.argmax())
-        best = keys == keys[at]
-        if np.count_nonzero(best) > 1:
-            at = _first(pool, np.where(best, _share(pool), _LAST))
-        return at, int(scores[at]), []
+        at = _best(state, wanted, people, self._load, self._rest)
+        if at < 0:
+            return NOBODY_PICKED
+        staff = int(people.numbers[at])
+        return staff, int(people.base[at]) - self._load * state.load[staff] // int(people.capacity[at]), ()
 
     def scores(self, pool: Pool) -> Numbers:
         """The points of each."""
@@ -233,9 +235,10 @@ class BestFitWay:
 class PreviousOwnerWay:
     """Whoever had the customer before. There is no score."""
 
-    def pick(self, pool: Pool) -> Picked:
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
         """The former owner."""
-        return _place(pool, pool.wanted.previous), 0, []
+        pool = pool_open(pool_of(state, wanted, people))
+        return (wanted.previous, 0, ()) if _place(pool, wanted.previous) >= 0 else NOBODY_PICKED
 
     def scores(self, pool: Pool) -> Numbers:
         """None."""
@@ -255,13 +258,13 @@ class NamedWay:
     def __init__(self, staff: list[str]) -> None:
         self._staff = [staff_number(text) for text in staff]
 
-    def pick(self, pool: Pool) -> Picked:
-        """The first of the list that is in the pool."""
+    def pick(self, state: Relations, wanted: Wanted, people: Open) -> Picked:
+        """The first of the list who can be chosen."""
+        pool = pool_open(pool_of(state, wanted, people))
         for place, number in enumerate(self._staff, 1):
-            at = _place(pool, number)
-            if at >= 0:
-                return at, place, []
-        return -1, 0, []
+            if _place(pool, number) >= 0:
+                return number, place, ()
+        return NOBODY_PICKED
 
     def scores(self, pool: Pool) -> Numbers:
         """The place of each in the list."""
@@ -287,6 +290,13 @@ def way_of(choose: Choose) -> Way:
     if choose.named is not None:
         return NamedWay(choose.named)
     return PreviousOwnerWay()
+
+
+def _best(state: Relations, wanted: Wanted, people: Open, per_load: int, rest: int) -> int:
+    """The place of who is best, as `best_of` says."""
+    excluded = np.array(sorted(wanted.not_staff), np.int64) if wanted.not_staff else _NOBODY_EXCLUDED
+    loads, last = state.load.through(people.top), state.assigned_last.through(people.top)
+    return best_of(people.numbers, people.capacity, people.base, loads, last, excluded, per_load, rest)
 
 
 def _share(pool: Pool) -> Numbers:

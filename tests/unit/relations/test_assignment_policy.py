@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,7 +66,7 @@ def test_the_fallback_is_the_pool_or_somebody_named_or_the_least_loaded_of_a_tea
     loaded, idle = floor.seller(load=3, team="north"), floor.seller(load=2, team="north")
     unheld = rule("unheld", when={"tag": "big"})
     by_pool = policy(unheld).choose(floor.state, wanted(), DAY, detail=True)
-    assert (by_pool.staff, by_pool.rule, by_pool.candidates) == (0, "", [])
+    assert (by_pool.staff, by_pool.rule, by_pool.candidates) == (0, "", ())
     by_name = policy(unheld, fallback={"staff": "S-000002"}).choose(floor.state, wanted(), DAY, detail=True)
     assert (by_name.staff, by_name.rule, verdicts(by_name)) == (loaded, "fallback", {loaded: "chosen"})
     by_team = policy(unheld, fallback={"team": "firm"}).choose(floor.state, wanted(), DAY, detail=True)
@@ -224,7 +223,7 @@ def test_without_detail_the_same_one_is_chosen_and_nobody_is_told() -> None:
         floor.seller(load=load)
     told = LEAST.choose(floor.state, wanted(), DAY, detail=True)
     quiet = LEAST.choose(floor.state, wanted(), DAY, detail=False)
-    assert quiet.candidates == [] and replace(told, candidates=[]) == quiet
+    assert not quiet.candidates and told._replace(candidates=()) == quiet._replace(candidates=())
 
 
 # The ways to choose.
@@ -472,7 +471,7 @@ def test_nobody_is_chosen_who_left_or_is_away_or_full_or_excluded_and_all_are_to
     for _ in range(8):
         choice = rules.choose(floor.state, customer, DAY, detail=True)
         quiet = rules.choose(floor.state, customer, DAY, detail=False)
-        assert quiet == replace(choice, candidates=[])
+        assert quiet._replace(candidates=()) == choice._replace(candidates=())
         by_verdict = verdicts(choice)
         able = [
             n

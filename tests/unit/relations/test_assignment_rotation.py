@@ -74,7 +74,7 @@ def test_the_turn_that_an_event_carries_is_count_and_weight_and_the_score_is_whe
     for _ in range(4):
         floor.give(told[-1])
         told.append(rules.choose(floor.state, wanted(), DAY, detail=False))
-    assert [choice.turn for choice in told] == [["r", 1, 3], ["r", 2, 3], ["r", 1, 1], ["r", 1, 1], ["r", 3, 3]]
+    assert [list(choice.turn) for choice in told] == [["r", 1, 3], ["r", 2, 3], ["r", 1, 1], ["r", 1, 1], ["r", 3, 3]]
     assert [choice.score for choice in told] == [3333, 6666, 10000, 10000, 10000]
 
 

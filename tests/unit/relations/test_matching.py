@@ -402,3 +402,20 @@ def test_the_same_name_very_many_times_is_found_every_time() -> None:
     for number in range(1, 1_001):
         index.add(number, firm_name("云岭路桥有限公司"))
     assert len(index.find(firm_name("云岭路桥"))) == 1_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("上海振华震建设8局（）有限公司", min_size=1, max_size=8), min_size=1, max_size=12), st.integers(0, 12))
+def test_names_entered_all_at_once_are_found_as_those_entered_one_by_one(names: list[str], few: int) -> None:
+    firms = [firm_name(name) for name in names]
+    one_by_one, at_once = NameIndex(), NameIndex()
+    for number, firm in enumerate(firms, 1):
+        one_by_one.add(number, firm)
+        if number <= few:
+            at_once.add(number, firm)
+    if few < len(firms):
+        at_once.fill(few + 1, firms[few:])
+    for index in (one_by_one, at_once):
+        index.drop(2)
+    assert [at_once.find(firm) for firm in firms] == [one_by_one.find(firm) for firm in firms]
+    assert vars(at_once)["_pairs"] == vars(one_by_one)["_pairs"]

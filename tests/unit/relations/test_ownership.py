@@ -225,7 +225,7 @@ def test_a_release_is_repeated_under_other_rules_only_for_who_released() -> None
 
     class Third(Rules):
         def choose(self, *given: object, **more: object):  # pyright: ignore[reportIncompatibleMethodOverride]
-            return replace(Rules.choose(self, *given, **more), staff=3)  # pyright: ignore[reportArgumentType]
+            return Rules.choose(self, *given, **more)._replace(staff=3)  # pyright: ignore[reportArgumentType]
 
     state, _, dropped = office.replayed(Third())
     assert (dropped, state.holding(1).owner) == (1, 3)

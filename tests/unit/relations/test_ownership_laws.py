@@ -36,8 +36,8 @@ from ledger.domain.relations.drafts import command_decide
 from ledger.domain.relations.dump import dump
 from ledger.domain.relations.holdings import dues
 from ledger.domain.relations.policy import Choice, Terms, Wanted
-from ledger.domain.relations.records import Standing
-from ledger.domain.relations.state import Relations
+from ledger.domain.relations.records import NONE, Standing
+from ledger.domain.relations.state import DUE_KINDS, Relations
 from ledger.domain.values import day_text
 from tests.unit.relations.office import Office, Rules, customer, enrol, lead, staff, staffed
 
@@ -164,8 +164,12 @@ def laws_hold(state: Relations, count: int) -> None:
     assert {n: state.load[n] for n in state.staff} == {n: loads[n] for n in state.staff}
     claimed = Counter(who for n, who in owned.items() if state.holding(n).why == "claim")
     assert {n: state.claimed[n] for n in state.staff} == {n: claimed[n] for n in state.staff}
-    due = sorted((key, n) for n, holding in state.holdings.items() for key in dues(holding))
-    assert sorted((key, n) for key, members in state.due.items() for n in members) == due
+    due = sorted(
+        (kind, day, n) for n, holding in state.holdings.items()
+        for kind, day in zip(DUE_KINDS, dues(holding), strict=True) if day != NONE
+    )  # fmt: skip
+    found = ((kind, day, n) for kind in DUE_KINDS for day, members in state.due[kind].items() for n in members)
+    assert sorted(found) == due
     assert state.restoring == {}
     for holding in state.holdings.values():
         assert holding.owner not in holding.collaborators
