@@ -19,7 +19,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.lines import Line, Say, seconds_interleaved
-from ledger.domain.events import FactRecorded, PointsGranted
+from ledger.domain.events import Event, FactRecorded, PointsGranted
 from ledger.domain.values import customer_id
 from ledger.log.arrays import BigintArray, ByteaArray, TextArray, arrays_register
 from ledger.log.codec import encode
@@ -89,7 +89,7 @@ def _events(rng: random.Random) -> Iterator[StoredEvent]:
         occurred, recorded = f"{day}T00:00:00+08:00", f"{day}T09:{rng.randrange(60):02d}:12.345678+00:00"
         points = amount // 1_000_000 * 200
         position += 1
-        yield encode(
+        yield _stored(
             FactRecorded(
                 originator_id=stream, originator_version=versions[number] + 1, occurred_at=occurred,
                 recorded_at=recorded, actor="import", fact_type="contract_signed", source="tenders",
@@ -98,7 +98,7 @@ def _events(rng: random.Random) -> Iterator[StoredEvent]:
             )
         )  # fmt: skip
         position += 1
-        yield encode(
+        yield _stored(
             PointsGranted(
                 originator_id=stream, originator_version=versions[number] + 2, occurred_at=occurred,
                 recorded_at=recorded, actor="import", cause=position - 1, rule="contract_signed", rule_set="RS-0001",
@@ -107,6 +107,11 @@ def _events(rng: random.Random) -> Iterator[StoredEvent]:
             )
         )  # fmt: skip
         versions[number] += 2
+
+
+def _stored(event: Event) -> StoredEvent:
+    """In the library's own form, which its recorder asks for."""
+    return StoredEvent(*encode(event))
 
 
 def _append_ours(recorder: LogRecorder, batches: Sequence[Sequence[StoredEvent]]) -> None:

@@ -125,17 +125,18 @@ def _json_quick(data: bytes) -> dict[str, Any] | None:
     if b"\\u" in data or _SPACED_COLON.search(data):
         return None
     try:
-        parsed = orjson.loads(data)
+        parsed: Any = orjson.loads(data)
     except orjson.JSONDecodeError:
         return None
-    if type(parsed) is not dict:
+    if not isinstance(parsed, dict):
         return None
     names = 0
-    waiting: list[dict[str, Any]] = [parsed]
+    first = cast("dict[str, Any]", parsed)
+    waiting = [first]
     for found in waiting:
         names += len(found)
         for value in found.values():
-            kind = type(value)
+            kind = cast(object, type(value))
             if kind is str or kind is bool or value is None:
                 continue
             if kind is int:
@@ -145,7 +146,7 @@ def _json_quick(data: bytes) -> dict[str, Any] | None:
                 waiting.append(value)
             else:
                 return None
-    return parsed if names == data.count(b'":') else None
+    return first if names == data.count(b'":') else None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -94,15 +94,15 @@ def _consent(command: GiveConsent | WithdrawConsent) -> None:
 def _fact_plain(command: RecordFact) -> bool:
     """Whether this is surely a sound fact: short printable texts and whole numbers, as nearly all are. Whatever else
     it may be is looked at piece by piece."""
-    attributes: object = command.attributes
-    if command.registration is not None or command.revert is not False or type(attributes) is not dict:
+    if command.registration is not None or command.revert is not False or type(command.attributes) is not dict:
         return False
+    attributes = cast(dict[Any, Any], command.attributes)
     for text in (command.source, command.external_id, command.fact_type, command.occurred, command.customer):
         if type(text) is not str or len(text) > _PLAIN_LENGTH_MAX or not text.isprintable():
             return False
     if len(attributes) > ATTRIBUTES_MAX:
         return False
-    for name, value in cast(dict[Any, Any], attributes).items():
+    for name, value in attributes.items():
         if type(name) is not str or not name or len(name) > 64 or not name.isprintable():
             return False
         if type(value) is str:

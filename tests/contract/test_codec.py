@@ -43,7 +43,7 @@ def test_the_librarys_mapper_reads_what_our_codec_writes_and_we_what_it_writes(c
     event = sample(cls)
     stored = encode(event)
     assert (stored.originator_id, stored.originator_version, stored.topic) == ("C-000001", 3, cls.__name__)
-    read: Any = library_mapper().to_domain_event(stored)
+    read: Any = library_mapper().to_domain_event(StoredEvent(*stored))
     assert type(read) is cls and read == event
     assert decode("C-000001", 3, stored.topic, stored.state) == event
     theirs = library_mapper().to_stored_event(event)  # type: ignore[arg-type]
