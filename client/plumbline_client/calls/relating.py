@@ -42,13 +42,19 @@ class FirmWrites(RelationsCalls):
         experience_years: int = 0,
         capacity: int = 50,
         joined_on: str = "",
+        leads: bool = False,
+        leader: str = "",
         key: str = "",
     ) -> Call[Answer]:
-        """Enrol a member of staff; their id is the answer's `id`. One enrolled before is left as it is."""
+        """Enrol a member of staff; their id is the answer's `id`. One enrolled before is left as it is.
+
+        Who `leads` has a team of their own below `team`; with `leader` (a reference or a name at the same source)
+        somebody belongs to the team that this person leads below `team`.
+        """
         document = {
             "source": source, "reference": reference, "name": name, "team": team, "role": role, "phone": phone,
             "region": region, "skills": dict(skills or {}), "experience_years": experience_years,
-            "capacity": capacity, "joined_on": joined_on,
+            "capacity": capacity, "joined_on": joined_on, "leads": leads, "leader": leader,
         }  # fmt: skip
         return self._relate("/staff", document, key)
 
