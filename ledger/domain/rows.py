@@ -59,6 +59,9 @@ KIND_REFUSED: Final = 12
 """A hold that the lots did not cover, where that was asked for. No event stands for it."""
 KINDS_COUNT: Final = 13
 
+MOVE_DEBT: Final = -2
+"""In the place of an expiry month: points that the lots lacked, and became debt."""
+
 MONTH_NEVER: Final = -1
 """The expiry month of points that never expire."""
 

@@ -28,6 +28,7 @@ from ledger.domain.rows import (
     KIND_TIER as KIND_TIER,
     KINDS_COUNT as KINDS_COUNT,
     MONTH_NEVER as MONTH_NEVER,
+    MOVE_DEBT as MOVE_DEBT,
     NULL as NULL,
     NULL_TRAIT as NULL_TRAIT,
     OP_FACT as OP_FACT,
@@ -232,7 +233,6 @@ MOVE_OUT: Final = 0
 MOVE_MONTH: Final = 1
 MOVE_POINTS: Final = 2
 MOVE_FIELDS: Final = 3
-MOVE_DEBT: Final = -2
 
 # Columns of `prior`: awards of facts decided in an earlier batch, for corrections, and holds and spendings that rows
 # of redemptions refer to (their rule is NONE); sorted by account, position.

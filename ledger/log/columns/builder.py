@@ -46,7 +46,9 @@ KINDS: Final[Mapping[str, int]] = {
 REDEMPTIONS_KEPT: Final = REDEMPTION_TOPICS - {"PointsFreed", "PointsReturned"}
 """What the columns hold of redemptions as it stands in the log: all that the writer's state is made of."""
 
-BALANCE_MOVING: Final = (at.KIND_GRANT, at.KIND_PENALTY, at.KIND_REVERSAL, at.KIND_EXPIRY, at.KIND_SPEND, at.KIND_RETURN)
+BALANCE_MOVING: Final = (
+    at.KIND_GRANT, at.KIND_PENALTY, at.KIND_REVERSAL, at.KIND_EXPIRY, at.KIND_SPEND, at.KIND_RETURN,
+)  # fmt: skip
 """The kinds whose points add up to the balance; what is held stays in it."""
 
 DECISION_COLUMNS: Final[Mapping[str, pl.DataType]] = {

@@ -9,8 +9,8 @@ ever, since replay must reproduce what was recorded:
 3. the rules of the fact's type in the order of their document;
 4. promotion, then tags and grade, once all rules have spoken.
 
-A row of a redemption moves points by what was decided elsewhere; no rule speaks, and tags and grade follow where they
-look at points. A row that takes an older version of a fact back promotes nobody, and is reviewed by the rule set of today.
+A row that takes an older version of a fact back promotes nobody, and is reviewed by the rule set of today. A row of a
+redemption moves points by what was decided elsewhere: no rule speaks; tags and grade follow where they look at points.
 """
 
 # An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
