@@ -14,7 +14,6 @@ from ledger.rules.engine import closings_of, span_months
 from tests.unit.rules.generators import plays
 from tests.unit.rules.play import ORACLE, Play, Result, level, rule, rule_set, tag
 
-
 MOVING = ("grant", "penalty", "reversal", "expiry", "spend", "return")
 """The kinds whose points add up to the balance."""
 
