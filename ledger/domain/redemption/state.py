@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ledger.domain.relations.journal import Buckets, Journal, Table
 from ledger.domain.redemption.terms import GIFT, window_number
+from ledger.domain.relations.journal import Buckets, Journal, Table
 from ledger.domain.rows import MONTH_NEVER, MOVE_DEBT
 from ledger.domain.values import day_parse, month_of
 

@@ -40,6 +40,10 @@ def redemption_terms(rule_set: str, rules: RuleSet) -> Terms:
     )
 
 
+VALUE_STANDARD: Final = (points_parse(PointValue().points), scaled_parse(PointValue().money, 2))
+"""1,000 points are 50 CNY."""
+
+
 def point_value(rules: RuleSet) -> tuple[int, int]:
     """What points are worth in the books: so many (1/100) are so much money (fen)."""
     value = rules.redemption.point_value if rules.redemption is not None else PointValue()
