@@ -309,7 +309,9 @@ CREATE TABLE balance (
     deducted bigint NOT NULL,
     reversed bigint NOT NULL,
     expired  bigint NOT NULL,
-    position bigint NOT NULL
+    position bigint NOT NULL,
+    redeemed bigint NOT NULL,
+    held     bigint NOT NULL CHECK (held >= 0)
 );
 
 -- What expires at the end of a month (counted from 1970-01), -1: never.
@@ -466,6 +468,7 @@ CREATE TABLE activity (
     granted          bigint  NOT NULL,
     deducted         bigint  NOT NULL,
     expired          bigint  NOT NULL,
+    redeemed         bigint  NOT NULL,
     PRIMARY KEY (customer, month)
 );
 CREATE INDEX activity_month_idx ON activity (month);
@@ -486,14 +489,16 @@ CREATE TABLE incident (
 );
 CREATE INDEX incident_day_idx ON incident (day);
 
--- All customers together, as it was decided: granted above zero, deducted and expired below, reversed of either sign.
+-- All customers together, as it was decided: granted above zero, deducted and expired below, reversed of either sign;
+-- redeemed below, net of what came back.
 CREATE TABLE points_month (
     month    integer PRIMARY KEY,
     granted  bigint  NOT NULL,
     deducted bigint  NOT NULL,
     reversed bigint  NOT NULL,
     expired  bigint  NOT NULL,
-    debt     bigint  NOT NULL
+    debt     bigint  NOT NULL,
+    redeemed bigint  NOT NULL
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,15 @@ from ledger.rules.assignment.document import FALLBACK, AssignmentRule, Assignmen
 from ledger.rules.assignment.sentences import TERMS_WORDS, fallback_words, rule_words
 from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
 from ledger.rules.explain import WINDOW_WORDS, clause
+from ledger.rules.redemption.document import Entitlement, Offer, RedemptionRules
+from ledger.rules.redemption.sentences import (
+    DEBT_WORDS,
+    ENTITLEMENT_TOLD,
+    OFFER_TOLD,
+    entitlement_words,
+    offer_words,
+    value_words,
+)
 
 _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "title": ("名称", "title"),
@@ -59,10 +68,17 @@ class Change:
     en: str
 
 
+_FIELDS_REDEMPTION: Final[Mapping[str, tuple[str, str]]] = {
+    "supplier": ("供应商", "supplier"), "delivery": ("交付", "delivery"), "unit": ("单位", "unit"),
+    "valid_days": ("有效天数", "days valid"), "multiple_of": ("须为其倍数", "multiple of"),
+    "tiers": ("适用等级", "tiers"),
+    "hold_days": ("保留天数", "days held"), "reason": ("理由", "reason"), "stage": ("阶段", "stage"),
+}  # fmt: skip
 _PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "rules": ("规则", "rule"), "measures": ("指标", "measure"), "caps": ("上限", "cap"), "tags": ("标签", "tag"),
     "tiers": ("等级阶梯", "tier ladder"), "credit": ("信用评级", "credit grades"),
-    "assignment": ("分配规则", "assignment rule"),
+    "assignment": ("分配规则", "assignment rule"), "offers": ("兑换项目", "offer"),
+    "entitlements": ("权益", "entitlement"),
 }  # fmt: skip
 
 
@@ -87,7 +103,8 @@ def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, F
             changes.append(Change("removed", part, "", f"取消{zh}", f"No {en} any more"))
         elif before is not None and after is not None and before != after:
             changes.append(_changed(part, "", zh, en, before, after, fact_types))
-    return changes + _assignment(old.assignment, new.assignment, fact_types)
+    changes += _assignment(old.assignment, new.assignment, fact_types)
+    return changes + _redemption(old.redemption, new.redemption, fact_types)
 
 
 def _assignment(
@@ -121,6 +138,33 @@ def _assignment(
         changes.append(
             Change("changed", "assignment", "note", f"分配规则备注：{told[0]}", f"Note on assignment: {told[1]}")
         )
+    return changes
+
+
+def _redemption(
+    old: RedemptionRules | None, new: RedemptionRules | None, fact_types: Mapping[str, FactType]
+) -> list[Change]:
+    """What changes in what points can be redeemed for, and what they are worth."""
+    if old == new:
+        return []
+    changes: list[Change] = []
+    if old is None:
+        changes.append(Change("added", "redemption", "", "新增积分兑换", "Points can be redeemed"))
+    if new is None:
+        changes.append(Change("removed", "redemption", "", "取消积分兑换", "Points can no longer be redeemed"))
+    before, after = old or RedemptionRules(), new or RedemptionRules()
+    for part in ("offers", "entitlements"):
+        changes += _named(part, getattr(before, part), getattr(after, part), fact_types)
+    told = (
+        ("debt", "欠分处理", "Debt", lambda rules, at: DEBT_WORDS[rules.debt][at]),
+        ("hold_days", "保留天数", "Days held", lambda rules, at: str(rules.hold_days)),
+        ("point_value", "积分价值", "Worth of points", lambda rules, at: value_words(rules.point_value, at)),
+        ("note", "兑换备注", "Note on redemption", lambda rules, at: _plain(rules.note, at)),
+    )
+    for name, zh, en, words in told:
+        if getattr(before, name) != getattr(after, name):
+            said = [f"{words(before, at)} → {words(after, at)}" for at in (0, 1)]
+            changes.append(Change("changed", "redemption", name, f"{zh}：{said[0]}", f"{en}: {said[1]}"))
     return changes
 
 
@@ -167,16 +211,25 @@ def _changed(
             said = True
             texts[language].append(f"{before} → {after}")
     # What the sentence does not tell is told field by field.
-    told = (_TOLD_ASSIGNMENT if isinstance(old, AssignmentRule) else _TOLD) if said else frozenset[str]()
+    told = _told(old) if said else frozenset[str]()
     for field in list(type(old).model_fields):
         before, after = getattr(old, field), getattr(new, field)
         if before == after or field in told:
             continue
-        names = _FIELDS.get(field, (field, field))
+        names = _FIELDS.get(field) or _FIELDS_REDEMPTION.get(field, (field, field))
         for language in (0, 1):
             texts[language].append(f"{names[language]} {_plain(before, language)} → {_plain(after, language)}")
     return Change("changed", part, name, "；".join(["：".join(texts[0][:2]), *texts[0][2:]]),
                   "; ".join([": ".join(texts[1][:2]), *texts[1][2:]]))  # fmt: skip
+
+
+def _told(thing: BaseModel) -> frozenset[str]:
+    """The fields that the sentence of a thing tells."""
+    if isinstance(thing, AssignmentRule):
+        return _TOLD_ASSIGNMENT
+    if isinstance(thing, Offer):
+        return OFFER_TOLD
+    return ENTITLEMENT_TOLD if isinstance(thing, Entitlement) else _TOLD
 
 
 def _titles(thing: Any) -> tuple[str, str]:
@@ -192,6 +245,10 @@ def _words(thing: Any, fact_types: Mapping[str, FactType], language: int) -> str
         return clause(thing, fact_type, "zh" if zh else "en") if fact_type else _plain(thing.award, language)
     if isinstance(thing, AssignmentRule):
         return rule_words(thing, language)
+    if isinstance(thing, Offer):
+        return offer_words(thing, language)
+    if isinstance(thing, Entitlement):
+        return entitlement_words(thing, language)
     if isinstance(thing, Cap):
         window = WINDOW_WORDS[thing.window][language]
         return f"{window}至多{thing.points}分" if zh else f"at most {thing.points} points {window}"

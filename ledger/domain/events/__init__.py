@@ -39,6 +39,8 @@ from ledger.domain.events.points import (
     TierChanged,
 )
 from ledger.domain.events.redemption import (
+    POINTS_TOPICS,
+    POINTS_TOPICS_MOVING,
     TOPICS as REDEMPTION_TOPICS,
     EntitlementUsed,
     PointsFreed,
@@ -55,6 +57,8 @@ from ledger.domain.events.redemption import (
 from ledger.domain.events.relations import TOPICS as RELATIONS_TOPICS
 
 __all__ = [
+    "POINTS_TOPICS",
+    "POINTS_TOPICS_MOVING",
     "REDEMPTION_TOPICS",
     "REGISTRY",
     "RELATIONS_TOPICS",

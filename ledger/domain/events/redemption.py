@@ -142,7 +142,8 @@ class PointsHeld(Event):
 @registered
 @dataclass(kw_only=True)
 class PointsFreed(Event):
-    """Held points can be spent again. `lots` as they return: a lot whose month is closed expires at the next close."""
+    """Held points can be spent again. `lots` as they return: a lot whose month is closed expires at the next close.
+    `debt` of the points paid debt."""
 
     booked_on: str
     redemption: str
@@ -156,7 +157,7 @@ class PointsFreed(Event):
 @registered
 @dataclass(kw_only=True)
 class PointsRedeemed(Event):
-    """Held points are spent; `points` is negative. `lots` says which."""
+    """Held points are spent; `points` is negative. `lots` says which, `debt` how many of them the lots had lacked."""
 
     booked_on: str
     redemption: str
@@ -184,3 +185,9 @@ class PointsReturned(Event):
 
 
 TOPICS: Final[frozenset[str]] = frozenset(name for name, cls in REGISTRY.items() if cls.__module__ == __name__)
+POINTS_TOPICS_MOVING: Final[frozenset[str]] = frozenset(
+    {"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired", "PointsRedeemed", "PointsReturned"}
+)
+"""The events whose points add up to the balance."""
+POINTS_TOPICS: Final[frozenset[str]] = POINTS_TOPICS_MOVING | {"PointsHeld", "PointsFreed"}
+"""The events after which an account's points are others, or otherwise to be had."""
