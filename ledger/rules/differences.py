@@ -155,15 +155,19 @@ def _redemption(
     before, after = old or RedemptionRules(), new or RedemptionRules()
     for part in ("offers", "entitlements"):
         changes += _named(part, getattr(before, part), getattr(after, part), fact_types)
-    told = (
-        ("debt", "欠分处理", "Debt", lambda rules, at: DEBT_WORDS[rules.debt][at]),
-        ("hold_days", "保留天数", "Days held", lambda rules, at: str(rules.hold_days)),
-        ("point_value", "积分价值", "Worth of points", lambda rules, at: value_words(rules.point_value, at)),
-        ("note", "兑换备注", "Note on redemption", lambda rules, at: _plain(rules.note, at)),
-    )
+    sides = before, after
+    told: list[tuple[str, str, str, list[list[str]]]] = [
+        ("debt", "欠分处理", "Debt", [[DEBT_WORDS[side.debt][at] for side in sides] for at in (0, 1)]),
+        ("hold_days", "保留天数", "Days held", [[str(side.hold_days) for side in sides] for _ in (0, 1)]),
+        (
+            "point_value", "积分价值", "Worth of points",
+            [[value_words(side.point_value, at) for side in sides] for at in (0, 1)],
+        ),
+        ("note", "兑换备注", "Note on redemption", [[_plain(side.note, at) for side in sides] for at in (0, 1)]),
+    ]  # fmt: skip
     for name, zh, en, words in told:
         if getattr(before, name) != getattr(after, name):
-            said = [f"{words(before, at)} → {words(after, at)}" for at in (0, 1)]
+            said = [" → ".join(pair) for pair in words]
             changes.append(Change("changed", "redemption", name, f"{zh}：{said[0]}", f"{en}: {said[1]}"))
     return changes
 

@@ -14,6 +14,7 @@ from ledger.domain.rows import OPERATIONS
 from ledger.domain.values import customer_number
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
+from ledger.log.recorder import EventRow
 from ledger.rules.document import rule_set_parse
 from ledger.rules.redemption.terms import redemption_terms
 
@@ -57,6 +58,20 @@ def moved_before(redemptions: Redemptions, topic: str, fields: Fields) -> tuple[
         return position, redemption.lots
     number: int = fields["part"]
     return position, redemption.parts[number - 1].lots
+
+
+def moved_before_all(redemptions: Redemptions, events: Sequence[EventRow]) -> dict[tuple[int, int], Lots]:
+    """By customer and position: from where holds and spendings before these events, to which they refer, took their
+    points."""
+    found: dict[tuple[int, int], Lots] = {}
+    for _, stream, _, topic, data in events:
+        if topic in OPERATIONS:
+            fields = state_of(topic, data)
+            if fields.get(OPERATIONS[topic][1], events[0][0]) < events[0][0]:
+                moved = moved_before(redemptions, topic, fields)
+                assert moved is not None
+                found[customer_number(stream), moved[0]] = moved[1]
+    return found
 
 
 class TermsOfRuleSets:

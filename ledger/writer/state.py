@@ -24,8 +24,8 @@ from ledger.domain.relations.drafts import Context, Draft, Sealer
 from ledger.domain.relations.matching import Matcher
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
-from ledger.domain.rows import OPERATIONS, Vocabulary
-from ledger.domain.values import customer_id, customer_number, day_of, day_parse, month_of, points_text
+from ledger.domain.rows import Vocabulary
+from ledger.domain.values import customer_id, customer_number, day_of, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.columns.builder import BALANCE_MOVING, ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
@@ -45,9 +45,10 @@ from ledger.rules.engine import (
     span_months,
 )
 from ledger.writer.account import holder_of, standing_of
+from ledger.writer.priors import prior_moved, prior_read
 from ledger.writer.redemptions import (
     TermsOfRuleSets,
-    moved_before,
+    moved_before_all,
     redemptions_catch_up,
     redemptions_follow,
     redemptions_load,
@@ -208,7 +209,7 @@ class LedgerState:
             # Whatever is read is read before anything moves, so that a lost connection leaves no half-moved state.
             corrected = _corrected(part)
             earlier = {position: _fact_read(recorder, position) for position in corrected}
-            prior = self._prior(corrected, recorder, self._moved_before(part))
+            prior = self._prior(corrected, recorder, moved_before_all(self.redemptions, part))
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
             relations_catch_up(self.relations, segment.relations, self.book.position)
             redemptions_catch_up(self.redemptions, segment.redemptions)
@@ -330,7 +331,7 @@ class LedgerState:
 
     def prior_moved(self, moved: Mapping[tuple[int, int], Lots]) -> Prior:
         """By customer and position: from where holds and spendings took their points, for rows that refer to them."""
-        return _prior_sorted(*_moved_rows(moved))
+        return prior_moved(moved)
 
     def migrated(self, before: Program, records: Mapping[int, Ints]) -> dict[int, Ints]:
         """Records of a draft made under the program before, laid out as the state's are now."""
@@ -346,86 +347,17 @@ class LedgerState:
         )
         return self._prior(sorted(refers), recorder)
 
-    def _moved_before(self, events: Sequence[EventRow]) -> dict[tuple[int, int], Lots]:
-        """By customer and position: from where holds and spendings before these events, to which they refer, took
-        points."""
-        found: dict[tuple[int, int], Lots] = {}
-        for _, stream, _, topic, data in events:
-            if topic in OPERATIONS:
-                fields = state_of(topic, data)
-                if fields.get(OPERATIONS[topic][1], events[0][0]) < events[0][0]:
-                    moved = moved_before(self.redemptions, topic, fields)
-                    assert moved is not None
-                    found[customer_number(stream), moved[0]] = moved[1]
-        return found
-
     def _prior(
         self, positions: Sequence[int], recorder: LogRecorder, moved: Mapping[tuple[int, int], Lots] = NOTHING_MOVED
     ) -> Prior:
-        awards, moves = _moved_rows(moved)
-        for position in positions:
-            self._prior_read(int(position), recorder, awards, moves)
-        return _prior_sorted(awards, moves)
+        return prior_read(self.program, self._rule_rows, positions, recorder, moved)
 
-    def _prior_read(
-        self, position: int, recorder: LogRecorder, awards: list[list[int]], moves: list[list[int]]
-    ) -> None:
-        after = position
-        while events := recorder.select_range(after, 100):
-            for at_position, stream, _, topic, data in events:
-                after = at_position
-                state = state_of(topic, data)
-                if state["cause"] != position:
-                    return
-                if topic not in ("PointsGranted", "PointsDeducted"):
-                    continue
-                row = [0] * at.PRIOR_FIELDS
-                row[at.PRIOR_ACCOUNT] = customer_number(stream)
-                row[at.PRIOR_POSITION] = position
-                # A rule set activated twice stands twice: it is taken back by the activation that decided.
-                day = np.array([day_parse(state["booked_on"])], np.int64)
-                activation = int(self.program.rule_sets_of(np.array([position], np.int64), day)[0])
-                row[at.PRIOR_RULE] = self._rule_rows[(activation, state["rule"])]
-                row[at.PRIOR_POINTS] = state["points"]
-                row[at.PRIOR_EXPIRY_MONTH] = at.MONTH_NEVER
-                row[at.PRIOR_MOVES_FIRST] = row[at.PRIOR_MOVES_LAST] = len(moves)
-                if topic == "PointsGranted":
-                    if state["expires_on"] is not None:
-                        year, month = state["expires_on"][:7].split("-")
-                        row[at.PRIOR_EXPIRY_MONTH] = (int(year) - 1970) * 12 + int(month) - 1
-                else:
-                    for month, points in state["lots"]:
-                        moves.append([0, at.MONTH_NEVER if month is None else month, points])
-                    if state["debt"]:
-                        moves.append([0, at.MOVE_DEBT, state["debt"]])
-                    row[at.PRIOR_MOVES_LAST] = len(moves)
-                awards.append(row)
 
 
 def _points_add(sums: Ints, decisions: pl.DataFrame) -> None:
     """Add what decisions come to, account by account; what is held stays in the balance."""
     moving = decisions.filter(pl.col("kind").is_in(BALANCE_MOVING))
     np.add.at(sums, moving["account"].to_numpy() - 1, moving["points"].to_numpy())
-
-
-def _moved_rows(moved: Mapping[tuple[int, int], Lots]) -> tuple[list[list[int]], list[list[int]]]:
-    """Holds and spendings as rows of `Prior`."""
-    awards: list[list[int]] = []
-    moves: list[list[int]] = []
-    for (customer, position), lots in moved.items():
-        first = len(moves)
-        moves += [[0, month, points] for month, points in lots]
-        points = sum(points for _, points in lots)
-        awards.append([customer, position, at.NONE, points, at.MONTH_NEVER, first, len(moves)])
-    return awards, moves
-
-
-def _prior_sorted(awards: list[list[int]], moves: list[list[int]]) -> Prior:
-    awards.sort(key=lambda a: (a[at.PRIOR_ACCOUNT], a[at.PRIOR_POSITION]))
-    return Prior(
-        np.array(awards, np.int64).reshape(-1, at.PRIOR_FIELDS),
-        np.array(moves, np.int64).reshape(-1, at.MOVE_FIELDS),
-    )
 
 
 def columns_check(columns: Columns, recorder: LogRecorder) -> None:
