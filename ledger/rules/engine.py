@@ -178,7 +178,7 @@ def run(
     room = np.empty((len(batch.accounts), 2), np.int64)
     room_fill(
         firsts, rows.operations, rule_sets, rows.fact_types, rows.roles, int(tables.sizes[at.SIZE_TYPES]),
-        *_rooms(program), len(ends), months, ring, places, room,
+        *program.rooms, len(ends), months, ring, places, room,
     )  # fmt: skip
     largest = room.max(axis=0) if len(room) else np.zeros(2, np.int64)
     out_size, move_size = _array_sizes(room, len(rows))
@@ -251,33 +251,6 @@ def _in_force(rule_sets: Array, days: Array) -> None:
             "RULESET_NONE_IN_FORCE",
             f"no rule set is in force on {day_text(day)}; activate one from that date or before",
         )
-
-
-def _rooms(program: Program) -> tuple[Ints, Ints]:
-    """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at
-    most."""
-    tables = program.tables
-    is_award = tables.rules[:, at.RULE_ACTION] == at.ACTION_AWARD
-    counts = np.zeros((2, len(is_award) + 1), np.int64)
-    np.cumsum(is_award, out=counts[0, 1:])
-    np.cumsum(is_award & _can_deduct(program), out=counts[1, 1:])
-    first = tables.rule_first
-    return counts[0, first[1:]] - counts[0, first[:-1]], counts[1, first[1:]] - counts[1, first[:-1]]
-
-
-def _can_deduct(program: Program) -> Array:
-    tables = program.tables
-    can = np.zeros(len(tables.rules), bool)
-    for i, row in enumerate(tables.rules):
-        if row[at.RULE_ACTION] != at.ACTION_AWARD:
-            continue
-        if row[at.RULE_AWARD] == at.AWARD_STREAK:
-            can[i] = tables.steps[row[at.RULE_STEPS_FIRST] : row[at.RULE_STEPS_LAST]].min() < 0
-        elif row[at.RULE_AWARD] == at.AWARD_BANDED:
-            can[i] = tables.bands[row[at.RULE_BANDS_FIRST] : row[at.RULE_BANDS_LAST], 1].min() < 0
-        else:
-            can[i] = row[at.RULE_AWARD] == at.AWARD_PER_UNIT or row[at.RULE_POINTS] < 0
-    return can
 
 
 def records_migrate(old: Program, new: Program, records: Ints) -> Ints:

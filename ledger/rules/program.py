@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,31 @@ class Program:
         attributes |= {int(row[at.LEAF_COLUMN]) for row in leaves if row[at.LEAF_SOURCE] == at.SOURCE_FACT}
         traits = {int(row[at.LEAF_COLUMN]) for row in leaves if row[at.LEAF_SOURCE] == at.SOURCE_CUSTOMER}
         return frozenset({f"a{c}" for c in attributes} | {f"t{c}" for c in traits})
+
+    @cached_property
+    def rooms(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each index of `rule_first`: how many awards, and how many penalties, one row can come to at most."""
+        tables = self.tables
+        is_award = tables.rules[:, at.RULE_ACTION] == at.ACTION_AWARD
+        counts = np.zeros((2, len(is_award) + 1), np.int64)
+        np.cumsum(is_award, out=counts[0, 1:])
+        np.cumsum(is_award & self._can_deduct(), out=counts[1, 1:])
+        first = tables.rule_first
+        return counts[0, first[1:]] - counts[0, first[:-1]], counts[1, first[1:]] - counts[1, first[:-1]]
+
+    def _can_deduct(self) -> NDArray[np.bool_]:
+        tables = self.tables
+        can = np.zeros(len(tables.rules), bool)
+        for i, row in enumerate(tables.rules):
+            if row[at.RULE_ACTION] != at.ACTION_AWARD:
+                continue
+            if row[at.RULE_AWARD] == at.AWARD_STREAK:
+                can[i] = tables.steps[row[at.RULE_STEPS_FIRST] : row[at.RULE_STEPS_LAST]].min() < 0
+            elif row[at.RULE_AWARD] == at.AWARD_BANDED:
+                can[i] = tables.bands[row[at.RULE_BANDS_FIRST] : row[at.RULE_BANDS_LAST], 1].min() < 0
+            else:
+                can[i] = row[at.RULE_AWARD] == at.AWARD_PER_UNIT or row[at.RULE_POINTS] < 0
+        return can
 
     def rule(self, row: int) -> tuple[Activation, Rule]:
         """The rule behind a row of `rules`, with its rule set."""

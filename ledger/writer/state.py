@@ -322,10 +322,10 @@ class LedgerState:
         every = np.arange(1, len(self.book.customers) + 1) if len(closings) else None
         batch = batch_of(rows, every)
         records = self.records[batch.accounts - 1]
-        for account, record in drafted.items():
-            at_account = int(np.searchsorted(batch.accounts, account))
-            if at_account < len(batch.accounts) and batch.accounts[at_account] == account:
-                records[at_account] = record
+        if drafted:
+            for i, account in enumerate(batch.accounts.tolist()):
+                if account in drafted:
+                    records[i] = drafted[account]
         outcome = run(self.program, batch, records, closings, prior=prior)
         return batch.accounts, records, batch.rows, outcome
 
