@@ -271,7 +271,7 @@ def _words(thing: Any, fact_types: Mapping[str, FactType], language: int) -> str
 
 def _plain(value: Any, language: int) -> str:
     """A part of a document as it would be written."""
-    if value is None or value == []:
+    if value is None or value in ([], ""):
         return _NOTHING[language]
     if isinstance(value, Words):
         return value.zh if language == 0 else value.en
