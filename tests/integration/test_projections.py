@@ -38,6 +38,7 @@ from projections.balances import balances_read, lots_read
 from projections.follower import Follower
 from projections.history import HistoryView, history_read
 from projections.places import PositionAhead, views_wait
+from projections.redemptions import redemptions_read, stock_read
 from projections.reports import EVER, inflation_read
 from projections.tiers import tiers_read
 from projections.view import Batch, View
@@ -45,7 +46,9 @@ from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
 
-TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
+TABLES = (
+    "customer", "customer_reference", "balance", "lot", "tier", "history", "redemption", "redemption_part", "stock",
+)  # fmt: skip
 
 
 def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
@@ -148,6 +151,19 @@ def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> No
         assert months[-1].outstanding == sum(inside)
         assert months[-1].debt_total == sum(b.debt for b in balances)
         assert sum(m.redeemed for m in months) == sum(b.redeemed for b in balances)
+        rows = redemptions_read(connection)
+        kept = books.state.redemptions
+        assert [r.number for r in rows] == sorted(kept.redemptions, reverse=True)
+        for row in rows:
+            known = kept.redemptions[row.number]
+            assert (row.state, row.spent, row.freed) == (known.state, known.spent, known.freed)
+            assert [(p.points, p.money, p.returned) for p in row.parts] == [
+                (p.points, p.money, p.returned) for p in known.parts
+            ]
+        assert [(s.on_hand, s.held) for s in stock_read(connection)] == [
+            (s.on_hand, s.held) for _, s in sorted(kept.stock.items())
+        ]
+        assert {r.state for r in rows} == {"held", "committed"}
 
 
 def test_a_view_that_is_rebuilt_equals_the_one_that_followed(
