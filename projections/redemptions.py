@@ -171,12 +171,11 @@ def _loaded(connection: Connection[Any], numbers: set[int]) -> Redemptions:
         parts: dict[int, list[Part]] = {}
         for number, position, points, quantity, money, *returned in cursor.execute(_QUERIES["parts_load"], wanted):
             parts.setdefault(number, []).append(Part(position, points, quantity, money, (), *returned))
-        for number, *head, booked_on, held_until, freed, quantity_freed in cursor.execute(
-            _QUERIES["redemptions_load"], wanted
-        ):
+        for row in cursor.execute(_QUERIES["redemptions_load"], wanted):
+            number, customer, position, offer, kind, variant, quantity, points, money, booked_on, held_until = row[:11]
             redemption = Redemption(
-                number, *head, day_of(booked_on), day_of(held_until), (), tuple(parts.get(number, ())), freed,
-                quantity_freed,
+                number, customer, position, offer, kind, variant, quantity, points, money, day_of(booked_on),
+                day_of(held_until), (), tuple(parts.get(number, ())), freed=row[11], quantity_freed=row[12],
             )  # fmt: skip
             state.redemptions.put(number, redemption)
         for offer, variant, on_hand, held in cursor.execute(_QUERIES["stock_load"]):
@@ -185,7 +184,9 @@ def _loaded(connection: Connection[Any], numbers: set[int]) -> Redemptions:
 
 
 def _entered(reserved: Mapping[int, tuple[int, int, dict[str, Any]]]) -> dict[str, Any]:
-    rows = [{**s, "number": n, "position": p, "customer": c} for n, (p, c, s) in sorted(reserved.items())]
+    rows: list[dict[str, Any]] = [
+        {**s, "number": n, "position": p, "customer": c} for n, (p, c, s) in sorted(reserved.items())
+    ]
     columns: dict[str, Any] = {name: BigintArray([row[name] for row in rows]) for name in ("number", *_ENTERED)}
     return columns | {name: TextArray([row[name] for row in rows]) for name in _ENTERED_TEXT}
 

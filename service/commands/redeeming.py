@@ -309,7 +309,7 @@ def entitlements(
     at = 0 if language == "zh" else 1
     headers = ["权益", "阶段", "享有", "理由"] if at == 0 else ["entitlement", "stage", "entitled", "reason"]
     yes_no = [("否", "no"), ("是", "yes")]
-    rows = [
+    rows: list[list[str]] = [
         [e["title"][language], STAGE_WORDS[e["stage"]][at], yes_no[e["entitled"]][at], e["reason"][language]] for e in found
     ]
     out.table(out.say("权益", "Entitlements"), headers, rows)

@@ -243,6 +243,7 @@ def test_a_failing_view_stops_alone_and_says_why(books: Books, tmp_path: Path) -
 
 def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema_name: str, tmp_path: Path) -> None:
     live_a_little(books, facts=80)
+    redeem_a_little(books)
     first, *others = views(tmp_path)
     with following(books, [first]) as follower:
         follower.follow_once()

@@ -7,11 +7,12 @@ from plumbline_client.calls.facts import FactCalls, fact
 from plumbline_client.calls.jobs import JobCalls, JobKind
 from plumbline_client.calls.log import LogCalls
 from plumbline_client.calls.points import PointCalls
+from plumbline_client.calls.redemptions import RedemptionCalls
 from plumbline_client.calls.reports import ReportCalls
 from plumbline_client.calls.rules import RuleCalls
 
 __all__ = ["Admin", "JobKind", "Ledger", "fact", "rehearsed"]
 
 
-class Ledger(FactCalls, CustomerCalls, PointCalls, ReportCalls, LogCalls, RuleCalls, JobCalls):
+class Ledger(FactCalls, CustomerCalls, PointCalls, RedemptionCalls, ReportCalls, LogCalls, RuleCalls, JobCalls):
     """One ledger. Every method gives a call for a client to send; writes get a key of their own unless one is given."""

@@ -25,6 +25,17 @@ from plumbline_client.results.jobs import (
 )
 from plumbline_client.results.log import Event, EventsPage, LedgerName, LedgerStatus, SchemaName, ViewStatus
 from plumbline_client.results.points import Balance, HistoryEntry, Lot, Tag, Tags, Tier, Totals
+from plumbline_client.results.redemptions import (
+    Entitlement,
+    Obstacle,
+    Offer,
+    Price,
+    Quote,
+    Redemption,
+    RedemptionPart,
+    Step,
+    Stock,
+)
 from plumbline_client.results.reports import (
     Alert,
     Campaign,
@@ -60,6 +71,7 @@ __all__ = [
     "Customer",
     "CustomerDetail",
     "Dismissed",
+    "Entitlement",
     "Event",
     "EventsPage",
     "FactTypeDeclared",
@@ -76,8 +88,14 @@ __all__ = [
     "LineResult",
     "Lot",
     "Measures",
+    "Obstacle",
+    "Offer",
+    "Price",
     "QuarantineRow",
+    "Quote",
     "Readiness",
+    "Redemption",
+    "RedemptionPart",
     "Reference",
     "RegionMonth",
     "Rehearsal",
@@ -96,7 +114,9 @@ __all__ = [
     "SchemaName",
     "SegmentCustomer",
     "Standing",
+    "Step",
     "StillRefused",
+    "Stock",
     "Tag",
     "Tags",
     "Tier",

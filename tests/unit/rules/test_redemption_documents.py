@@ -17,7 +17,7 @@ from tests.unit.rules.play import level, rule, rule_set, tag
 
 
 def rules_with(redemption: dict[str, Any] | None) -> RuleSet:
-    more = {} if redemption is None else {"redemption": redemption}
+    more: dict[str, Any] = {} if redemption is None else {"redemption": redemption}
     ladder = {"window": "year", "levels": [level("low", 0), level("mid", 10), level("top", 20)]}
     return rule_set_parse(rule_set(rule(), tiers=ladder, tags=[tag("rich", {"balance": True, "at_least": 1})], **more))
 
