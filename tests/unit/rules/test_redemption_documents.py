@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import DocumentInvalid
 from ledger.domain.redemption.terms import Holder, Terms
 from ledger.rules.differences import rule_sets_differences
 from ledger.rules.document import RuleSet, rule_set_parse, schema
 from ledger.rules.narrate_redemption import RedemptionWords
+from ledger.rules.redemption.document import Offer, RedemptionRules
 from ledger.rules.redemption.terms import point_value, redemption_terms
+from ledger.standard import rules_standard
 from tests.catalogue import catalogue, words
 from tests.unit.rules.play import level, rule, rule_set, tag
+
+ROOT = Path(__file__).parents[3]
 
 
 def rules_with(redemption: dict[str, Any] | None) -> RuleSet:
@@ -151,3 +157,17 @@ def test_every_event_of_a_redemption_has_a_sentence(language: Any) -> None:
         said = narrator.words(topic, state)
         assert said and ("R-000001" in said or topic == "EntitlementUsed")
     assert narrator.words("PointsGranted", state) is None
+
+
+def test_the_example_of_the_documentation_is_a_catalogue_and_every_part_is_explained() -> None:
+    page = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    section = page[page.index("## Redemption") :]
+    example = section[section.index("```yaml\n") + len("```yaml\n") :].partition("```")[0]
+    rules = rule_set_parse({**rules_standard(), **yaml_parse(example, "docs/rules.md")})
+    terms = redemption_terms("RS-1", rules)
+    assert [offer.kind for offer in terms.offers.values()] == ["offset", "gift", "service", "honour"]
+    assert terms.offers["cash"].money(6_000_00) == 330_00
+    explained = section.partition("```\n")[2].partition("```")[2]
+    for model in (Offer, RedemptionRules):
+        for name in model.model_fields.keys() - {"id", "title", "note", "offers"}:
+            assert f"`{name}`" in explained, f"{name} is not explained in docs/rules.md"
