@@ -167,7 +167,7 @@ def test_the_example_of_the_documentation_is_a_catalogue_and_every_part_is_expla
     terms = redemption_terms("RS-1", rules)
     assert [offer.kind for offer in terms.offers.values()] == ["offset", "gift", "service", "honour"]
     assert terms.offers["cash"].money(6_000_00) == 330_00
-    explained = section.partition("```\n")[2].partition("```")[2]
+    explained = section.partition("```yaml")[2].partition("```")[2]
     for model in (Offer, RedemptionRules):
         for name in model.model_fields.keys() - {"id", "title", "note", "offers"}:
             assert f"`{name}`" in explained, f"{name} is not explained in docs/rules.md"
