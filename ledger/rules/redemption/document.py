@@ -91,7 +91,7 @@ class Offer(Strict):
             "gift": ("unit", "quota", "valid_days", "steps", "multiple_of"),
             "service": ("variants", "supplier", "delivery", "steps", "multiple_of"),
             "offset": ("points", "variants", "supplier", "delivery", "unit", "quota", "valid_days"),
-            "honour": ("variants", "supplier", "delivery", "unit", "steps", "multiple_of"),
+            "honour": ("variants", "supplier", "delivery", "unit", "valid_days", "steps", "multiple_of"),
         }[self.kind]
         for name in foreign:
             if getattr(self, name) not in (None, [], ""):
