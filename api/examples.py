@@ -71,6 +71,14 @@ VALUES: Final[dict[str, Any]] = {
     "top_tenth_percent": "41.20", "projects": 9, "complaints": 3, "complaints_major": 1, "complaint_percent": "3.12",
     "responses": 3, "response_hours_average": "1.5", "response_prompt_percent": "66.66", "answers": 40,
     "satisfaction_average": "4.3", "satisfaction_percent": "85.00", "scores": 9, "score_average": "92.1",
+    # redemptions
+    "offer": "workwear", "variant": "xl", "quantity": 2, "money": "50.00", "hold_days": 14, "valid_days": 0,
+    "words": {"zh": "礼品：40分／每份", "en": "gift: 40 points, each"}, "supplier": "华东制衣",
+    "tiers": ["gold"], "open": True,
+    "on_hand": 50, "free": 48, "redemption": "R-000001", "held_until": "2026-01-31", "project": "J-000007",
+    "freed": "0.00", "spent": "40.00", "returned": "0.00", "valid_until": None, "quantity_returned": 0,
+    "money_returned": "0.00", "possible": False, "code": "POINTS_INSUFFICIENT", "entitlement": "priority_quote",
+    "stage": "bidding", "entitled": True,
     # commands, jobs, files
     "id": "HT-2026-0117", "status": "accepted", "state": "done", "progress_done": 8, "progress_of": 8, "error": None,
     "request": {"rule_set": "RS-0002", "day_from": None}, "result": {"run_id": "what-if-7f3a91", "digest": _SHA256},
@@ -83,6 +91,15 @@ VALUES: Final[dict[str, Any]] = {
 """What stands in members of these names."""
 
 MEMBERS: Final[dict[tuple[str, str], Any]] = {
+    ("OfferBody", "kind"): "gift", ("OfferBody", "title"): {"zh": "定制工装", "en": "Workwear"},
+    ("PriceBody", "title"): {"zh": "XL", "en": "XL"}, ("RedemptionBody", "kind"): "gift",
+    ("RedemptionBody", "state"): "committed", ("RedemptionBody", "money"): "0.00",
+    ("RedemptionBody", "reference"): "slip 17",
+    ("PartBody", "part"): 1, ("PartBody", "money"): "0.00", ("PartBody", "reference"): "slip 17",
+    ("StockBody", "held"): 2, ("QuoteBody", "kind"): "gift", ("QuoteBody", "money"): "0.00",
+    ("ObstacleBody", "reason"): "costs 80.00 points, 40.00 can be spent: 40.00 are missing",
+    ("ObstacleBody", "field"): "points", ("EntitlementBody", "title"): {"zh": "优先报价", "en": "Priority quotation"},
+    ("EntitlementBody", "reason"): {"zh": "金牌及以上客户", "en": "customers from gold on"},
     ("EventBody", "state"): {
         "rule": "contract_signed", "points": 4000, "cause": 41, "actor": "wang.li", "recorded_at": _TIME,
     },

@@ -309,7 +309,9 @@ CREATE TABLE balance (
     deducted bigint NOT NULL,
     reversed bigint NOT NULL,
     expired  bigint NOT NULL,
-    position bigint NOT NULL
+    position bigint NOT NULL,
+    redeemed bigint NOT NULL,
+    held     bigint NOT NULL CHECK (held >= 0)
 );
 
 -- What expires at the end of a month (counted from 1970-01), -1: never.
@@ -466,6 +468,7 @@ CREATE TABLE activity (
     granted          bigint  NOT NULL,
     deducted         bigint  NOT NULL,
     expired          bigint  NOT NULL,
+    redeemed         bigint  NOT NULL,
     PRIMARY KEY (customer, month)
 );
 CREATE INDEX activity_month_idx ON activity (month);
@@ -486,14 +489,16 @@ CREATE TABLE incident (
 );
 CREATE INDEX incident_day_idx ON incident (day);
 
--- All customers together, as it was decided: granted above zero, deducted and expired below, reversed of either sign.
+-- All customers together, as it was decided: granted above zero, deducted and expired below, reversed of either sign;
+-- redeemed below, net of what came back.
 CREATE TABLE points_month (
     month    integer PRIMARY KEY,
     granted  bigint  NOT NULL,
     deducted bigint  NOT NULL,
     reversed bigint  NOT NULL,
     expired  bigint  NOT NULL,
-    debt     bigint  NOT NULL
+    debt     bigint  NOT NULL,
+    redeemed bigint  NOT NULL
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -1046,3 +1051,60 @@ CREATE TABLE person_key (
 
 GRANT SELECT, INSERT ON person_key TO plumbline_app;
 GRANT UPDATE (key, erased_at) ON person_key TO plumbline_app;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- redemptions: what was reserved, and what became of it; the committed parts; what is in stock. Points in 1/100, money
+-- in fen. state: held, committed, freed or reversed. spent and returned are sums of the parts.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE redemption (
+    number         bigint  PRIMARY KEY,
+    customer       bigint  NOT NULL,
+    position       bigint  NOT NULL,
+    offer          text    NOT NULL,
+    kind           text    NOT NULL,
+    variant        text    NOT NULL,
+    quantity       bigint  NOT NULL,
+    points         bigint  NOT NULL,
+    money          bigint  NOT NULL,
+    rule_set       text    NOT NULL,
+    booked_on      date    NOT NULL,
+    held_until     date    NOT NULL,
+    reference      text    NOT NULL,
+    project        text    NOT NULL,
+    freed          bigint  NOT NULL,
+    quantity_freed bigint  NOT NULL,
+    spent          bigint  NOT NULL,
+    returned       bigint  NOT NULL,
+    state          text    NOT NULL
+);
+CREATE INDEX redemption_customer_idx ON redemption (customer, number);
+
+CREATE TABLE redemption_part (
+    redemption        bigint NOT NULL,
+    part              bigint NOT NULL,
+    position          bigint NOT NULL,
+    booked_on         date   NOT NULL,
+    points            bigint NOT NULL,
+    quantity          bigint NOT NULL,
+    money             bigint NOT NULL,
+    reference         text   NOT NULL,
+    valid_until       date,
+    returned          bigint NOT NULL,
+    quantity_returned bigint NOT NULL,
+    money_returned    bigint NOT NULL,
+    PRIMARY KEY (redemption, part)
+);
+
+CREATE TABLE stock (
+    offer   text   NOT NULL,
+    variant text   NOT NULL,
+    on_hand bigint NOT NULL CHECK (on_hand >= held),
+    held    bigint NOT NULL CHECK (held >= 0),
+    PRIMARY KEY (offer, variant)
+);
+
+INSERT INTO view_table (name, view) VALUES
+    ('redemption', 'redemptions'), ('redemption_part', 'redemptions'), ('stock', 'redemptions');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON redemption, redemption_part, stock TO plumbline_app;

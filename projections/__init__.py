@@ -15,6 +15,7 @@ from projections.campaigns import CampaignsView
 from projections.columns import ColumnsView
 from projections.customers import CustomersView
 from projections.history import HistoryView
+from projections.redemptions import RedemptionsView
 from projections.relations.arrivals import ArrivalsView
 from projections.relations.ownership import OwnershipView
 from projections.relations.profile import ProfileView
@@ -31,7 +32,8 @@ def views(columns_folder: Path) -> list[View]:
     """All views of a ledger, new ones each time; the columns go to this folder."""
     return [
         CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ActivityView(),
-        CampaignsView(), StaffView(), OwnershipView(), ProfileView(), WorkView(), ArrivalsView(), RemindersView(),
+        CampaignsView(), RedemptionsView(),
+        StaffView(), OwnershipView(), ProfileView(), WorkView(), ArrivalsView(), RemindersView(),
         TimelineView(), ColumnsView(columns_folder),
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from ledger.domain.events import POINTS_TOPICS
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.codec import state_of
@@ -50,6 +51,7 @@ class Cell:
     granted: int = 0
     deducted: int = 0
     expired: int = 0
+    redeemed: int = 0
 
 
 CELL_FIELDS: Final = tuple(f.name for f in fields(Cell))
@@ -104,8 +106,13 @@ class _Moves:
         """An event that moves points."""
         points: int = state["points"]
         day = day_parse(state["expired_on"] if topic == "PointsExpired" else state["booked_on"])
+        if topic in ("PointsHeld", "PointsFreed"):
+            debt: int = state["debt"]
+            if debt:
+                self.months.setdefault(month_of(day), [0, 0, 0, 0, 0, 0])[4] += debt if topic == "PointsHeld" else -debt
+            return
         cell = self.cell(customer, day)
-        month = self.months.setdefault(month_of(day), [0, 0, 0, 0, 0])
+        month = self.months.setdefault(month_of(day), [0, 0, 0, 0, 0, 0])
         if topic == "PointsGranted":
             cell.granted += points
             month[0] += points
@@ -124,6 +131,10 @@ class _Moves:
             month[2] += points
             month[4] += state["debt"]
             self._incident(customer, day, -points, 0)
+        elif topic in ("PointsRedeemed", "PointsReturned"):
+            cell.redeemed += points
+            month[5] += points
+            month[4] -= state.get("debt_paid", 0)
         else:
             cell.expired += points
             month[3] += points
@@ -132,9 +143,6 @@ class _Moves:
         found = self.incidents.setdefault((customer, day), [0, 0])
         found[0] += lost
         found[1] += complaints
-
-
-_MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired"})
 
 
 class ActivityView:
@@ -155,7 +163,7 @@ class ActivityView:
                 moves.fact(event.customer, event.state, 1)
                 if event.state["corrects"]:
                     corrected.append(event.state["corrects"])
-            elif event.topic in _MOVING:
+            elif event.topic in POINTS_TOPICS:
                 moves.points(event.customer, event.topic, event.state)
         for customer, state in _versions(transaction, corrected, facts):
             moves.fact(customer, state, -1)
@@ -198,6 +206,6 @@ def _store(connection: Connection[Any], moves: _Moves) -> None:
             },
         )
     if moves.months:
-        names = ("granted", "deducted", "reversed", "expired", "debt")
+        names = ("granted", "deducted", "reversed", "expired", "debt", "redeemed")
         columns = {name: BigintArray([m[i] for m in moves.months.values()]) for i, name in enumerate(names)}
         connection.execute(_QUERIES["points_months_store"], {"month": IntegerArray(moves.months), **columns})

@@ -15,6 +15,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
+from ledger.domain.events import POINTS_TOPICS
 from ledger.log.codec import state_of
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
@@ -25,7 +26,6 @@ from projections.view import CustomerEvent
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
-POINTS_TOPICS: Final = ("PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """A balance with its lots, in 1/100 point. `lots`: (month at whose end they expire, or None; points), the next to
-    expire first. `position` is where the view stands."""
+    """A balance with its lots, and what is held out of them, in 1/100 point. `lots`: (month at whose end they expire,
+    or None; points), the next to expire first. `position` is where the view stands."""
 
     customer: int
     balance: int
     debt: int
     lots: tuple[tuple[int | None, int], ...]
     position: int
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class TotalsRow:
     deducted: int
     reversed: int
     expired: int
+    redeemed: int
     position: int
     events: int
 
@@ -114,9 +116,9 @@ def accounts_read(connection: Connection[Any], customers: Sequence[int]) -> dict
     return {
         number: AccountRow(
             number, balance, debt,
-            tuple((None if m < 0 else m, p) for m, p in zip(months or (), points or (), strict=True)), position,
+            tuple((None if m < 0 else m, p) for m, p in zip(months or (), points or (), strict=True)), position, held,
         )
-        for number, balance, debt, months, points, position in rows
+        for number, balance, debt, held, months, points, position in rows
     }  # fmt: skip
 
 
@@ -133,11 +135,11 @@ def totals_read(connection: Connection[Any], customer: int, moment: Moment) -> T
 def account_then(connection: Connection[Any], customer: int, moment: Moment) -> AccountRow:
     """Balance and lots of one customer at a moment, added up from its events.
 
-    Balance = lots - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that a
-    deduction, booked on an earlier day but recorded later, took its points from.
+    Balance = lots + held - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that
+    a deduction, booked on an earlier day but recorded later, took its points from.
     """
     moves, balance, position, seek = Moves(), 0, 0, BEGINNING
-    while rows := history_then(connection, customer, moment, seek=seek, topics=POINTS_TOPICS, limit=1_000):
+    while rows := history_then(connection, customer, moment, seek=seek, topics=sorted(POINTS_TOPICS), limit=1_000):
         for row in rows:
             moves.add(CustomerEvent(row.position, customer, 0, row.topic, row.state))
             balance += row.points or 0
@@ -146,7 +148,8 @@ def account_then(connection: Connection[Any], customer: int, moment: Moment) -> 
     found = moves.rows.get(customer)
     lots = sorted((m < 0, m, p) for (_, m), p in moves.lots.items() if p)
     return AccountRow(
-        customer, balance, found.debt if found else 0, tuple((None if m < 0 else m, p) for _, m, p in lots), position
+        customer, balance, found.debt if found else 0, tuple((None if m < 0 else m, p) for _, m, p in lots), position,
+        found.held if found else 0,
     )
 
 

@@ -1,9 +1,9 @@
-"""The view `balances`: balance, debt, what was ever granted, deducted, reversed and expired, and when the
-rest expires."""
+"""The view `balances`: balance, debt, what is held, what was ever granted, deducted, reversed, expired and redeemed,
+and when the rest expires."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
+from ledger.domain.events import POINTS_TOPICS
 from ledger.domain.values import month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.queries import queries_load
@@ -26,8 +27,9 @@ _LIMIT_DEFAULT: Final = 1_000
 class BalanceRow:
     """What a customer has, as of a date; all in 1/100 point.
 
-    `balance` = lots - `debt` = `granted` + `deducted` + `reversed` + `expired` (deducted and expired are
-    never positive). `available` leaves out lots past their date that no month end has taken yet.
+    `balance` = lots + `held` - `debt` = `granted` + `deducted` + `reversed` + `expired` + `redeemed` (deducted,
+    expired and redeemed are never positive; redeemed is net of what came back). `available` leaves out what is held,
+    and lots past their date that no month end has taken yet.
     `expiring_30_days` expires within 30 days after the date, `expiring_90_days` includes that.
     """
 
@@ -39,6 +41,8 @@ class BalanceRow:
     deducted: int = 0
     reversed: int = 0
     expired: int = 0
+    redeemed: int = 0
+    held: int = 0
     expiring_30_days: int = 0
     expiring_90_days: int = 0
     position: int = 0
@@ -60,7 +64,7 @@ class Moves:
         if topic == "CustomerRegistered":
             self.rows[event.customer] = BalanceRow(event.customer, position=event.position)
             return
-        if topic not in _MOVING:
+        if topic not in POINTS_TOPICS:
             return
         row = self.rows.setdefault(event.customer, BalanceRow(event.customer))
         row.balance, row.position = state["balance"], event.position
@@ -72,23 +76,37 @@ class Moves:
         elif topic == "PointsDeducted":
             row.deducted += points
             row.debt += state["debt"]
-            for month, taken in state["lots"]:
-                self._lot(event.customer, _NEVER if month is None else month, -taken)
+            self._lots(event.customer, state, -1)
         elif topic == "PointsReversed":
             row.reversed += points
             row.debt += state["debt"]
-            for month, moved in state["lots"]:
-                self._lot(event.customer, _NEVER if month is None else month, moved)
+            self._lots(event.customer, state, 1)
+        elif topic == "PointsHeld":
+            row.held += points
+            row.debt += state["debt"]
+            self._lots(event.customer, state, -1)
+        elif topic == "PointsFreed":
+            row.held -= points
+            row.debt -= state["debt"]
+            self._lots(event.customer, state, 1)
+        elif topic == "PointsRedeemed":
+            row.redeemed += points
+            row.held += points
+        elif topic == "PointsReturned":
+            row.redeemed += points
+            row.debt -= state["debt_paid"]
+            self._lots(event.customer, state, 1)
         else:
             row.expired += points
             self._lot(event.customer, _month(state["expired_on"]), points)
 
+    def _lots(self, customer: int, state: Mapping[str, Any], sign: int) -> None:
+        for month, points in state["lots"]:
+            self._lot(customer, _NEVER if month is None else month, sign * points)
+
     def _lot(self, customer: int, month: int, points: int) -> None:
         key = (customer, month)
         self.lots[key] = self.lots.get(key, 0) + points
-
-
-_MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired"})
 
 
 def _month(day: str | None) -> int:
@@ -101,7 +119,7 @@ class BalancesView:
     name = "balances"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = (*sorted(_MOVING), "CustomerRegistered")
+    topics = (*sorted(POINTS_TOPICS), "CustomerRegistered")
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
@@ -111,7 +129,10 @@ class BalancesView:
         # In the order of the primary keys, so that neighbours in the index are changed together.
         rows = sorted(moves.rows.values(), key=attrgetter("customer"))
         if rows:
-            names = ("customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "position")
+            names = (
+                "customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "redeemed", "held",
+                "position",
+            )  # fmt: skip
             columns = {name: BigintArray([getattr(row, name) for row in rows]) for name in names}
             transaction.execute(_QUERIES["balances_store"], columns)
         lots = sorted((*key, points) for key, points in moves.lots.items() if points)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ledger.domain.events import RELATIONS_TOPICS
+from ledger.domain.events import POINTS_TOPICS_MOVING, RELATIONS_TOPICS
 from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
@@ -77,7 +77,7 @@ class HistoryView:
                 balance = balances[customer]
             else:
                 balances[customer] = balance
-            points = state.get("points")
+            points = state.get("points") if topic in POINTS_TOPICS_MOVING else None
             booked_on = state.get("booked_on") or state.get("expired_on") or _NULL
             lines.append((
                 customer,

@@ -87,6 +87,7 @@ class HeatRow:
     granted: int
     deducted: int
     expired: int
+    redeemed: int
     contribution: int
 
     def document(self) -> dict[str, Any]:
@@ -94,7 +95,8 @@ class HeatRow:
         return {
             "month": month_text(self.month), "region": self.region, "industry": self.industry,
             "customers": self.customers, "granted": points_text(self.granted), "deducted": points_text(self.deducted),
-            "expired": points_text(self.expired), "contribution": money_text(self.contribution),
+            "expired": points_text(self.expired), "redeemed": points_text(self.redeemed),
+            "contribution": money_text(self.contribution),
         }  # fmt: skip
 
 
@@ -108,14 +110,15 @@ class InflationRow:
     deducted: int
     reversed: int
     expired: int
+    redeemed: int
     debt: int
     outstanding: int
     debt_total: int
 
     def document(self) -> dict[str, Any]:
-        """As plain data. No redemption is known yet."""
+        """As plain data."""
         points = {f.name: points_text(getattr(self, f.name)) for f in fields(self) if f.name != "month"}
-        return {"month": month_text(self.month), "redeemed": points_text(0), **points}
+        return {"month": month_text(self.month), **points}
 
 
 @dataclass(frozen=True, slots=True)

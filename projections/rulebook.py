@@ -1,4 +1,5 @@
-"""The book without customers and staff: time zone, fact types, rule sets, the last closed day. A few small streams."""
+"""The book without customers, staff and stock: time zone, fact types, rule sets, the last closed day.
+A few small streams."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.book import STREAMS, Book
-from ledger.domain.events import STREAM_CALENDAR, STREAM_STAFF
+from ledger.domain.events import STREAM_CALENDAR, STREAM_STAFF, STREAM_STOCK
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from ledger.rules.document import RuleSet, rule_set_parse
@@ -19,7 +20,7 @@ from ledger.rules.explain import Language
 from ledger.rules.narrate import Narrator
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
-_STREAMS: Final = [stream for stream in STREAMS if stream != STREAM_STAFF]
+_STREAMS: Final = [stream for stream in STREAMS if stream not in (STREAM_STAFF, STREAM_STOCK)]
 _SELDOM: Final = [stream for stream in _STREAMS if stream != STREAM_CALENDAR]
 
 

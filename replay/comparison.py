@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +14,29 @@ from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.document import RuleSet
 from ledger.rules.explain import clause
+from ledger.rules.redemption.terms import VALUE_STANDARD, point_value
+from replay.redemptions import RedemptionsCompared
 from replay.run import RunResult, lots_of
 
 Ints = NDArray[np.int64]
 Language = Literal["zh", "en"]
 
-LIABILITY_POINTS: Final = 1_000_00
-LIABILITY_FEN: Final = 50_00
-"""1,000 points are worth 50 CNY."""
+def liability_fen(points: int, value: tuple[int, int]) -> int:
+    """What outstanding points are worth, in fen: points × money ÷ points of `value` (so many are so much), rounded down
+    once, on the total."""
+    return points * value[1] // value[0]
 
 
-def liability_fen(points: int) -> int:
-    """What outstanding points are worth, in fen: points × 50 CNY ÷ 1,000, rounded down once, on the total."""
-    return points * LIABILITY_FEN // LIABILITY_POINTS
+def value_of(result: RunResult) -> tuple[int, int]:
+    """What points are worth by the rules that decide last in a run: so many are so many fen."""
+    last = max(result.program.activations, key=lambda a: (a.day_from, a.position), default=None)
+    return point_value(last.rules) if last is not None else VALUE_STANDARD
 
 
 @dataclass(frozen=True)
 class Totals:
-    """A run in sums, in 1/100 points (liability in fen). `outstanding` are the points in lots; debt is apart."""
+    """A run in sums, in 1/100 points (liability in fen). `outstanding` are the points in lots and those held; debt is
+    apart. `redeemed` is what was spent, `returned` what came back of it, `held` what is held at the end."""
 
     granted: int
     deducted: int
@@ -43,6 +48,9 @@ class Totals:
     liability: int
     tiers: dict[str, int]
     digest: str
+    redeemed: int = 0
+    returned: int = 0
+    held: int = 0
 
     def document(self) -> dict[str, Any]:
         """As plain data, points and money as decimal text."""
@@ -51,6 +59,9 @@ class Totals:
             "deducted": points_text(self.deducted),
             "reversed": points_text(self.reversed),
             "expired": points_text(self.expired),
+            "redeemed": points_text(self.redeemed),
+            "returned": points_text(self.returned),
+            "held": points_text(self.held),
             "balance": points_text(self.balance),
             "outstanding": points_text(self.outstanding),
             "debt": points_text(self.debt),
@@ -119,6 +130,8 @@ class Comparison:
     """Those whose balance or tier differs, most gained first."""
     groups: dict[str, list[GroupChange]]
     tier_moves: dict[tuple[str, str], int]
+    redemptions: RedemptionsCompared | None = None
+    """None where nothing was ever redeemed."""
 
     def document(self, limit: int = 20) -> dict[str, Any]:
         """As plain data; `limit` winners and losers."""
@@ -138,6 +151,7 @@ class Comparison:
             ],
             "tier_matrix": [{"from": a, "to": b, "customers": n} for (a, b), n in sorted(self.tier_moves.items())],
             **{f"by_{key}": [g.document() for g in groups] for key, groups in self.groups.items()},
+            **({} if self.redemptions is None else {"redemptions": self.redemptions.document(limit)}),
         }
 
 
@@ -175,7 +189,8 @@ def totals(result: RunResult) -> Totals:
     """A run in sums."""
     sums = [int(v) for v in result.sums.sum(axis=0)]
     lots = lots_of(result.program, result.accounts, result.records)
-    outstanding = int(lots[:, 2].sum())
+    held = int(result.records[:, at.REC_HELD].sum())
+    outstanding = int(lots[:, 2].sum()) + held
     active = result.records[:, at.REC_ACTIVE] != 0
     names, counts = np.unique(_tiers(result)[active], return_counts=True)
     by_name = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -188,9 +203,12 @@ def totals(result: RunResult) -> Totals:
         balance=int(result.records[:, at.REC_BALANCE].sum()),
         outstanding=outstanding,
         debt=int(result.records[:, at.REC_DEBT].sum()),
-        liability=liability_fen(outstanding),
+        liability=liability_fen(outstanding, value_of(result)),
         tiers={t: by_name[t] for t in ladder},
         digest=result.digest,
+        redeemed=sums[at.KIND_SPEND],
+        returned=sums[at.KIND_RETURN],
+        held=held,
     )
 
 

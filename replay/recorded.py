@@ -23,6 +23,10 @@ KIND_NAMES = {
     at.KIND_TIER: "tier",
     at.KIND_TAGS: "tags",
     at.KIND_GRADE: "grade",
+    at.KIND_HOLD: "held",
+    at.KIND_SPEND: "redeemed",
+    at.KIND_FREE: "freed",
+    at.KIND_RETURN: "returned",
 }
 
 
@@ -83,7 +87,7 @@ def _frame(result: RunResult) -> pl.DataFrame:
     frame = frame.join(names, on="row", how="left", maintain_order="left")
     before = np.full(len(awards), "", object)
     after = np.full(len(awards), "", object)
-    for i in np.flatnonzero(kinds >= at.KIND_TIER).tolist():
+    for i in np.flatnonzero((kinds >= at.KIND_TIER) & (kinds <= at.KIND_GRADE)).tolist():
         before[i], after[i] = _standing(program, int(kinds[i]), int(awards[i, 5]), int(awards[i, 6]))
     return frame.with_columns(
         pl.Series("before", before.tolist(), pl.String), pl.Series("after", after.tolist(), pl.String)
@@ -103,7 +107,7 @@ def _standing(program: Any, kind: int, before: int, after: int) -> tuple[str, st
 def _words(frame: pl.DataFrame) -> pl.Series:
     """Each decision as one comparable text."""
     kind = pl.col("kind").cast(pl.Int64).replace_strict(KIND_NAMES, default="?", return_dtype=pl.String)
-    standing = pl.col("kind") >= at.KIND_TIER
+    standing = pl.col("kind").is_between(at.KIND_TIER, at.KIND_GRADE)
     return frame.select(
         pl.when(standing)
         .then(pl.format("{} {} -> {}", kind, pl.col("before").fill_null(""), pl.col("after").fill_null("")))

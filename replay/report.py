@@ -10,8 +10,9 @@ from rich.text import Text
 
 from ledger.domain.book import Book
 from ledger.domain.values import money_text, points_text
-from replay.comparison import CustomerChange, GroupChange, Language, PointChange
+from replay.comparison import CustomerChange, GroupChange, Language, PointChange, value_of
 from replay.recorded import Difference
+from replay.redemptions import RedemptionsCompared
 from replay.run import RunResult
 from replay.what_if import Backtest
 
@@ -52,6 +53,10 @@ def comparison_print(console: Console, language: Language, found: Backtest, book
     )
     console.print(f"{'摘要' if zh else 'digest'} {run.digest}", style="dim")
     console.print()
+    redeemed = [
+        ("兑换" if zh else "redeemed", a.redeemed + a.returned, b.redeemed + b.returned),
+        ("冻结" if zh else "held", a.held, b.held),
+    ] if found.comparison.redemptions is not None else []  # fmt: skip
     table = report_table(
         "总计" if zh else "Totals", ["", *(["现行", "候选", "变化"] if zh else ["in force", "candidate", "change"])]
     )
@@ -60,24 +65,64 @@ def comparison_print(console: Console, language: Language, found: Backtest, book
         ("扣减" if zh else "deducted", a.deducted, b.deducted),
         ("冲回" if zh else "reversed", a.reversed, b.reversed),
         ("到期" if zh else "expired", a.expired, b.expired),
+        *redeemed,
         ("余额" if zh else "balance", a.balance, b.balance),
         ("欠分" if zh else "debt", a.debt, b.debt),
     ):
         table.add_row(label, _points(before), _points(after), _signed(after - before))
     change = b.liability - a.liability
     table.add_row(
-        "负债（元，1000分=50元）" if zh else "liability, CNY (1,000 points = 50 CNY)",
+        _liability_words(zh, value_of(found.recorded), value_of(found.candidate)),
         grouped(money_text(a.liability)),
         grouped(money_text(b.liability)),
         ("+" if change > 0 else "") + grouped(money_text(change)),
         style="bold",
     )
     console.print(table)
+    if found.comparison.redemptions is not None:
+        _redemptions(console, zh, found.comparison.redemptions, limit)
     _movers(console, zh, found.comparison.customers, limit)
     _tiers(console, zh, found)
     titles = {"region": ("按地区", "By region"), "industry": ("按行业", "By industry")}
     for trait, groups in found.comparison.groups.items():
         _groups(console, zh, titles[trait][0 if zh else 1], groups)
+
+
+def _liability_words(zh: bool, *values: tuple[int, int]) -> str:
+    """What points are worth in the books, on either side where that differs."""
+    told = [
+        f"{grouped(points_text(points)).removesuffix('.00')}{'分=' if zh else ' points = '}"
+        f"{grouped(money_text(fen)).removesuffix('.00')}{'元' if zh else ' CNY'}"
+        for points, fen in dict.fromkeys(values)
+    ]
+    return f"负债（元，{' → '.join(told)}）" if zh else f"liability, CNY ({' → '.join(told)})"
+
+
+def _redemptions(console: Console, zh: bool, found: RedemptionsCompared, limit: int) -> None:
+    """What the candidate would have meant for what was redeemed."""
+    decided = found.decided
+    lacked = _points(sum(r.lacked for r in found.lacking))
+    console.print()
+    console.print(
+        f"{found.count:,} 笔兑换：照旧发生则 {len(found.lacking):,} 笔积分不足，共缺 {lacked} 分；重新判定则 {len(decided.refused):,} 笔被拒。"
+        if zh
+        else f"{found.count:,} redemptions: as they happened, {len(found.lacking):,} would have lacked points, {lacked} in all;"
+        f" decided again, {len(decided.refused):,} are refused."
+    )
+    if found.lacking:
+        headers = ["兑换", "客户", "积分", "缺少"] if zh else ["redemption", "customer", "points", "lacked"]
+        table = report_table("积分不足的兑换" if zh else "Redemptions that would have lacked points", headers, left=2)
+        for r in found.lacking[:limit]:
+            table.add_row(r.redemption, r.customer, _points(r.points), _points(r.lacked))
+        console.print(table)
+    if found.offers:
+        headers = ["项目", "笔数", "积分", "现行（元）", "候选（元）"] if zh else ["offer", "count", "points", "CNY in force", "CNY candidate"]
+        table = report_table("抵扣工程款" if zh else "Offsets of payments", headers)
+        for o in found.offers:
+            table.add_row(
+                o.offer, f"{o.count:,}", _points(o.points), grouped(money_text(o.money)), grouped(money_text(o.money_candidate))
+            )
+        console.print(table)
 
 
 def _movers(console: Console, zh: bool, changes: list[CustomerChange], limit: int) -> None:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from ledger.domain.book import NOTHING_CLOSED
 from ledger.domain.values import INTEGER_MAX
-from ledger.log.columns.reader import Columns
+from ledger.log.columns.reader import REDEMPTION_WEIGHED, Columns
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, program_compile
 from ledger.rules.engine import batch_of, records_new, run, span_of
 from ledger.rules.kernel.room import points_sum
-from replay.scenario import Scenario
+from replay.scenario import Redemptions, Scenario
 
 Ints = NDArray[np.int64]
 ROWS_PER_PART = 700_000
@@ -35,13 +35,14 @@ class PartResult:
     """What came of one part: final records by account, sums by kind, and (if kept) every output.
 
     Of the records, the fixed fields and the lots; the counters of windows are left behind.
-    `awards` has the columns (position, account, kind, rule, points, before, after, expiry month), in the part's order.
+    `awards` has the columns (position, account, kind, rule, points, before, after, expiry month), in the part's order;
+    of a hold (or one refused) `before` is by how much it went beyond what could be spent.
     """
 
     accounts: Ints
     records: Ints
     sums: Ints
-    """[account, kind]: points by kind, KIND_GRANT to KIND_EXPIRY at 1 to 4."""
+    """[account, kind]: points by kind."""
     awards: Ints
     facts: int
 
@@ -71,6 +72,8 @@ def run_id_of(columns: Columns, scenario: Scenario) -> str:
         [[a.rules.sha256, a.day_from, a.position] for a in scenario.activations],
         at.ENGINE_VERSION,
     ]
+    if scenario.redemptions != "facts":
+        pin.append(scenario.redemptions)
     return "run-" + hashlib.sha256(orjson.dumps(pin)).hexdigest()[:16]
 
 
@@ -89,16 +92,25 @@ def columns_span(columns: Columns) -> int:
 
 
 def part_run(
-    columns: Columns, program: Program, part: int, parts: int, keep: bool, closings: Ints
+    columns: Columns,
+    program: Program,
+    part: int,
+    parts: int,
+    keep: bool,
+    closings: Ints,
+    redemptions: Redemptions = "facts",
 ) -> PartResult:
     """Run one part of the accounts. `keep` keeps every output, for digest and comparison."""
-    rows = columns.rows(part, parts, program.weighed)
+    weighed = program.weighed | REDEMPTION_WEIGHED if columns.redeems else program.weighed
+    rows = columns.rows(part, parts, weighed)
+    if redemptions == "decided":
+        rows.operations[rows.operations == at.OP_HOLD] = at.OP_HOLD_COVERED
     accounts = columns.accounts(part, parts)
     batch = batch_of(rows, accounts, is_sorted=True)
     records = records_new(program, len(batch.accounts))
     outcome = run(program, batch, records, closings, detail=keep)
     outs = outcome.outs
-    sums = np.zeros((len(batch.accounts), at.KIND_EXPIRY + 1), np.int64)
+    sums = np.zeros((len(batch.accounts), at.KINDS_COUNT), np.int64)
     points_sum(outs, outcome.owners, sums)
     kinds = outs[:, at.OUT_KIND]
     awards = np.zeros((len(outs) if keep else 0, 8), np.int64)
@@ -112,7 +124,9 @@ def part_run(
         awards[:, 3] = outs[:, at.OUT_RULE]
         awards[:, 4] = outs[:, at.OUT_POINTS]
         awards[:, 7] = np.where(kinds == at.KIND_GRANT, outs[:, at.OUT_EXPIRY_MONTH], at.MONTH_NEVER)
-        standing = kinds >= at.KIND_TIER
+        standing = (kinds >= at.KIND_TIER) & (kinds <= at.KIND_GRADE)
+        holding = (kinds == at.KIND_HOLD) | (kinds == at.KIND_REFUSED)
+        awards[holding, 5] = outcome.details[holding, at.DETAIL_LACKED]
         awards[standing, 5] = outcome.details[standing, at.DETAIL_BEFORE]
         awards[standing, 6] = outcome.details[standing, at.DETAIL_AFTER]
     # Counters have done their work: what is kept is a tenth of a record.
@@ -142,7 +156,8 @@ def scenario_run(
     count = parts or max(1, -(-columns.inputs_count // ROWS_PER_PART))
     closings = columns.closings()
     futures = {
-        executor.submit(part_run, columns, program, part, count, keep, closings): part for part in range(count)
+        executor.submit(part_run, columns, program, part, count, keep, closings, scenario.redemptions): part
+        for part in range(count)
     }
     results: list[PartResult | None] = [None] * count
     for done, future in enumerate(as_completed(futures), 1):
@@ -188,7 +203,8 @@ def canonical_awards(program: Program, awards: Ints) -> tuple[Ints, dict[str, li
 
 def canonical_states(program: Program, accounts: Ints, records: Ints, names: dict[str, list[str]]) -> Ints:
     """Final states of the accounts that had a fact: (account, balance, debt, earned, tier, grade, tags) and, below
-    them, (account, -1, expiry month, points) for every lot, in order of account and month."""
+    them, (account, -1, expiry month, points) for every lot, in order of account and month. Where points are held,
+    (account, -3, points) stands above."""
     active = records[:, at.REC_ACTIVE] != 0
     numbers, kept = accounts[active], records[active]
     tiers = np.array([names["tiers"].index(n) for n in program.tiers] + [-1], np.int64)
@@ -204,7 +220,10 @@ def canonical_states(program: Program, accounts: Ints, records: Ints, names: dic
     lots = lots_of(program, numbers, kept)
     wide = np.zeros((len(lots), heads.shape[1]), np.int64)
     wide[:, 0], wide[:, 1], wide[:, 2], wide[:, 3] = lots[:, 0], -1, lots[:, 1], lots[:, 2]
-    every = np.concatenate([heads, wide])
+    holding = kept[:, at.REC_HELD] != 0
+    held = np.zeros((int(holding.sum()), heads.shape[1]), np.int64)
+    held[:, 0], held[:, 1], held[:, 2] = numbers[holding], -3, kept[holding, at.REC_HELD]
+    every = np.concatenate([heads, wide, held])
     return every[np.lexsort((every[:, 2] * (every[:, 1] == -1), every[:, 1], every[:, 0]))]
 
 

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ledger.log.columns.reader import Columns
 from ledger.rules.compile import Activation
 from ledger.rules.document import RuleSet, rule_set_parse
 
+Redemptions = Literal["facts", "decided"]
+
 
 @dataclass(frozen=True)
 class Scenario:
-    """Rule sets with the booked dates from which they decide. Without facts of its own: those are the ledger's."""
+    """Rule sets with the booked dates from which they decide. Without facts of its own: those are the ledger's.
+
+    History's redemptions are "facts", which happen whatever points there are (what the lots lack becomes debt), or
+    "decided" again: a reservation that lacks points is refused, and nothing comes of what refers to it. History's stock
+    is kept, and what history refused is not tried again.
+    """
 
     name: str
     activations: tuple[Activation, ...]
+    redemptions: Redemptions = "facts"
 
 
 def scenario_recorded(columns: Columns) -> Scenario:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ledger.domain.book import Book
@@ -12,6 +12,7 @@ from ledger.log.columns.reader import Columns
 from ledger.rules.document import RuleSet
 from replay.comparison import Comparison, Language, PointChange, compare, customer_changes
 from replay.recorded import Difference, record_compare
+from replay.redemptions import redemptions_compare
 from replay.run import RunResult, columns_span, scenario_run
 from replay.scenario import Scenario, scenario_candidate, scenario_recorded
 
@@ -65,27 +66,40 @@ def what_if(
 ) -> Backtest:
     """Run the recorded rules and a candidate over the same facts and compare them.
 
-    Two runs: `progress` goes from 0 to twice the parts. Without an executor, threads of this process are used.
+    Two runs, or where anything was redeemed a third that decides redemptions again: `progress` goes from 0 to so many
+    times the parts. Without an executor, threads of this process are used.
     """
     recorded = scenario_recorded(columns)
+    changed = scenario_candidate(recorded, rules, day_from)
     span = columns_span(columns)
+    runs = 3 if columns.redeems else 2
     pool = executor or ThreadPoolExecutor(threads)
     try:
         first = scenario_run(
-            columns, recorded, pool, span=span, progress=lambda done, of: progress(done, 2 * of)
+            columns, recorded, pool, span=span, progress=lambda done, of: progress(done, runs * of)
         )
         second = scenario_run(
             columns,
-            scenario_candidate(recorded, rules, day_from),
+            changed,
             pool,
             span=span,
-            progress=lambda done, of: progress(of + done, 2 * of),
+            progress=lambda done, of: progress(of + done, runs * of),
         )
+        comparison = compare(columns, first, second)
+        if columns.redeems:
+            third = scenario_run(
+                columns,
+                replace(changed, redemptions="decided"),
+                pool,
+                span=span,
+                progress=lambda done, of: progress(2 * of + done, runs * of),
+            )
+            comparison = replace(comparison, redemptions=redemptions_compare(columns, second, third))
     finally:
         if executor is None:
             # Where progress has raised, nobody waits for the parts that have not begun.
             pool.shutdown(cancel_futures=True)
-    return Backtest(first, second, compare(columns, first, second))
+    return Backtest(first, second, comparison)
 
 
 def threads_run(columns: Columns, scenario: Scenario, threads: int, progress: Progress) -> RunResult:

@@ -18,6 +18,7 @@ from service.commands import (
     keys,
     ledgers,
     recording,
+    redeeming,
     relations,
     replaying,
     reports,
@@ -36,7 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, relations, rules, replaying, demo,
+    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming,
+    relations, rules, replaying, demo,
 ):  # fmt: skip
     module.register(app)
 

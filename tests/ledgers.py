@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from ledger.domain.commands import Answer, Command, CustomerReference, RecordFact, RegisterCustomer, Request
-from ledger.domain.events import PointsDeducted, PointsExpired, PointsGranted, PointsReversed
+from ledger.domain.events import POINTS_TOPICS_MOVING
 from ledger.domain.values import customer_number
 from ledger.log.codec import state_of as event_state
 from ledger.log.migrate import ledger_schema_create
@@ -19,9 +19,7 @@ from ledger.rules.engine import state_of
 from ledger.writer import LedgerState, Writer
 
 NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
-POINTS_EVENTS = frozenset(
-    c.__name__ for c in (PointsGranted, PointsDeducted, PointsReversed, PointsExpired)
-)
+POINTS_EVENTS = POINTS_TOPICS_MOVING
 
 Entry = tuple[int, str, str, dict[str, Any]]
 """(position, stream, name, state)"""

@@ -35,6 +35,8 @@ class Permission(StrEnum):
     SCHEMAS_READ = "schemas.read"
     METRICS_READ = "metrics.read"
     KEYS_MANAGE = "keys.manage"
+    REDEMPTIONS_WRITE = "redemptions.write"
+    """Reserve, commit, void and reverse redemptions, move stock, use entitlements."""
     RELATIONS_READ = "relations.read"
     """Who serves whom, and the work with customers: a member of staff sees what their place lets them see."""
     RELATIONS_WRITE = "relations.write"
@@ -63,6 +65,7 @@ PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
             Permission.PUBLIC,
             Permission.LEDGERS_READ,
             Permission.FACTS_WRITE,
+            Permission.REDEMPTIONS_WRITE,
             Permission.CUSTOMERS_READ,
             Permission.CUSTOMERS_WRITE,
             Permission.POINTS_READ,

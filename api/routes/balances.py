@@ -52,12 +52,14 @@ class LotBody(BaseModel):
 
 
 class BalanceBody(BaseModel):
-    """What a customer has. `available` leaves out lots past their date that no month end has taken yet."""
+    """What a customer has. `available` leaves out what is held by reservations, and lots past their date that no month
+    end has taken yet."""
 
     customer: str
     position: int
     balance: str = Points
     available: str = Points
+    held: str = Points
     debt: str = Points
     expiring_30_days: str = Points
     expiring_90_days: str = Points
@@ -103,7 +105,7 @@ async def balance(request: Request) -> Response:
             return await _balance_then(request, as_of, as_known_at, wanted)
     account = ledger.account(number)
     if account is not None and account.position >= wanted:
-        found = AccountRow(number, account.balance, account.debt, account.lots, account.position)
+        found = AccountRow(number, account.balance, account.debt, account.lots, account.position, account.held)
     else:
         found = await _from_view(request, ledger, number, wanted)
     return _balance_response(request.scope["path_params"]["customer"], found, _day_number(request))
@@ -187,7 +189,8 @@ def _balance_response(customer: str, found: AccountRow, day: int) -> Response:
             "customer": customer,
             "position": found.position,
             "balance": points_text(found.balance),
-            "available": points_text(found.balance - past),
+            "available": points_text(found.balance - found.held - past),
+            "held": points_text(found.held),
             "debt": points_text(found.debt),
             "expiring_30_days": points_text(sum(p for days, p in due if days <= 30)),
             "expiring_90_days": points_text(sum(p for days, p in due if days <= 90)),
@@ -201,7 +204,8 @@ def _balance_response(customer: str, found: AccountRow, day: int) -> Response:
 
 
 class TotalsBody(BaseModel):
-    """What a customer's events come to: balance = granted + deducted + reversed + expired, each with its sign."""
+    """What a customer's events come to: balance = granted + deducted + reversed + expired + redeemed, each with its
+    sign; redeemed is net of what came back."""
 
     customer: str
     as_of: str | None
@@ -211,6 +215,7 @@ class TotalsBody(BaseModel):
     deducted: str = Points
     reversed: str = Points
     expired: str = Points
+    redeemed: str = Points
     events: int
     position: int
 
@@ -234,6 +239,6 @@ async def totals(
     return json_response({
         "customer": customer, "as_of": as_of, "as_known_at": as_known_at, "balance": points_text(found.balance),
         "granted": points_text(found.granted), "deducted": points_text(found.deducted),
-        "reversed": points_text(found.reversed), "expired": points_text(found.expired), "events": found.events,
-        "position": found.position,
+        "reversed": points_text(found.reversed), "expired": points_text(found.expired),
+        "redeemed": points_text(found.redeemed), "events": found.events, "position": found.position,
     })  # fmt: skip

@@ -26,6 +26,7 @@ from api.routes.history import HistoryBody
 from api.routing import Router
 from api.schemas import Points
 from ledger.domain.errors import Refused
+from ledger.domain.events import POINTS_TOPICS
 from ledger.domain.values import date_of, day_of, month_first_day, month_last_day, points_parse, points_text
 from ledger.rules.document import Rule
 from ledger.rules.explain import clause
@@ -38,7 +39,7 @@ from projections.tiers import ladder_months
 
 router = Router(tags=["explanations"])
 
-POINTS_TOPICS: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired"})
+_SUMS: Final = ("balance", "granted", "deducted", "reversed", "expired", "redeemed")
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="A position of the log.")]
 
 
@@ -69,7 +70,8 @@ class AwardExplanation(BaseModel):
     errors=("CUSTOMER_UNKNOWN", "AWARD_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=AwardExplanation,
     summary="Why an award is what it is",
-    description="`position` is that of the award in the history: a grant, deduction, reversal or expiry.",
+    description="`position` is that of the award in the history: a grant, deduction, reversal or expiry, or points that"
+    " were held, freed, redeemed or returned.",
 )
 async def award_explain(
     request: Request, customer: str, position: Position, min_position: MinPosition = None
@@ -118,7 +120,8 @@ class RulePointsBody(BaseModel):
 
 
 class BalanceExplanation(BaseModel):
-    """What a balance is made of: the sums of `by_rule` are the balance, and so are the lots less the debt."""
+    """What a balance is made of: the sums of `by_rule` are the balance, and so are the lots with what is held,
+    less the debt."""
 
     customer: str
     position: int
@@ -127,6 +130,8 @@ class BalanceExplanation(BaseModel):
     deducted: str = Points
     reversed: str = Points
     expired: str = Points
+    redeemed: str = Points
+    held: str = Points
     debt: str = Points
     lots: list[LotBody]
     by_rule: list[RulePointsBody]
@@ -149,9 +154,10 @@ async def balance_explain(request: Request, customer: str, min_position: MinPosi
     if found is None:
         raise customer_unknown()
     totals, account, by_rule = found.totals, found.account, found.by_rule
-    sums = {k: points_text(getattr(totals, k)) for k in ("balance", "granted", "deducted", "reversed", "expired")}
+    sums = {k: points_text(getattr(totals, k)) for k in _SUMS}
     return json_response({
-        "customer": customer, "position": totals.position, **sums, "debt": points_text(account.debt),
+        "customer": customer, "position": totals.position, **sums, "held": points_text(account.held),
+        "debt": points_text(account.debt),
         "lots": [
             {"expires_on": None if m is None else date_of(month_last_day(m)).isoformat(), "points": points_text(p)}
             for m, p in account.lots
@@ -166,9 +172,9 @@ async def balance_explain(request: Request, customer: str, min_position: MinPosi
         ],
         "explanation": {
             "zh": f"发放{sums['granted']}，扣减{sums['deducted']}，冲回{sums['reversed']}，到期{sums['expired']}，"
-            f"合计余额{sums['balance']}分。",
+            f"兑换{sums['redeemed']}，合计余额{sums['balance']}分。",
             "en": f"{sums['granted']} granted, {sums['deducted']} deducted, {sums['reversed']} reversed,"
-            f" {sums['expired']} expired: the balance is {sums['balance']} points.",
+            f" {sums['expired']} expired, {sums['redeemed']} redeemed: the balance is {sums['balance']} points.",
         },
     })  # fmt: skip
 

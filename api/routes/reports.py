@@ -107,6 +107,7 @@ class HeatBody(BaseModel):
     granted: str = Points
     deducted: str = Points
     expired: str = Points
+    redeemed: str = Points
     contribution: str
 
 
@@ -157,8 +158,8 @@ class InflationBody(BaseModel):
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[InflationBody],
     summary="Points issued, redeemed and expired, month by month",
-    description="`outstanding` is the sum of all balances at the month's end. `redeemed` is 0.00 as long as this ledger"
-    " knows no redemptions.",
+    description="`outstanding` is the sum of all balances at the month's end, what is held among them. `redeemed` is"
+    " net of what came back.",
 )
 async def inflation(request: Request, period: Period = "all", min_position: MinPosition = None) -> Response:
     """Points issued, redeemed and expired, month by month."""

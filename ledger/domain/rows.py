@@ -1,4 +1,5 @@
-"""Rows: what the engine folds and the columns hold. A fact becomes one row for each account it touches."""
+"""Rows: what the engine folds and the columns hold. A fact becomes one row for each account it touches, what happens to
+a redemption one row of its customer's."""
 
 from __future__ import annotations
 
@@ -25,6 +26,17 @@ NULL_TRAIT: Final = -1
 # Operations: what a row asks of the account it stands at.
 OP_FACT: Final = 0
 OP_REVERSE: Final = 1
+OP_HOLD: Final = 2
+OP_SPEND: Final = 3
+OP_FREE: Final = 4
+OP_RETURN: Final = 5
+OP_HOLD_COVERED: Final = 6
+"""As OP_HOLD where the lots suffice; refused otherwise. No event stands for it: who decides asks for it."""
+
+COLUMN_POINTS: Final = 0
+COLUMN_BEFORE: Final = 1
+"""Rows of redemptions (OP_HOLD and above) hold their points and what earlier ones took in the first two attributes."""
+COLUMNS_MIN: Final = 2
 
 # Roles: why a fact's row stands at this account.
 ROLE_CUSTOMER: Final = 0
@@ -39,6 +51,16 @@ KIND_EXPIRY: Final = 4
 KIND_TIER: Final = 5
 KIND_TAGS: Final = 6
 KIND_GRADE: Final = 7
+KIND_HOLD: Final = 8
+KIND_SPEND: Final = 9
+KIND_FREE: Final = 10
+KIND_RETURN: Final = 11
+KIND_REFUSED: Final = 12
+"""A hold that the lots did not cover, where that was asked for. No event stands for it."""
+KINDS_COUNT: Final = 13
+
+MOVE_DEBT: Final = -2
+"""In the place of an expiry month: points that the lots lacked, and became debt."""
 
 MONTH_NEVER: Final = -1
 """The expiry month of points that never expire."""
@@ -85,6 +107,15 @@ class Rows:
         )  # fmt: skip
 
 
+OPERATIONS: Final[Mapping[str, tuple[int, str]]] = {
+    "RedemptionReserved": (OP_HOLD, ""),
+    "RedemptionCommitted": (OP_SPEND, "reserved"),
+    "RedemptionVoided": (OP_FREE, "reserved"),
+    "RedemptionLapsed": (OP_FREE, "reserved"),
+    "RedemptionReversed": (OP_RETURN, "committed"),
+}
+"""By topic: the operation of a redemption's row, and the field that says which earlier one it refers to."""
+
 Row = tuple[int, int, int, int, int, int, int, list[int], tuple[int, ...]]
 """(position, account, operation, fact type, role, booked day, refers, attributes, traits)"""
 
@@ -115,6 +146,14 @@ class RowExpander:
         if previous is not None:
             rows += self._touched(position, *previous, OP_REVERSE, fact["corrects"])
         return rows + self._touched(position, customer, fact, OP_FACT, 0)
+
+    def redemption(self, position: int, customer: int, topic: str, state: Mapping[str, Any]) -> Row:
+        """The row of what happened to a redemption, `topic` one of OPERATIONS."""
+        operation, refers = OPERATIONS[topic]
+        return (
+            position, customer, operation, 0, ROLE_CUSTOMER, day_parse(state["booked_on"]),
+            state[refers] if refers else 0, [state["points"], state.get("before", 0)], self._traits(customer),
+        )  # fmt: skip
 
     def _touched(
         self, position: int, customer: int, fact: Mapping[str, Any], operation: int, refers: int
@@ -166,5 +205,5 @@ class RowExpander:
 
 
 def columns_count(book: Book) -> int:
-    """How many attribute columns the widest fact type needs."""
-    return max((len(t.columns) for t in book.fact_types.values()), default=0)
+    """How many attribute columns the widest fact type needs, and rows of redemptions."""
+    return max([COLUMNS_MIN, *(len(t.columns) for t in book.fact_types.values())])

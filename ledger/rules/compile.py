@@ -141,6 +141,10 @@ class _Compiler:
     def rule_set(self, number: int, rules: RuleSet) -> None:
         row = [at.NONE] * at.SET_FIELDS
         level_ids: list[str] = []
+        row[at.SET_DEBT_STANDS] = int(rules.redemption is not None and rules.redemption.debt == "negative")
+        if rules.expiry_months != "never":
+            row[at.SET_EXPIRY_MONTHS] = rules.expiry_months
+            self.expiry_months_max = max(self.expiry_months_max, rules.expiry_months)
         row[at.SET_LEVELS_FIRST] = len(self.levels)
         if rules.tiers is not None:
             if rules.tiers.window != "lifetime":

@@ -23,6 +23,15 @@ from ledger.rules.assignment.sentences import (
 )
 from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
 from ledger.rules.explain import WINDOW_WORDS, clause
+from ledger.rules.redemption.document import Entitlement, Offer, RedemptionRules
+from ledger.rules.redemption.sentences import (
+    DEBT_WORDS,
+    ENTITLEMENT_TOLD,
+    OFFER_TOLD,
+    entitlement_words,
+    offer_words,
+    value_words,
+)
 
 _FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "title": ("名称", "title"),
@@ -68,10 +77,17 @@ class Change:
     en: str
 
 
+_FIELDS_REDEMPTION: Final[Mapping[str, tuple[str, str]]] = {
+    "supplier": ("供应商", "supplier"), "delivery": ("交付", "delivery"), "unit": ("单位", "unit"),
+    "valid_days": ("有效天数", "days valid"), "multiple_of": ("须为其倍数", "multiple of"),
+    "tiers": ("适用等级", "tiers"),
+    "hold_days": ("保留天数", "days held"), "reason": ("理由", "reason"), "stage": ("阶段", "stage"),
+}  # fmt: skip
 _PARTS: Final[Mapping[str, tuple[str, str]]] = {
     "rules": ("规则", "rule"), "measures": ("指标", "measure"), "caps": ("上限", "cap"), "tags": ("标签", "tag"),
     "tiers": ("等级阶梯", "tier ladder"), "credit": ("信用评级", "credit grades"),
-    "assignment": ("分配规则", "assignment rule"),
+    "assignment": ("分配规则", "assignment rule"), "offers": ("兑换项目", "offer"),
+    "entitlements": ("权益", "entitlement"),
 }  # fmt: skip
 
 _TERMS_TITLED: Final[Mapping[str, str]] = {"important_tiers": "tier", "important_tags": "tag"}
@@ -99,7 +115,8 @@ def rule_sets_differences(old: RuleSet, new: RuleSet, fact_types: Mapping[str, F
             changes.append(Change("removed", part, "", f"取消{zh}", f"No {en} any more"))
         elif before is not None and after is not None and before != after:
             changes.append(_changed(part, "", zh, en, before, after, fact_types))
-    return changes + _assignment(old.assignment, new.assignment, fact_types, (titles_of(old), titles_of(new)))
+    changes += _assignment(old.assignment, new.assignment, fact_types, (titles_of(old), titles_of(new)))
+    return changes + _redemption(old.redemption, new.redemption, fact_types)
 
 
 def _assignment(
@@ -146,6 +163,37 @@ def _assignment(
 def _titled(value: Any, kind: str | None, titles: Titles, at: int) -> Any:
     """Ids of tiers or tags as they are called; anything else as it is."""
     return listed([title_words(titles, kind, name, at) for name in value], at) if kind and value else value
+
+
+def _redemption(
+    old: RedemptionRules | None, new: RedemptionRules | None, fact_types: Mapping[str, FactType]
+) -> list[Change]:
+    """What changes in what points can be redeemed for, and what they are worth."""
+    if old == new:
+        return []
+    changes: list[Change] = []
+    if old is None:
+        changes.append(Change("added", "redemption", "", "新增积分兑换", "Points can be redeemed"))
+    if new is None:
+        changes.append(Change("removed", "redemption", "", "取消积分兑换", "Points can no longer be redeemed"))
+    before, after = old or RedemptionRules(), new or RedemptionRules()
+    for part in ("offers", "entitlements"):
+        changes += _named(part, getattr(before, part), getattr(after, part), fact_types)
+    sides = before, after
+    told: list[tuple[str, str, str, list[list[str]]]] = [
+        ("debt", "欠分处理", "Debt", [[DEBT_WORDS[side.debt][at] for side in sides] for at in (0, 1)]),
+        ("hold_days", "保留天数", "Days held", [[str(side.hold_days) for side in sides] for _ in (0, 1)]),
+        (
+            "point_value", "积分价值", "Worth of points",
+            [[value_words(side.point_value, at) for side in sides] for at in (0, 1)],
+        ),
+        ("note", "兑换备注", "Note on redemption", [[_plain(side.note, at) for side in sides] for at in (0, 1)]),
+    ]  # fmt: skip
+    for name, zh, en, words in told:
+        if getattr(before, name) != getattr(after, name):
+            said = [" → ".join(pair) for pair in words]
+            changes.append(Change("changed", "redemption", name, f"{zh}：{said[0]}", f"{en}: {said[1]}"))
+    return changes
 
 
 def _named(
@@ -203,16 +251,25 @@ def _changed(
             said = True
             texts[language].append(f"{before} → {after}")
     # What the sentence does not tell is told field by field.
-    told = (_TOLD_ASSIGNMENT if isinstance(old, AssignmentRule) else _TOLD) if said else frozenset[str]()
+    told = _told(old) if said else frozenset[str]()
     for field in list(type(old).model_fields):
         before, after = getattr(old, field), getattr(new, field)
         if before == after or field in told:
             continue
-        names = _FIELDS.get(field, (field, field))
+        names = _FIELDS.get(field) or _FIELDS_REDEMPTION.get(field, (field, field))
         for language in (0, 1):
             texts[language].append(f"{names[language]} {_plain(before, language)} → {_plain(after, language)}")
     return Change("changed", part, name, "；".join(["：".join(texts[0][:2]), *texts[0][2:]]),
                   "; ".join([": ".join(texts[1][:2]), *texts[1][2:]]))  # fmt: skip
+
+
+def _told(thing: BaseModel) -> frozenset[str]:
+    """The fields that the sentence of a thing tells."""
+    if isinstance(thing, AssignmentRule):
+        return _TOLD_ASSIGNMENT
+    if isinstance(thing, Offer):
+        return OFFER_TOLD
+    return ENTITLEMENT_TOLD if isinstance(thing, Entitlement) else _TOLD
 
 
 def _titles(thing: Any) -> tuple[str, str]:
@@ -228,6 +285,10 @@ def _words(thing: Any, fact_types: Mapping[str, FactType], language: int, called
         return clause(thing, fact_type, "zh" if zh else "en") if fact_type else _plain(thing.award, language)
     if isinstance(thing, AssignmentRule):
         return rule_words(thing, language, titles=called)
+    if isinstance(thing, Offer):
+        return offer_words(thing, language)
+    if isinstance(thing, Entitlement):
+        return entitlement_words(thing, language)
     if isinstance(thing, Cap):
         window = WINDOW_WORDS[thing.window][language]
         return f"{window}至多{thing.points}分" if zh else f"at most {thing.points} points {window}"
@@ -246,7 +307,7 @@ def _words(thing: Any, fact_types: Mapping[str, FactType], language: int, called
 
 def _plain(value: Any, language: int) -> str:
     """A part of a document as it would be written."""
-    if value is None or value == []:
+    if value is None or value in ([], ""):
         return _NOTHING[language]
     if isinstance(value, Words):
         return value.zh if language == 0 else value.en

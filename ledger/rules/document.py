@@ -13,12 +13,13 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.fact_types import Identifier, Strict, Words
 from ledger.domain.forms import form_problems
-from ledger.domain.values import day_parse, percent_parse, points_parse
+from ledger.domain.values import percent_parse, points_parse
+from ledger.rules.amounts import DayText, PercentText, PointsText, Window
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.comparisons import (
     TRAITS,
@@ -41,6 +42,7 @@ from ledger.rules.comparisons import (
     TraitIs,
     leaves_of,
 )
+from ledger.rules.redemption.document import RedemptionRules
 
 __all__ = [
     "TRAITS", "All", "Any_", "AttributeIs", "Award", "BalanceIs", "Band", "Bands", "Break", "Cap",
@@ -48,29 +50,6 @@ __all__ = [
     "Level", "Limit", "Measure", "MeasureIs", "NeedIs", "Not", "Nth", "PerUnit", "Rule", "RuleSet", "Streak", "Tag",
     "TagIs", "TierIs", "TraitIs", "Weight", "canonical_bytes", "leaves_of", "rule_set_parse", "schema",
 ]  # fmt: skip
-
-Window = Literal["day", "month", "quarter", "year", "lifetime"]
-
-
-def _points_checked(raw: Any) -> Any:
-    points_parse(raw)
-    return raw
-
-
-def _percent_checked(raw: Any) -> Any:
-    if percent_parse(raw) < 0:
-        raise ValueError("is below zero")
-    return raw
-
-
-def _day_checked(raw: Any) -> Any:
-    day_parse(raw)
-    return str(raw)
-
-
-PointsText = Annotated[int | str, BeforeValidator(_points_checked)]
-PercentText = Annotated[int | str, BeforeValidator(_percent_checked)]
-DayText = Annotated[str, BeforeValidator(_day_checked)]
 
 
 class PerUnit(Strict):
@@ -286,6 +265,7 @@ class RuleSet(Strict):
     tags: Annotated[list[Tag], Field(max_length=60)] = Field(default_factory=list)
     credit: Credit | None = None
     assignment: AssignmentRules | None = None
+    redemption: RedemptionRules | None = None
 
     @model_validator(mode="after")
     def _references(self) -> RuleSet:
@@ -303,15 +283,15 @@ class RuleSet(Strict):
                     raise ValueError(f"caps.{i}.rules.{j} names no rule of this document")
         if self.credit and not {self.credit.good, self.credit.all} <= measures:
             raise ValueError("credit names a measure that isn't declared")
-        if self.assignment is not None:
-            declared = {
-                "tier": {level.id for level in self.tiers.levels} if self.tiers else set[str](),
-                "tag": {tag.id for tag in self.tags},
-                "grade": {grade.id for grade in self.credit.grades} if self.credit else set[str](),
-            }
-            for where, kind, name in self.assignment.references():
+        declared = {
+            "tier": {level.id for level in self.tiers.levels} if self.tiers else set[str](),
+            "tag": {tag.id for tag in self.tags},
+            "grade": {grade.id for grade in self.credit.grades} if self.credit else set[str](),
+        }
+        for section, rules_of in (("assignment", self.assignment), ("redemption", self.redemption)):
+            for where, kind, name in rules_of.references() if rules_of is not None else ():
                 if name not in declared[kind]:
-                    raise ValueError(f"assignment.{where} names no {kind} that is declared")
+                    raise ValueError(f"{section}.{where} names no {kind} that is declared")
         return self
 
     @cached_property

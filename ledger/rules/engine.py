@@ -332,6 +332,7 @@ def state_of(program: Program, record: Ints) -> dict[str, Any]:
         "tier": program.tiers[int(record[at.REC_TIER])] if program.tiers and record[at.REC_ACTIVE] else None,
         "balance": int(record[at.REC_BALANCE]),
         "debt": int(record[at.REC_DEBT]),
+        "held": int(record[at.REC_HELD]),
         "lots": lots,
         "earned": int(record[at.REC_EARNED]),
         "added": int(record[at.REC_ADDED]),

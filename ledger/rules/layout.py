@@ -12,18 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ledger.domain.rows import (
+    COLUMN_BEFORE as COLUMN_BEFORE,
+    COLUMN_POINTS as COLUMN_POINTS,
     KIND_EXPIRY as KIND_EXPIRY,
+    KIND_FREE as KIND_FREE,
     KIND_GRADE as KIND_GRADE,
     KIND_GRANT as KIND_GRANT,
+    KIND_HOLD as KIND_HOLD,
     KIND_PENALTY as KIND_PENALTY,
+    KIND_REFUSED as KIND_REFUSED,
+    KIND_RETURN as KIND_RETURN,
     KIND_REVERSAL as KIND_REVERSAL,
+    KIND_SPEND as KIND_SPEND,
     KIND_TAGS as KIND_TAGS,
     KIND_TIER as KIND_TIER,
+    KINDS_COUNT as KINDS_COUNT,
     MONTH_NEVER as MONTH_NEVER,
+    MOVE_DEBT as MOVE_DEBT,
     NULL as NULL,
     NULL_TRAIT as NULL_TRAIT,
     OP_FACT as OP_FACT,
+    OP_FREE as OP_FREE,
+    OP_HOLD as OP_HOLD,
+    OP_HOLD_COVERED as OP_HOLD_COVERED,
+    OP_RETURN as OP_RETURN,
     OP_REVERSE as OP_REVERSE,
+    OP_SPEND as OP_SPEND,
     ROLE_CUSTOMER as ROLE_CUSTOMER,
     ROLE_REFERRER as ROLE_REFERRER,
     ROLES as ROLES,
@@ -63,7 +77,9 @@ REC_TAKEN: Final = 11
 REC_DAY_LAST: Final = 12
 """The latest booked day of any fact so far, and (below) the rule set that decided it: where the account stands now."""
 REC_SET_LAST: Final = 13
-REC_FIXED: Final = 14
+REC_HELD: Final = 14
+"""Points held by reservations: out of the lots, still in the balance."""
+REC_FIXED: Final = 15
 
 # One counter of one window: the window's key, how often, how many points (or the sum of a measure).
 COUNTER_KEY: Final = 0
@@ -168,13 +184,16 @@ SET_GRADE_ALL: Final = 9
 SET_GRADES_FIRST: Final = 10
 SET_GRADES_LAST: Final = 11
 SET_EXPIRY_MONTHS: Final = 12
+"""In how many months points expire that no rule says it of; NONE: never."""
 SET_REVIEW_FROM: Final = 13
 """The first day from which the ladder's window was counted: one that began earlier ends without a fall."""
 SET_REVIEW_POINTS: Final = 14
 """Whether its conditions on state read points: then every movement calls for a review."""
 SET_REVIEW_WINDOW: Final = 15
 """The shortest window that tags and grade count in: where nothing moved, the next one calls for a review."""
-SET_FIELDS: Final = 16
+SET_DEBT_STANDS: Final = 16
+"""Whether debt stays as it is when points are granted, and lowers what can be spent; otherwise grants pay it first."""
+SET_FIELDS: Final = 17
 
 # Columns of `levels` (lowest first) and `grades` (best first).
 LEVEL_TIER: Final = 0
@@ -204,16 +223,19 @@ DETAIL_SOURCE: Final = 9
 DETAIL_FIELDS: Final = 10
 DETAIL_BEFORE: Final = 0
 DETAIL_AFTER: Final = 1
+DETAIL_AVAILABLE: Final = 0
+"""Of redemptions: what can be spent afterwards, and (below) by how much a hold went beyond what could be spent."""
+DETAIL_LACKED: Final = 1
 
-# Columns of `moves`: which lots a penalty took its points from; the month of debt is MOVE_DEBT.
+# Columns of `moves`: which lots a penalty, a hold or what is spent took its points from (negative: gave them back to);
+# the month of debt is MOVE_DEBT.
 MOVE_OUT: Final = 0
 MOVE_MONTH: Final = 1
 MOVE_POINTS: Final = 2
 MOVE_FIELDS: Final = 3
-MOVE_DEBT: Final = -2
 
-# Columns of `prior`: awards of facts decided in an earlier batch, for corrections; sorted by account,
-# position.
+# Columns of `prior`: awards of facts decided in an earlier batch, for corrections, and holds and spendings that rows
+# of redemptions refer to (their rule is NONE); sorted by account, position.
 PRIOR_ACCOUNT: Final = 0
 PRIOR_POSITION: Final = 1
 PRIOR_RULE: Final = 2

@@ -9,6 +9,7 @@ from ledger.domain.book import Book
 from ledger.domain.values import customer_id, points_text
 from ledger.rules.document import Rule, RuleSet, rule_set_parse
 from ledger.rules.explain import Language, award_words, points_short
+from ledger.rules.narrate_redemption import RedemptionWords
 from ledger.rules.narrate_relations import RelationsWords
 
 
@@ -21,6 +22,7 @@ class Narrator:
         self._rule_set_of = rule_set_of
         self._rule_sets: dict[str, RuleSet] = {}
         self._relations = RelationsWords(self.rule_set, language)
+        self._redemptions = RedemptionWords(self.rule_set, language)
 
     def _say(self, zh: str, en: str) -> str:
         return zh if self.language == "zh" else en
@@ -42,7 +44,9 @@ class Narrator:
     def words(self, topic: str, state: Mapping[str, Any]) -> str:
         """The sentence of one event of a customer, or of one about staff."""
         method = getattr(self, f"_{topic}", None)
-        return method(state) if method else self._relations.words(topic, state) or topic
+        if method:
+            return method(state)
+        return self._redemptions.words(topic, state) or self._relations.words(topic, state) or topic
 
     def _CustomerRegistered(self, state: Mapping[str, Any]) -> str:
         traits = "、".join(state["traits"].values()) if self.language == "zh" else ", ".join(state["traits"].values())

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.domain.redemption.terms import Holder
 from ledger.domain.relations.records import Standing
+from ledger.domain.values import month_of
 from ledger.rules import layout as at
 from ledger.rules.compile import Program
 from ledger.rules.engine import Ints
+from ledger.rules.kernel.record import counter_read
+from ledger.rules.kernel.redemption import available
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +19,13 @@ class Account:
     """What the writer's memory holds of an account at `position`; points in 1/100.
 
     `lots`: (month at whose end they expire, counted from 1970-01, or None for never; points), next to expire first.
+    `held` is part of the balance and in no lot.
     """
 
     position: int
     balance: int
     debt: int
+    held: int
     lots: tuple[tuple[int | None, int], ...]
     tier: str | None
     grade: str | None
@@ -38,10 +44,24 @@ def account_of(position: int, program: Program, record: Ints) -> Account:
         lots.append((None, values[at.REC_LOT_NEVER]))
     borne, grade = values[at.REC_TAGS], values[at.REC_GRADE]
     return Account(
-        position, values[at.REC_BALANCE], values[at.REC_DEBT], tuple(lots),
+        position, values[at.REC_BALANCE], values[at.REC_DEBT], values[at.REC_HELD], tuple(lots),
         program.tiers[values[at.REC_TIER]] if program.tiers and values[at.REC_ACTIVE] else None,
         None if grade == at.NONE else program.grades[grade],
         tuple(sorted(tag for i, tag in enumerate(program.tags) if borne >> i & 1)) if borne else (),
+    )  # fmt: skip
+
+
+def holder_of(program: Program, record: Ints, rule_set: int, day: int) -> Holder:
+    """What the customer of a record can redeem, booked on a day under one of the program's activations."""
+    tables, month = program.tables, month_of(day)
+    standing = standing_of(program, record)
+    earned = int(record[at.REC_EARNED])
+    slot = int(tables.sets[rule_set, at.SET_TIER_SLOT])
+    counted = earned if slot == at.NONE else int(counter_read(record, tables.slots, slot, day, month, at.COUNTER_POINTS))
+    return Holder(
+        standing.tier, standing.tags, standing.grade, int(record[at.REC_BALANCE]),
+        int(available(tables, rule_set, record, max(month, int(record[at.REC_CLOSED_MONTH]) + 1))),
+        int(record[at.REC_HELD]), int(record[at.REC_DEBT]), counted, earned,
     )  # fmt: skip
 
 

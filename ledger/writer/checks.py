@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from ledger.domain.commands import (
+    REDEMPTION_COMMANDS,
     RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
@@ -238,5 +239,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ActivateRuleSet: _activate,
     CloseDays: _close,
     CloseLedger: _close_ledger,
-    **dict.fromkeys(RELATIONS_COMMANDS, command_check),
+    **dict.fromkeys((*RELATIONS_COMMANDS, *REDEMPTION_COMMANDS), command_check),
 }

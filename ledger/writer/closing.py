@@ -12,10 +12,12 @@ import numpy as np
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.commands import CloseDays
 from ledger.domain.errors import PlumblineError, Refused
-from ledger.domain.events import STREAM_CALENDAR, DayClosed, Event
+from ledger.domain.events import STREAM_CALENDAR, DayClosed, Event, RedemptionLapsed
+from ledger.domain.redemption.decisions import lapse
 from ledger.domain.relations.records import Standing
 from ledger.domain.rows import columns_count
 from ledger.domain.values import (
+    customer_id,
     date_of,
     day_of,
     day_parse,
@@ -28,6 +30,7 @@ from ledger.rules.engine import Ints, Prior
 from ledger.writer.account import standing_of
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.desk import event_drafted
+from ledger.writer.redeeming import PointsMover
 from ledger.writer.state import LedgerState, rows_empty
 from ledger.writer.versions import Versions
 
@@ -94,13 +97,15 @@ def _month_close(
     try:
         for day in days:
             closing.day(day)
+        # What lapsed is folded once more when it is appended.
+        state.redemptions.journal.rollback()
         if not append(closing.events):
             return False
     except BaseException:
         state.relations.journal.rollback()
+        state.redemptions.journal.rollback()
         raise
-    if closing.month_end is not None:
-        accounts, records = closing.month_end
+    for accounts, records in closing.moved():
         with state.moving:
             state.records[accounts - 1] = records
     return True
@@ -119,6 +124,7 @@ class _Closing:
         self.events: list[Event] = []
         self.month_end: tuple[Ints, Ints] | None = None
         """The accounts after the last day of their month, and their records."""
+        self.mover = PointsMover(state, self.versions)
 
     def day(self, day: int) -> None:
         """Close one day. Customers stand by then where the points decided at its end put them."""
@@ -139,22 +145,54 @@ class _Closing:
         )
         if day == month_last_day(month_of(day)):
             self._month(day, stamp)
+        self._lapses(day, stamp)
         first = len(draft.events)
         draft.react("DayClosed", 0, {"day": text}, position)
         self.events += [
             event_drafted(d, stamp.occurred_at, self.recorded_at, self.actor, self.versions) for d in draft.events[first:]
         ]
 
+    def moved(self) -> list[tuple[Ints, Ints]]:
+        """The accounts whose records the closing moved, and those records; what comes later holds."""
+        return [found for found in (self.month_end, self.mover.result()) if found is not None]
+
+    def _lapses(self, day: int, stamp: Stamp) -> None:
+        """Free what was held until this day."""
+        state, draft = self.state, self.draft
+        for redemption in state.redemptions.due_by(day):
+            # At the end of a month its lots have expired by now: what is freed of them expires with the next.
+            fields = lapse(redemption, day + 1 if day == month_last_day(month_of(day)) else day)
+            position = draft.state.position + 1
+            stream = customer_id(redemption.customer)
+            event = RedemptionLapsed(
+                originator_id=stream,
+                originator_version=self.versions.next(stream),
+                occurred_at=stamp.occurred_at,
+                recorded_at=self.recorded_at,
+                actor=self.actor,
+                cause=stamp.cause,
+                **fields,
+            )
+            state.redemptions.apply(position, redemption.customer, "RedemptionLapsed", fields)
+            if self.month_end is not None and redemption.customer not in self.mover.records:
+                self.mover.records[redemption.customer] = self.month_end[1][redemption.customer - 1]
+            of_lapse = replace(stamp, cause=position)
+            freed = self.mover.move(position, redemption.customer, "RedemptionLapsed", fields, of_lapse)
+            self.events += [event, *freed]
+            draft.make_room(1 + len(freed))
+
     def _month(self, last: int, stamp: Stamp) -> None:
         state = self.state
         rows = rows_empty(columns_count(state.book))
         closings = np.array([[stamp.cause, last]], np.int64)
-        accounts, records, rows, outcome = state.decide(rows, closings, Prior.none())
+        accounts, records, rows, outcome = state.decide(rows, closings, Prior.none(), self.mover.records)
         writer = DecisionWriter(state.program, accounts, rows, outcome, self.versions.next)
         now = state.book.in_force(last) or ""
         self.events += [writer.event(i, stamp, now, lambda p: p) for i in range(len(outcome.outs))]
         self.draft.make_room(len(outcome.outs))
         self.month_end = accounts, records
+        for customer in self.mover.records:
+            self.mover.records[customer] = records[customer - 1]
 
         def standing(customer: int) -> Standing:
             return standing_of(state.program, records[customer - 1])

@@ -11,7 +11,11 @@ from ledger.domain.events import (
     GradeChanged,
     PointsDeducted,
     PointsExpired,
+    PointsFreed,
     PointsGranted,
+    PointsHeld,
+    PointsRedeemed,
+    PointsReturned,
     PointsReversed,
     TagsChanged,
     TierChanged,
@@ -57,9 +61,11 @@ class DecisionWriter:
         for out, month, points in moves:
             self.moves.setdefault(out, []).append([month, points])
 
-    def event(self, i: int, stamp: Stamp, rule_set_now: str, refers_to: Callable[[int], int]) -> Event:
+    def event(
+        self, i: int, stamp: Stamp, rule_set_now: str, refers_to: Callable[[int], int], redemption: tuple[str, int] = ("", 0)
+    ) -> Event:
         """The event of output i. `rule_set_now` decided tier, tags and grade; `refers_to` gives the final position
-        of the version that a correction's row refers to."""
+        of the version that a correction's row refers to; `redemption` names the redemption of a row and its part."""
         row, kind, rule, points, expiry_month = self.outs[i]
         detail = self.details[i]
         stream = customer_id(self.accounts[self.owners[i]])
@@ -98,6 +104,8 @@ class DecisionWriter:
                 booked_on=day_text(self.days[row]), reverses=refers_to(self.refers[row]), debt=debt,
                 lots=[[month, -(taken or 0)] for month, taken in lots],
             )  # fmt: skip
+        if kind >= at.KIND_HOLD:
+            return self._redemption(i, common, *redemption)
         if kind == at.KIND_EXPIRY:
             return PointsExpired(
                 **common, points=points, balance=balance, expired_on=day_text(month_last_day(expiry_month))
@@ -128,6 +136,27 @@ class DecisionWriter:
     def _cut_by(self, detail: list[int]) -> str | None:
         limit = detail[at.DETAIL_LIMIT]
         return None if limit == at.NONE else "/".join(self.program.limit_keys[limit])
+
+    def _redemption(self, i: int, common: dict[str, Any], redemption: str, part: int) -> Event:
+        row, kind, _, points, _ = self.outs[i]
+        lots, debt = self._lots(i)
+        common |= {
+            "redemption": redemption,
+            "booked_on": day_text(self.days[row]),
+            "points": points,
+            "balance": self.details[i][at.DETAIL_BALANCE],
+            "available": self.details[i][at.DETAIL_AVAILABLE],
+        }
+        if kind == at.KIND_HOLD:
+            return PointsHeld(**common, lots=lots, debt=debt)
+        if kind == at.KIND_SPEND:
+            return PointsRedeemed(**common, part=part, lots=lots, debt=debt)
+        back: list[list[int | None]] = [[month, -(moved or 0)] for month, moved in lots]
+        if kind == at.KIND_FREE:
+            return PointsFreed(**common, lots=back, debt=-debt)
+        if kind == at.KIND_RETURN:
+            return PointsReturned(**common, part=part, lots=back, debt_paid=-debt)
+        raise ValueError("a hold that was refused has no event")
 
     def _lots(self, i: int) -> tuple[list[list[int | None]], int]:
         lots: list[list[int | None]] = []

@@ -18,8 +18,8 @@ from ledger.domain.events import REGISTRY, STREAM_STAFF, Event
 from ledger.domain.relations.drafts import Drafted, Sealer, command_decide
 from ledger.domain.values import customer_id
 from ledger.log.types import AnswerEntry
-from ledger.writer.answers import KEY_CONFLICT, answer_again, answer_entry, request_sha256
 from ledger.writer.batch import Decided
+from ledger.writer.once import each_once
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import refusal_of
 from ledger.writer.versions import Versions
@@ -49,30 +49,11 @@ class DeskDecider:
     def decide(self, requests: Sequence[Request]) -> Decided:
         """Decide every request; a refusal leaves nothing in the draft. What else is raised leaves no draft."""
         try:
-            self._decide(requests)
+            each_once(requests, self.stored, self.decided, self._one)
         except BaseException:
             self.state.relations.journal.rollback()
             raise
         return self.decided
-
-    def _decide(self, requests: Sequence[Request]) -> None:
-        answers = self.decided.answers
-        first: dict[tuple[str, str], tuple[bytes, int]] = {}
-        for i, request in enumerate(requests):
-            pair = (request.client, request.key)
-            if request.key and pair in self.stored:
-                answers.append(answer_again(request, self.stored[pair]))
-            elif request.key and pair in first:
-                sha256, original = first[pair]
-                same = sha256 == request_sha256(request)
-                answers.append(replace(answers[original], hit=True) if same else KEY_CONFLICT)
-            else:
-                if request.key:
-                    first[pair] = request_sha256(request), i
-                answers.append(self._one(request))
-                # A refusal recorded nothing: once its cause is mended, the same request may succeed.
-                if request.key and answers[-1].status != "refused":
-                    self.decided.entries.append(answer_entry(request, answers[-1]))
 
     def _one(self, request: Request) -> Answer:
         draft = self.draft

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.domain.commands import RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import REDEMPTION_COMMANDS, RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import Refused
 from ledger.domain.events import Event
 from ledger.domain.relations.drafts import Sealer
@@ -22,6 +22,7 @@ from ledger.writer.desk import DeskDecider
 from ledger.writer.facts import SMALL_COMMANDS
 from ledger.writer.lookups import answered, look_up, look_up_answers
 from ledger.writer.orders import order_decide
+from ledger.writer.redeeming import RedemptionDecider
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import LEDGER_CLOSED, REHEARSAL_INVALID, refusal_of
 
@@ -49,6 +50,8 @@ class Rehearser:
             found = self._rehearse_small(sound)
         elif all(isinstance(r.command, RELATIONS_COMMANDS) for r in sound):
             found = self._rehearse_desk(sound)
+        elif all(isinstance(r.command, REDEMPTION_COMMANDS) for r in sound):
+            found = self._rehearse_redemptions(sound)
         elif len(sound) == 1:
             found = [self._rehearse_order(sound[0])]
         else:
@@ -72,6 +75,13 @@ class Rehearser:
             return self._told(DeskDecider(self.state, self.clock(), stored, sealer).decide(requests))
         finally:
             self.state.relations.journal.rollback()
+
+    def _rehearse_redemptions(self, requests: list[Request]) -> list[Rehearsal]:
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        look_up_answers(self.recorder, requests, stored)
+        decided = RedemptionDecider(self.state, self.clock(), stored).decide(requests)
+        self.publish()
+        return self._told(decided)
 
     def _told(self, decided: Decided) -> list[Rehearsal]:
         found: list[Rehearsal] = []

@@ -6,26 +6,29 @@ Rebuilt at start from the columns and the tail of the log, so there is nothing e
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
 from ledger.domain.events import Event
+from ledger.domain.redemption.state import Lots, Redemptions
+from ledger.domain.redemption.terms import Holder, Terms
 from ledger.domain.relations.customers import BookCustomers
 from ledger.domain.relations.drafts import Context, Draft, Sealer
 from ledger.domain.relations.matching import Matcher
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import customer_id, customer_number, day_of, day_parse, month_of, points_text
+from ledger.domain.values import customer_id, customer_number, day_of, month_of, points_text
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
-from ledger.log.columns.builder import ColumnsBuilder
+from ledger.log.columns.builder import BALANCE_MOVING, ColumnsBuilder
 from ledger.log.recorder import EventRow, LogRecorder
 from ledger.log.vault import Vault
 from ledger.rules import layout as at
@@ -42,7 +45,15 @@ from ledger.rules.engine import (
     run,
     span_months,
 )
-from ledger.writer.account import standing_of
+from ledger.writer.account import holder_of, standing_of
+from ledger.writer.priors import prior_moved, prior_read
+from ledger.writer.redemptions import (
+    TermsOfRuleSets,
+    moved_before_all,
+    redemptions_catch_up,
+    redemptions_follow,
+    redemptions_load,
+)
 from ledger.writer.relations import Policies, relations_catch_up, relations_follow, relations_load
 
 if TYPE_CHECKING:
@@ -50,6 +61,8 @@ if TYPE_CHECKING:
 
 CATCH_UP_EVENTS = 20_000
 NO_CLOSINGS: Ints = np.zeros((0, 2), np.int64)
+NOTHING_DRAFTED: Mapping[int, Ints] = {}
+NOTHING_MOVED: Mapping[tuple[int, int], Lots] = {}
 
 
 class StateDiffers(PlumblineError):
@@ -65,11 +78,13 @@ class LedgerState:
         self.book = book
         self.vocabulary = vocabulary
         self.relations = Relations(BookCustomers(book))
+        self.redemptions = Redemptions()
         self.vault = vault
         self.matcher = Matcher(self.relations, book.renamed)
         self._keys_deleted = 0
         """Of so many people that were erased, in the order of it."""
         self._policies = Policies(book)
+        self._terms = TermsOfRuleSets(book)
         self.moving = threading.Lock()
         """Held while records of committed accounts change in place, so that another thread reads whole ones."""
         self.span = 1
@@ -92,6 +107,7 @@ class LedgerState:
             state = LedgerState(columns.book(), columns.vocabulary(), vault)
             state._fold_columns(columns)
             relations_load(state.relations, columns)
+            redemptions_load(state.redemptions, columns)
         state.catch_up(recorder)
         return state
 
@@ -116,9 +132,8 @@ class LedgerState:
         batch = batch_of(rows, np.arange(1, count + 1), is_sorted=True)
         run(self.program, batch, records, closings, detail=False)
         self.records = records
-        decisions = columns.decisions(["account", "points"])
         self._recorded = np.zeros(count, np.int64)
-        np.add.at(self._recorded, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
+        _points_add(self._recorded, columns.decisions(["account", "kind", "points"]))
 
     def _compile(self) -> Program:
         return program_compile(self._activations(), list(self.book.fact_types.values()), self.vocabulary, self.span)
@@ -180,6 +195,7 @@ class LedgerState:
         use then. An error of the database leaves it as of some earlier position, and catching up can go on.
         """
         self.relations.journal.rollback()
+        self.redemptions.journal.rollback()
         # Compared only at the head: what was folded before may end between a fact and its decisions.
         if self._recorded is None:
             self._recorded = self.records[:, at.REC_BALANCE].copy()
@@ -195,9 +211,10 @@ class LedgerState:
             # Whatever is read is read before anything moves, so that a lost connection leaves no half-moved state.
             corrected = _corrected(part)
             earlier = {position: _fact_read(recorder, position) for position in corrected}
-            prior = self._prior(corrected, recorder)
+            prior = self._prior(corrected, recorder, moved_before_all(self.redemptions, part))
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
             relations_catch_up(self.relations, segment.relations, self.book.position)
+            redemptions_catch_up(self.redemptions, segment.redemptions)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()
             rows = segment.inputs
@@ -215,8 +232,7 @@ class LedgerState:
                 self.records[batch.accounts - 1] = records
             grown = np.zeros(len(self.records), np.int64)
             grown[: len(self._recorded)] = self._recorded
-            decisions = segment.decisions_frame()
-            np.add.at(grown, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
+            _points_add(grown, segment.decisions_frame())
             self._recorded = grown
         self._balances_check(self._recorded)
         self._recorded = None
@@ -229,6 +245,7 @@ class LedgerState:
             book.apply(
                 book.position + 1, event.originator_id, event.originator_version, type(event).__name__, event.__dict__
             )
+        redemptions_follow(self.redemptions, events, book.position)
         if not drafted:
             relations_follow(self.relations, events, book.position, book.timezone)
         else:
@@ -246,6 +263,19 @@ class LedgerState:
         if customer > len(self.records):
             return Standing()
         return standing_of(self.program, self.records[customer - 1])
+
+    def terms(self, day: int) -> Terms:
+        """What the rule set in force on a booked day says about redemption."""
+        return self._terms.in_force(day)
+
+    def holder(self, customer: int, day: int, record: Ints | None = None) -> Holder:
+        """What a customer can redeem, booked on a day; with `record`, where a draft left the account."""
+        if record is None and customer > len(self.records):
+            return Holder()
+        found = self.records[customer - 1] if record is None else record
+        position = np.array([self.book.position + 1], np.int64)
+        rule_set = int(self.program.rule_sets_of(position, np.array([day], np.int64))[0])
+        return Holder() if rule_set < 0 else holder_of(self.program, found, rule_set, day)
 
     def draft(self, now: datetime, actor: str = "", sealer: Sealer | None = None) -> Draft:
         """A draft of what somebody asks for now; with `sealer` it seals other than the ledger does.
@@ -283,16 +313,34 @@ class LedgerState:
             self.span = span
             self.recompile()
 
-    def decide(self, rows: Rows, closings: Ints, prior: Prior) -> tuple[Ints, Ints, Rows, Outcome]:
-        """Run the engine over new rows (or a month end over all accounts) without changing the state.
+    def decide(
+        self, rows: Rows, closings: Ints, prior: Prior, drafted: Mapping[int, Ints] = NOTHING_DRAFTED
+    ) -> tuple[Ints, Ints, Rows, Outcome]:
+        """Run the engine over new rows (or a month end over all accounts) without changing the state. `drafted` are the
+        records of accounts that a draft under way has moved already.
 
         Gives the accounts touched, their records afterwards, the rows in the engine's order, and what came of them.
         """
         every = np.arange(1, len(self.book.customers) + 1) if len(closings) else None
         batch = batch_of(rows, every)
         records = self.records[batch.accounts - 1]
+        if drafted:
+            for i, account in enumerate(batch.accounts.tolist()):
+                if account in drafted:
+                    records[i] = drafted[account]
         outcome = run(self.program, batch, records, closings, prior=prior)
         return batch.accounts, records, batch.rows, outcome
+
+    def prior_moved(self, moved: Mapping[tuple[int, int], Lots]) -> Prior:
+        """By customer and position: from where holds and spendings took their points, for rows that refer to them."""
+        return prior_moved(moved)
+
+    def migrated(self, before: Program, records: Mapping[int, Ints]) -> dict[int, Ints]:
+        """Records of a draft made under the program before, laid out as the state's are now."""
+        if not records:
+            return {}
+        moved = records_migrate(before, self.program, np.array(list(records.values()), np.int64))
+        return dict(zip(records, moved, strict=True))
 
     def prior_of(self, rows: Rows, recorder: LogRecorder) -> Prior:
         """From the log: the awards of the fact versions that these rows take back (those outside the rows)."""
@@ -301,50 +349,17 @@ class LedgerState:
         )
         return self._prior(sorted(refers), recorder)
 
-    def _prior(self, positions: Sequence[int], recorder: LogRecorder) -> Prior:
-        awards: list[list[int]] = []
-        moves: list[list[int]] = []
-        for position in positions:
-            self._prior_read(int(position), recorder, awards, moves)
-        awards.sort(key=lambda a: (a[at.PRIOR_ACCOUNT], a[at.PRIOR_POSITION]))
-        return Prior(
-            np.array(awards, np.int64).reshape(-1, at.PRIOR_FIELDS),
-            np.array(moves, np.int64).reshape(-1, at.MOVE_FIELDS),
-        )
+    def _prior(
+        self, positions: Sequence[int], recorder: LogRecorder, moved: Mapping[tuple[int, int], Lots] = NOTHING_MOVED
+    ) -> Prior:
+        return prior_read(self.program, self._rule_rows, positions, recorder, moved)
 
-    def _prior_read(
-        self, position: int, recorder: LogRecorder, awards: list[list[int]], moves: list[list[int]]
-    ) -> None:
-        after = position
-        while events := recorder.select_range(after, 100):
-            for at_position, stream, _, topic, data in events:
-                after = at_position
-                state = state_of(topic, data)
-                if state["cause"] != position:
-                    return
-                if topic not in ("PointsGranted", "PointsDeducted"):
-                    continue
-                row = [0] * at.PRIOR_FIELDS
-                row[at.PRIOR_ACCOUNT] = customer_number(stream)
-                row[at.PRIOR_POSITION] = position
-                # A rule set activated twice stands twice: it is taken back by the activation that decided.
-                day = np.array([day_parse(state["booked_on"])], np.int64)
-                activation = int(self.program.rule_sets_of(np.array([position], np.int64), day)[0])
-                row[at.PRIOR_RULE] = self._rule_rows[(activation, state["rule"])]
-                row[at.PRIOR_POINTS] = state["points"]
-                row[at.PRIOR_EXPIRY_MONTH] = at.MONTH_NEVER
-                row[at.PRIOR_MOVES_FIRST] = row[at.PRIOR_MOVES_LAST] = len(moves)
-                if topic == "PointsGranted":
-                    if state["expires_on"] is not None:
-                        year, month = state["expires_on"][:7].split("-")
-                        row[at.PRIOR_EXPIRY_MONTH] = (int(year) - 1970) * 12 + int(month) - 1
-                else:
-                    for month, points in state["lots"]:
-                        moves.append([0, at.MONTH_NEVER if month is None else month, points])
-                    if state["debt"]:
-                        moves.append([0, at.MOVE_DEBT, state["debt"]])
-                    row[at.PRIOR_MOVES_LAST] = len(moves)
-                awards.append(row)
+
+
+def _points_add(sums: Ints, decisions: pl.DataFrame) -> None:
+    """Add what decisions come to, account by account; what is held stays in the balance."""
+    moving = decisions.filter(pl.col("kind").is_in(BALANCE_MOVING))
+    np.add.at(sums, moving["account"].to_numpy() - 1, moving["points"].to_numpy())
 
 
 def columns_check(columns: Columns, recorder: LogRecorder) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.domain.commands import (
+    REDEMPTION_COMMANDS,
     RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
@@ -41,6 +42,7 @@ _COMMANDS: Final[dict[str, type[Command]]] = {
     for c in (
         RegisterCustomer, ChangeCustomer, GiveConsent, WithdrawConsent, RecordFact, DeclareFactType, ProposeRuleSet,
         ApproveRuleSet, ActivateRuleSet, CloseDays, CloseLedger, *RELATIONS_COMMANDS,
+        *REDEMPTION_COMMANDS,
     )
 }  # fmt: skip
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATETIME

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from ledger.domain.commands import RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import REDEMPTION_COMMANDS, RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import Event
 from ledger.log.collector import collection_deferred
@@ -30,6 +30,7 @@ from ledger.writer.desk import DESK_REQUESTS_MAX, DeskDecider
 from ledger.writer.facts import SMALL_COMMANDS
 from ledger.writer.lookups import answered, look_up, look_up_answers
 from ledger.writer.orders import OrderDecider, order_decide
+from ledger.writer.redeeming import REDEMPTION_REQUESTS_MAX, RedemptionDecider
 from ledger.writer.rehearsing import Rehearser
 from ledger.writer.state import LedgerState, StateDiffers
 from ledger.writer.submissions import (
@@ -227,11 +228,14 @@ class Writer:
             once = self._small
         elif run_end(requests, 0, RELATIONS_COMMANDS, DESK_REQUESTS_MAX) == len(requests):
             once = self._desk
+        elif run_end(requests, 0, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX) == len(requests):
+            once = self._redemptions
         else:
             refused = Answer(
                 "refused", code="ATOMIC_INVALID", field="atomic",
                 reason=f"takes at most {BATCH_REQUESTS_MAX} facts, registrations, changes and consents,"
-                f" or {DESK_REQUESTS_MAX} commands about staff and assignment",
+                f" or {DESK_REQUESTS_MAX} commands about staff and assignment,"
+                f" or {REDEMPTION_REQUESTS_MAX} about redemptions",
             )  # fmt: skip
             return [refused] * len(requests)
         if submission.refusals:
@@ -269,6 +273,8 @@ class Writer:
                 self._run(requests[at:end], answers, self._small)
             elif end := run_end(requests, at, RELATIONS_COMMANDS, DESK_REQUESTS_MAX):
                 self._run(requests[at:end], answers, self._desk)
+            elif end := run_end(requests, at, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX):
+                self._run(requests[at:end], answers, self._redemptions)
             else:
                 answers.append(self._order(requests[at]))
                 end = at + 1
@@ -332,6 +338,19 @@ class Writer:
             return self._decided(requests, decide, {}, stored, atomic=atomic)
         finally:
             self.state.relations.journal.rollback()
+
+    def _redemptions(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
+        """Commands about redemptions, appended together: points and stock in one transaction."""
+        stored: dict[tuple[str, str], AnswerEntry] = {}
+        # Always, as with relations.
+        look_up_answers(self.recorder, requests, stored)
+
+        def decide() -> Decided:
+            decided = RedemptionDecider(self.state, self.clock(), stored).decide(requests)
+            self._publish()
+            return decided
+
+        return self._decided(requests, decide, {}, stored, atomic=atomic)
 
     def _decided(
         self,

@@ -7,14 +7,15 @@ SELECT notification_id, originator_id, topic, state FROM event WHERE notificatio
 -- name: activity_store
 INSERT INTO activity (
     customer, month, facts, contracts, contribution, projects, complaints, complaints_major, responses,
-    responses_prompt, response_hours, answers, answers_content, satisfaction, scores, score, granted, deducted, expired
+    responses_prompt, response_hours, answers, answers_content, satisfaction, scores, score, granted, deducted, expired,
+    redeemed
 )
 SELECT * FROM unnest(
     %(customer)s::bigint[], %(month)s::integer[], %(facts)s::bigint[], %(contracts)s::bigint[],
     %(contribution)s::bigint[], %(projects)s::bigint[], %(complaints)s::bigint[], %(complaints_major)s::bigint[],
     %(responses)s::bigint[], %(responses_prompt)s::bigint[], %(response_hours)s::bigint[], %(answers)s::bigint[],
     %(answers_content)s::bigint[], %(satisfaction)s::bigint[], %(scores)s::bigint[], %(score)s::bigint[],
-    %(granted)s::bigint[], %(deducted)s::bigint[], %(expired)s::bigint[]
+    %(granted)s::bigint[], %(deducted)s::bigint[], %(expired)s::bigint[], %(redeemed)s::bigint[]
 )
 ON CONFLICT (customer, month) DO UPDATE
 SET facts = activity.facts + excluded.facts, contracts = activity.contracts + excluded.contracts,
@@ -28,7 +29,8 @@ SET facts = activity.facts + excluded.facts, contracts = activity.contracts + ex
     answers_content = activity.answers_content + excluded.answers_content,
     satisfaction = activity.satisfaction + excluded.satisfaction, scores = activity.scores + excluded.scores,
     score = activity.score + excluded.score, granted = activity.granted + excluded.granted,
-    deducted = activity.deducted + excluded.deducted, expired = activity.expired + excluded.expired
+    deducted = activity.deducted + excluded.deducted, expired = activity.expired + excluded.expired,
+    redeemed = activity.redeemed + excluded.redeemed
 
 -- name: activity_last_store
 INSERT INTO activity_last (customer, day)
@@ -42,12 +44,12 @@ ON CONFLICT (customer, day) DO UPDATE
 SET lost = incident.lost + excluded.lost, complaints = incident.complaints + excluded.complaints
 
 -- name: points_months_store
-INSERT INTO points_month (month, granted, deducted, reversed, expired, debt)
+INSERT INTO points_month (month, granted, deducted, reversed, expired, debt, redeemed)
 SELECT * FROM unnest(
     %(month)s::integer[], %(granted)s::bigint[], %(deducted)s::bigint[], %(reversed)s::bigint[],
-    %(expired)s::bigint[], %(debt)s::bigint[]
+    %(expired)s::bigint[], %(debt)s::bigint[], %(redeemed)s::bigint[]
 )
 ON CONFLICT (month) DO UPDATE
 SET granted = points_month.granted + excluded.granted, deducted = points_month.deducted + excluded.deducted,
     reversed = points_month.reversed + excluded.reversed, expired = points_month.expired + excluded.expired,
-    debt = points_month.debt + excluded.debt
+    debt = points_month.debt + excluded.debt, redeemed = points_month.redeemed + excluded.redeemed

@@ -5,17 +5,20 @@
 MERGE INTO balance AS b
 USING unnest(
     %(customer)s::bigint[], %(balance)s::bigint[], %(debt)s::bigint[], %(granted)s::bigint[], %(deducted)s::bigint[],
-    %(reversed)s::bigint[], %(expired)s::bigint[], %(position)s::bigint[]
-) AS given (customer, balance, debt, granted, deducted, reversed, expired, position)
+    %(reversed)s::bigint[], %(expired)s::bigint[], %(redeemed)s::bigint[], %(held)s::bigint[], %(position)s::bigint[]
+) AS given (customer, balance, debt, granted, deducted, reversed, expired, redeemed, held, position)
 ON b.customer = given.customer
 WHEN MATCHED THEN UPDATE
 SET balance = given.balance, debt = b.debt + given.debt, granted = b.granted + given.granted,
     deducted = b.deducted + given.deducted, reversed = b.reversed + given.reversed,
-    expired = b.expired + given.expired, position = given.position
-WHEN NOT MATCHED THEN INSERT (customer, balance, debt, granted, deducted, reversed, expired, position)
+    expired = b.expired + given.expired, redeemed = b.redeemed + given.redeemed, held = b.held + given.held,
+    position = given.position
+WHEN NOT MATCHED THEN INSERT (
+    customer, balance, debt, granted, deducted, reversed, expired, redeemed, held, position
+)
 VALUES (
     given.customer, given.balance, given.debt, given.granted, given.deducted, given.reversed, given.expired,
-    given.position
+    given.redeemed, given.held, given.position
 )
 
 -- name: lots_store
@@ -30,7 +33,8 @@ VALUES (given.customer, given.expiry_month, given.points)
 
 -- name: balances_read
 -- Of some customers, or, where customers is NULL, of the next ones by number.
-SELECT b.customer, b.balance, b.debt, b.balance - l.past AS available, b.granted, b.deducted, b.reversed, b.expired,
+SELECT b.customer, b.balance, b.debt, b.balance - b.held - l.past AS available, b.granted, b.deducted, b.reversed,
+       b.expired, b.redeemed, b.held,
        l.expiring_30_days, l.expiring_90_days, b.position
 FROM balance b
 CROSS JOIN LATERAL (

@@ -21,7 +21,7 @@ ORDER BY e.notification_id
 
 -- name: accounts_now
 -- Balance and lots of some customers, and where the view stands. Who isn't in the answer is no customer there.
-SELECT b.customer, b.balance, b.debt, l.months, l.points, (SELECT v.position FROM view v WHERE v.name = 'balances')
+SELECT b.customer, b.balance, b.debt, b.held, l.months, l.points, (SELECT v.position FROM view v WHERE v.name = 'balances')
 FROM unnest(%(customers)s::bigint[]) AS given (customer)
 JOIN balance b ON b.customer = given.customer
 CROSS JOIN LATERAL (
@@ -37,6 +37,7 @@ SELECT coalesce(sum(points), 0)::bigint AS balance,
        coalesce(sum(points) FILTER (WHERE topic = 'PointsDeducted'), 0)::bigint AS deducted,
        coalesce(sum(points) FILTER (WHERE topic = 'PointsReversed'), 0)::bigint AS reversed,
        coalesce(sum(points) FILTER (WHERE topic = 'PointsExpired'), 0)::bigint AS expired,
+       coalesce(sum(points) FILTER (WHERE topic IN ('PointsRedeemed', 'PointsReturned')), 0)::bigint AS redeemed,
        coalesce(max(position), 0)::bigint AS position, count(*)::bigint AS events
 FROM history
 WHERE customer = %(customer)s

@@ -35,17 +35,17 @@ FROM ranked
 -- Points by region and industry, month by month: a list by month, region, industry.
 SELECT a.month, c.region, c.industry, count(DISTINCT a.customer)::bigint AS customers,
        sum(a.granted)::bigint AS granted, sum(a.deducted)::bigint AS deducted, sum(a.expired)::bigint AS expired,
-       sum(a.contribution)::bigint AS contribution
+       sum(a.redeemed)::bigint AS redeemed, sum(a.contribution)::bigint AS contribution
 FROM activity a JOIN customer c ON c.number = a.customer
 WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
 GROUP BY a.month, c.region, c.industry
 
 -- name: inflation
 -- Points by month, and what was outstanding and owed at each end.
-SELECT month, granted, deducted, reversed, expired, debt, outstanding, debt_total
+SELECT month, granted, deducted, reversed, expired, redeemed, debt, outstanding, debt_total
 FROM (
-    SELECT month, granted, deducted, reversed, expired, debt,
-           (sum(granted + deducted + reversed + expired) OVER (ORDER BY month))::bigint AS outstanding,
+    SELECT month, granted, deducted, reversed, expired, redeemed, debt,
+           (sum(granted + deducted + reversed + expired + redeemed) OVER (ORDER BY month))::bigint AS outstanding,
            (sum(debt) OVER (ORDER BY month))::bigint AS debt_total
     FROM points_month
 ) AS whole

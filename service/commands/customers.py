@@ -85,6 +85,7 @@ def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[
                     "available": points_text(b.available), "debt": points_text(b.debt),
                     "lifetime_granted": points_text(b.granted), "deducted": points_text(b.deducted),
                     "reversed": points_text(b.reversed), "expired": points_text(b.expired),
+                    "redeemed": points_text(b.redeemed), "held": points_text(b.held),
                     "expiring_30_days": points_text(b.expiring_30_days),
                     "expiring_90_days": points_text(b.expiring_90_days),
                     "tier_next": t.tier_next,

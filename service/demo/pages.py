@@ -23,6 +23,7 @@ from replay.what_if import Backtest
 from service.demo.figures import Quarter, Standing
 from service.demo.next_steps import NextStep
 from service.demo.pictures import Bar, bars, blocks, console_of, heading, plain_table
+from service.demo.redemptions import Redeemed
 from service.demo.salesforce import SalesForce
 from service.demo.words import TITLES
 from service.output import Output
@@ -152,6 +153,19 @@ class Pages:
             self._say("到期", "expired"), self._say("投诉", "complaints"), "",
         ]  # fmt: skip
         self._console.print(plain_table(headers, rows, right=(1, 3, 4, 5)))
+
+    def redemptions(self, found: Redeemed) -> None:
+        """A year of redemptions."""
+        heading(self._console, self._say("积分换了什么", "What points were redeemed for"))
+        points = _points(found.points)
+        self._console.print(
+            self._say(
+                f"最近 12 个月预留 {found.reserved} 笔：兑付 {found.committed} 笔（{points} 分），取消 {found.voided} 笔，"
+                f"退回 {found.reversed} 笔，其余到期释放。",
+                f"{found.reserved} reservations in the last 12 months: {found.committed} fulfilled ({points} points),"
+                f" {found.voided} voided, {found.reversed} taken back; the rest lapsed.",
+            )
+        )
 
     def what_if(self, found: Backtest, book: Book) -> None:
         """The comparison."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -35,6 +36,7 @@ from service.demo.contractor import contractor_facts, first_day_of, months_write
 from service.demo.figures import closed_through, quarters, standings
 from service.demo.next_steps import next_steps
 from service.demo.pages import Pages
+from service.demo.redemptions import MONTHS, RedemptionsRefused, Shop, rules_with_catalogue
 from service.demo.salesforce import SalesForce, SalesForceRefused, assignment_candidate, sales_force_record
 from service.demo.what_if import what_if_document, what_if_write
 from service.output import Output
@@ -132,7 +134,8 @@ def demo_run(
     with ledger_open(settings, LEDGER, actor, create=True) as handle:
         with handle.writing(actor) as writer:
             with clocked.step("import_and_close"):
-                recorded = _record(handle, writer, months, invented, last, actor, out)
+                shop = Shop(writer, actor, seed)
+                recorded = _record(handle, writer, shop, months, invented, last, actor, out)
             with clocked.step("sales_force"):
                 force = _sales_force(writer, actor, seed)
             recorded = replace(recorded, position=writer.state.book.position)
@@ -143,7 +146,7 @@ def demo_run(
         book = columns.book()
         pages.followed(clocked.seconds["views"], closed_through(book))
 
-        document = what_if_document(rules_standard())
+        document = what_if_document(rules_with_catalogue())
         candidate = folder / "what_if.yaml"
         what_if_write(document, candidate)
         with clocked.step("what_if"):
@@ -174,7 +177,7 @@ def demo_run(
             "facts": recorded.facts, "facts_by_type": counts, "position": recorded.position,
             "leaderboard": [s.document() for s in places[:10]], "tiers": found.comparison.recorded.tiers,
             "quarters": [q.document() for q in by_quarter], "what_if": found.document(10),
-            "sales_force": {**force.document(), "why": explained}, "assignment_what_if": owners.document(10),
+            "redemptions": shop.came_to.document(), "sales_force": {**force.document(), "why": explained}, "assignment_what_if": owners.document(10),
             "recorded": {
                 "run_id": run.run_id, "digest": run.digest, "differences": count,
                 "ownership": {"digest": owners_run.digest, "differences": owners_count},
@@ -186,6 +189,7 @@ def demo_run(
         pages.leaderboard(places[:10])
         pages.tiers(found.comparison.recorded.tiers, rules_standard())
         pages.quarters(by_quarter)
+        pages.redemptions(shop.came_to)
         pages.what_if(found, book)
         pages.sales_force(force, explained)
         pages.assignment_what_if(owners)
@@ -225,10 +229,12 @@ def _counted(rows: Iterator[tuple[str, ...]], counts: dict[str, int]) -> Iterato
 
 
 def _record(
-    handle: LedgerHandle, writer: Writer, months: list[Path], facts: int, last: date, actor: str, out: Output
+    handle: LedgerHandle, writer: Writer, shop: Shop, months: list[Path], facts: int, last: date, actor: str, out: Output
 ) -> Recorded:
-    """Import a month, close it, and so on; the last days stay open. Raises DemoBroken."""
+    """Import a month, let customers redeem in the last ones, close it, and so on; the last days stay open. Raises
+    DemoBroken."""
     mapping = mapping_load("facts")
+    _redeem(shop.open)
     open_from = last - timedelta(days=OPEN_DAYS)
     done = 0
     with out.progress("导入并逐月关账", "importing, closing month by month") as update:
@@ -254,11 +260,22 @@ def _record(
                 why = f": row {first.row}, {first.field} {first.reason}" if first else ""
                 raise DemoBroken(f"{path.name}: {report.accepted} of {report.read} rows were accepted{why}")
             done += report.accepted
+            if path in months[-MONTHS:]:
+                end = min(month_end(path), last)
+                days = day_of(end.replace(day=1)), day_of(end)
+                _redeem(partial(shop.month, *days))
             through = min(month_end(path), open_from)
             [answer] = writer.submit([Request(CloseDays(through.isoformat()), actor)])
             if answer.status == "refused":
                 raise DemoBroken(f"{through.isoformat()} was not closed: {answer.reason}")
     return Recorded(done, writer.state.book.position)
+
+
+def _redeem(done: Callable[[], None]) -> None:
+    try:
+        done()
+    except RedemptionsRefused as refused:
+        raise DemoBroken(str(refused)) from None
 
 
 def month_end(path: Path) -> date:

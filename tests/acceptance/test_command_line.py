@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ledger.standard import rules_standard_text
 from service.embedded import servers_down
@@ -278,3 +279,55 @@ def test_a_crm_is_taken_over_by_its_files(data: Callable[..., Any], run: Run, tm
     assert run("collision-evidence", collision["collision"], "--language", "zh", *ledger).stdout
     run("collision-evidence", collision["collision"], "--as", "S-000002", *ledger, expect=1)
     run("collision-evidence", "X-999999", *ledger, expect=1)
+
+
+def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> None:
+    catalogue = {
+        "offers": [
+            {"id": "cash", "kind": "offset", "title": {"zh": "抵扣工程款", "en": "Off a payment"},
+             "steps": [{"points": 10, "money": "0.50"}, {"points": 100, "money": 6}]},
+            {"id": "pen", "kind": "gift", "title": {"zh": "笔", "en": "Pen"}, "points": 5},
+        ],
+        "entitlements": [
+            {"id": "priority_quotation", "stage": "bidding", "title": {"zh": "优先报价权", "en": "Priority quotation"},
+             "reason": {"zh": "余额满100分", "en": "from 100 points on"}, "when": {"balance": True, "at_least": 100}},
+        ],
+    }  # fmt: skip
+    file = tmp_path / "rules.json"
+    document = {**yaml.safe_load(rules_standard_text()), "redemption": catalogue}
+    file.write_text(json.dumps(document, ensure_ascii=False), "utf-8")
+    ledger = ("--ledger", "shop", "--json")
+    run("ledgers", "create", "shop")
+    proposed = json.loads(run("rules", "propose", str(file), "--actor", "ann", *ledger).stdout)
+    name = proposed.get("id") or proposed["rule_set"]
+    run("rules", "approve", name, "--actor", "bob", *ledger)
+    run("rules", "activate", name, "--from", "2020-01-01", "--actor", "ann", *ledger)
+    run("customer", "register", "K-1", "--name", "华东建设", *ledger)
+    for i in range(3):
+        run("record", "project_completed", "C-000001", "--id", f"p{i}", *ledger)
+
+    told = run("catalogue", "--ledger", "shop", "--language", "zh").stdout
+    assert "抵扣：10分起抵0.50元，100分起抵6元" in told.replace("\n", "")
+    quote = json.loads(run("redeem", "quote", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
+    assert (quote["money"], quote["available"], quote["possible"]) == ("7.20", "150.00", True)
+    refused = run("redeem", "reserve", "C-000001", "--offer", "cash", "--points", "200", *ledger, expect=1)
+    assert "POINTS_INSUFFICIENT" in refused.stdout + refused.stderr
+    held = json.loads(run("redeem", "reserve", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
+    assert held["id"] == "R-000001"
+    run("redeem", "commit", "R-000001", "--points", "100", "--reference", "INV-1", *ledger)
+    run("redeem", "void", "R-000001", "--reason", "the rest is not needed", *ledger)
+    run("redeem", "reverse", "R-000001", "--reason", "half", "--points", "50", *ledger)
+    shown = json.loads(run("redeem", "show", "R-000001", *ledger).stdout)
+    assert (shown["state"], shown["spent"], shown["freed"], shown["returned"]) == ("committed", "100.00", "20.00", "50.00")
+    # 120 points are 7.20 CNY; 100 of them 6.00, of which half came back.
+    assert [(p["money"], p["money_returned"]) for p in shown["parts"]] == [("6.00", "3.00")]
+    run("stock", "move", "pen", "--quantity", "2", "--reason", "delivered", *ledger)
+    run("redeem", "reserve", "C-000001", "--offer", "pen", *ledger)
+    assert json.loads(run("stock", "list", *ledger).stdout)[0]["free"] == 1
+    assert [r["redemption"] for r in json.loads(run("redeem", "list", *ledger).stdout)] == ["R-000002", "R-000001"]
+    [entitled] = json.loads(run("entitlements", "C-000001", "--stage", "bidding", *ledger).stdout)
+    assert entitled["entitled"] is True
+    run("entitlements", "C-000001", "--stage", "bidding", "--use", "priority_quotation", *ledger)
+    history = run("history", "C-000001", "--ledger", "shop").stdout
+    assert "R-000001: part 1 fulfilled" in history.replace("\n", " ")
+    assert json.loads(run("replay", "--recorded", *ledger).stdout)["differences"] == 0

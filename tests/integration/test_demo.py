@@ -39,6 +39,8 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
         assert told["recorded"]["differences"] == told["recorded"]["ownership"]["differences"] == 0
         assert len(told["leaderboard"]) == 10
         assert told["what_if"]["customers_changed"] > 0
+        assert told["redemptions"]["committed"] > 5 and told["redemptions"]["voided"] > 0
+        assert told["what_if"]["redemptions"]["count"] == told["redemptions"]["reserved"]
         force = told["sales_force"]
         assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 12
         assert force["collision"].startswith("X-") and "stays with them" in force["collision_told"]

@@ -9,13 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from ledger.domain.commands import ChangeCustomer, CloseDays, GiveConsent, RecordFollowUp, ReleaseCustomer
+from ledger.domain.commands import (
+    ChangeCustomer,
+    CloseDays,
+    CommitRedemption,
+    GiveConsent,
+    MoveStock,
+    RecordFollowUp,
+    ReleaseCustomer,
+    ReserveRedemption,
+    ReverseRedemption,
+    VoidRedemption,
+)
 from ledger.domain.events import RELATIONS_TOPICS
-from ledger.domain.values import day_parse
+from ledger.domain.values import day_parse, points_text
+from ledger.log.columns.builder import BALANCE_MOVING
 from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.document import rule_set_parse
@@ -25,12 +38,17 @@ from projections.balances import balances_read, lots_read
 from projections.follower import Follower
 from projections.history import HistoryView, history_read
 from projections.places import PositionAhead, views_wait
+from projections.redemptions import redemptions_read, stock_read
+from projections.reports import EVER, inflation_read
 from projections.tiers import tiers_read
 from projections.view import Batch, View
+from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
 
-TABLES = ("customer", "customer_reference", "balance", "lot", "tier", "history")
+TABLES = (
+    "customer", "customer_reference", "balance", "lot", "tier", "history", "redemption", "redemption_part", "stock",
+)  # fmt: skip
 
 
 def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
@@ -56,6 +74,27 @@ def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
     books.do(CloseDays("2026-09-30"))
 
 
+def redeem_a_little(books: Books) -> None:
+    """Points held, spent, freed and given back by those who have most, and debt where a fact turns out to be wrong."""
+    catalogue_activate(books)
+    ids = ["C-000001", "C-000002", "C-000003", "C-000004"]
+    books.send(*(fact(f"p{i}", "project_completed", "2026-10-03", customer) for i, customer in enumerate(ids * 2)))
+    books.do(MoveStock("workwear", 9, "delivered", "m"))
+    for customer in ids:
+        answers = books.send(
+            ReserveRedemption(customer, "small", points="60"), ReserveRedemption(customer, "workwear", "m", 1)
+        )
+        assert [a.status for a in answers] == ["accepted"] * 2
+        books.do(CommitRedemption(answers[0].id, points="50"))
+        books.do(VoidRedemption(answers[0].id, "enough") if customer != ids[2] else CommitRedemption(answers[1].id))
+    books.do(ReverseRedemption("R-000001", "wrong", points="12.34"))
+    left = books.state.holder(2, day_parse("2026-11-01")).available
+    spent = books.do(ReserveRedemption(ids[1], "small", points=points_text(left)))
+    books.do(CommitRedemption(spent.id))
+    books.send(*(fact(f"p{i}", "project_completed", "2026-10-03", ids[0]) for i in (1, 5)))
+    books.do(CloseDays("2026-10-31"))
+
+
 @contextmanager
 def following(books: Books, chosen: Sequence[View]) -> Iterator[Follower]:
     follower = Follower(books.recorder, chosen)
@@ -77,6 +116,7 @@ def tables(database_url: str, schema: str) -> dict[str, list[Any]]:
 
 def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> None:
     live_a_little(books)
+    redeem_a_little(books)
     with following(books, views(tmp_path)) as follower:
         assert follower.follow_once() == {}
         assert {lag.behind for lag in follower.lag()} == {0}
@@ -89,9 +129,11 @@ def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> No
         for row, place in zip(balances, standing, strict=True):
             account = books.account(f"C-{row.customer:06d}")
             assert (row.balance, row.debt) == (account["balance"], account["debt"])
-            assert row.balance == row.granted + row.deducted + row.reversed + row.expired
+            assert row.balance == row.granted + row.deducted + row.reversed + row.expired + row.redeemed
+            assert row.held == account["held"]
+            assert row.available == books.state.holder(row.customer, day_parse("2026-10-01")).available - row.debt
             lots = {at.MONTH_NEVER if m is None else m: p for m, p in lots_read(connection, row.customer)}
-            assert lots == account["lots"] and row.balance == sum(lots.values()) - row.debt
+            assert lots == account["lots"] and row.balance == sum(lots.values()) + row.held - row.debt
             assert (place.tier, place.grade, sorted(place.tags)) == (account["tier"], account["grade"], account["tags"])
             events = history_read(connection, row.customer)
             assert events[-1].balance == row.balance
@@ -99,15 +141,36 @@ def test_the_views_say_what_the_engine_knows(books: Books, tmp_path: Path) -> No
     columns = Columns.open(tmp_path)
     assert columns.position == books.position
     sums = np.zeros(4, np.int64)
-    decisions = columns.decisions(["account", "points"])
+    decisions = columns.decisions(["account", "kind", "points"]).filter(pl.col("kind").is_in(BALANCE_MOVING))
     np.add.at(sums, decisions["account"].to_numpy() - 1, decisions["points"].to_numpy())
     assert sums.tolist() == [b.balance for b in balances]
+    assert any(b.held for b in balances) and any(b.debt for b in balances) and any(b.redeemed for b in balances)
+    inside = [books.account(f"C-{n:06d}")["balance"] for n in range(1, 5)]
+    with books.recorder.datastore.get_connection() as connection:
+        months = inflation_read(connection, EVER)
+        assert months[-1].outstanding == sum(inside)
+        assert months[-1].debt_total == sum(b.debt for b in balances)
+        assert sum(m.redeemed for m in months) == sum(b.redeemed for b in balances)
+        rows = redemptions_read(connection)
+        kept = books.state.redemptions
+        assert [r.number for r in rows] == sorted(kept.redemptions, reverse=True)
+        for row in rows:
+            known = kept.redemptions[row.number]
+            assert (row.state, row.spent, row.freed) == (known.state, known.spent, known.freed)
+            assert [(p.points, p.money, p.returned) for p in row.parts] == [
+                (p.points, p.money, p.returned) for p in known.parts
+            ]
+        assert [(s.on_hand, s.held) for s in stock_read(connection)] == [
+            (s.on_hand, s.held) for _, s in sorted(kept.stock.items())
+        ]
+        assert {r.state for r in rows} == {"held", "committed"}
 
 
 def test_a_view_that_is_rebuilt_equals_the_one_that_followed(
     books: Books, database_url: str, schema_name: str, tmp_path: Path
 ) -> None:
     live_a_little(books)
+    redeem_a_little(books)
     with following(books, views(tmp_path)) as follower:
         for until in range(100, books.position, 130):
             follower.follow_once(until)
@@ -180,6 +243,7 @@ def test_a_failing_view_stops_alone_and_says_why(books: Books, tmp_path: Path) -
 
 def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema_name: str, tmp_path: Path) -> None:
     live_a_little(books, facts=80)
+    redeem_a_little(books)
     first, *others = views(tmp_path)
     with following(books, [first]) as follower:
         follower.follow_once()

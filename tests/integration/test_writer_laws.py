@@ -12,15 +12,22 @@ from ledger.domain.commands import (
     ApproveRuleSet,
     ChangeCustomer,
     CloseDays,
+    CommitRedemption,
     CustomerReference,
     GiveConsent,
+    MoveStock,
     ProposeRuleSet,
     RegisterCustomer,
+    ReserveRedemption,
+    ReverseRedemption,
+    UseEntitlement,
+    VoidRedemption,
     WithdrawConsent,
 )
 from ledger.rules.engine import state_of
 from ledger.standard import rules_standard
 from ledger.writer import LedgerState
+from tests.catalogue import catalogue
 from tests.ledgers import Books, books_open, fact, log_check, sums_of
 
 CUSTOMERS = st.sampled_from(["C-000001", "C-000002", "C-000003"])
@@ -69,19 +76,35 @@ OTHERS = st.one_of(
     DAYS.map(CloseDays),
     st.builds(ActivateRuleSet, st.sampled_from(["RS-0001", "RS-0002"]), DAYS),
 )
+IDS = st.integers(1, 6).map(lambda n: f"R-{n:06d}")
+POINTS = st.sampled_from(["10", "33.33", "200"])
+REDEEMED = st.one_of(
+    st.builds(lambda c, p, d: ReserveRedemption(c, "small", points=p, occurred_on=d), CUSTOMERS, POINTS, DAYS),
+    st.builds(lambda c, d: ReserveRedemption(c, "pen", occurred_on=d), CUSTOMERS, DAYS),
+    st.builds(lambda r, p, d: CommitRedemption(r, points=p, occurred_on=d), IDS, st.sampled_from(["", "5"]), DAYS),
+    st.builds(lambda r: VoidRedemption(r, "r"), IDS),
+    st.builds(lambda r, p: ReverseRedemption(r, "r", points=p), IDS, st.sampled_from(["", "2.5"])),
+    st.builds(lambda n: MoveStock("pen", n, "r"), st.sampled_from([3, -1])),
+    st.builds(lambda c: UseEntitlement(c, "priority_quote", "bidding"), CUSTOMERS),
+)
 BATCHES = st.lists(
-    st.lists(st.one_of(FACTS, FACTS, FACTS, OTHERS), min_size=1, max_size=12), min_size=1, max_size=6
+    st.lists(st.one_of(FACTS, FACTS, FACTS, OTHERS, REDEEMED, REDEEMED), min_size=1, max_size=16), min_size=1, max_size=6
 )
 
 
 def rules_other() -> dict[str, Any]:
-    """The standard rules, points living a year, penalties weighing by region."""
-    document = {**rules_standard(), "id": "other", "expiry_months": 12}
+    """The standard rules, points living a year, penalties weighing by region, a catalogue, debt that stands."""
+    document = {**rules_standard(), "id": "other", "expiry_months": 12, "redemption": catalogue(debt="negative")}
     weights = [{"when": {"customer": "region", "equals": "hubei"}, "percent": 130}]
     document["rules"] = [
         {**r, "weights": weights} if r["id"] == "project_completed" else r for r in document["rules"]
     ]
     return document
+
+
+def redeemed(state: LedgerState) -> Any:
+    kept = state.redemptions
+    return dict(kept.redemptions), dict(kept.stock), {k: v for k, v in kept.taken.items() if v}
 
 
 def states(state: LedgerState) -> list[dict[str, Any]]:
@@ -104,6 +127,7 @@ def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(
         books.register("a", "b")
         books.do(ProposeRuleSet(rules_other()))
         books.do(ApproveRuleSet("RS-0002"), actor="alice")
+        books.do(ActivateRuleSet("RS-0002", "2025-01-01"))
         behind = LedgerState.load(None, books.recorder)
         for batch in batches:
             for answer in books.send(*batch):
@@ -112,9 +136,11 @@ def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(
                     assert answer.field
             behind.catch_up(books.recorder)
             assert states(behind) == states(books.state), "one that follows batch by batch"
+            assert redeemed(behind) == redeemed(books.state)
         loaded = LedgerState.load(None, books.recorder)
         assert loaded.book == books.state.book == behind.book
         assert states(loaded) == states(books.state)
+        assert redeemed(loaded) == redeemed(books.state)
         balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(loaded)) if s["balance"]}
         assert balances == {c: p for c, p in sums_of(books.log()).items() if p}
         log_check(database_url, schema)

@@ -7,6 +7,7 @@ from plumbline_client.calls.facts import FactCalls, fact
 from plumbline_client.calls.jobs import JobCalls, JobKind
 from plumbline_client.calls.log import LogCalls
 from plumbline_client.calls.points import PointCalls
+from plumbline_client.calls.redemptions import RedemptionCalls
 from plumbline_client.calls.relating import AssignmentWrites, FirmWrites, ProfileWrites, WorkWrites
 from plumbline_client.calls.relations import RelationsReads
 from plumbline_client.calls.reports import ReportCalls
@@ -16,7 +17,7 @@ __all__ = ["Admin", "JobKind", "Ledger", "fact", "rehearsed"]
 
 
 class Ledger(
-    FactCalls, CustomerCalls, PointCalls, ReportCalls, LogCalls, RuleCalls, JobCalls, RelationsReads, FirmWrites,
-    ProfileWrites, AssignmentWrites, WorkWrites,
+    FactCalls, CustomerCalls, PointCalls, RedemptionCalls, ReportCalls, LogCalls, RuleCalls, JobCalls, RelationsReads,
+    FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites,
 ):  # fmt: skip
     """One ledger. Every method gives a call for a client to send; writes get a key of their own unless one is given."""

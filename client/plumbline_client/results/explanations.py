@@ -56,6 +56,8 @@ class BalanceExplanation:
     deducted: Points
     reversed: Points
     expired: Points
+    redeemed: Points
+    held: Points
     debt: Points
     lots: list[Lot]
     by_rule: list[RulePoints]

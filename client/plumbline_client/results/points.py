@@ -17,13 +17,14 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a customer has, as of `position`. `available` leaves out lots past their date that no month end has taken
-    yet."""
+    """What a customer has, as of `position`. `available` leaves out what is held by reservations, and lots past their
+    date that no month end has taken yet."""
 
     customer: str
     position: int
     balance: Points
     available: Points
+    held: Points
     debt: Points
     expiring_30_days: Points
     expiring_90_days: Points
@@ -32,7 +33,8 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a customer's events come to at a moment: balance = granted + deducted + reversed + expired."""
+    """What a customer's events come to at a moment: balance = granted + deducted + reversed + expired +
+    redeemed."""
 
     customer: str
     as_of: str | None
@@ -42,6 +44,7 @@ class Totals:
     deducted: Points
     reversed: Points
     expired: Points
+    redeemed: Points
     events: int
     position: int
 

@@ -31,6 +31,7 @@ class RegionMonth:
     granted: Points
     deducted: Points
     expired: Points
+    redeemed: Points
     contribution: Decimal
 
 

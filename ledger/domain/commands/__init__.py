@@ -1,7 +1,7 @@
 """Commands: what people and programs ask of the ledger. Each is carried out whole or refused with a reason.
 
 `points.py` has those about the books and points, `relations.py` those about staff, assignment and the work with
-customers, `requests.py` what carries them.
+customers, `redemption.py` those about what points are redeemed for, `requests.py` what carries them.
 """
 
 from ledger.domain.commands.points import (
@@ -18,6 +18,16 @@ from ledger.domain.commands.points import (
     RecordFact,
     RegisterCustomer,
     WithdrawConsent,
+)
+from ledger.domain.commands.redemption import (
+    REDEMPTION_COMMANDS,
+    CommitRedemption,
+    MoveStock,
+    RedemptionCommand,
+    ReserveRedemption,
+    ReverseRedemption,
+    UseEntitlement,
+    VoidRedemption,
 )
 from ledger.domain.commands.relations import (
     RELATIONS_COMMANDS,
@@ -59,6 +69,7 @@ from ledger.domain.commands.relations import (
 from ledger.domain.commands.requests import Answer, Command, Rehearsal, Request
 
 __all__ = [
+    "REDEMPTION_COMMANDS",
     "RELATIONS_COMMANDS",
     "ActivateRuleSet",
     "AddCollaborator",
@@ -76,6 +87,7 @@ __all__ = [
     "CloseDays",
     "CloseLedger",
     "Command",
+    "CommitRedemption",
     "CustomerReference",
     "DeclareFactType",
     "DeclareTeam",
@@ -86,6 +98,7 @@ __all__ = [
     "HandOver",
     "HandTask",
     "MergeCustomers",
+    "MoveStock",
     "MoveTask",
     "OpenOpportunity",
     "PointsCommand",
@@ -98,6 +111,7 @@ __all__ = [
     "RecordKnowledge",
     "RecordLeaving",
     "RecordProject",
+    "RedemptionCommand",
     "RegisterCustomer",
     "Rehearsal",
     "RelationsCommand",
@@ -105,10 +119,14 @@ __all__ = [
     "RemoveCollaborator",
     "ReportLead",
     "Request",
+    "ReserveRedemption",
+    "ReverseRedemption",
     "RuleCollision",
     "SetMilestone",
     "UndoHandover",
     "UnmergeCustomers",
+    "UseEntitlement",
+    "VoidRedemption",
     "WithdrawConsent",
     "personal_fields",
 ]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ledger.domain.commands.points import PointsCommand
+from ledger.domain.commands.redemption import RedemptionCommand
 from ledger.domain.commands.relations import RelationsCommand
 
-Command: TypeAlias = PointsCommand | RelationsCommand
+Command: TypeAlias = PointsCommand | RelationsCommand | RedemptionCommand
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """Events: what is written in the log, under names that never change.
 
 `base.py` says what all events carry, `points.py` has those of the books and of points, `relations.py` those of staff,
-of customers' profiles and of who serves them, `work.py` those of the work with customers.
+of customers' profiles and of who serves them, `work.py` those of the work with customers, `redemption.py` those of what
+points are redeemed for.
 """
 
 from ledger.domain.events.base import (
@@ -11,6 +12,7 @@ from ledger.domain.events.base import (
     STREAM_LEDGER,
     STREAM_RULEBOOK,
     STREAM_STAFF,
+    STREAM_STOCK,
     Event,
     Input,
     registered,
@@ -36,9 +38,28 @@ from ledger.domain.events.points import (
     TagsChanged,
     TierChanged,
 )
+from ledger.domain.events.redemption import (
+    POINTS_TOPICS,
+    POINTS_TOPICS_MOVING,
+    TOPICS as REDEMPTION_TOPICS,
+    EntitlementUsed,
+    PointsFreed,
+    PointsHeld,
+    PointsRedeemed,
+    PointsReturned,
+    RedemptionCommitted,
+    RedemptionLapsed,
+    RedemptionReserved,
+    RedemptionReversed,
+    RedemptionVoided,
+    StockMoved,
+)
 from ledger.domain.events.relations import TOPICS as RELATIONS_TOPICS
 
 __all__ = [
+    "POINTS_TOPICS",
+    "POINTS_TOPICS_MOVING",
+    "REDEMPTION_TOPICS",
     "REGISTRY",
     "RELATIONS_TOPICS",
     "STREAM_CALENDAR",
@@ -46,11 +67,13 @@ __all__ = [
     "STREAM_LEDGER",
     "STREAM_RULEBOOK",
     "STREAM_STAFF",
+    "STREAM_STOCK",
     "ConsentGiven",
     "ConsentWithdrawn",
     "CustomerChanged",
     "CustomerRegistered",
     "DayClosed",
+    "EntitlementUsed",
     "Event",
     "FactRecorded",
     "FactTypeDeclared",
@@ -60,11 +83,21 @@ __all__ = [
     "LedgerOpened",
     "PointsDeducted",
     "PointsExpired",
+    "PointsFreed",
     "PointsGranted",
+    "PointsHeld",
+    "PointsRedeemed",
+    "PointsReturned",
     "PointsReversed",
+    "RedemptionCommitted",
+    "RedemptionLapsed",
+    "RedemptionReserved",
+    "RedemptionReversed",
+    "RedemptionVoided",
     "RuleSetActivated",
     "RuleSetApproved",
     "RuleSetProposed",
+    "StockMoved",
     "TagsChanged",
     "TierChanged",
     "registered",

@@ -24,6 +24,7 @@ STREAM_RULEBOOK = "rulebook"
 STREAM_CALENDAR = "calendar"
 STREAM_FACT_TYPES = "fact-types"
 STREAM_STAFF = "staff"
+STREAM_STOCK = "stock"
 
 
 @dataclass(kw_only=True)

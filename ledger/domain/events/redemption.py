@@ -5,6 +5,7 @@ voided, or lapses with the day it was held until; a committed part can be revers
 in the customer's stream (a lapse is a decision of the day's end, and follows from inputs alone); the movement of points
 that follows is a decision with an event of its own. Redemptions are numbered R-000001 by the writer, their committed
 parts 1, 2, 3 … Points are in 1/100, above zero here whichever way they move unless said otherwise; money is fen.
+`booked_on` is the day it happened, or the first open day where that month is closed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class RedemptionReserved(Input):
     """Points and stock are held until the end of `held_until`. `money` is what an offset takes off a payment, by the
     terms of `rule_set`; 0 for other kinds. `reference` and `project` name the payment, invoice or project it is for."""
 
+    booked_on: str
     redemption: str
     offer: str
     kind: str
@@ -53,6 +55,7 @@ class RedemptionCommitted(Input):
     """A part of what is held is spent. `points`, `quantity` and `money` are those of this part; `before` is how many
     of the held points earlier parts have taken (spent or freed)."""
 
+    booked_on: str
     redemption: str
     reserved: int
     part: int
@@ -69,6 +72,7 @@ class RedemptionCommitted(Input):
 class RedemptionVoided(Input):
     """All that is still held is freed. `reserved` is the position of the reservation."""
 
+    booked_on: str
     redemption: str
     reserved: int
     before: int
@@ -82,6 +86,7 @@ class RedemptionVoided(Input):
 class RedemptionLapsed(Event):
     """The day until which something was held is over: what is still held is freed."""
 
+    booked_on: str
     redemption: str
     reserved: int
     before: int
@@ -95,6 +100,7 @@ class RedemptionReversed(Input):
     """A committed part is taken back, wholly or in part: points return to the lots they came from, stock returns.
     `committed` is the position of the part, `before` how many of its points came back earlier."""
 
+    booked_on: str
     redemption: str
     committed: int
     part: int
@@ -110,6 +116,7 @@ class RedemptionReversed(Input):
 class EntitlementUsed(Input):
     """A customer used what their tier and points entitle them to, at a stage of the business process."""
 
+    booked_on: str
     entitlement: str
     stage: str
     rule_set: str
@@ -123,6 +130,7 @@ class PointsHeld(Event):
     expire first; `debt` is what the lots lacked (never live, only where a replay repeats a redemption). `balance` is
     unchanged by it and includes what is held; `available` is what is left to spend."""
 
+    booked_on: str
     redemption: str
     points: int
     lots: list[list[int | None]]
@@ -134,8 +142,10 @@ class PointsHeld(Event):
 @registered
 @dataclass(kw_only=True)
 class PointsFreed(Event):
-    """Held points can be spent again. `lots` as they return: a lot whose month is closed expires at the next close."""
+    """Held points can be spent again. `lots` as they return: a lot whose month is closed expires at the next close.
+    `debt` of the points paid debt."""
 
+    booked_on: str
     redemption: str
     points: int
     lots: list[list[int | None]]
@@ -147,8 +157,9 @@ class PointsFreed(Event):
 @registered
 @dataclass(kw_only=True)
 class PointsRedeemed(Event):
-    """Held points are spent; `points` is negative. `lots` says which."""
+    """Held points are spent; `points` is negative. `lots` says which, `debt` how many of them the lots had lacked."""
 
+    booked_on: str
     redemption: str
     part: int
     points: int
@@ -163,6 +174,7 @@ class PointsRedeemed(Event):
 class PointsReturned(Event):
     """Spent points come back to the lots they came from; `points` is above zero. `debt_paid` of them paid debt."""
 
+    booked_on: str
     redemption: str
     part: int
     points: int
@@ -173,3 +185,9 @@ class PointsReturned(Event):
 
 
 TOPICS: Final[frozenset[str]] = frozenset(name for name, cls in REGISTRY.items() if cls.__module__ == __name__)
+POINTS_TOPICS_MOVING: Final[frozenset[str]] = frozenset(
+    {"PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired", "PointsRedeemed", "PointsReturned"}
+)
+"""The events whose points add up to the balance."""
+POINTS_TOPICS: Final[frozenset[str]] = POINTS_TOPICS_MOVING | {"PointsHeld", "PointsFreed"}
+"""The events after which an account's points are others, or otherwise to be had."""

@@ -12,7 +12,8 @@ import polars as pl
 
 from ledger.domain import rows as at
 from ledger.domain.book import Book
-from ledger.domain.rows import Row, RowExpander, Rows, Vocabulary, columns_count
+from ledger.domain.events import REDEMPTION_TOPICS
+from ledger.domain.rows import OPERATIONS, Row, RowExpander, Rows, Vocabulary, columns_count
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.columns.chain import CHAIN_START, chain_next
@@ -35,8 +36,20 @@ KINDS: Final[Mapping[str, int]] = {
     "TierChanged": at.KIND_TIER,
     "TagsChanged": at.KIND_TAGS,
     "GradeChanged": at.KIND_GRADE,
+    "PointsHeld": at.KIND_HOLD,
+    "PointsRedeemed": at.KIND_SPEND,
+    "PointsFreed": at.KIND_FREE,
+    "PointsReturned": at.KIND_RETURN,
 }
 """The decisions that the columns hold, and their kind."""
+
+REDEMPTIONS_KEPT: Final = REDEMPTION_TOPICS - {"PointsFreed", "PointsReturned"}
+"""What the columns hold of redemptions as it stands in the log: all that the writer's state is made of."""
+
+BALANCE_MOVING: Final = (
+    at.KIND_GRANT, at.KIND_PENALTY, at.KIND_REVERSAL, at.KIND_EXPIRY, at.KIND_SPEND, at.KIND_RETURN,
+)  # fmt: skip
+"""The kinds whose points add up to the balance; what is held stays in it."""
 
 DECISION_COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "position": pl.Int64(),
@@ -100,6 +113,7 @@ class SegmentData:
     references: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     claims: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     relations: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
+    redemptions: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
 
     def decisions_frame(self) -> pl.DataFrame:
         """The decisions as a frame."""
@@ -141,7 +155,7 @@ class ColumnsBuilder:
         touched: set[int] = set()
         rows: list[Row] = []
         data = SegmentData(first, first - 1, chain, chain, _NO_ROWS)
-        kinds, relations_kept = KINDS, TOPICS_KEPT
+        kinds, relations_kept, redemptions_kept = KINDS, TOPICS_KEPT, REDEMPTIONS_KEPT
         for position, stream, version, topic, state_bytes in events:
             state = state_of(topic, state_bytes)
             book.apply(position, stream, version, topic, state)
@@ -150,6 +164,8 @@ class ColumnsBuilder:
             number = customer_number(stream)
             if topic in relations_kept:
                 data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
+            elif topic in redemptions_kept:
+                data.redemptions.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
             if not number:
                 continue
             touched.add(number)
@@ -161,6 +177,8 @@ class ColumnsBuilder:
                 rows += expander.rows(position, number, state, previous)
                 if book.fact_types[state["fact_type"]].once is not None:
                     data.claims.append(self._claim(position, state))
+            elif topic in OPERATIONS:
+                rows.append(expander.redemption(position, number, topic, state))
             elif topic in kinds:
                 data.decisions.append(self._decision(position, number, kinds[topic], state))
             elif topic == "CustomerRegistered":

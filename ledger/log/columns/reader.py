@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ledger.domain.book import Book
 from ledger.domain.errors import PlumblineError
 from ledger.domain.fact_types import FactType, fact_type_parse
-from ledger.domain.rows import Rows, Vocabulary
+from ledger.domain.rows import COLUMN_BEFORE, COLUMN_POINTS, Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import REBUILD, ColumnsDamaged, FileEntry, Manifest, files_verify, manifest_read
@@ -22,6 +22,7 @@ from ledger.log.columns.relations import RELATIONS_COLUMNS, topics_wanted
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
 
+REDEMPTION_WEIGHED: Final = frozenset({f"a{COLUMN_POINTS}", f"a{COLUMN_BEFORE}"})
 LOOK_SECONDS: Final = 0.2
 STILL_SECONDS_MAX: Final = 30.0
 """How long columns that stand still are waited for: a follower that is busy elsewhere comes back within."""
@@ -170,6 +171,16 @@ class Columns:
                     f" version, which kept none; {REBUILD}"
                 )
         return found
+
+    @property
+    def redeems(self) -> bool:
+        """Whether any points were ever redeemed: then the rows of it weigh the attributes of `REDEMPTION_WEIGHED`."""
+        return bool(self._files("redemptions"))
+
+    def redemptions(self, topics: Collection[str] | None = None) -> pl.DataFrame:
+        """What happened to redemptions and stock, in order of position, with `RELATIONS_COLUMNS`."""
+        where = None if topics is None else pl.col("topic").is_in(sorted(topics))
+        return table_read(self.folder, self._files("redemptions"), RELATIONS_COLUMNS, where=where)
 
     def _attributes(self) -> int:
         return self.manifest.book.get("attributes", 0)

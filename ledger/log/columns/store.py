@@ -63,6 +63,7 @@ _TABLES: Final[Mapping[str, tuple[Mapping[str, pl.DataType], _Merge]]] = {
     "references": (REFERENCE_COLUMNS, _as_they_are),
     "claims": (CLAIM_COLUMNS, claims_merge),
     "relations": (RELATIONS_COLUMNS, _as_they_are),
+    "redemptions": (RELATIONS_COLUMNS, _as_they_are),
 }
 
 
@@ -130,7 +131,7 @@ class ColumnsStore:
         files: dict[str, FileEntry] = {}
         if len(data.inputs):
             files["inputs"] = inputs_write(self.folder / f"inputs-{label}", rows_sorted(data.inputs))
-        tables = (data.decisions, data.accounts, data.references, data.claims, data.relations)
+        tables = (data.decisions, data.accounts, data.references, data.claims, data.relations, data.redemptions)
         for (table, (columns, merge)), rows in zip(_TABLES.items(), tables, strict=True):
             if rows:
                 files[table] = file_write(self.folder / f"{table}-{label}", merge(frame_of(rows, columns)))

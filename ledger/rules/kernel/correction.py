@@ -140,10 +140,11 @@ def award_reverse(
         for i in range(moves_first, moves_last):
             part = moves[i, MOVE_POINTS]
             # What later grants paid of a debt comes back as points that expire like new ones.
-            expiry = expiry_now if moves[i, MOVE_MONTH] == MOVE_DEBT else moves[i, MOVE_MONTH]
+            was_debt = moves[i, MOVE_MONTH] == MOVE_DEBT
+            expiry = expiry_now if was_debt else moves[i, MOVE_MONTH]
             if expiry != MONTH_NEVER and expiry < record[REC_CLOSED_MONTH]:
                 expiry = record[REC_CLOSED_MONTH]
-            paid = give(t, record, part, expiry)
+            paid = give(t, NONE if was_debt else rule_set, record, part, expiry)
             if paid > 0:
                 written_n = move_write(written, written_n, n, MOVE_DEBT, -paid)
             if part > paid:

@@ -263,7 +263,7 @@ def row_decide(
         if base > 0:
             if t.rules[rule, RULE_EXPIRY_MONTHS] != NONE:
                 expiry_month = month + t.rules[rule, RULE_EXPIRY_MONTHS]
-            debt = give(t, record, magnitude, expiry_month)
+            debt = give(t, rule_set, record, magnitude, expiry_month)
             record[REC_ADDED] += magnitude
             earned_add(t, rule_set, record, magnitude, day, month)
         else:

@@ -9,7 +9,8 @@ ever, since replay must reproduce what was recorded:
 3. the rules of the fact's type in the order of their document;
 4. promotion, then tags and grade, once all rules have spoken.
 
-A row that takes an older version of a fact back promotes nobody, and is reviewed by the rule set of today.
+A row that takes an older version of a fact back promotes nobody, and is reviewed by the rule set of today. A row of a
+redemption moves points by what was decided elsewhere: no rule speaks; tags and grade follow where they look at points.
 """
 
 # An element of an array is an int once Numba compiles it; the stubs of NumPy cannot say so.
@@ -25,15 +26,19 @@ from ledger.rules.kernel.decision import (
     row_decide,
 )
 from ledger.rules.kernel.record import window_key
+from ledger.rules.kernel.redemption import redeem
 from ledger.rules.kernel.standing import (
     month_end,
     promote,
     standing_review,
 )
 from ledger.rules.layout import (
+    KIND_RETURN,
+    KIND_SPEND,
     LEVEL_TIER,
     NONE,
     OP_REVERSE,
+    OUT_KIND,
     REC_ACTIVE,
     REC_CLOSED_MONTH,
     REC_DAY_LAST,
@@ -125,6 +130,24 @@ def fold(
                     record[REC_TIER] = t.levels[t.sets[rule_set, SET_LEVELS_FIRST], LEVEL_TIER]
             reversing = operations[row] == OP_REVERSE
             n_before = n
+            if operations[row] > OP_REVERSE:
+                n, moves_n = redeem(
+                    t, record, accounts[a], row, first, positions, operations[row], rule_set, day, refers, attributes,
+                    outs, details, n, n_first, moves, moves_first, moves_n, prior, prior_moves,
+                )  # fmt: skip
+                if n != n_before and outs[n_before, OUT_KIND] in (KIND_SPEND, KIND_RETURN):
+                    reviewed_set = NONE
+                    if day >= record[REC_DAY_LAST]:
+                        record[REC_DAY_LAST] = day
+                        record[REC_SET_LAST] = rule_set
+                    review_set = record[REC_SET_LAST]
+                    if t.sets[review_set, SET_REVIEW_POINTS] != 0:
+                        day = record[REC_DAY_LAST]
+                        month = t.month_of_day[day]
+                        n = standing_review(t, review_set, record, row, day, month, outs, details, n)
+                        reviewed_set = review_set
+                        reviewed_key = window_key(t.sets[review_set, SET_REVIEW_WINDOW], day, month)
+                continue
             if reversing:
                 n, moves_n = correct(
                     t, record, accounts[a], row, first, positions, operations, rule_sets,

@@ -29,6 +29,7 @@ from ledger.rules.layout import (
     REC_EARNED,
     REC_LOT_MONTH_MIN,
     REC_LOT_NEVER,
+    SET_DEBT_STANDS,
     SET_TIER_SLOT,
     SIZE_LOTS_OFFSET,
     SIZE_LOTS_RING,
@@ -167,11 +168,11 @@ def take(
 
 
 @jit
-def give(t: Tables, record: Ints, points: int, expiry_month: int) -> int:
-    """Give points: debt is paid first, the rest forms (or joins) the lot of its expiry month. Returns the
-    debt paid."""
+def give(t: Tables, rule_set: int, record: Ints, points: int, expiry_month: int) -> int:
+    """Give points: debt is paid first (unless the rule set lets it stand; NONE: by no rule set's word), the rest
+    forms (or joins) the lot of its expiry month. Returns the debt paid."""
     paid = 0
-    if record[REC_DEBT] > 0:
+    if record[REC_DEBT] > 0 and (rule_set == NONE or t.sets[rule_set, SET_DEBT_STANDS] == 0):
         paid = record[REC_DEBT] if record[REC_DEBT] < points else points
         record[REC_DEBT] -= paid
     if points > paid:

@@ -6,7 +6,20 @@
 from __future__ import annotations
 
 from ledger.rules._jit import jit
-from ledger.rules.layout import KIND_EXPIRY, OP_REVERSE, OUT_KIND, OUT_POINTS, ROLES, Ints
+from ledger.rules.layout import (
+    KIND_EXPIRY,
+    KIND_HOLD,
+    OP_FREE,
+    OP_HOLD,
+    OP_HOLD_COVERED,
+    OP_RETURN,
+    OP_REVERSE,
+    OP_SPEND,
+    OUT_KIND,
+    OUT_POINTS,
+    ROLES,
+    Ints,
+)
 
 
 @jit
@@ -36,6 +49,12 @@ def room_fill(
         takings = 0
         given_back = 0
         for row in range(firsts[a], firsts[a + 1]):
+            if operations[row] > OP_REVERSE:
+                if operations[row] in (OP_HOLD, OP_HOLD_COVERED):
+                    takings += 1
+                elif operations[row] in (OP_SPEND, OP_FREE, OP_RETURN):
+                    given_back += 1
+                continue
             index = (rule_sets[row] * types + fact_types[row]) * ROLES + roles[row]
             awards += awards_most[index]
             takings += penalties_most[index]
@@ -48,12 +67,14 @@ def room_fill(
         # A taking draws on four places (its own lot, part of another, never, debt) beside the lots it
         # empties. Each of those was filled: before, by a grant, or by giving a penalty back, which touches
         # each of its places twice.
-        room[a, 1] = 4 * takings + awards + ring + 1 + 3 * places * given_back if takings > 0 else 0
+        room[a, 1] = 0
+        if takings > 0 or given_back > 0:
+            room[a, 1] = 4 * takings + awards + ring + 1 + 3 * places * given_back
 
 
 @jit
 def points_sum(outs: Ints, owners: Ints, sums: Ints) -> None:
     """Add the points of outputs to `sums[owner, kind]`, for the kinds that move points."""
     for i in range(outs.shape[0]):
-        if outs[i, OUT_KIND] <= KIND_EXPIRY:
+        if outs[i, OUT_KIND] <= KIND_EXPIRY or outs[i, OUT_KIND] >= KIND_HOLD:
             sums[owners[i], outs[i, OUT_KIND]] += outs[i, OUT_POINTS]

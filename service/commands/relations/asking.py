@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 from psycopg import Connection
 
-from ledger.domain.commands import Answer, RelationsCommand, Request
+from ledger.domain.commands import Answer, Command, Request
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id, date_of, day_of, day_parse
@@ -34,7 +34,7 @@ FromOption = Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD. 
 ToOption = Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; by default today. 截止日。")]
 
 
-def send(out: Output, command: RelationsCommand, ledger: str, actor: str, *, dry_run: bool = False) -> None:
+def send(out: Output, command: Command, ledger: str, actor: str, *, dry_run: bool = False) -> None:
     """Carry out one command, or try it, and say what came of it. A refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()

@@ -109,7 +109,7 @@ def test_an_answer_of_something_else_is_named_as_that(body: bytes) -> None:
 
 def test_members_are_read_in_their_forms_however_deep_they_lie() -> None:
     lots = [{"expires_on": None, "points": "1.50"}]
-    sums = dict.fromkeys(["balance", "available", "debt", "expiring_30_days", "expiring_90_days"], "1.50")
+    sums = dict.fromkeys(["balance", "available", "held", "debt", "expiring_30_days", "expiring_90_days"], "1.50")
     document = {"customer": "C-000001", "position": 7, "lots": lots, **sums}
     balance = read_answer(MAIN.balance("C-000001"), 200, {}, json.dumps(document).encode())
     assert [(lot.expires_on, lot.points) for lot in balance.lots] == [(None, 150)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -68,6 +69,8 @@ def _nested(leaf: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[s
 def rule_sets(draw: st.DrawFn, plain: bool = False) -> dict[str, Any]:
     """A rule set as a document. `plain` ones only award by the fact and the customer, without any memory."""
     more: dict[str, Any] = {"expiry_months": draw(st.sampled_from([1, 2, 5, "never", 1]))}
+    if draw(st.integers(0, 3)) == 3:
+        more["redemption"] = {"debt": "negative"}
     changing: list[st.SearchStrategy[dict[str, Any]]] = []
     if not plain:
         changing += [
@@ -213,15 +216,47 @@ def _attributes(draw: st.DrawFn, fact: str) -> dict[str, Any]:
     return {k: v for k, v in given.items() if v is not None}
 
 
+@dataclass
+class _Stretch:
+    """What was held (or spent) at a position, and how much of it is left to be spent or freed (or given back)."""
+
+    position: int
+    account: int
+    left: int
+    is_hold: bool
+    before: int = 0
+
+
+def _follow(draw: st.DrawFn, play: Play, stretches: list[_Stretch]) -> None:
+    """Spend or free a part of something held, or give back a part of something spent."""
+    open_ones = [s for s in stretches if s.left]
+    if not open_ones:
+        return
+    of = draw(st.sampled_from(open_ones))
+    points = min(of.left, draw(st.sampled_from([1, 100, 333, 10_000])))
+    where = of.position, points, of.before, draw(DAYS), of.account
+    if not of.is_hold:
+        play.give_back(*where)
+    elif draw(st.integers(0, 2)):
+        stretches.append(_Stretch(play.spend(*where), of.account, points, False))
+    else:
+        play.free(*where)
+    of.left -= points
+    of.before += points
+
+
 @st.composite
 def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24) -> Play:
     """A history: facts in any order of dates, corrections of any version that stands, month ends, changes of
-    customers, sometimes a second activation. Month ends are closed one after the other."""
+    customers, sometimes a second activation; points held, spent, freed and given back in parts. Month ends are closed
+    one after the other."""
     play = Play(draw(rule_sets(plain)))
     for account in ACCOUNTS:
         play.traits[account] = ("x", "", "", "")
     standing: list[int] = []
+    stretches: list[_Stretch] = []
     steps = ["fact"] * 6 if plain else ["fact"] * 6 + ["correct"] * 3 + ["close"] * 3 + ["change", "activate"]
+    steps = steps if plain else [*steps, *["hold"] * 2, *["follow"] * 3]
     for step in draw(st.lists(st.sampled_from(steps), min_size=length_max // 3, max_size=length_max)):
         if step == "fact" or (step == "correct" and not standing):
             fact = draw(st.sampled_from(FACTS))
@@ -248,6 +283,12 @@ def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24) -> Play:
             for _ in range(draw(st.sampled_from([1, 1, 2, 6, 13]))):
                 number += 1
                 play.close(f"{1970 + number // 12}-{number % 12 + 1:02d}")
+        elif step == "hold":
+            account, points = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from([100, 500, 750, 4000]))
+            position = play.hold(draw(DAYS), points, account, covered=draw(st.booleans()))
+            stretches.append(_Stretch(position, account, points, True))
+        elif step == "follow":
+            _follow(draw, play, stretches)
         elif step == "change":
             traits = draw(st.sampled_from([("x", "", "", ""), ("y", "x", "", ""), ("", "y", "", "")]))
             play.traits[draw(st.sampled_from(ACCOUNTS))] = traits

@@ -31,7 +31,8 @@ from ledger.rules.oracle import fold_uncompiled
 Row = tuple[int, int, int, int, int, int, int, list[int], list[int]]
 Out = dict[str, Any]
 
-KINDS = {1: "grant", 2: "penalty", 3: "reversal", 4: "expiry", 5: "tier", 6: "tags", 7: "grade"}
+KINDS = {1: "grant", 2: "penalty", 3: "reversal", 4: "expiry", 5: "tier", 6: "tags", 7: "grade", 8: "hold", 9: "spend", 10: "free",
+         11: "return", 12: "refused"}  # fmt: skip
 COLUMNS = 16
 ORACLE = fold_uncompiled()
 
@@ -160,6 +161,31 @@ class Play:
         self._add(content, back)
         return self.position
 
+    def hold(self, occurred: str, points: int, account: int = 1, *, covered: bool = False) -> int:
+        """Hold points (1/100), `covered` only where the lots suffice; its position."""
+        return self._redeem(at.OP_HOLD_COVERED if covered else at.OP_HOLD, occurred, account, 0, points, 0)
+
+    def spend(self, held: int, points: int, before: int = 0, occurred: str = "2024-01-01", account: int = 1) -> int:
+        """Spend points of a hold, those after `before`; its position."""
+        return self._redeem(at.OP_SPEND, occurred, account, held, points, before)
+
+    def free(self, held: int, points: int, before: int = 0, occurred: str = "2024-01-01", account: int = 1) -> int:
+        """Free points of a hold, those after `before`; its position."""
+        return self._redeem(at.OP_FREE, occurred, account, held, points, before)
+
+    def give_back(self, spent: int, points: int, before: int = 0, occurred: str = "2024-01-01", account: int = 1) -> int:
+        """Give points of a spending back, those after `before`; its position."""
+        return self._redeem(at.OP_RETURN, occurred, account, spent, points, before)
+
+    def _redeem(self, operation: int, occurred: str, account: int, refers: int, points: int, before: int) -> int:
+        self.position += 1
+        day = day_parse(occurred)
+        if self.closed != at.NONE:
+            day = max(day, month_first_day(self.closed + 1))
+        row = (self.position, account, operation, 0, 0, day, refers, [points, before], self._traits(account))
+        self.rows.append(row)
+        return self.position
+
     def close(self, *months: str) -> None:
         """Close months (YYYY-MM) on their last days."""
         for text in months:
@@ -247,7 +273,7 @@ def prior_grown(prior: Prior, batch: Batch, outcome: Outcome) -> Prior:
     awards = [row.tolist() for row in prior.awards]
     moves = [row.tolist() for row in prior.moves]
     for i, out in enumerate(outcome.outs.tolist()):
-        if out[at.OUT_KIND] not in (at.KIND_GRANT, at.KIND_PENALTY):
+        if out[at.OUT_KIND] not in (at.KIND_GRANT, at.KIND_PENALTY, at.KIND_HOLD, at.KIND_SPEND):
             continue
         first = len(moves)
         moves += [m for m in outcome.moves.tolist() if m[at.MOVE_OUT] == i]

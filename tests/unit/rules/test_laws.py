@@ -14,6 +14,9 @@ from ledger.rules.engine import closings_of, span_months
 from tests.unit.rules.generators import plays
 from tests.unit.rules.play import ORACLE, Play, Result, level, rule, rule_set, tag
 
+MOVING = ("grant", "penalty", "reversal", "expiry", "spend", "return")
+"""The kinds whose points add up to the balance."""
+
 
 def examples(count: int) -> Any:
     """So many generated examples, the same on every run."""
@@ -105,18 +108,20 @@ def test_the_books_balance(play: Play) -> None:
     result = play.run()
     for account in play.accounts:
         state = result.state(account)
-        assert state["balance"] == sum(state["lots"].values()) - state["debt"]
-        assert state["balance"] == sum(result.points(account)) == state["added"] - state["taken"]
+        assert state["balance"] == sum(state["lots"].values()) + state["held"] - state["debt"]
+        moved = [o["points"] for o in result.by_account()[account] if o["kind"] in MOVING]
+        assert state["balance"] == sum(moved) == state["added"] - state["taken"]
+        assert state["held"] >= 0
         assert all(points > 0 for points in state["lots"].values())
         assert state["debt"] >= 0
         assert all(times >= 0 for times, _ in state["counters"].values())
         running = 0
         for out in result.by_account()[account]:
             # Every taking says where its points came from, and every giving back where they went.
-            taken = -out["points"] if out["kind"] in ("penalty", "reversal") else 0
-            assert sum(points for _, points in out["moves"]) == taken
-            running += out["points"]
-            if out["kind"] in ("grant", "penalty", "reversal", "expiry"):
+            taken = {"penalty": -1, "reversal": -1, "hold": 1, "spend": -1, "free": -1, "return": -1}
+            assert sum(points for _, points in out["moves"]) == out["points"] * taken.get(out["kind"], 0)
+            running += out["points"] if out["kind"] in MOVING else 0
+            if out["kind"] in (*MOVING, "hold", "free"):
                 assert out["detail"][at.DETAIL_BALANCE] == running
 
 

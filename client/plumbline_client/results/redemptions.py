@@ -1,0 +1,137 @@
+"""What points are redeemed for, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from plumbline_client.forms import Points
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one of an offer costs; `variant` "" where there are none."""
+
+    variant: str
+    points: Points
+    title: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From so many points on they are worth so much CNY, and more in proportion."""
+
+    points: Points
+    money: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What points can be redeemed for, by the rules in force; `words` says it in "zh" and "en"."""
+
+    offer: str
+    kind: str
+    title: dict[str, str]
+    words: dict[str, str]
+    prices: list[Price]
+    steps: list[Step]
+    tiers: list[str]
+    supplier: str
+    hold_days: int
+    valid_days: int
+    effective_from: str | None
+    effective_to: str | None
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What there is of a gift's variant; `free` is what is not held."""
+
+    offer: str
+    variant: str
+    on_hand: int
+    held: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionPart:
+    """A committed part, and what was taken back of it."""
+
+    part: int
+    position: int
+    booked_on: str
+    points: Points
+    quantity: int
+    money: Decimal
+    reference: str
+    valid_until: str | None
+    returned: Points
+    quantity_returned: int
+    money_returned: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A redemption as it stands: held, committed, freed or reversed."""
+
+    redemption: str
+    customer: str
+    position: int
+    offer: str
+    kind: str
+    variant: str
+    quantity: int
+    points: Points
+    money: Decimal
+    rule_set: str
+    booked_on: str
+    held_until: str
+    reference: str
+    project: str
+    state: str
+    held: Points
+    freed: Points
+    spent: Points
+    returned: Points
+    parts: list[RedemptionPart]
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What stands in the way, as the refusal would say it."""
+
+    code: str
+    reason: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What something would cost a customer now, and what stands in the way."""
+
+    customer: str
+    offer: str
+    kind: str
+    variant: str
+    quantity: int
+    points: Points
+    money: Decimal
+    rule_set: str
+    held_until: str
+    available: Points
+    points_missing: Points
+    possible: bool
+    obstacle: Obstacle | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """What a customer is entitled to (or not) at a stage of the business, and why."""
+
+    entitlement: str
+    stage: str
+    title: dict[str, str]
+    reason: dict[str, str]
+    entitled: bool

@@ -1,0 +1,121 @@
+"""What offers and entitlements say, in sentences, in Chinese and English. `at` is 0 for Chinese, 1 for English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ledger.domain.redemption.terms import Both
+from ledger.domain.values import points_parse, scaled_parse, scaled_text
+from ledger.rules.comparisons import All, Any_, BalanceIs, Comparison, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
+from ledger.rules.explain import WINDOW_WORDS, points_short
+from ledger.rules.redemption.document import Entitlement, Offer, PointValue
+
+KIND_WORDS: Final[Mapping[str, Both]] = {
+    "gift": ("礼品", "gift"),
+    "service": ("服务", "service"),
+    "offset": ("抵扣", "offset"),
+    "honour": ("荣誉", "honour"),
+}
+STAGE_WORDS: Final[Mapping[str, Both]] = {
+    "bidding": ("投标阶段", "bidding"),
+    "construction": ("施工阶段", "construction"),
+    "settlement": ("结算阶段", "settlement"),
+}
+DEBT_WORDS: Final[Mapping[str, Both]] = {
+    "recover": ("由以后的发放先行偿还", "paid by the next grants"),
+    "negative": ("保留为负数，只可使用超出部分", "stands, and only what goes beyond it can be spent"),
+}
+OFFER_TOLD: Final = frozenset({"points", "variants", "steps", "quota", "limits", "kind"})
+"""What the sentence of an offer tells."""
+ENTITLEMENT_TOLD: Final = frozenset({"stage", "when"})
+_COMPARED: Final[Mapping[str, Both]] = {
+    "equals": ("等于", "equal to"), "not_equals": ("不等于", "other than"), "at_least": ("至少", "at least"),
+    "above": ("高于", "above"), "at_most": ("至多", "at most"), "below": ("低于", "below"),
+    "one_of": ("为其中之一", "one of"),
+}  # fmt: skip
+
+
+def money_short(fen: int) -> str:
+    """CNY without needless decimals."""
+    return scaled_text(fen, 2).removesuffix(".00")
+
+
+def offer_words(offer: Offer, at: int) -> str:
+    """What an offer costs, what it is worth, and how often it can be had."""
+    parts: list[str] = []
+    if offer.kind == "offset":
+        parts += [
+            _say(
+                f"{points_short(points_parse(step.points))}分起抵{money_short(scaled_parse(step.money, 2))}元",
+                f"{points_short(points_parse(step.points))} points → {money_short(scaled_parse(step.money, 2))} CNY",
+                at,
+            )
+            for step in offer.steps
+        ]
+    if offer.points is not None:
+        unit = (offer.unit.zh if at == 0 else offer.unit.en) if offer.unit is not None else _say("每份", "each", at)
+        points = points_short(points_parse(offer.points))
+        parts.append(_say(f"{points}分／{unit}", f"{points} points, {unit}", at))
+    for variant in offer.variants:
+        title = variant.title.zh if at == 0 else variant.title.en
+        cost = "" if variant.points is None else _say(f"{variant.points}分", f" {variant.points} points", at)
+        parts.append(f"{title}{cost}")
+    if offer.quota is not None:
+        window = WINDOW_WORDS[offer.quota.window][at]
+        parts.append(_say(f"{window}共{offer.quota.units}份", f"{offer.quota.units} {window} in all", at))
+    for limit in offer.limits:
+        window = WINDOW_WORDS[limit.window][at]
+        if limit.times is not None:
+            parts.append(_say(f"每位客户{window}至多{limit.times}次", f"at most {limit.times} times {window} each", at))
+        if limit.points is not None:
+            parts.append(
+                _say(f"每位客户{window}至多{limit.points}分", f"at most {limit.points} points {window} each", at)
+            )
+    return KIND_WORDS[offer.kind][at] + _say("：", ": ", at) + _say("，", ", ", at).join(parts)
+
+
+def entitlement_words(entitlement: Entitlement, at: int) -> str:
+    """At which stage, and under which conditions."""
+    stage = STAGE_WORDS[entitlement.stage][at]
+    if entitlement.when is None:
+        return _say(f"{stage}，人人享有", f"{stage}, for everybody", at)
+    return _say(f"{stage}，条件：", f"{stage}, where ", at) + condition_words(entitlement.when, at)
+
+
+def condition_words(condition: Condition, at: int) -> str:
+    """A condition over tier, tags, grade, balance and earned points."""
+    if isinstance(condition, All):
+        return _say("且", " and ", at).join(_nested(part, at) for part in condition.all)
+    if isinstance(condition, Any_):
+        return _say("或", " or ", at).join(_nested(part, at) for part in condition.any)
+    if isinstance(condition, Not):
+        return _say("非", "not ", at) + _nested(condition.not_, at)
+    if isinstance(condition, TierIs):
+        return _say("等级", "tier ", at) + _COMPARED[condition.tier][at] + _say("", " ", at) + condition.level
+    if isinstance(condition, TagIs):
+        return _say("标签", "tag ", at) + condition.tag
+    if isinstance(condition, GradeIs):
+        return _say("信用等级", "grade ", at) + "/".join(condition.grade)
+    assert isinstance(condition, (BalanceIs, EarnedIs)), f"no entitlement looks at {type(condition).__name__}"
+    what = ("余额", "balance ") if isinstance(condition, BalanceIs) else ("累计获得", "points earned ")
+    return what[at] + _COMPARED[condition.operator][at] + _say("", " ", at) + _operand(condition)
+
+
+def value_words(value: PointValue, at: int) -> str:
+    """What points are worth."""
+    return _say(f"{value.points}分={value.money}元", f"{value.points} points = {value.money} CNY", at)
+
+
+def _nested(condition: Condition, at: int) -> str:
+    words = condition_words(condition, at)
+    return f"({words})" if isinstance(condition, (All, Any_)) else words
+
+
+def _operand(condition: Comparison) -> str:
+    operand: Any = condition.operand
+    return "/".join(map(str, operand)) if condition.operator == "one_of" else str(operand)
+
+
+def _say(zh: str, en: str, at: int) -> str:
+    return en if at else zh

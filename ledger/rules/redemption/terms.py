@@ -1,0 +1,113 @@
+"""The section `redemption` of a rule set, as the domain asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Final
+
+from ledger.domain.fact_types import Words
+from ledger.domain.redemption.terms import Both, Entitlement, Holder, Limit, Offer, Step, Terms
+from ledger.domain.values import DAY_FIRST, DAY_LAST, day_parse, points_parse, scaled_parse
+from ledger.rules.comparisons import All, Any_, BalanceIs, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
+from ledger.rules.document import RuleSet
+from ledger.rules.redemption.document import Offer as Written, PointValue, RedemptionRules
+
+Holds = Callable[[Holder], bool]
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "equals": eq, "not_equals": ne, "at_least": ge, "above": gt, "at_most": le, "below": lt,
+    "one_of": lambda value, operand: value in operand,
+}  # fmt: skip
+
+
+def redemption_terms(rule_set: str, rules: RuleSet) -> Terms:
+    """The terms of a rule set; such as offer nothing where it has no section."""
+    levels = [level.id for level in rules.tiers.levels] if rules.tiers else []
+    titles = {level.id: _both(level.title) for level in rules.tiers.levels} if rules.tiers else {}
+    section = rules.redemption
+    if section is None:
+        return Terms(rule_set, level_titles=titles)
+    return Terms(
+        rule_set,
+        {offer.id: _offer(offer, section) for offer in section.offers},
+        [
+            Entitlement(e.id, e.stage, _both(e.title), _both(e.reason), condition_holds(e.when, levels))
+            for e in section.entitlements
+        ],
+        section.debt == "negative",
+        titles,
+    )
+
+
+VALUE_STANDARD: Final = (points_parse(PointValue().points), scaled_parse(PointValue().money, 2))
+"""1,000 points are 50 CNY."""
+
+
+def point_value(rules: RuleSet) -> tuple[int, int]:
+    """What points are worth in the books: so many (1/100) are so much money (fen)."""
+    value = rules.redemption.point_value if rules.redemption is not None else PointValue()
+    return points_parse(value.points), scaled_parse(value.money, 2)
+
+
+def _offer(written: Written, section: RedemptionRules) -> Offer:
+    price = points_parse(written.points) if written.points is not None else 0
+    prices = {"": price} if not written.variants and price else {}
+    prices |= {v.id: points_parse(v.points) if v.points is not None else price for v in written.variants}
+    limits = [
+        Limit(limit.window, limit.times, None if limit.points is None else points_parse(limit.points))
+        for limit in written.limits
+    ]
+    return Offer(
+        written.id,
+        written.kind,
+        _both(written.title),
+        prices,
+        {v.id: _both(v.title) for v in written.variants},
+        [Step(points_parse(step.points), scaled_parse(step.money, 2)) for step in written.steps],
+        points_parse(written.multiple_of) if written.multiple_of is not None else 1,
+        frozenset(written.tiers),
+        limits,
+        None if written.quota is None else (written.quota.units, written.quota.window),
+        written.valid_days or 0,
+        DAY_FIRST if written.effective_from is None else day_parse(written.effective_from),
+        DAY_LAST if written.effective_to is None else day_parse(written.effective_to),
+        written.hold_days or section.hold_days,
+    )
+
+
+def condition_holds(condition: Condition | None, levels: Sequence[str]) -> Holds:
+    """A condition as a function. `levels` are the ids of the tiers, lowest first. No condition always holds."""
+    if condition is None:
+        return lambda _: True
+    if isinstance(condition, All):
+        parts = [condition_holds(part, levels) for part in condition.all]
+        return lambda holder: all(part(holder) for part in parts)
+    if isinstance(condition, Any_):
+        parts = [condition_holds(part, levels) for part in condition.any]
+        return lambda holder: any(part(holder) for part in parts)
+    if isinstance(condition, Not):
+        part = condition_holds(condition.not_, levels)
+        return lambda holder: not part(holder)
+    if isinstance(condition, TierIs):
+        compare, place = _OPERATORS[condition.tier], levels.index(condition.level)
+        holding = frozenset(level for i, level in enumerate(levels) if compare(i, place))
+        return lambda holder: holder.tier in holding
+    if isinstance(condition, TagIs):
+        tag = condition.tag
+        return lambda holder: tag in holder.tags
+    if isinstance(condition, GradeIs):
+        grades = frozenset(condition.grade)
+        return lambda holder: holder.grade in grades
+    assert isinstance(condition, (BalanceIs, EarnedIs)), f"no entitlement looks at {type(condition).__name__}"
+    compare, operand = _OPERATORS[condition.operator], condition.operand
+    against = frozenset(map(points_parse, operand)) if condition.operator == "one_of" else points_parse(operand)
+    if isinstance(condition, BalanceIs):
+        return lambda holder: compare(holder.balance, against)
+    if condition.earned == "lifetime":
+        return lambda holder: compare(holder.earned_ever, against)
+    return lambda holder: compare(holder.earned, against)
+
+
+def _both(words: Words) -> Both:
+    return words.zh, words.en

@@ -1,0 +1,309 @@
+"""Redemptions decided by the writer on a real log. Points are in 1/100: a completed project grants 5_000."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from ledger.domain.commands import (
+    Answer,
+    CloseDays,
+    CommitRedemption,
+    MoveStock,
+    Request,
+    ReserveRedemption,
+    ReverseRedemption,
+    UseEntitlement,
+    VoidRedemption,
+)
+from ledger.domain.redemption.state import Stock
+from ledger.rules.engine import state_of
+from tests.catalogue import catalogue, catalogue_activate
+from tests.ledgers import Books, fact
+
+PROJECT = "project_completed"
+
+
+@pytest.fixture
+def shop(books: Books) -> Books:
+    """A ledger with a catalogue in force and one customer who has 150 points."""
+    catalogue_activate(books)
+    books.register("a")
+    books.send(*(fact(str(i), PROJECT, "2026-10-05") for i in range(3)))
+    return books
+
+
+def figures(books: Books, customer: str = "C-000001") -> tuple[int, int, int]:
+    """Balance, held, debt."""
+    account = books.account(customer)
+    return account["balance"], account["held"], account["debt"]
+
+
+def refused(answer: Answer) -> tuple[str, str]:
+    assert answer.status == "refused", answer
+    return answer.code, answer.field
+
+
+def kinds(books: Books, after: int) -> list[tuple[str, int]]:
+    return [(name, points) for name, points in books.told(after)]
+
+
+def state_dump(books: Books) -> dict[str, Any]:
+    """What the writer's memory has of redemptions."""
+    state = books.state.redemptions
+    return {
+        "redemptions": dict(state.redemptions),
+        "stock": dict(state.stock),
+        "taken": {k: v for k, v in state.taken.items() if v},
+        "customers": dict(state.of_customer.items()),
+        "due": {day: sorted(numbers) for day, numbers in state.due.items()},
+        "accounts": [state_of(books.state.program, record) for record in books.state.records],
+    }
+
+
+def test_a_gift_is_held_spent_in_parts_and_the_rest_freed(shop: Books) -> None:
+    shop.do(MoveStock("workwear", 5, "delivered", "m", "PO-1"))
+    before = shop.position
+    held = shop.do(ReserveRedemption("C-000001", "workwear", "m", 3, reference="site 4"))
+    assert (held.status, held.id, held.points) == ("accepted", "R-000001", 12_000)
+    assert figures(shop) == (15_000, 12_000, 0)
+    assert shop.state.redemptions.stock_of("workwear", "m") == Stock(5, 3)
+    part = shop.do(CommitRedemption("R-000001", quantity=2, reference="slip 1"))
+    assert part.points == -8_000
+    assert figures(shop) == (7_000, 4_000, 0)
+    shop.do(VoidRedemption("R-000001", "one is enough"))
+    assert figures(shop) == (7_000, 0, 0)
+    assert shop.state.redemptions.stock_of("workwear", "m") == Stock(3, 0)
+    assert kinds(shop, before) == [
+        ("RedemptionReserved", 12_000), ("PointsHeld", 12_000), ("RedemptionCommitted", 8_000),
+        ("PointsRedeemed", -8_000), ("RedemptionVoided", 4_000), ("PointsFreed", 4_000),
+    ]  # fmt: skip
+    states = [s for _, _, name, s in shop.log(before) if name.startswith("Points")]
+    assert [(s["balance"], s["available"]) for s in states] == [(15_000, 3_000), (7_000, 3_000), (7_000, 7_000)]
+    assert refused(shop.do(CommitRedemption("R-000001"))) == ("HOLD_OVER", "redemption")
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_what_is_missing_is_said_and_nothing_is_recorded(shop: Books) -> None:
+    shop.do(MoveStock("workwear", 1, "delivered", "m"))
+    before = shop.position
+    answers = shop.send(
+        ReserveRedemption("C-000001", "workwear", "m", 2),
+        ReserveRedemption("C-000001", "cash", points="1000"),
+        ReserveRedemption("C-000001", "car"),
+        ReserveRedemption("C-000001", "workwear", "s"),
+        ReserveRedemption("C-000009", "pen"),
+        ReserveRedemption("C-000001", "advice", quantity=11),
+        ReserveRedemption("C-000001", "cash", points="1005"),
+        ReserveRedemption("C-000001", "cash", points="990"),
+        ReserveRedemption("C-000001", "pen", points="1"),
+        ReserveRedemption("C-000001", "pen", occurred_on="2026-12-01"),
+        CommitRedemption("R-000001"),
+        MoveStock("workwear", -2, "counted", "m"),
+        MoveStock("advice", 1, "more"),
+        UseEntitlement("C-000001", "priority_quote", "settlement"),
+    )
+    assert [refused(a) for a in answers] == [
+        ("STOCK_INSUFFICIENT", "quantity"), ("POINTS_INSUFFICIENT", "points"), ("OFFER_UNKNOWN", "offer"),
+        ("VARIANT_UNKNOWN", "variant"), ("CUSTOMER_UNKNOWN", "customer"), ("QUOTA_REACHED", "quantity"),
+        ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"),
+        ("DATE_INVALID", "occurred_on"), ("REDEMPTION_UNKNOWN", "redemption"), ("STOCK_INSUFFICIENT", "quantity"),
+        ("OFFER_UNCOUNTED", "offer"), ("ENTITLEMENT_UNKNOWN", "entitlement"),
+    ]  # fmt: skip
+    assert answers[1].reason.endswith("costs 1000.00 points, 150.00 can be spent: 850.00 are missing")
+    assert answers[0].reason == "1 are in stock and not held by others; 1 are missing"
+    assert shop.position == before
+
+
+def test_an_offset_is_worth_more_by_the_step_and_its_parts_add_up_to_the_fen(books: Books) -> None:
+    steps = [{"points": 30, "money": 1}, {"points": 70, "money": "2.50"}]
+    offers = [{"id": "off", "kind": "offset", "title": {"zh": "o", "en": "o"}, "steps": steps}]
+    catalogue_activate(books, {"offers": offers})
+    books.register("a")
+    books.send(*(fact(str(i), PROJECT, "2026-10-05") for i in range(3)))
+    before = books.position
+    books.do(ReserveRedemption("C-000001", "off", points="40", reference="INV-1"))
+    books.do(ReserveRedemption("C-000001", "off", points="100.01", reference="INV-2"))
+    reserved = [s for _, _, name, s in books.log(before) if name == "RedemptionReserved"]
+    # 40 × 1 ÷ 30 = 1.333…; 100.01 × 2.50 ÷ 70 = 3.57178…: rounded down to the fen.
+    assert [(s["points"], s["money"]) for s in reserved] == [(4_000, 133), (10_001, 357)]
+    for points in ("33.33", "33.33", ""):
+        assert books.do(CommitRedemption("R-000002", points=points)).status == "accepted"
+    parts = [s["money"] for _, _, name, s in books.log(before) if name == "RedemptionCommitted"]
+    # 3333 × 357 ÷ 10001 = 118.97…, 6666 × 357 ÷ 10001 = 237.95…: 118, 119, and 120 are left.
+    assert parts == [118, 119, 120]
+    assert refused(books.do(ReverseRedemption("R-000002", "wrong invoice"))) == ("PART_UNKNOWN", "part")
+    assert books.do(ReverseRedemption("R-000002", "wrong invoice", part=2, points="10")).points == 1_000
+    assert books.do(ReverseRedemption("R-000002", "wrong invoice", part=2)).points == 2_333
+    back = [s["money"] for _, _, name, s in books.log(before) if name == "RedemptionReversed"]
+    assert back == [35, 84], "1000 × 119 ÷ 3333 = 35.7…; the rest of 119 comes with the rest"
+    assert refused(books.do(ReverseRedemption("R-000002", "again", part=2))) == ("PART_REVERSED", "part")
+    assert figures(books) == (15_000 - 6_668, 4_000, 0)
+
+
+def test_points_come_back_to_their_lots_and_those_of_a_closed_month_expire_at_the_next_close(books: Books) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.do(fact("1", PROJECT, "2024-08-05"))  # valid for 24 months: until the end of August 2026
+    books.do(fact("2", PROJECT, "2024-09-05"))
+    august, september = 12 * 56 + 7, 12 * 56 + 8
+    books.do(CloseDays("2026-07-31"))
+    books.do(ReserveRedemption("C-000001", "small", points="70", occurred_on="2026-08-20"))
+    books.do(CommitRedemption("R-000001", occurred_on="2026-08-20"))
+    assert books.account()["lots"] == {september: 3_000}
+    books.do(CloseDays("2026-08-31"))
+    before = books.position
+    books.do(ReverseRedemption("R-000001", "the invoice was void", points="60"))
+    returned = next(s for _, _, name, s in books.log(before) if name == "PointsReturned")
+    # The first 60 of the 70 came from the lot of August: 50, and 10 of September's.
+    assert returned["lots"] == [[august, 5_000], [september, 1_000]]
+    assert returned["available"] == 0, "both lots are past their date in November"
+    assert books.account()["lots"] == {august: 5_000, september: 4_000}
+    books.do(CloseDays("2026-09-30"))
+    assert figures(books) == (0, 0, 0)
+    assert books.account()["lots"] == {}
+
+
+def test_a_hold_lapses_at_the_end_of_its_last_day_and_frees_points_and_stock(shop: Books) -> None:
+    shop.do(MoveStock("workwear", 1, "delivered", "m"))
+    shop.do(ReserveRedemption("C-000001", "workwear", "m", occurred_on="2026-10-11"))  # held until 21 October
+    shop.do(CloseDays("2026-10-20"))
+    assert figures(shop) == (15_000, 4_000, 0)
+    before = shop.position
+    shop.do(CloseDays("2026-10-22"))
+    told = [(name, s.get("cause"), s.get("booked_on")) for _, _, name, s in shop.log(before)]
+    assert told == [
+        ("DayClosed", 0, None), ("RedemptionLapsed", before + 1, "2026-10-21"), ("PointsFreed", before + 2, "2026-10-21"),
+        ("DayClosed", 0, None),
+    ]  # fmt: skip
+    assert figures(shop) == (15_000, 0, 0)
+    assert shop.state.redemptions.stock_of("workwear", "m") == Stock(1, 0)
+    assert refused(shop.do(CommitRedemption("R-000001"))) == ("HOLD_OVER", "redemption")
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_a_hold_that_ends_with_its_month_is_freed_after_the_month_is_closed(shop: Books) -> None:
+    shop.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-10-17"))  # held until 31 October
+    before = shop.position
+    shop.do(CloseDays("2026-10-31"))
+    last = shop.log(before)[-3:]
+    assert [(name, s.get("day") or s.get("booked_on")) for _, _, name, s in last] == [
+        ("DayClosed", "2026-10-31"), ("RedemptionLapsed", "2026-11-01"), ("PointsFreed", "2026-11-01"),
+    ]  # fmt: skip
+    assert figures(shop) == (15_000, 0, 0)
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_a_commitment_after_the_last_day_of_the_hold_is_refused_though_the_day_is_open(shop: Books) -> None:
+    shop.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-10-10"))
+    assert refused(shop.do(CommitRedemption("R-000001"))) == ("HOLD_OVER", "redemption")
+    assert shop.do(CommitRedemption("R-000001", occurred_on="2026-10-24")).status == "accepted"
+    assert refused(shop.do(ReserveRedemption("C-000001", "plaque"))) == ("LIMIT_REACHED", "offer")
+    shop.do(ReverseRedemption("R-000001", "not made"))
+    assert shop.do(ReserveRedemption("C-000001", "plaque")).status == "accepted", "what came back counts no more"
+
+
+def test_of_two_hundred_who_want_the_last_item_one_gets_it(shop: Books) -> None:
+    shop.do(MoveStock("pen", 1, "delivered"))
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: shop.do(ReserveRedemption("C-000001", "pen")), range(200)))
+    assert sorted(a.status for a in answers) == ["accepted", *["refused"] * 199]
+    assert {a.code for a in answers if a.status == "refused"} == {"STOCK_INSUFFICIENT"}
+    assert shop.state.redemptions.stock_of("pen", "") == Stock(1, 1)
+    assert figures(shop) == (15_000, 100, 0)
+
+
+def test_of_two_hundred_who_want_the_last_points_as_many_get_them_as_fit(shop: Books) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(
+            pool.map(lambda i: shop.do(ReserveRedemption("C-000001", "small", points="12"), key=str(i), client="x"), range(200))
+        )
+    accepted = [a for a in answers if a.status == "accepted"]
+    assert len(accepted) == 12, "150 ÷ 12 = 12.5"
+    assert {a.code for a in answers if a.status == "refused"} == {"POINTS_INSUFFICIENT"}
+    assert figures(shop) == (15_000, 14_400, 0)
+    assert len({a.id for a in accepted}) == 12
+    again = shop.do(ReserveRedemption("C-000001", "small", points="12"), key="0", client="x")
+    assert again.hit or again.code == "POINTS_INSUFFICIENT"
+
+
+def test_a_batch_sees_what_its_earlier_commands_left(shop: Books) -> None:
+    shop.do(MoveStock("workwear", 3, "delivered", "m"))
+    answers = shop.send(
+        ReserveRedemption("C-000001", "workwear", "m", 3),
+        ReserveRedemption("C-000001", "workwear", "m", 1),
+        CommitRedemption("R-000001", quantity=1),
+        VoidRedemption("R-000001", "no"),
+        ReserveRedemption("C-000001", "workwear", "m", 2),
+        ReverseRedemption("R-000001", "back"),
+        ReserveRedemption("C-000001", "advice", quantity=3),
+    )
+    assert [a.code or a.status for a in answers] == [
+        "accepted", "STOCK_INSUFFICIENT", "accepted", "accepted", "accepted", "accepted", "POINTS_INSUFFICIENT",
+    ]  # fmt: skip
+    assert figures(shop) == (15_000, 8_000, 0)
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_a_request_is_carried_out_once_and_a_rehearsal_not_at_all(shop: Books) -> None:
+    reserve = ReserveRedemption("C-000001", "small", points="50")
+    before = shop.position
+    [rehearsal] = shop.writer.rehearse_later([Request(reserve, "bob")]).result()
+    assert [e["event"] for e in rehearsal.events] == ["RedemptionReserved", "PointsHeld"]
+    assert rehearsal.answer.id == "R-000001"
+    assert shop.position == before
+    assert figures(shop) == (15_000, 0, 0)
+    first = shop.do(reserve, client="till", key="1")
+    again = shop.do(reserve, client="till", key="1")
+    assert (first.id, again.id, again.hit) == ("R-000001", "R-000001", True)
+    other = shop.do(ReserveRedemption("C-000001", "small", points="51"), client="till", key="1")
+    assert other.code == "IDEMPOTENCY_CONFLICT"
+    assert figures(shop) == (15_000, 5_000, 0)
+    atomic = [ReserveRedemption("C-000001", "small", points="50"), ReserveRedemption("C-000001", "small", points="51")]
+    answers = shop.writer.submit([Request(c, "bob") for c in atomic], atomic=True)
+    assert [a.code for a in answers] == ["ATOMIC_REFUSED", "POINTS_INSUFFICIENT"]
+    assert figures(shop) == (15_000, 5_000, 0)
+
+
+def test_correcting_the_fact_that_earned_spent_points_leaves_debt_that_the_next_grants_pay(shop: Books) -> None:
+    shop.do(ReserveRedemption("C-000001", "small", points="120"))
+    shop.do(CommitRedemption("R-000001"))
+    shop.send(*(fact(str(i), PROJECT, "2026-10-05", "C-000001", revert=False) for i in range(1)))
+    other = shop.register("b")[0]
+    corrected = shop.do(fact("0", PROJECT, "2026-10-05", other))
+    assert corrected.status == "corrected"
+    assert figures(shop) == (-2_000, 0, 2_000)
+    assert refused(shop.do(ReserveRedemption("C-000001", "small", points="10"))) == ("POINTS_INSUFFICIENT", "points")
+    shop.do(fact("9", PROJECT, "2026-10-20"))
+    assert figures(shop) == (3_000, 0, 0)
+
+
+def test_an_entitlement_is_used_while_it_holds(shop: Books) -> None:
+    assert shop.do(UseEntitlement("C-000001", "priority_quote", "bidding", "T-9")).status == "accepted"
+    shop.do(ReserveRedemption("C-000001", "small", points="100"))
+    shop.do(CommitRedemption("R-000001"))
+    answer = shop.do(UseEntitlement("C-000001", "priority_quote", "bidding"))
+    assert refused(answer) == ("ENTITLEMENT_NOT_HELD", "entitlement")
+
+
+def test_tiers_admitted_and_days_of_an_offer_are_held_to(books: Books) -> None:
+    section = catalogue()
+    section["offers"][2]["tiers"] = ["gold", "platinum"]
+    section["offers"][5] |= {"effective_from": "2026-01-01", "effective_to": "2026-10-31"}
+    catalogue_activate(books, section)
+    books.register("a")
+    books.do(fact("1", PROJECT, "2026-10-05"))
+    books.do(MoveStock("pen", 1, "delivered"))
+    assert refused(books.do(ReserveRedemption("C-000001", "pen"))) == ("OFFER_NOT_ADMITTED", "offer")
+    assert refused(books.do(ReserveRedemption("C-000001", "small", points="10"))) == ("OFFER_OVER", "offer")
+    assert books.do(ReserveRedemption("C-000001", "small", points="10", occurred_on="2026-10-31")).status == "accepted"

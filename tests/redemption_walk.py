@@ -1,0 +1,362 @@
+"""A long random walk through everything that can happen to points and redemptions, beside a model as simple as can be.
+
+The model keeps lots as a dictionary and holds as lists of pieces; it knows nothing of the kernel. After every step the
+ledger's accounts are compared with it, and every refusal is one that the model foresaw.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    Answer,
+    ApproveRuleSet,
+    CloseDays,
+    Command,
+    CommitRedemption,
+    MoveStock,
+    ProposeRuleSet,
+    ReserveRedemption,
+    ReverseRedemption,
+    VoidRedemption,
+)
+from ledger.domain.values import customer_id, date_of, day_of, day_text, month_last_day, month_of, points_text
+from tests.ledgers import Books, fact
+
+CUSTOMERS = 6
+EXPIRY_MONTHS = 2
+HOLD_DAYS = 9
+PEN = 7_00
+KINDS = {"project_completed": 50_00, "complaint_filed": -20_00}
+DEBT = 10**9
+"""The month of a piece that the lots lacked: it is taken last."""
+
+Piece = tuple[int, int]
+"""(month, points)"""
+
+
+def rules() -> dict[str, Any]:
+    """50 points for a project, 20 less for a complaint; they expire with the second month after. Any points for a
+    payment, and pens."""
+
+    def words(text: str) -> dict[str, str]:
+        return {"zh": text, "en": text}
+
+    def rule(name: str, points: int) -> dict[str, Any]:
+        return {"id": name, "title": words(name), "fact": name, "award": {"points": points_text(points)}}
+
+    offers: list[dict[str, Any]] = [
+        {"id": "off", "kind": "offset", "title": words("off"), "steps": [{"points": 1, "money": 1}]},
+        {"id": "pen", "kind": "gift", "title": words("pen"), "points": points_text(PEN)},
+    ]
+    return {
+        "id": "walk", "title": words("walk"), "expiry_months": EXPIRY_MONTHS,
+        "rules": [rule(name, points) for name, points in KINDS.items()],
+        "tags": [{"id": "rich", "title": words("rich"), "when": {"balance": True, "at_least": 60}}],
+        "redemption": {"offers": offers, "hold_days": HOLD_DAYS},
+    }  # fmt: skip
+
+
+def cut(pieces: list[Piece], points: int) -> tuple[list[Piece], list[Piece]]:
+    """The first so many points of pieces, and the rest."""
+    taken: list[Piece] = []
+    rest: list[Piece] = []
+    for month, have in pieces:
+        part = min(have, points)
+        points -= part
+        if part:
+            taken.append((month, part))
+        if have > part:
+            rest.append((month, have - part))
+    return taken, rest
+
+
+def total(pieces: list[Piece]) -> int:
+    """The points of pieces."""
+    return sum(points for _, points in pieces)
+
+
+@dataclass
+class Account:
+    """A customer's points."""
+
+    lots: dict[int, int] = field(default_factory=dict[int, int])
+    debt: int = 0
+    moved: int = 0
+    """The sum of everything that was ever granted, taken, spent …"""
+
+    def put(self, points: int, month: int) -> None:
+        paid = min(self.debt, points)
+        self.debt -= paid
+        if points > paid:
+            self.lots[month] = self.lots.get(month, 0) + points - paid
+
+    def take(self, points: int, month_from: int) -> list[Piece]:
+        lots = sorted((m, p) for m, p in self.lots.items() if m >= month_from)
+        taken, rest = cut(lots, points)
+        self.lots = {m: p for m, p in self.lots.items() if m < month_from} | dict(rest)
+        lacked = points - total(taken)
+        self.debt += lacked
+        return [*taken, (DEBT, lacked)] if lacked else taken
+
+    def available(self, month: int) -> int:
+        return sum(points for m, points in self.lots.items() if m >= month)
+
+
+@dataclass
+class Fact:
+    """The last version of a fact: whose it is, and what it did."""
+
+    customer: int
+    kind: str
+    day: int
+    month: int
+    pieces: list[Piece] = field(default_factory=list[Piece])
+
+
+@dataclass
+class Held:
+    """A redemption: what of it is still held, and its parts with what is left of each."""
+
+    customer: int
+    offer: str
+    held_until: int
+    pieces: list[Piece]
+    parts: list[list[Piece]] = field(default_factory=list[list[Piece]])
+
+
+class Walk:
+    """The walk; `step` takes one. `seed` makes it the same walk again."""
+
+    def __init__(self, books: Books, seed: int) -> None:
+        self.books = books
+        self.random = random.Random(seed)
+        self.accounts = {n: Account() for n in range(1, CUSTOMERS + 1)}
+        self.facts: list[Fact] = []
+        self.redemptions: list[Held] = []
+        self.stock = 0
+        self.closed_month = -1
+        self.steps = 0
+        self.counts: dict[str, int] = {}
+        books.now = datetime(2024, 1, 3, 4, tzinfo=UTC)
+        books.register(*(f"c{n}" for n in self.accounts))
+        proposed = books.do(ProposeRuleSet(rules()), actor="alice")
+        books.do(ApproveRuleSet(proposed.id), actor="bob")
+        books.do(ActivateRuleSet(proposed.id, "2024-01-01"), actor="alice")
+
+    @property
+    def today(self) -> int:
+        return day_of(self.books.now.date())
+
+    @property
+    def month(self) -> int:
+        return month_of(self.today)
+
+    def step(self) -> None:
+        """Do something, and compare."""
+        ways: list[tuple[int, Callable[[], None]]] = [
+            (24, self.record), (4, self.complain), (20, self.reserve), (20, self.commit), (5, self.void),
+            (10, self.give_back), (6, self.correct), (5, self.pass_time), (3, self.deliver),
+        ]  # fmt: skip
+        [way] = self.random.choices([w for _, w in ways], [n for n, _ in ways])
+        way()
+        self.steps += 1
+        self.compare()
+
+    def ask(self, command: Command, expected: str) -> Answer:
+        """Ask the ledger; it must answer with the status or the code that the model foresees."""
+        answer = self.books.do(command)
+        assert (answer.code or answer.status) == expected, (self.steps, command, answer, expected)
+        self.counts[f"{type(command).__name__} {expected}"] = self.counts.get(f"{type(command).__name__} {expected}", 0) + 1
+        return answer
+
+    def record(self) -> None:
+        self._record("project_completed")
+
+    def complain(self) -> None:
+        self._record("complaint_filed")
+
+    def _record(self, kind: str) -> None:
+        found = Fact(self.random.randint(1, CUSTOMERS), kind, self.today, self.month)
+        self.facts.append(found)
+        self._send(len(self.facts) - 1, "accepted")
+        self._award(found)
+
+    def _send(self, number: int, expected: str) -> None:
+        found = self.facts[number]
+        more: dict[str, Any] = {"severity": "minor"} if found.kind == "complaint_filed" else {}
+        self.ask(fact(str(number), found.kind, day_text(found.day), customer_id(found.customer), **more), expected)
+
+    def _award(self, found: Fact) -> None:
+        account, points = self.accounts[found.customer], KINDS[found.kind]
+        account.moved += points
+        if points > 0:
+            account.put(points, found.month + EXPIRY_MONTHS)
+        else:
+            found.pieces = account.take(-points, found.month)
+
+    def correct(self) -> None:
+        """A fact turns out to be another customer's."""
+        if not self.facts:
+            return
+        number = self.random.randrange(len(self.facts))
+        found = self.facts[number]
+        account, points = self.accounts[found.customer], KINDS[found.kind]
+        now = max(found.month, self.closed_month + 1)
+        account.moved -= points
+        if points > 0:
+            lot = found.month + EXPIRY_MONTHS
+            own = min(account.lots.get(lot, 0), points) if lot > self.closed_month else 0
+            if own:
+                account.lots[lot] -= own
+                account.lots = {m: p for m, p in account.lots.items() if p}
+            account.take(points - own, now)
+        else:
+            for month, part in found.pieces:
+                account.put(part, now + EXPIRY_MONTHS if month == DEBT else max(month, self.closed_month))
+        found.customer = self.random.choice([n for n in self.accounts if n != found.customer])
+        found.month, found.pieces = now, []
+        # Back to a customer it was of before would be a duplicate of that version: such a correction is explicit.
+        more: dict[str, Any] = {"severity": "minor"} if found.kind == "complaint_filed" else {}
+        command = fact(
+            str(number), found.kind, day_text(found.day), customer_id(found.customer), revert=True, **more
+        )  # fmt: skip
+        self.ask(command, "corrected")
+        self._award(found)
+
+    def reserve(self) -> None:
+        customer = self.random.randint(1, CUSTOMERS)
+        account = self.accounts[customer]
+        if self.random.random() < 0.4:
+            quantity = self.random.randint(1, 5)
+            points = quantity * PEN
+            command = ReserveRedemption(customer_id(customer), "pen", quantity=quantity)
+            free = self.stock - sum(total(r.pieces) // PEN for r in self.redemptions if r.offer == "pen")
+            expected = "STOCK_INSUFFICIENT" if quantity > free else "accepted"
+        else:
+            # At the edge of what is there, and beyond it.
+            most = account.available(self.month)
+            points = max(self.random.choice([1_00, 33_33, 60_00, most // 2, most, most + 1, 300_00]), 1_00)
+            command = ReserveRedemption(customer_id(customer), "off", points=points_text(points))
+            expected = "accepted"
+        if expected == "accepted" and points > account.available(self.month):
+            expected = "POINTS_INSUFFICIENT"
+        self.ask(command, expected)
+        if expected == "accepted":
+            pieces = account.take(points, self.month)
+            self.redemptions.append(Held(customer, command.offer, self.today + HOLD_DAYS, pieces))
+
+    def commit(self) -> None:
+        number = self._pick(lambda r: bool(r.pieces))
+        if number is None:
+            return
+        redemption = self.redemptions[number]
+        points, said = self._part(redemption, redemption.pieces)
+        expected = "accepted" if self.today <= redemption.held_until else "HOLD_OVER"
+        self.ask(CommitRedemption(_id(number), **said), expected)
+        if expected == "accepted":
+            part, redemption.pieces = cut(redemption.pieces, points)
+            redemption.parts.append(part)
+            self.accounts[redemption.customer].moved -= points
+            if redemption.offer == "pen":
+                self.stock -= points // PEN
+
+    def void(self) -> None:
+        number = self._pick(lambda r: bool(r.pieces))
+        if number is not None:
+            self.ask(VoidRedemption(_id(number), "no more"), "accepted")
+            self._free(self.redemptions[number])
+
+    def _free(self, redemption: Held) -> None:
+        account = self.accounts[redemption.customer]
+        for month, points in redemption.pieces:
+            account.put(points, max(month, self.closed_month))
+        redemption.pieces = []
+
+    def give_back(self) -> None:
+        number = self._pick(lambda r: any(r.parts))
+        if number is None:
+            return
+        redemption = self.redemptions[number]
+        at = self.random.choice([i for i, part in enumerate(redemption.parts) if part])
+        points, said = self._part(redemption, redemption.parts[at])
+        self.ask(ReverseRedemption(_id(number), "wrong", part=at + 1, **said), "accepted")
+        back, redemption.parts[at] = cut(redemption.parts[at], points)
+        account = self.accounts[redemption.customer]
+        account.moved += points
+        for month, part in back:
+            account.put(part, max(month, self.closed_month))
+        if redemption.offer == "pen":
+            self.stock += points // PEN
+
+    def _part(self, redemption: Held, pieces: list[Piece]) -> tuple[int, dict[str, Any]]:
+        """How much of what is left, and how that is said; sometimes all, without a word."""
+        left = total(pieces)
+        if self.random.random() < 0.4:
+            return left, {}
+        if redemption.offer == "pen":
+            quantity = self.random.randint(1, left // PEN)
+            return quantity * PEN, {"quantity": quantity}
+        points = self.random.randint(1, left)
+        return points, {"points": points_text(points)}
+
+    def _pick(self, holds: Callable[[Held], bool]) -> int | None:
+        """One of the latest redemptions for which something holds."""
+        found = [i for i, r in enumerate(self.redemptions) if holds(r)][-12:]
+        return self.random.choice(found) if found else None
+
+    def deliver(self) -> None:
+        self.ask(MoveStock("pen", 2, "delivered"), "accepted")
+        self.stock += 2
+
+    def pass_time(self) -> None:
+        """Days go by, and are closed up to some day before."""
+        self.books.now += timedelta(days=self.random.randint(1, 12))
+        first = day_of(date_of(self.books.state.book.closed_day + 1)) if self.closed_any else self.today - 20
+        last = self.today - self.random.randint(1, 9)
+        if last < max(first, day_of(datetime(2024, 1, 3).date())):
+            return
+        self.ask(CloseDays(day_text(last)), "accepted")
+        for day in range(first, last + 1):
+            if day == month_last_day(month_of(day)):
+                self._close_month(month_of(day))
+            for redemption in self.redemptions:
+                if redemption.pieces and redemption.held_until <= day:
+                    self._free(redemption)
+
+    @property
+    def closed_any(self) -> bool:
+        return self.books.state.book.closed_day >= 0
+
+    def _close_month(self, month: int) -> None:
+        for account in self.accounts.values():
+            expired = sum(p for m, p in account.lots.items() if m <= month)
+            account.lots = {m: p for m, p in account.lots.items() if m > month}
+            account.moved -= expired
+        self.closed_month = month
+
+    def compare(self) -> None:
+        """The ledger has what the model has, and its books balance."""
+        for number, account in self.accounts.items():
+            state = self.books.account(customer_id(number))
+            held = sum(total(r.pieces) for r in self.redemptions if r.customer == number)
+            where = (self.steps, number)
+            assert state["lots"] == account.lots, where
+            assert (state["held"], state["debt"]) == (held, account.debt), where
+            assert state["balance"] == account.moved == sum(account.lots.values()) + held - account.debt, where
+            assert state["balance"] == state["added"] - state["taken"], where
+            assert min([*account.lots.values(), held, account.debt]) >= 0, where
+            assert self.books.state.holder(number, self.today).available == account.available(self.month), where
+        stock = self.books.state.redemptions.stock_of("pen", "")
+        pens = sum(total(r.pieces) // PEN for r in self.redemptions if r.offer == "pen")
+        assert (stock.on_hand, stock.held) == (self.stock, pens)
+        assert 0 <= stock.held <= stock.on_hand
+
+
+def _id(index: int) -> str:
+    return f"R-{index + 1:06d}"
