@@ -36,6 +36,8 @@ Stage = Annotated[
 ]
 RedemptionId = Annotated[str, Path(max_length=40, description="R-000001", examples=["R-000001"])]
 Title = dict[str, str]
+_WRITER = ("WRITER_UNAVAILABLE", "WRITER_STOPPED")
+"""What a read may answer that asks the writer."""
 
 
 class PriceBody(BaseModel):
@@ -282,7 +284,7 @@ async def redemption_one(request: Request, redemption: RedemptionId, min_positio
 @router.get(
     "/v1/ledgers/{ledger}/customers/{customer}/quote",
     permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "OFFER_UNKNOWN", "VARIANT_UNKNOWN", "POINTS_INVALID", "NUMBER_INVALID"),
+    errors=("CUSTOMER_UNKNOWN", "OFFER_UNKNOWN", "VARIANT_UNKNOWN", "POINTS_INVALID", "NUMBER_INVALID", *_WRITER),
     response_model=QuoteBody,
     summary="What a redemption would cost, and what stands in the way",
     description="Decided by the writer as a reservation would be; nothing is held by it.",

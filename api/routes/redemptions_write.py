@@ -28,8 +28,10 @@ from ledger.domain.commands import (
 router = Router(tags=["redemptions"])
 
 PREFIX: Final = "/v1/ledgers/{ledger}"
-_ANY: Final = ("COMMAND_FAILED", "TEXT_INVALID", "NUMBER_INVALID", "DATE_INVALID")
-_PART: Final = ("REDEMPTION_UNKNOWN", "POINTS_INVALID", "PART_TOO_LARGE", "MONTHS_OPEN")
+_ANY: Final = (
+    "COMMAND_FAILED", "TEXT_INVALID", "NUMBER_INVALID", "DATE_INVALID", "MONTHS_OPEN", "RULESET_NONE_IN_FORCE",
+)  # fmt: skip
+_PART: Final = ("REDEMPTION_UNKNOWN", "POINTS_INVALID", "PART_TOO_LARGE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ WRITES: Final = (
         (
             "CUSTOMER_UNKNOWN", "OFFER_UNKNOWN", "OFFER_OVER", "OFFER_NOT_ADMITTED", "VARIANT_UNKNOWN",
             "POINTS_INVALID", "POINTS_INSUFFICIENT", "STOCK_INSUFFICIENT", "QUOTA_REACHED", "LIMIT_REACHED",
-            "MONTHS_OPEN",
         ),
         "Points and stock are held together, or neither. For an offset say the points, for everything else the"
         " quantity. A refusal says how many are missing.",
@@ -69,7 +70,7 @@ WRITES: Final = (
     ),
     Write(
         VoidRedemption, "redemption_void", "/redemptions/{redemption}/void", "Free what is still held",
-        {"reason": "客户取消"}, ("HOLD_OVER", "REASON_MISSING", "REDEMPTION_UNKNOWN", "MONTHS_OPEN"),
+        {"reason": "客户取消"}, ("HOLD_OVER", "REASON_MISSING", "REDEMPTION_UNKNOWN"),
         "Points and stock can be had again.",
     ),
     Write(
@@ -87,7 +88,7 @@ WRITES: Final = (
     Write(
         UseEntitlement, "entitlement_use", "/customers/{customer}/entitlements", "Use an entitlement",
         {"entitlement": "priority_quote", "stage": "bidding", "reference": "T-2026-09"},
-        ("CUSTOMER_UNKNOWN", "STAGE_UNKNOWN", "ENTITLEMENT_UNKNOWN", "ENTITLEMENT_NOT_HELD", "MONTHS_OPEN"),
+        ("CUSTOMER_UNKNOWN", "STAGE_UNKNOWN", "ENTITLEMENT_UNKNOWN", "ENTITLEMENT_NOT_HELD"),
         "Only while the customer is entitled to it by the rules in force.",
     ),
 )  # fmt: skip

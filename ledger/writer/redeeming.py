@@ -106,6 +106,8 @@ class RedemptionDecider:
             ordered = decide(self.state.redemptions, self.context, command)
             if ordered.customer and not self._in_range(ordered):
                 raise Refused("MONTHS_OPEN", "too many months would be open at once; close days first", "occurred_on")
+            if ordered.customer and self.state.book.in_force(day_parse(ordered.fields["booked_on"])) is None:
+                raise Refused("RULESET_NONE_IN_FORCE", "no rule set is in force on that day", "occurred_on")
         except Refused as refusal:
             return refusal_of(refusal)
         occurred_at = self.recorded_at

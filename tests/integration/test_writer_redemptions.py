@@ -205,6 +205,8 @@ def test_a_hold_that_ends_with_its_month_is_freed_after_the_month_is_closed(shop
 def test_a_commitment_after_the_last_day_of_the_hold_is_refused_though_the_day_is_open(shop: Books) -> None:
     shop.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-10-10"))
     assert refused(shop.do(CommitRedemption("R-000001"))) == ("HOLD_OVER", "redemption")
+    before = CommitRedemption("R-000001", occurred_on="2026-10-09")
+    assert refused(shop.do(before)) == ("DATE_INVALID", "occurred_on"), "it was not reserved yet"
     assert shop.do(CommitRedemption("R-000001", occurred_on="2026-10-24")).status == "accepted"
     assert refused(shop.do(ReserveRedemption("C-000001", "plaque"))) == ("LIMIT_REACHED", "offer")
     shop.do(ReverseRedemption("R-000001", "not made"))

@@ -118,6 +118,7 @@ def _commit(state: Redemptions, context: Context, command: CommitRedemption) -> 
     redemption = _named(state, command.redemption)
     if not redemption.held:
         raise Refused("HOLD_OVER", f"nothing is held any more: it was {redemption.state}", "redemption")
+    _after(context, redemption, day)
     if day > redemption.held_until:
         reason = f"points were held until {day_text(redemption.held_until)}; reserve again"
         raise Refused("HOLD_OVER", reason, "redemption")
@@ -150,6 +151,7 @@ def _void(state: Redemptions, context: Context, command: VoidRedemption) -> Orde
     reason = _reason(command.reason)
     if not redemption.held:
         raise Refused("HOLD_OVER", f"nothing is held any more: it was {redemption.state}", "redemption")
+    _after(context, redemption, day)
     fields = {**lapse(redemption, context.booked(day)), "reason": reason}
     return Ordered("RedemptionVoided", redemption.customer, fields, day, redemption_id(redemption.number))
 
@@ -161,6 +163,7 @@ def _reverse(state: Redemptions, context: Context, command: ReverseRedemption) -
     count = len(redemption.parts)
     if not count:
         raise Refused("PART_UNKNOWN", "nothing of it was committed; void it instead", "redemption")
+    _after(context, redemption, day)
     number = command.part or (1 if count == 1 else 0)
     if not 1 <= number <= count:
         raise Refused("PART_UNKNOWN", f"say which of its {count} parts: 1 to {count}", "part")
@@ -242,6 +245,12 @@ def _named(state: Redemptions, text: str) -> Redemption:
     if redemption is None:
         raise Refused("REDEMPTION_UNKNOWN", "no redemption has this id", "redemption")
     return redemption
+
+
+def _after(context: Context, redemption: Redemption, day: int) -> None:
+    """Raises Refused for a day before the reservation's."""
+    if context.booked(day) < redemption.booked_day:
+        raise Refused("DATE_INVALID", f"it was reserved on {day_text(redemption.booked_day)}", "occurred_on")
 
 
 def _part(redemption: Redemption, points: int, quantity: int, wanted: str, count: int, where: str) -> tuple[int, int]:
