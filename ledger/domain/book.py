@@ -12,13 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ledger.domain.events import STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_LEDGER, STREAM_RULEBOOK, STREAM_STAFF
+from ledger.domain.events import (
+    STREAM_CALENDAR,
+    STREAM_FACT_TYPES,
+    STREAM_HONOURS,
+    STREAM_LEDGER,
+    STREAM_RULEBOOK,
+    STREAM_SETTLEMENT,
+    STREAM_STAFF,
+)
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.values import customer_number, day_parse, month_first_day, month_last_day, month_of
 
 TRAITS: Final = ("industry", "region", "customer_type", "scale")
 NOTHING_CLOSED: Final = -1
-STREAMS: Final = (STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_STAFF)
+STREAMS: Final = (
+    STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_STAFF, STREAM_SETTLEMENT, STREAM_HONOURS,
+)  # fmt: skip
 
 
 @dataclass(slots=True)

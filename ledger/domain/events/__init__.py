@@ -1,20 +1,24 @@
 """Events: what is written in the log, under names that never change.
 
 `base.py` says what all events carry, `points.py` has those of the books and of points, `relations.py` those of staff,
-of customers' profiles and of who serves them, `work.py` those of the work with customers.
+of customers' profiles and of who serves them, `work.py` those of the work with customers, `redemption.py` those of
+points spent, `settlement.py` those of payments set off against them, `honours.py` the best customers of a year.
 """
 
 from ledger.domain.events.base import (
     REGISTRY,
     STREAM_CALENDAR,
     STREAM_FACT_TYPES,
+    STREAM_HONOURS,
     STREAM_LEDGER,
     STREAM_RULEBOOK,
+    STREAM_SETTLEMENT,
     STREAM_STAFF,
     Event,
     Input,
     registered,
 )
+from ledger.domain.events.honours import TOPICS as HONOURS_TOPICS
 from ledger.domain.events.points import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -36,15 +40,22 @@ from ledger.domain.events.points import (
     TagsChanged,
     TierChanged,
 )
+from ledger.domain.events.redemption import TOPICS as REDEMPTION_TOPICS
 from ledger.domain.events.relations import TOPICS as RELATIONS_TOPICS
+from ledger.domain.events.settlement import TOPICS as SETTLEMENT_TOPICS
 
 __all__ = [
+    "HONOURS_TOPICS",
+    "REDEMPTION_TOPICS",
     "REGISTRY",
     "RELATIONS_TOPICS",
+    "SETTLEMENT_TOPICS",
     "STREAM_CALENDAR",
     "STREAM_FACT_TYPES",
+    "STREAM_HONOURS",
     "STREAM_LEDGER",
     "STREAM_RULEBOOK",
+    "STREAM_SETTLEMENT",
     "STREAM_STAFF",
     "ConsentGiven",
     "ConsentWithdrawn",

@@ -24,6 +24,8 @@ STREAM_RULEBOOK = "rulebook"
 STREAM_CALENDAR = "calendar"
 STREAM_FACT_TYPES = "fact-types"
 STREAM_STAFF = "staff"
+STREAM_SETTLEMENT = "settlement"
+STREAM_HONOURS = "honours"
 
 
 @dataclass(kw_only=True)
