@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from ledger.domain.commands import (
-    RELATIONS_COMMANDS,
+    DESK_COMMANDS,
     ActivateRuleSet,
     Answer,
     ApproveRuleSet,
@@ -208,5 +208,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ActivateRuleSet: _activate,
     CloseDays: _close,
     CloseLedger: _close_ledger,
-    **dict.fromkeys(RELATIONS_COMMANDS, command_check),
+    **dict.fromkeys(DESK_COMMANDS, command_check),
 }

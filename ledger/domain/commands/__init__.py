@@ -1,7 +1,7 @@
 """Commands: what people and programs ask of the ledger. Each is carried out whole or refused with a reason.
 
 `points.py` has those about the books and points, `relations.py` those about staff, assignment and the work with
-customers, `requests.py` what carries them.
+customers, `settlement.py` those about payments and redemptions, `requests.py` what carries them.
 """
 
 from ledger.domain.commands.points import (
@@ -55,14 +55,33 @@ from ledger.domain.commands.relations import (
     personal_fields,
 )
 from ledger.domain.commands.requests import Answer, Command, Rehearsal, Request
+from ledger.domain.commands.settlement import (
+    SETTLEMENT_COMMANDS,
+    ApproveProposal,
+    AwardHonours,
+    DeclineProposal,
+    MatchByRule,
+    ProposeMatch,
+    ProposeRuling,
+    SettlementCommand,
+    SignPeriodOff,
+    UndoSettlement,
+)
+
+DESK_COMMANDS = (*RELATIONS_COMMANDS, *SETTLEMENT_COMMANDS)
+"""What is decided on a draft of the ledger's relations, one command after the other."""
 
 __all__ = [
+    "DESK_COMMANDS",
     "RELATIONS_COMMANDS",
+    "SETTLEMENT_COMMANDS",
     "ActivateRuleSet",
     "AddCollaborator",
     "Answer",
+    "ApproveProposal",
     "ApproveRuleSet",
     "AssignCustomer",
+    "AwardHonours",
     "BeginNurture",
     "ChangeCustomer",
     "ChangeOpportunity",
@@ -75,17 +94,21 @@ __all__ = [
     "CustomerReference",
     "DeclareFactType",
     "DeclareTeam",
+    "DeclineProposal",
     "EndNurture",
     "EnrolStaff",
     "ErasePerson",
     "GiveConsent",
     "HandOver",
     "HandTask",
+    "MatchByRule",
     "MergeCustomers",
     "MoveTask",
     "OpenOpportunity",
     "PointsCommand",
+    "ProposeMatch",
     "ProposeRuleSet",
+    "ProposeRuling",
     "ReassignCustomer",
     "RecordAbsence",
     "RecordContact",
@@ -103,7 +126,10 @@ __all__ = [
     "Request",
     "RuleCollision",
     "SetMilestone",
+    "SettlementCommand",
+    "SignPeriodOff",
     "UndoHandover",
+    "UndoSettlement",
     "UnmergeCustomers",
     "WithdrawConsent",
     "personal_fields",

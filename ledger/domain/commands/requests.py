@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 
 from ledger.domain.commands.points import PointsCommand
 from ledger.domain.commands.relations import RelationsCommand
+from ledger.domain.commands.settlement import SettlementCommand
 
-Command: TypeAlias = PointsCommand | RelationsCommand
+Command: TypeAlias = PointsCommand | RelationsCommand | SettlementCommand
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,13 @@ from ledger.domain.events.redemption import TOPICS as REDEMPTION_TOPICS
 from ledger.domain.events.relations import TOPICS as RELATIONS_TOPICS
 from ledger.domain.events.settlement import TOPICS as SETTLEMENT_TOPICS
 
+def stream_of(topic: str) -> str:
+    """The stream of an event about relations or settlement that is no customer's."""
+    if topic in SETTLEMENT_TOPICS:
+        return STREAM_SETTLEMENT
+    return STREAM_HONOURS if topic in HONOURS_TOPICS else STREAM_STAFF
+
+
 __all__ = [
     "HONOURS_TOPICS",
     "REDEMPTION_TOPICS",
@@ -79,4 +86,5 @@ __all__ = [
     "TagsChanged",
     "TierChanged",
     "registered",
+    "stream_of",
 ]
