@@ -28,7 +28,7 @@ CANDIDATE_TERMS: Final = Terms(days_max=92, score_min=0, margin=0)
 @dataclass(frozen=True, slots=True)
 class Line:
     """An open item: of which kind, since when (`age_days` at the month's end), and what speaks for it. `late` is the
-    month it belongs to by its date where that was signed off before it came."""
+    month it belongs to by its date where that was closed or signed off before it came."""
 
     item: str
     side: Literal["redemptions", "payments"]
@@ -83,7 +83,8 @@ class Report:
             "faults": list(self.faults), "sha256": self.sha256, "redemptions": _side(self.figures.redemptions),
             "payments": _side(self.figures.payments), "counts": self.counts,
             "open": [line.document() for line in self.lines],
-            "matched": [match_document(m) for m in self.matches], "undone": [match_document(m) for m in self.undone],
+            "matched": [match_document(m, "matched") for m in self.matches],
+            "undone": [match_document(m, "undone") for m in self.undone],
         }  # fmt: skip
 
     @property
@@ -98,10 +99,10 @@ class Report:
         return hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 
-def match_document(match: Match) -> dict[str, Any]:
-    """A match for JSON."""
+def match_document(match: Match, state: str) -> dict[str, Any]:
+    """A match for JSON, in the state that it had in a month."""
     return {
-        "settlement": settlement_id(match.number), "state": match.state, "rule": match.rule, "score": match.score,
+        "settlement": settlement_id(match.number), "state": state, "rule": match.rule, "score": match.score,
         "period": None if match.period < 0 else month_text(match.period),
         "amount": money_text(sum(fen for _, fen in match.redemptions)),
         "redemptions": [{"item": key, "amount": money_text(fen)} for key, fen in match.redemptions],
@@ -112,7 +113,7 @@ def match_document(match: Match) -> dict[str, Any]:
 
 def proposals_document(settlement: Settlement) -> list[dict[str, Any]]:
     """What waits for another person's approval: matches, then rulings."""
-    found = [match_document(m) for m in settlement.matches.values() if m.state == "proposed"]
+    found = [match_document(m, "proposed") for m in settlement.matches.values() if m.state == "proposed"]
     return found + [
         {
             "ruling": ruling_id(r.number), "state": r.state, "item": r.item, "outcome": r.outcome,

@@ -63,7 +63,7 @@ def sentence(line: Line, language: str) -> str:
                 f"{fen} CNY may belong to {at[0]} (score {at[1]}); a person must say.",
             )
     if line.late is not None:
-        said = (said[0] + "所属月份已签核，记入后一月。", said[1] + " Its month was signed off before it came.")
+        said = (said[0] + "所属月份已关账，记入后一月。", said[1] + " Its month was closed before it came, so it stands in a later one.")
     return said[0] if zh else said[1]
 
 

@@ -29,8 +29,8 @@ class Desk:
     def settlement(self) -> Any:
         return self.state.settlement
 
-    def happened(self, topic: str, customer: int, day: str, **fields: Any) -> None:
-        self.state.apply(Happened(self.state.position + 1, customer, topic, fields, day_parse(day)))
+    def happened(self, topic: str, customer: int, on: str, /, **fields: Any) -> None:
+        self.state.apply(Happened(self.state.position + 1, customer, topic, fields, day_parse(on)))
         self.state.settle()
 
     def redeem(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from service.commands.finance import journal
+from service.commands.finance import journal, reconciling
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     journal.register(app)
+    reconciling.register(app)

@@ -64,7 +64,9 @@ def test_every_built_in_mapping_loads_and_fits_the_fact_types_it_fills() -> None
         "facts",
         "intentions",
         "intentions_list",
+        "payments",
         "receivables",
+        "receivables_payments",
         "tenders",
     ]
     for name in mapping_names():
@@ -163,7 +165,7 @@ def test_a_mapping_that_does_not_fit_its_fact_type_is_refused(path: str, value: 
 
 
 def test_an_unknown_name_is_told_with_the_names_there_are() -> None:
-    with pytest.raises(MappingNotFound, match="receivables, tenders"):
+    with pytest.raises(MappingNotFound, match="receivables, receivables_payments, tenders"):
         mapping_load("tender")
 
 
