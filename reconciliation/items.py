@@ -69,7 +69,8 @@ def items_of(settlement: Settlement, period: int) -> Ledgers:
             if p.offset or p.settled or p.ruled
         ]
         return Ledgers(parts, payments, settlement.barred.keys())
-    parts, payments = [], []
+    parts = list[Item]()
+    payments = list[Item]()
     for key, s in standings_of(settlement, period).items():
         if is_part(key):
             parts.append(_part_item(settlement.parts[key], s.claimed, s.open, s.settled, s.ruled))

@@ -1,4 +1,4 @@
-"""The reconciliation of a month: what matched, what is open, of which kind, since when and why; and whether it adds up."""
+"""The reconciliation of a month: what matched, what is open, of which kind, since when; and whether it adds up."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reconciliation.candidates import Terms, edges_of
 from reconciliation.items import Item, items_of
 from reconciliation.sentences import sentence
 
+SideName = Literal["redemptions", "payments"]
 Kind = Literal["short", "over", "missing_payment", "missing_redemption", "duplicate", "unmatched"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 CANDIDATES_MAX: Final = 3
@@ -31,7 +32,7 @@ class Line:
     month it belongs to by its date where that was closed or signed off before it came."""
 
     item: str
-    side: Literal["redemptions", "payments"]
+    side: SideName
     kind: Kind
     customer: int
     day: int
@@ -138,16 +139,18 @@ def report_of(settlement: Settlement, period: int) -> Report:
         candidates[edge.part].append((-edge.score, edge.payment))
         candidates[edge.payment].append((-edge.score, edge.part))
     lines: list[Line] = []
-    for side, items in (("redemptions", ledgers.parts), ("payments", ledgers.payments)):
+    sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", ledgers.parts), ("payments", ledgers.payments))
+    for side, items in sides:
         for item in items:
             if not item.open:
                 continue
             nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
             kind = _kind(side, item, bool(nearest), item.key in twins)
+            month = month_of(item.day)
             lines.append(
                 Line(
-                    item.key, side, kind, item.customer, item.day, max(day_end - item.day, 0), item.claimed,  # pyright: ignore[reportArgumentType]
-                    item.settled, item.ruled, item.open, month_of(item.day) if item.period > month_of(item.day) else None,
+                    item.key, side, kind, item.customer, item.day, max(day_end - item.day, 0), item.claimed,
+                    item.settled, item.ruled, item.open, month if item.period > month else None,
                     _evidence(settlement.item(item.key)), nearest, twins.get(item.key, ""),
                 )
             )  # fmt: skip
@@ -164,7 +167,7 @@ def _in_force(match: Match, period: int) -> bool:
     return match.state == "matched" or (match.state == "undone" and match.undone_period > period)
 
 
-def _kind(side: str, item: Item, has_candidates: bool, is_twin: bool) -> Kind:
+def _kind(side: SideName, item: Item, has_candidates: bool, is_twin: bool) -> Kind:
     of_redemption = side == "redemptions"
     if item.open < 0:
         return "over" if of_redemption else "short"

@@ -1,4 +1,4 @@
-"""What points are worth in CNY: rounded once, on a total, whose parts come to it exactly. Points in 1/100, money in fen.
+"""What points are worth in CNY: rounded once, on a total, whose parts come to it exactly. Points in 1/100, fen.
 
 A rule set says how much money so many points stand for (`redemption.point_value`: {points, money}); where it says
 nothing, 1,000 points are 50 CNY.
@@ -42,7 +42,8 @@ def point_value_parse(points: object, money: object) -> PointValue:
 
 def point_value_of(document: Mapping[str, Any]) -> PointValue:
     """What a rule set's document says points are worth. Raises ValueError."""
-    said = (document.get("redemption") or {}).get("point_value")
+    redemption: Mapping[str, Any] = document.get("redemption") or {}
+    said: Mapping[str, Any] | None = redemption.get("point_value")
     return VALUE_DEFAULT if not said else point_value_parse(said["points"], said["money"])
 
 

@@ -1,7 +1,7 @@
-"""The journal as Beancount text: https://beancount.github.io. One transaction an event, in points at their value in CNY.
+"""The journal as Beancount text (https://beancount.github.io): a transaction an event, in points at their CNY value.
 
-What customers have is a liability, so it stands below zero, as Beancount has it. At the end the text asserts what stands
-in each account, so that `bean-check` holds the sum of the transactions against what the ledger says.
+What customers have is a liability, so it stands below zero, as Beancount has it. At the end the text asserts what
+stands in each account, so that `bean-check` holds the sum of the transactions against what the ledger says.
 """
 
 from __future__ import annotations

@@ -6,12 +6,11 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 SHEET_ROWS_MAX: Final = 1_048_575
@@ -61,18 +60,18 @@ def xlsx_bytes(sheets: Sequence[tuple[str, Sequence[str], Iterable[Row], Sequenc
     return out.getvalue()
 
 
-def _sheet(book: Workbook, title: str, columns: Sequence[str]) -> WriteOnlyWorksheet:
-    sheet: WriteOnlyWorksheet = book.create_sheet(title)
+def _sheet(book: Workbook, title: str, columns: Sequence[str]) -> Any:
+    sheet: Any = book.create_sheet(title)
     sheet.freeze_panes = "A2"
     sheet.append([_cell(sheet, c, False) for c in columns])
     return sheet
 
 
-def _cell(sheet: WriteOnlyWorksheet, value: Any, is_number: bool) -> Any:
+def _cell(sheet: Any, value: Any, is_number: bool) -> Any:
     if value is None or value == "":
         return None
     if is_number:
-        return WriteOnlyCell(sheet, Decimal(str(value)))
+        return WriteOnlyCell(sheet, cast(Any, Decimal(str(value))))
     cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", str(value)))
     # openpyxl takes text that begins with "=" for a formula unless told otherwise.
     cell.data_type = "s"

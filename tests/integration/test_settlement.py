@@ -47,12 +47,12 @@ def columns_of(books: Books, folder: Path) -> Any:
     return Columns.open(folder)
 
 
-def append(books: Books, topic: str, customer: int, **fields: Any) -> None:
-    """Append an event of a redemption as whoever redeems would, and have the writer catch up."""
+def append(books: Books, topic: str, customer: int, *, occurred: str = f"{OCTOBER}-02", **fields: Any) -> None:
+    """Append an event of a redemption as whoever redeems would, and begin again from the log."""
     stream = f"C-{customer:06d}"
     event: Event = REGISTRY[topic](
         originator_id=stream, originator_version=books.state.book.version(stream) + 1,
-        occurred_at=f"{OCTOBER}-02T10:00:00+08:00", recorded_at=f"{OCTOBER}-02T10:00:00+08:00", actor="shop", **fields,
+        occurred_at=f"{occurred}T10:00:00+08:00", recorded_at=f"{occurred}T10:00:00+08:00", actor="shop", **fields,
     )  # fmt: skip
     outcome = books.recorder.append([encode(event)], position_expected=books.position)
     assert isinstance(outcome, Appended)

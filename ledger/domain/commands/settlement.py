@@ -1,6 +1,7 @@
 """Commands about settlement: payments matched with redemptions, open items ruled on, months signed off, honours.
 
-Committed parts are named "R-000001/1", payments "source:external id"; amounts are decimal text of CNY, months "2025-06".
+Committed parts are named "R-000001/1", payments "source:external id"; amounts are decimal text of CNY,
+months "2025-06".
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ from ledger.domain.events.redemption import TOPICS as REDEMPTION_TOPICS
 from ledger.domain.events.relations import TOPICS as RELATIONS_TOPICS
 from ledger.domain.events.settlement import TOPICS as SETTLEMENT_TOPICS
 
+
 def stream_of(topic: str) -> str:
     """The stream of an event about relations or settlement that is no customer's."""
     if topic in SETTLEMENT_TOPICS:

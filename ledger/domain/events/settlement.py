@@ -1,8 +1,8 @@
 """Events of settlement: which payments a redemption was set off against, and what was ruled where none fits.
 
 Payments are facts (`payment_received`); a settlement says which offsets of payments settle which committed parts of
-redemptions. In the stream `settlement`, as inputs. Settlements are numbered M-000001, rulings on open items Q-000001. Amounts are
-fen, above zero.
+redemptions. All are inputs, in the stream `settlement`. Settlements are numbered M-000001, rulings on open items
+Q-000001. Amounts are fen, above zero.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class RulingUndone(Input):
 @dataclass(kw_only=True)
 class PeriodSignedOff(Input):
     """Finance signs a month off. It locks nothing: what arrives later is booked in the next period and shown as such.
-    `sha256` is over the report that was signed, at `through` (a position). `redeemed` and `settled` (with what was ruled
-    on) are those of the month, `open` what is open on the side of redemptions at its end; all in fen."""
+    `sha256` is over the report that was signed, at `through` (a position). `redeemed` and `settled` (with what was
+    ruled on) are those of the month, `open` what is open on the side of redemptions at its end; all in fen."""
 
     period: str
     through: int

@@ -12,8 +12,8 @@ from ledger.domain.settlement.state import Settlement
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a month in fen. `claimed` was redeemed, or on the side of payments taken off; `opening` and `open` are
-    what was and is not settled: opening + claimed - settled - ruled = open."""
+    """One side of a month in fen. `claimed` was redeemed, or on the side of payments taken off; `opening` and `open`
+    are what was and is not settled: opening + claimed - settled - ruled = open."""
 
     opening: int
     claimed: int
@@ -36,7 +36,8 @@ class Figures:
 
 def figures_of(settlement: Settlement, period: int) -> Figures:
     """What a month comes to, from the running sums."""
-    return Figures(_side(settlement, period, "redemptions", "redeemed"), _side(settlement, period, "payments", "offset"))
+    redemptions = _side(settlement, period, "redemptions", "redeemed")
+    return Figures(redemptions, _side(settlement, period, "payments", "offset"))
 
 
 def _side(settlement: Settlement, period: int, side: str, claim: str) -> Side:

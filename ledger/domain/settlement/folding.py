@@ -1,4 +1,4 @@
-"""How events change the state of settlement. Redemptions and payments stand in customers' streams, the rest in its own."""
+"""How events change the state of settlement: redemptions and payments in customers' streams, the rest in its own."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What became of an open item, or is proposed to. `amount` is above zero; `booked` has the sign of what was open."""
+    """What became of an open item, or is to. `amount` is above zero; `booked` has the sign of what was open."""
 
     number: int
     item: str

@@ -158,7 +158,8 @@ class Columns:
         """What happened to relations, in order of position, with `RELATIONS_COLUMNS`; the days that were closed too.
 
         `inputs_only` leaves out what the ledger decided, `registrations` adds that customers were registered and
-        changed, `settlement` redemptions, payments and what settled them. Raises ColumnsDamaged where those are asked for, and the columns are from before they held them.
+        changed, `settlement` redemptions, payments and what settled them. Raises ColumnsDamaged where registrations are
+        asked for, and the columns are from before they held them.
         """
         topics = topics_wanted(inputs_only=inputs_only, registrations=registrations, settlement=settlement)
         found = table_read(

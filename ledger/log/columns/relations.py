@@ -1,9 +1,9 @@
 """What the columns hold of relations: their events as they stand in the log, so that the writer's state is loaded and
 history is replayed without it.
 
-Kept are all events of relations, those that settlement folds (redemptions, payments, matches), the registrations and changes of customers (a replay weighs traits as of a position;
-the book has them as they are now) and the days that were closed. The candidates of a choice, by far the most of it,
-stay in the log: they explain a choice and lead to nothing.
+Kept are all events of relations, those that settlement folds (redemptions, payments, matches), the registrations and
+changes of customers (a replay weighs traits as of a position; the book has them as they are now) and the days that were
+closed. The candidates of a choice, by far the most of it, stay in the log: they explain a choice and lead to nothing.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from service.commands.finance import journal, reconciling
+from service.commands.finance import journal, liability, reconciling
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     journal.register(app)
+    liability.register(app)
     reconciling.register(app)
