@@ -174,9 +174,10 @@ class _Making:
     def _payment(self, customer: int, day: int, offset: int, reference: str, project: str) -> InventedPayment:
         self.paid += 1
         paid_on, payer = day + self.dice.randint(0, 20), f"示例客户{customer:05d}有限公司"
+        paid = self.dice.randint(10, 5_000) * 10_000 - offset
         payment = InventedPayment(
-            f"PAY-{self.paid:08d}", customer, paid_on, reference, payer, project, "", self.dice.randint(10, 5_000) * 10_000 - offset, offset,
-        )  # fmt: skip
+            f"PAY-{self.paid:08d}", customer, paid_on, reference, payer, project, "", paid, offset
+        )
         self.history.payments.append(payment)
         return payment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.commands.finance import journal, liability, reconciling
+from service.commands.finance import honours, journal, liability, reconciling
 
 
 def register(app: typer.Typer) -> None:
@@ -12,3 +12,4 @@ def register(app: typer.Typer) -> None:
     journal.register(app)
     liability.register(app)
     reconciling.register(app)
+    honours.register(app)
