@@ -36,13 +36,13 @@ Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], descrip
 
 
 _SIDE: Final = {"opening": "0.00", "claimed": "325.00", "settled": "275.00", "ruled": "0.00", "open": "50.00"}
-_ITEM: Final = {
+_ITEM: Final[dict[str, Any]] = {
     "item": "R-000001/1", "side": "redemptions", "kind": "missing_payment", "customer": "C-000001",
     "date": "2025-06-02", "age_days": 28, "amount": "50.00", "settled": "0.00", "ruled": "0.00", "open": "50.00",
     "late_from": None, "evidence": {"reference": "FP-77"}, "candidates": [], "repeats": "",
     "sentence": {"zh": "没有任何付款抵扣这 50.00 元。", "en": "No payment took these 50.00 CNY off."},
 }  # fmt: skip
-_MATCHED: Final = {
+_MATCHED: Final[dict[str, Any]] = {
     "settlement": "M-000001", "state": "matched", "rule": "reference", "score": 100, "period": "2025-06",
     "amount": "275.00", "redemptions": [{"item": "R-000002/1", "amount": "275.00"}],
     "payments": [{"item": "bank:PAY-2", "amount": "275.00"}], "proposed_by": "", "reason": "",
