@@ -14,6 +14,7 @@ from service.commands import (
     backing,
     customers,
     demo,
+    finance,
     importing,
     keys,
     ledgers,
@@ -37,8 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming,
-    relations, rules, replaying, demo,
+    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
+    rules, replaying, demo,
 ):  # fmt: skip
     module.register(app)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation
 from ledger.domain.relations.state import Relations
+from ledger.domain.settlement.state import Settlement
 
 
 def relations_dump(state: Relations) -> dict[str, Any]:
@@ -27,6 +28,9 @@ def _plain(value: Any) -> Any:
         return {int(n): int(value.values[n]) for n in np.flatnonzero(value.values != initial)}
     if isinstance(value, Rotation):
         return [_plain(value.counts), _plain(value.weights)]
+    if isinstance(value, Settlement):
+        held = {name: _plain(item) for name, item in vars(value).items() if name != "_journal"}
+        return {name: item for name, item in held.items() if item not in ({}, [])}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value

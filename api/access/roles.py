@@ -40,6 +40,10 @@ class Permission(StrEnum):
     RELATIONS_READ = "relations.read"
     """Who serves whom, and the work with customers: a member of staff sees what their place lets them see."""
     RELATIONS_WRITE = "relations.write"
+    FINANCE_READ = "finance.read"
+    """Reconciliation, liability, the journal."""
+    FINANCE_WRITE = "finance.write"
+    """Match payments, propose, approve and undo, sign months off."""
 
 
 class Role(StrEnum):

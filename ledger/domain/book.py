@@ -15,8 +15,10 @@ from typing import Any, Final
 from ledger.domain.events import (
     STREAM_CALENDAR,
     STREAM_FACT_TYPES,
+    STREAM_HONOURS,
     STREAM_LEDGER,
     STREAM_RULEBOOK,
+    STREAM_SETTLEMENT,
     STREAM_STAFF,
     STREAM_STOCK,
 )
@@ -25,7 +27,10 @@ from ledger.domain.values import customer_number, day_parse, month_first_day, mo
 
 TRAITS: Final = ("industry", "region", "customer_type", "scale")
 NOTHING_CLOSED: Final = -1
-STREAMS: Final = (STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_STAFF, STREAM_STOCK)
+STREAMS: Final = (
+    STREAM_LEDGER, STREAM_RULEBOOK, STREAM_CALENDAR, STREAM_FACT_TYPES, STREAM_STAFF, STREAM_STOCK, STREAM_SETTLEMENT,
+    STREAM_HONOURS,
+)  # fmt: skip
 
 
 @dataclass(slots=True)

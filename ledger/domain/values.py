@@ -135,6 +135,17 @@ def month_text(month: int) -> str:
 
 
 @lru_cache(maxsize=4_096)
+def month_parse(text: str) -> int:
+    """The month number of YYYY-MM. Raises ValueError with the reason."""
+    if len(text) != 7:
+        raise ValueError("is not a month written as YYYY-MM")
+    try:
+        return month_of(day_parse(f"{text}-01"))
+    except ValueError:
+        raise ValueError("is not a month written as YYYY-MM") from None
+
+
+@lru_cache(maxsize=4_096)
 def month_first_day(month: int) -> int:
     """The first day of a month."""
     return day_of(date(1970 + month // 12, month % 12 + 1, 1))

@@ -10,9 +10,12 @@ import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from ledger.domain.events import Event
+from ledger.domain.postings import appended_check
+from ledger.domain.values import customer_number
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, AppendOutcome, EncodedEvent, EntriesKnown, PositionMoved
+from ledger.rules import layout as at
 from ledger.writer.batch import Decided
 from ledger.writer.state import LedgerState
 from ledger.writer.submissions import WriterStopped
@@ -45,6 +48,7 @@ class Appender:
         and the caller catches up."""
         if not decided.events and not decided.entries:
             return None
+        self._balance(decided.events)
         stored = [encode(event) for event in decided.events]
         book = self.state.book
         self._alive()
@@ -82,12 +86,24 @@ class Appender:
     def append_closing(self, events: list[Event]) -> bool:
         """Append the end of days: perhaps very many events, one transaction. The relations hold them as a draft. False
         where the log had moved."""
+        self._balance(events)
         if not self._append_or_catch_up(
             lambda position: self.recorder.append_chunks(_chunks(events), position_expected=position)
         ):
             return False
         self.state.follow(events, drafted=True)
         return True
+
+    def _balance(self, events: Sequence[Event]) -> None:
+        """Hold the double entry of what is about to be appended against the records before it. Raises
+        BooksUnbalanced."""
+        records = self.state.records
+
+        def balance_before(stream: str) -> int:
+            number = customer_number(stream)
+            return int(records[number - 1, at.REC_BALANCE]) if number <= len(records) else 0
+
+        appended_check(((e.originator_id, type(e).__name__, e.__dict__) for e in events), balance_before)
 
     def _erase(self) -> None:
         try:

@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from ledger.domain.commands import (
+    DESK_COMMANDS,
     REDEMPTION_COMMANDS,
-    RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
     ApproveRuleSet,
@@ -239,5 +239,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ActivateRuleSet: _activate,
     CloseDays: _close,
     CloseLedger: _close_ledger,
-    **dict.fromkeys((*RELATIONS_COMMANDS, *REDEMPTION_COMMANDS), command_check),
+    **dict.fromkeys((*DESK_COMMANDS, *REDEMPTION_COMMANDS), command_check),
 }

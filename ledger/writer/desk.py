@@ -1,4 +1,4 @@
-"""One run of commands about relations: decided one after the other on one draft, each seeing what those before it did.
+"""One run of commands about relations and settlement: decided one after the other on one draft, each seeing what those before it did.
 
 What was drafted stays in the relations' journal until the events are appended; whoever decides here lets the state
 follow them, or takes the draft back.
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import Refused
-from ledger.domain.events import REGISTRY, STREAM_STAFF, Event
+from ledger.domain.events import REGISTRY, Event, stream_of
 from ledger.domain.relations.drafts import Drafted, Sealer, command_decide
 from ledger.domain.values import customer_id
 from ledger.log.types import AnswerEntry
@@ -70,7 +70,7 @@ class DeskDecider:
 
 def event_drafted(drafted: Drafted, occurred_at: str, recorded_at: str, actor: str, versions: Versions) -> Event:
     """The event of what was drafted, the next one of its stream."""
-    stream = customer_id(drafted.customer) if drafted.customer else STREAM_STAFF
+    stream = customer_id(drafted.customer) if drafted.customer else stream_of(drafted.topic)
     return REGISTRY[drafted.topic](
         originator_id=stream,
         originator_version=versions.next(stream),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.domain.commands import REDEMPTION_COMMANDS, RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import DESK_COMMANDS, REDEMPTION_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import Refused
 from ledger.domain.events import Event
 from ledger.domain.relations.drafts import Sealer
@@ -48,7 +48,7 @@ class Rehearser:
             found = [Rehearsal(LEDGER_CLOSED) for _ in sound]
         elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
             found = self._rehearse_small(sound)
-        elif all(isinstance(r.command, RELATIONS_COMMANDS) for r in sound):
+        elif all(isinstance(r.command, DESK_COMMANDS) for r in sound):
             found = self._rehearse_desk(sound)
         elif all(isinstance(r.command, REDEMPTION_COMMANDS) for r in sound):
             found = self._rehearse_redemptions(sound)

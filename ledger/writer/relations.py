@@ -3,13 +3,14 @@ the assignment rules in force."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.domain.book import Book
 from ledger.domain.events import Event
 from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
+from ledger.domain.settlement.records import PAYMENT
 from ledger.domain.values import customer_number, day_recorded
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
@@ -24,7 +25,7 @@ def relations_load(relations: Relations, columns: Columns) -> None:
     """Fold what the columns hold. Registrations are read only where something is made of them: the book has them."""
     registrations = not REGISTRATION_TOPICS.isdisjoint(EVOLVE)
     with collection_deferred(), relations.journal.closed():
-        for event in happened(columns.relations(registrations=registrations)):
+        for event in happened(columns.relations(registrations=registrations, settlement=True)):
             relations.apply(event)
     relations.stand_at(columns.position)
     relations.settle()
@@ -44,12 +45,17 @@ def relations_follow(relations: Relations, events: Sequence[Event], position: in
     first = position - len(events) + 1
     for i, event in enumerate(events):
         topic = type(event).__name__
-        if topic in EVOLVE:
+        if topic in EVOLVE and (topic != "FactRecorded" or _is_of_payment(event.__dict__)):
             day = day_recorded(event.recorded_at, timezone)
             customer = customer_number(event.originator_id)
             relations.apply(Happened(first + i, customer, topic, event.__dict__, day))
     relations.stand_at(position)
     relations.settle()
+
+
+def _is_of_payment(fact: Mapping[str, Any]) -> bool:
+    """Whether a fact is a payment, or may correct one."""
+    return fact["fact_type"] == PAYMENT or fact["corrects"] > 0
 
 
 class Policies:

@@ -16,8 +16,8 @@ from typing import Any, Final
 import orjson
 
 from ledger.domain.commands import (
+    DESK_COMMANDS,
     REDEMPTION_COMMANDS,
-    RELATIONS_COMMANDS,
     ActivateRuleSet,
     Answer,
     ApproveRuleSet,
@@ -41,7 +41,7 @@ _COMMANDS: Final[dict[str, type[Command]]] = {
     c.__name__: c
     for c in (
         RegisterCustomer, ChangeCustomer, GiveConsent, WithdrawConsent, RecordFact, DeclareFactType, ProposeRuleSet,
-        ApproveRuleSet, ActivateRuleSet, CloseDays, CloseLedger, *RELATIONS_COMMANDS,
+        ApproveRuleSet, ActivateRuleSet, CloseDays, CloseLedger, *DESK_COMMANDS,
         *REDEMPTION_COMMANDS,
     )
 }  # fmt: skip
@@ -70,7 +70,7 @@ def request_load(data: Any) -> Request:
         if values["registration"] is not None:
             values["registration"] = RegisterCustomer(**values["registration"])
         values["attributes"] = {n: _untagged(v) for n, v in values["attributes"].items()}
-    if command in RELATIONS_COMMANDS:
+    if command in DESK_COMMANDS:
         values = fields_load(command, values)
     return Request(command(**values), actor, client, key, may_adjust)
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from ledger.domain.commands import REDEMPTION_COMMANDS, RELATIONS_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import DESK_COMMANDS, REDEMPTION_COMMANDS, Answer, CloseDays, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.events import Event
 from ledger.log.collector import collection_deferred
@@ -226,7 +226,7 @@ class Writer:
         requests = submission.requests
         if run_end(requests, 0, SMALL_COMMANDS, BATCH_REQUESTS_MAX) == len(requests):
             once = self._small
-        elif run_end(requests, 0, RELATIONS_COMMANDS, DESK_REQUESTS_MAX) == len(requests):
+        elif run_end(requests, 0, DESK_COMMANDS, DESK_REQUESTS_MAX) == len(requests):
             once = self._desk
         elif run_end(requests, 0, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX) == len(requests):
             once = self._redemptions
@@ -234,7 +234,7 @@ class Writer:
             refused = Answer(
                 "refused", code="ATOMIC_INVALID", field="atomic",
                 reason=f"takes at most {BATCH_REQUESTS_MAX} facts, registrations, changes and consents,"
-                f" or {DESK_REQUESTS_MAX} commands about staff and assignment,"
+                f" or {DESK_REQUESTS_MAX} commands about staff, assignment and settlement,"
                 f" or {REDEMPTION_REQUESTS_MAX} about redemptions",
             )  # fmt: skip
             return [refused] * len(requests)
@@ -271,7 +271,7 @@ class Writer:
         while at < len(requests):
             if end := run_end(requests, at, SMALL_COMMANDS, BATCH_REQUESTS_MAX):
                 self._run(requests[at:end], answers, self._small)
-            elif end := run_end(requests, at, RELATIONS_COMMANDS, DESK_REQUESTS_MAX):
+            elif end := run_end(requests, at, DESK_COMMANDS, DESK_REQUESTS_MAX):
                 self._run(requests[at:end], answers, self._desk)
             elif end := run_end(requests, at, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX):
                 self._run(requests[at:end], answers, self._redemptions)

@@ -26,6 +26,7 @@ VALUES: dict[str, Any] = {
     "dict[str, str]": {"region": ""}, "dict[str, int]": {"base": 5}, "list[list[int | None]]": [[None, 5], [7, -5]],
     "list[str]": ["战略"], "bool": True, "list[list[str]]": [["监理", "乙公司"]],
     "list[list[Any]]": [["S-000001", -7, 0, 40, "full"]], "list[Any]": ["east", 3, 1],
+    "list[dict[str, Any]]": [{"what": "amount", "redemption": 5000}],
 }  # fmt: skip
 
 

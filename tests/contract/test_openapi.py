@@ -120,6 +120,7 @@ def test_rule_sets_fact_types_and_files_say_what_they_are_sent_as(app: Any) -> N
 
 
 KEYLESS = {
+    "reconcile": "asked again it finds nothing more",
     "facts_bulk": "each line carries its own",
     "key_create": "the secret is shown once",
     **dict.fromkeys(["key_revoke", "replay_cancel", "import_cancel", "rebuild_cancel"], "has one effect anyway"),

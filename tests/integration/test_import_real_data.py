@@ -107,6 +107,18 @@ def test_the_receivables_are_taken_whole_with_the_lateness_their_vendor_counted(
     assert sum(fact.attributes["disputed"] is True for fact in facts) == 561
 
 
+def test_the_receivables_are_payments_too_for_whoever_holds_them_against_redemptions() -> None:
+    facts, report = imported("receivables_payments", DATA / "receivables" / "receivables.csv")
+    assert (report.accepted, len(report.rejected)) == (2466, 0)
+    lines = [line.split(",") for line in (DATA / "receivables" / "receivables.csv").read_text("utf-8").splitlines()[1:]]
+    paid = {fact.external_id: (fact.occurred, fact.attributes["amount"], fact.attributes["invoice"]) for fact in facts}
+    assert {fact.fact_type for fact in facts} == {"payment_received"} and len(paid) == 2466
+    for line in lines:
+        day, amount, invoice = paid[line[3]]
+        assert datetime.strptime(line[8], "%m/%d/%Y").date().isoformat() == day and invoice == line[3]
+        assert Decimal(str(amount)) == Decimal(line[6])
+
+
 # Accepted and refused rows by file, as counted by eye: where columns are shifted nothing is taken.
 WORKBOOKS = {
     "output_0d25576b": ("intentions_list", 36, 27),

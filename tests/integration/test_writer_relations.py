@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from ledger.domain.commands import (
-    RELATIONS_COMMANDS,
+    DESK_COMMANDS,
     Answer,
     ChangeStaff,
     ClaimCustomer,
@@ -669,4 +669,4 @@ def test_a_writer_whose_relations_stand_elsewhere_than_its_book_writes_nothing(b
 
 
 def test_every_command_about_relations_has_its_decider() -> None:
-    assert set(COMMANDS) == set(RELATIONS_COMMANDS)
+    assert set(COMMANDS) == set(DESK_COMMANDS)

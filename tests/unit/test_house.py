@@ -23,7 +23,7 @@ ROOMS_ALLOWED: dict[str, frozenset[str]] = {
     "migrations": frozenset(),
     "plumbline_client": frozenset(),
 }
-ROOMS_BUILT = ("ledger", "projections", "replay", "connectors", "api", "service", "plumbline_client")
+ROOMS_BUILT = ("ledger", "projections", "replay", "connectors", "reconciliation", "api", "service", "plumbline_client")
 
 # The floors inside `ledger`; the writer, in one file or several, stands on top.
 LEDGER_ALLOWED: dict[str, frozenset[str]] = {

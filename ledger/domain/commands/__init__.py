@@ -1,7 +1,8 @@
 """Commands: what people and programs ask of the ledger. Each is carried out whole or refused with a reason.
 
 `points.py` has those about the books and points, `relations.py` those about staff, assignment and the work with
-customers, `redemption.py` those about what points are redeemed for, `requests.py` what carries them.
+customers, `redemption.py` those about what points are redeemed for, `settlement.py` those about payments set off
+against them, `requests.py` what carries them.
 """
 
 from ledger.domain.commands.points import (
@@ -67,15 +68,34 @@ from ledger.domain.commands.relations import (
     personal_fields,
 )
 from ledger.domain.commands.requests import Answer, Command, Rehearsal, Request
+from ledger.domain.commands.settlement import (
+    SETTLEMENT_COMMANDS,
+    ApproveProposal,
+    AwardHonours,
+    DeclineProposal,
+    MatchByRule,
+    ProposeMatch,
+    ProposeRuling,
+    SettlementCommand,
+    SignPeriodOff,
+    UndoSettlement,
+)
+
+DESK_COMMANDS = (*RELATIONS_COMMANDS, *SETTLEMENT_COMMANDS)
+"""What is decided on a draft of the ledger's relations, one command after the other."""
 
 __all__ = [
+    "DESK_COMMANDS",
     "REDEMPTION_COMMANDS",
     "RELATIONS_COMMANDS",
+    "SETTLEMENT_COMMANDS",
     "ActivateRuleSet",
     "AddCollaborator",
     "Answer",
+    "ApproveProposal",
     "ApproveRuleSet",
     "AssignCustomer",
+    "AwardHonours",
     "BeginNurture",
     "CancelAbsence",
     "CancelLeaving",
@@ -91,18 +111,22 @@ __all__ = [
     "CustomerReference",
     "DeclareFactType",
     "DeclareTeam",
+    "DeclineProposal",
     "EndNurture",
     "EnrolStaff",
     "ErasePerson",
     "GiveConsent",
     "HandOver",
     "HandTask",
+    "MatchByRule",
     "MergeCustomers",
     "MoveStock",
     "MoveTask",
     "OpenOpportunity",
     "PointsCommand",
+    "ProposeMatch",
     "ProposeRuleSet",
+    "ProposeRuling",
     "ReassignCustomer",
     "RecordAbsence",
     "RecordContact",
@@ -123,7 +147,10 @@ __all__ = [
     "ReverseRedemption",
     "RuleCollision",
     "SetMilestone",
+    "SettlementCommand",
+    "SignPeriodOff",
     "UndoHandover",
+    "UndoSettlement",
     "UnmergeCustomers",
     "UseEntitlement",
     "VoidRedemption",

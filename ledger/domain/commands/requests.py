@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 from ledger.domain.commands.points import PointsCommand
 from ledger.domain.commands.redemption import RedemptionCommand
 from ledger.domain.commands.relations import RelationsCommand
+from ledger.domain.commands.settlement import SettlementCommand
 
-Command: TypeAlias = PointsCommand | RelationsCommand | RedemptionCommand
+Command: TypeAlias = PointsCommand | RelationsCommand | RedemptionCommand | SettlementCommand
 
 
 @dataclass(slots=True)

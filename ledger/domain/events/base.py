@@ -25,6 +25,8 @@ STREAM_CALENDAR = "calendar"
 STREAM_FACT_TYPES = "fact-types"
 STREAM_STAFF = "staff"
 STREAM_STOCK = "stock"
+STREAM_SETTLEMENT = "settlement"
+STREAM_HONOURS = "honours"
 
 
 @dataclass(kw_only=True)

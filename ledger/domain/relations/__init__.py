@@ -12,7 +12,8 @@ event *evolves* the state, and how the ledger *reacts* to an input with decision
 - `ownership.py`: claims, releases, reassignments; `care.py`: collaborators, nurture; `handover.py`: all that somebody
   has; `holdings.py` folds what `assigning.py` decides about owners;
 - `work.py`: follow-ups, opportunities; `tasks.py`: tasks;
-- `days.py`: what the end of a day makes due.
+- `days.py`: what the end of a day makes due;
+- `ledger/domain/settlement/` beside it: payments set off against redemptions, on the same state and drafts.
 
 The live ledger and a replay under other rules run the same three parts; only the rules (`policy.py`) differ.
 """
@@ -32,12 +33,15 @@ from ledger.domain.relations import (
     tasks,
     work,
 )
+from ledger.domain.settlement import deciding, folding
 
 __all__ = [
     "arrivals",
     "care",
     "collisions",
     "days",
+    "deciding",
+    "folding",
     "handover",
     "holdings",
     "merging",

@@ -27,6 +27,7 @@ from ledger.domain.relations.records import (
     Team,
     TurnsHanded,
 )
+from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_id
 
 DUE_KINDS: Final = ("return", "talk", "step", "protection", "quiet")
@@ -161,6 +162,8 @@ class Relations:
         """Open tasks by staff that handed them, and, as minus the number, by who has to do them."""
         self.work_due: Buckets[int, tuple[str, int, str]] = Buckets(journal)
         """By day: ("task", number, "") or ("milestone", project, milestone)."""
+        self.settlement = Settlement(journal)
+        """Payments set off against redemptions: ledger/domain/settlement/."""
 
     def holding(self, customer: int) -> Holding:
         """Who has a customer; the pool where nobody ever had."""

@@ -17,7 +17,7 @@ from ledger.domain.rows import OPERATIONS, Row, RowExpander, Rows, Vocabulary, c
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.columns.chain import CHAIN_START, chain_next
-from ledger.log.columns.relations import TOPICS_KEPT, relations_row
+from ledger.log.columns.relations import TOPICS_KEPT, is_payment, relations_row
 
 Event = tuple[int, str, int, str, bytes]
 """(position, stream, version, topic, state): what the log's recorder reads."""
@@ -175,6 +175,8 @@ class ColumnsBuilder:
                 if state["corrects"]:
                     previous = facts.get(state["corrects"]) or fetch(state["corrects"])
                 rows += expander.rows(position, number, state, previous)
+                if is_payment(state, previous and previous[1]):
+                    data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
                 if book.fact_types[state["fact_type"]].once is not None:
                     data.claims.append(self._claim(position, state))
             elif topic in OPERATIONS:

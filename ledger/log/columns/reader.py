@@ -18,7 +18,7 @@ from ledger.domain.rows import COLUMN_BEFORE, COLUMN_POINTS, Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import REBUILD, ColumnsDamaged, FileEntry, Manifest, files_verify, manifest_read
-from ledger.log.columns.relations import RELATIONS_COLUMNS, topics_wanted
+from ledger.log.columns.relations import RELATIONS_COLUMNS, SETTLING_TOPICS, topics_wanted
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
 
@@ -153,13 +153,16 @@ class Columns:
         """What was decided, in order of position; `columns` picks some of `DECISION_COLUMNS`."""
         return table_read(self.folder, self._files("decisions"), DECISION_COLUMNS, columns)
 
-    def relations(self, *, inputs_only: bool = False, registrations: bool = False) -> pl.DataFrame:
+    def relations(
+        self, *, inputs_only: bool = False, registrations: bool = False, settlement: bool = False
+    ) -> pl.DataFrame:
         """What happened to relations, in order of position, with `RELATIONS_COLUMNS`; the days that were closed too.
 
         `inputs_only` leaves out what the ledger decided, `registrations` adds that customers were registered and
-        changed. Raises ColumnsDamaged where those are asked for, and the columns are from before they held them.
+        changed, `settlement` redemptions, payments and what settled them. Raises ColumnsDamaged where registrations are
+        asked for, and the columns are from before they held them.
         """
-        topics = topics_wanted(inputs_only=inputs_only, registrations=registrations)
+        topics = topics_wanted(inputs_only=inputs_only, registrations=registrations, settlement=settlement)
         found = table_read(
             self.folder, self._files("relations"), RELATIONS_COLUMNS, where=pl.col("topic").is_in(sorted(topics))
         )
@@ -181,6 +184,11 @@ class Columns:
         """What happened to redemptions and stock, in order of position, with `RELATIONS_COLUMNS`."""
         where = None if topics is None else pl.col("topic").is_in(sorted(topics))
         return table_read(self.folder, self._files("redemptions"), RELATIONS_COLUMNS, where=where)
+
+    def settling(self) -> pl.DataFrame:
+        """What settlement folds alone, in order of position, with `RELATIONS_COLUMNS`."""
+        where = pl.col("topic").is_in(sorted(SETTLING_TOPICS))
+        return table_read(self.folder, self._files("relations"), RELATIONS_COLUMNS, where=where)
 
     def _attributes(self) -> int:
         return self.manifest.book.get("attributes", 0)

@@ -1,9 +1,9 @@
 """What the columns hold of relations: their events as they stand in the log, so that the writer's state is loaded and
 history is replayed without it.
 
-Kept are all events of relations, the registrations and changes of customers (a replay weighs traits as of a position;
-the book has them as they are now) and the days that were closed. The candidates of a choice, by far the most of it,
-stay in the log: they explain a choice and lead to nothing.
+Kept are all events of relations, those that settlement folds (redemptions, payments, matches), the registrations and
+changes of customers (a replay weighs traits as of a position; the book has them as they are now) and the days that were
+closed. The candidates of a choice, by far the most of it, stay in the log: they explain a choice and lead to nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from ledger.domain.events import REGISTRY, RELATIONS_TOPICS
+from ledger.domain.events import HONOURS_TOPICS, REGISTRY, RELATIONS_TOPICS, SETTLEMENT_TOPICS
 from ledger.domain.relations.state import Happened
+from ledger.domain.settlement.records import PAYMENT
 from ledger.domain.values import day_recorded
 from ledger.log.codec import state_of
 
@@ -30,7 +31,12 @@ RELATIONS_COLUMNS: Final[Mapping[str, pl.DataType]] = {
 on, in the ledger's time zone; `state` its fields as the log has them (see `happened`)."""
 
 REGISTRATION_TOPICS: Final = frozenset({"CustomerRegistered", "CustomerChanged"})
-TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"}
+SETTLING_TOPICS: Final = (
+    SETTLEMENT_TOPICS | HONOURS_TOPICS
+    | {"RedemptionReserved", "RedemptionCommitted", "RedemptionReversed", "FactRecorded"}
+)  # fmt: skip
+"""What settlement folds; of facts, payments are kept and what corrects one (see `is_payment`)."""
+TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLING_TOPICS - {"FactRecorded"}
 INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
 _LEFT_OUT: Final = "candidates"
 
@@ -46,9 +52,15 @@ def relations_row(
     return position, customer, topic, day_recorded(state["recorded_at"], timezone), state_bytes
 
 
-def topics_wanted(*, inputs_only: bool, registrations: bool) -> frozenset[str]:
+def is_payment(state: Mapping[str, Any], previous: Mapping[str, Any] | None) -> bool:
+    """Whether a fact is a payment, or corrects one."""
+    return state["fact_type"] == PAYMENT or (previous is not None and previous["fact_type"] == PAYMENT)
+
+
+def topics_wanted(*, inputs_only: bool, registrations: bool, settlement: bool = False) -> frozenset[str]:
     """The topics of some of the events kept."""
     topics = INPUT_TOPICS if inputs_only else RELATIONS_TOPICS | {"DayClosed"}
+    topics = topics | SETTLING_TOPICS if settlement else topics
     return topics | REGISTRATION_TOPICS if registrations else topics
 
 

@@ -66,7 +66,9 @@ def test_every_built_in_mapping_loads_and_fits_the_fact_types_it_fills() -> None
         "intentions",
         "intentions_list",
         "opportunities",
+        "payments",
         "receivables",
+        "receivables_payments",
         "sales_teams",
         "tender_owners",
         "tenders",
@@ -167,7 +169,7 @@ def test_a_mapping_that_does_not_fit_its_fact_type_is_refused(path: str, value: 
 
 
 def test_an_unknown_name_is_told_with_the_names_there_are() -> None:
-    with pytest.raises(MappingNotFound, match="receivables, sales_teams, tender_owners, tenders"):
+    with pytest.raises(MappingNotFound, match="receivables_payments, sales_teams, tender_owners, tenders"):
         mapping_load("tender")
 
 

@@ -1,0 +1,220 @@
+"""How events change the state of settlement: redemptions and payments in customers' streams, the rest in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ledger.domain.relations.state import Happened, Relations, evolves
+from ledger.domain.settlement.records import (
+    OFFSET,
+    PAYMENT,
+    PERSON,
+    Lines,
+    Match,
+    Part,
+    Payment,
+    Reserved,
+    Ruling,
+    SignedOff,
+    numbered,
+    part_key,
+    payment_key,
+)
+from ledger.domain.settlement.state import NOTHING, Settlement
+from ledger.domain.values import day_parse, month_of, month_parse
+
+
+def lines_of_redemptions(raw: Iterable[Any]) -> Lines:
+    """From [redemption, part, fen]."""
+    return tuple((part_key(redemption, part), fen) for redemption, part, fen in raw)
+
+
+def lines_of_payments(raw: Iterable[Any]) -> Lines:
+    """From [source, external id, fen]."""
+    return tuple((payment_key(source, external_id), fen) for source, external_id, fen in raw)
+
+
+@evolves("RedemptionReserved")
+def _reserved(state: Relations, event: Happened) -> None:
+    said = event.fields
+    if said["kind"] == OFFSET:
+        state.settlement.reserved.put(
+            said["redemption"], Reserved(event.customer, said["reference"], said["project"])
+        )
+
+
+@evolves("RedemptionCommitted")
+def _committed(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    reserved = here.reserved.get(said["redemption"])
+    if reserved is None:
+        return
+    key = part_key(said["redemption"], said["part"])
+    period = here.period_open(month_of(event.day))
+    here.parts.put(
+        key,
+        Part(
+            key, said["redemption"], said["part"], reserved.customer, event.position, event.day, period,
+            said["reference"] or reserved.reference, reserved.project, said["money"],
+        ),
+    )  # fmt: skip
+    here.book(period, key, "redeemed", said["money"])
+
+
+@evolves("RedemptionReversed")
+def _reversed(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    key = part_key(said["redemption"], said["part"])
+    part = here.parts.get(key)
+    if part is not None:
+        here.parts.put(key, replace(part, back=part.back + said["money"]))
+        here.book(here.period_open(month_of(event.day)), key, "redeemed", -said["money"])
+
+
+@evolves("FactRecorded")
+def _recorded(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    if said["fact_type"] != PAYMENT and not said["corrects"]:
+        return
+    key = payment_key(said["source"], said["external_id"])
+    known = here.payments.get(key)
+    if said["fact_type"] != PAYMENT:
+        # Corrected into something that is no payment: nothing is taken off any more.
+        if known is not None:
+            _pay(here, replace(known, offset=0, paid=0, position=event.position), known.offset, event.day)
+        return
+    values = said["attributes"]
+    month = month_of(day_parse(said["booked_on"]))
+    payment = Payment(
+        key, event.customer, event.position, day_parse(said["occurred_at"][:10]), here.period_open(month),
+        values.get("reference") or "", values.get("payer") or "", values.get("project") or "",
+        values.get("invoice") or "", values.get("amount") or 0, values.get("offset_amount") or 0,
+        known.settled if known else 0, known.ruled if known else 0,
+    )  # fmt: skip
+    if known is not None:
+        _pay(here, replace(payment, period=known.period), known.offset, event.day)
+    else:
+        here.payments.put(key, payment)
+        here.book(payment.period, key, "offset", payment.offset)
+
+
+def _pay(here: Settlement, payment: Payment, offset_before: int, day: int) -> None:
+    here.payments.put(payment.key, payment)
+    here.book(here.period_open(month_of(day)), payment.key, "offset", payment.offset - offset_before)
+
+
+@evolves("SettlementMatched")
+def _matched(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    redemptions, payments = lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"])
+    number, period = numbered(said["settlement"], "M"), month_parse(said["period"])
+    proposed = here.matches.get(number)
+    here.matches.put(
+        number,
+        Match(
+            number, redemptions, payments, "matched", said["rule"], said["score"], period, event.day, event.position,
+            said["proposed_by"], proposed.reason if proposed else "", tuple(said["evidence"]),
+        ),
+    )  # fmt: skip
+    here.settle(redemptions, period, 1)
+    here.settle(payments, period, 1)
+
+
+@evolves("SettlementProposed")
+def _proposed(state: Relations, event: Happened) -> None:
+    said = event.fields
+    number = numbered(said["settlement"], "M")
+    state.settlement.matches.put(
+        number,
+        Match(
+            number, lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"]), "proposed", PERSON,
+            100, NOTHING, event.day, event.position, said["proposed_by"], said["reason"],
+        ),
+    )  # fmt: skip
+
+
+@evolves("SettlementDeclined")
+def _declined(state: Relations, event: Happened) -> None:
+    here = state.settlement
+    match = here.matches[numbered(event.fields["settlement"], "M")]
+    here.matches.put(match.number, replace(match, state="declined"))
+
+
+@evolves("SettlementUndone")
+def _undone(state: Relations, event: Happened) -> None:
+    here = state.settlement
+    match = here.matches[numbered(event.fields["settlement"], "M")]
+    period = month_parse(event.fields["period"])
+    here.matches.put(match.number, replace(match, state="undone", undone_period=period))
+    here.settle(match.redemptions, period, -1)
+    here.settle(match.payments, period, -1)
+    for part, _ in match.redemptions:
+        for payment, _ in match.payments:
+            here.barred.put((part, payment), match.number)
+
+
+@evolves("RulingProposed")
+def _ruling_proposed(state: Relations, event: Happened) -> None:
+    said = event.fields
+    number = numbered(said["ruling"], "Q")
+    state.settlement.rulings.put(
+        number,
+        Ruling(
+            number, said["item"], said["outcome"], said["amount"], "proposed", NOTHING, event.day, event.position,
+            said["proposed_by"], said["reason"],
+        ),
+    )  # fmt: skip
+
+
+@evolves("RulingDeclined")
+def _ruling_declined(state: Relations, event: Happened) -> None:
+    here = state.settlement
+    ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
+    here.rulings.put(ruling.number, replace(ruling, state="declined"))
+
+
+@evolves("OpenItemRuled")
+def _ruled(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    number, period = numbered(said["ruling"], "Q"), month_parse(said["period"])
+    item = here.item(said["item"])
+    if item is None:
+        raise ValueError(f"event {event.position} rules on an item that is none")
+    booked = said["amount"] if item.open > 0 else -said["amount"]
+    here.rulings.put(
+        number,
+        Ruling(
+            number, said["item"], said["outcome"], said["amount"], "ruled", period, event.day, event.position,
+            said["proposed_by"], said["reason"], booked,
+        ),
+    )  # fmt: skip
+    here.rule(said["item"], period, booked)
+
+
+@evolves("RulingUndone")
+def _ruling_undone(state: Relations, event: Happened) -> None:
+    here = state.settlement
+    ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
+    period = month_parse(event.fields["period"])
+    here.rulings.put(ruling.number, replace(ruling, state="undone", undone_period=period))
+    here.rule(ruling.item, period, -ruling.booked)
+
+
+@evolves("PeriodSignedOff")
+def _signed(state: Relations, event: Happened) -> None:
+    said, here = event.fields, state.settlement
+    period = month_parse(said["period"])
+    here.signed.put(
+        period,
+        SignedOff(
+            period, said["through"], said["sha256"], said["redeemed"], said["settled"], said["open"], event.day
+        ),
+    )
+    here.signed_last.put("month", period)
+
+
+@evolves("HonoursAwarded")
+def _honoured(state: Relations, event: Happened) -> None:
+    state.settlement.honours.put(event.fields["year"], event.position)

@@ -1,0 +1,61 @@
+"""The journal as Beancount text (https://beancount.github.io): a transaction an event, in points at their CNY value.
+
+What customers have is a liability, so it stands below zero, as Beancount has it. At the end the text asserts what
+stands in each account, so that `bean-check` holds the sum of the transactions against what the ledger says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from ledger.domain.postings import ACCOUNTS
+from ledger.domain.values import day_text, money_text, points_text
+from projections.finance.journal import Entry
+
+BEANCOUNT_ACCOUNTS: Final[Mapping[str, str]] = {
+    "issuance": "Expenses:Points:Issuance",
+    "adjusted": "Expenses:Points:Adjusted",
+    "available": "Liabilities:Points:Available",
+    "held": "Liabilities:Points:Held",
+    "redeemed": "Liabilities:Points:Redeemed",
+    "expired": "Income:Points:Expired",
+}
+"""Redeemed points are a liability of another kind, towards payments, until they are settled."""
+
+
+def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
+    """The journal line by line. `ledger` names the books in the title."""
+    sums = dict.fromkeys(ACCOUNTS, 0)
+    body: list[str] = []
+    day_first: int | None = None
+    day_last = 0
+    for entry in entries:
+        m = entry.movement
+        day_first = m.day if day_first is None else min(day_first, m.day)
+        day_last = max(day_last, m.day)
+        sums[entry.into] += entry.points
+        sums[entry.out_of] -= entry.points
+        cny = money_text(entry.fen)
+        rule = m.state.get("rule") or m.state.get("redemption") or ""
+        body.append(
+            f'{day_text(m.day)} * "{m.stream}" "{m.topic} {_quoted(rule)}"\n'
+            f"  position: {m.position}\n"
+            f"  {BEANCOUNT_ACCOUNTS[entry.out_of]}  {points_text(entry.points)} POINTS @@ {cny} CNY\n"
+            f"  {BEANCOUNT_ACCOUNTS[entry.into]}  {points_text(-entry.points)} POINTS @@ {cny} CNY\n"
+        )
+    yield f'option "title" "Plumbline {ledger}"\noption "operating_currency" "CNY"\n\n'
+    if day_first is None:
+        return
+    yield f"{day_text(day_first)} commodity POINTS\n"
+    for account in ACCOUNTS:
+        yield f"{day_text(day_first)} open {BEANCOUNT_ACCOUNTS[account]} POINTS\n"
+    yield "\n"
+    for transaction in body:
+        yield transaction + "\n"
+    for account in ACCOUNTS:
+        yield f"{day_text(day_last + 1)} balance {BEANCOUNT_ACCOUNTS[account]}  {points_text(-sums[account])} POINTS\n"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

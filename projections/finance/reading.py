@@ -1,0 +1,126 @@
+"""The events that move points, one after the other, each with the day it is booked on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.domain.book import NOTHING_CLOSED
+from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules
+from ledger.domain.values import customer_number, day_parse, month_first_day, month_last_day, month_of
+from ledger.log.codec import state_of
+from ledger.log.queries import queries_load
+from projections.view import day_of_time
+
+POSITION_MAX: Final = 2**63 - 1
+_QUERIES = queries_load("projections.sql", "finance.sql")
+_PAGE: Final = 20_000
+_TOPICS: Final = sorted(POSTING_TOPICS | {"DayClosed", "RuleSetProposed"})
+EXPIRY_NEVER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """An event that moves points. `day` is when it is booked: as the fact that led to it; what expires, on its last
+    day; what was held, spent or given back, when that happened, or on the first open day where that month was closed.
+    `by_hand`: it adjusts points by hand."""
+
+    position: int
+    stream: str
+    topic: str
+    state: Mapping[str, Any]
+    day: int
+    by_hand: bool
+
+    @property
+    def customer(self) -> int:
+        """The customer's number."""
+        return customer_number(self.stream)
+
+    @property
+    def points(self) -> int:
+        """What it says of points, in 1/100, with its sign."""
+        return self.state["points"]
+
+    @property
+    def adjusting(self) -> frozenset[RuleName]:
+        """Its own rule where that adjusts by hand, as `postings_of` takes it."""
+        return frozenset({(self.state["rule_set"], self.state["rule"])}) if self.by_hand else frozenset()
+
+    @property
+    def debt(self) -> int:
+        """By how much it lets debt grow (or shrink, below zero)."""
+        state = self.state
+        if self.topic in ("PointsGranted", "PointsReturned"):
+            return -state["debt_paid"]
+        return state["debt"] if self.topic in ("PointsDeducted", "PointsReversed") else 0
+
+    def lots(self) -> list[tuple[int, int]]:
+        """What it adds to the lots from which can be spent, by the month at whose end they expire (-1 for never)."""
+        state = self.state
+        if self.topic == "PointsGranted":
+            return [(_month(state["expires_on"]), state["points"] - state["debt_paid"])]
+        if self.topic == "PointsExpired":
+            return [(_month(state["expired_on"]), state["points"])]
+        if self.topic == "PointsRedeemed":
+            return []
+        sign = -1 if self.topic in ("PointsDeducted", "PointsHeld") else 1
+        return [(EXPIRY_NEVER if month is None else month, sign * points) for month, points in state["lots"]]
+
+    def lots_held(self) -> list[tuple[int, int]]:
+        """What it adds to the lots that are held, by the month at whose end they expire."""
+        sign = {"PointsHeld": 1, "PointsFreed": -1, "PointsRedeemed": -1}.get(self.topic, 0)
+        if not sign:
+            return []
+        return [(EXPIRY_NEVER if month is None else month, sign * points) for month, points in self.state["lots"]]
+
+
+def _month(text: str | None) -> int:
+    return EXPIRY_NEVER if text is None else month_of(day_parse(text))
+
+
+def movements(connection: Connection[Any], stop: int = POSITION_MAX) -> Iterator[Movement]:
+    """Every event that moves points up to a position, in order."""
+    adjusting: frozenset[RuleName] = frozenset()
+    closed = NOTHING_CLOSED
+    for position, stream, topic, state in _events(connection, stop):
+        if topic == "DayClosed":
+            day = day_parse(state["day"])
+            if day == month_last_day(month_of(day)):
+                closed = month_of(day)
+        elif topic == "RuleSetProposed":
+            adjusting |= adjusting_rules({state["rule_set"]: state["document"]})
+        else:
+            booked = state.get("booked_on") or state.get("expired_on")
+            if booked is None:
+                day = day_of_time(state["occurred_at"])
+                day = day if closed == NOTHING_CLOSED else max(day, month_first_day(closed + 1))
+            else:
+                day = day_parse(booked)
+            by_hand = (state.get("rule_set"), state.get("rule")) in adjusting
+            yield Movement(position, stream, topic, state, day, by_hand)
+
+
+def position_head(connection: Connection[Any]) -> int:
+    """The position of the last event."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["position_head"]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _events(connection: Connection[Any], stop: int) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
+    after = 0
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        while True:
+            page = {"after": after, "stop": stop, "topics": _TOPICS, "limit": _PAGE}
+            rows = cursor.execute(_QUERIES["events_of_topics"], page).fetchall()
+            for position, stream, topic, data in rows:
+                yield position, stream, topic, state_of(topic, bytes(data))
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]

@@ -1,0 +1,109 @@
+"""Candidates: pairs of one customer whose amounts and dates lie close together, with a score of how close."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reconciliation.items import Item
+
+NEAREST: Final = 4
+"""So many redemptions of one amount are looked at for a payment, on each side of its date."""
+AMOUNTS_MAX: Final = 16
+"""So many different amounts near a payment's are looked at, the nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a rule may take for the same: amounts that differ by at most so many fen, days that lie so far apart.
+    `score_min` and `margin`: how sure a pair must be, and by how much surer than the next best."""
+
+    amount_tolerance: int = 1_00
+    days_max: int = 45
+    score_min: int = 60
+    margin: int = 10
+    project_pairs_max: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A candidate: a part and a payment, and the score from 0 to 89 (by reference alone a match is surer)."""
+
+    part: str
+    payment: str
+    score: int
+
+
+def edges_of(
+    parts: Sequence[Item], payments: Iterable[Item], terms: Terms, barred: Collection[tuple[str, str]]
+) -> list[Edge]:
+    """The candidates among items: for each payment the nearest in amount and date of its customer."""
+    index = _Index(parts)
+    return [
+        Edge(part.key, payment.key, score_of(part, payment, terms))
+        for payment in payments
+        for part in index.near(payment, terms)
+        if (part.key, payment.key) not in barred
+    ]
+
+
+def score_of(part: Item, payment: Item, terms: Terms) -> int:
+    """How well a part and a payment of one customer fit: 60 for the very amount (40 within the tolerance), up to 15 for
+    the days between, 10 for the same project, 4 for a reference that is nearly the same."""
+    score = 60 if part.open == payment.open else 40
+    score += 15 * (terms.days_max - abs(part.day - payment.day)) // max(terms.days_max, 1)
+    if part.project and part.project == payment.project:
+        score += 10
+    if any(nearly(a, b) for a in part.references for b in payment.references):
+        score += 4
+    return score
+
+
+def nearly(one: str, other: str) -> bool:
+    """Whether two references differ by one character, or by two neighbours that changed places."""
+    if one == other:
+        return True
+    if abs(len(one) - len(other)) > 1 or min(len(one), len(other)) < 4:
+        return False
+    start = 0
+    while start < min(len(one), len(other)) and one[start] == other[start]:
+        start += 1
+    a, b = one[start:], other[start:]
+    if len(a) == len(b):
+        return a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
+    return a[1:] == b if len(a) > len(b) else a == b[1:]
+
+
+class _Index:
+    """Parts by customer and amount, in order of days."""
+
+    def __init__(self, parts: Iterable[Item]) -> None:
+        self._of: dict[tuple[int, int], list[Item]] = defaultdict(list)
+        for part in parts:
+            self._of[part.customer, part.open].append(part)
+        self._amounts: dict[int, list[int]] = defaultdict(list)
+        for (customer, amount), items in self._of.items():
+            items.sort(key=lambda i: (i.day, i.key))
+            self._amounts[customer].append(amount)
+        for amounts in self._amounts.values():
+            amounts.sort()
+        self._days = {key: [i.day for i in items] for key, items in self._of.items()}
+
+    def near(self, payment: Item, terms: Terms) -> list[Item]:
+        """The parts nearest to a payment in amount and date, a bounded number of them."""
+        amounts = self._amounts.get(payment.customer, ())
+        low = bisect_left(amounts, payment.open - terms.amount_tolerance)
+        high = bisect_left(amounts, payment.open + terms.amount_tolerance + 1)
+        if high - low > AMOUNTS_MAX:
+            middle = bisect_left(amounts, payment.open)
+            low, high = max(low, middle - AMOUNTS_MAX // 2), min(high, middle + AMOUNTS_MAX // 2)
+        found: list[Item] = []
+        for amount in amounts[low:high]:
+            key = (payment.customer, amount)
+            at = bisect_left(self._days[key], payment.day)
+            near = self._of[key][max(at - NEAREST, 0) : at + NEAREST]
+            found += [p for p in near if abs(p.day - payment.day) <= terms.days_max]
+        return found

@@ -1,0 +1,245 @@
+"""Invented histories of redemptions and payments, with faults planted in them and written down.
+
+The same seed gives the same history. Each customer has at most one fault, so that what has to be found is certain. Used
+by the benchmark, the tests and the demo.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from ledger.domain.relations.state import Happened
+from ledger.domain.settlement.records import OFFSET, PAYMENT, part_key, payment_key
+from ledger.domain.values import day_text
+
+Fault = Literal[
+    "missing", "doubled", "too_little", "too_much", "split", "combined", "wrong_reference", "no_reference",
+    "no_redemption",
+]  # fmt: skip
+FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
+
+OPEN_AS: Final[dict[Fault, str]] = {
+    "missing": "missing_payment", "doubled": "duplicate", "too_little": "short", "too_much": "over",
+    "no_redemption": "missing_redemption",
+}  # fmt: skip
+"""As what the report has to list a fault; the others have to be matched all the same."""
+MATCHED_BY: Final[dict[Fault, tuple[str, ...]]] = {
+    "split": ("reference_split",), "combined": ("reference_combined",), "wrong_reference": ("amount_date",),
+    "no_reference": ("amount_date",),
+}  # fmt: skip
+SOURCE: Final = "bank"
+STEPS: Final = ((1_000, 50), (2_000, 100), (5_000, 275), (10_000, 600))
+"""(points, CNY) of an offset with steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class InventedRedemption:
+    """A redemption that took `fen` off a payment on a day."""
+
+    redemption: str
+    customer: int
+    day: int
+    points: int
+    fen: int
+    reference: str
+    project: str
+
+    @property
+    def key(self) -> str:
+        """The name of its one part."""
+        return part_key(self.redemption, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class InventedPayment:
+    """A payment as a bank's file has it; amounts in fen."""
+
+    external_id: str
+    customer: int
+    day: int
+    reference: str
+    payer: str
+    project: str
+    invoice: str
+    paid: int
+    offset: int
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+        return payment_key(SOURCE, self.external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A fault, and the names of the redemptions and payments that have it."""
+
+    fault: Fault
+    redemptions: tuple[str, ...]
+    payments: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Invented:
+    """A history. `pairs` are the parts and payments that belong together, by their names."""
+
+    redemptions: list[InventedRedemption] = field(default_factory=list[InventedRedemption])
+    payments: list[InventedPayment] = field(default_factory=list[InventedPayment])
+    planted: list[Planted] = field(default_factory=list[Planted])
+    pairs: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+
+
+def invent(
+    count: int, *, seed: int = 1, day_first: int = 20_089, days: int = 300, fault_every: int = 10,
+    number_first: int = 1, customers: int = 0,
+) -> Invented:  # fmt: skip
+    """Some `count` redemptions with their payments; about every so many-th customer has a fault, each kind in turn.
+    Payments come up to 20 days after. `customers` 0: a fourth as many as redemptions."""
+    dice = random.Random(seed)
+    made = _Making(dice, day_first, days, number_first)
+    of_customers = customers or max(count // 4, 1)
+    faults = 0
+    for customer in range(1, of_customers + 1):
+        share = count // of_customers + (customer <= count % of_customers)
+        for n in range(share):
+            fault: Fault | None = None
+            if n == 0 and customer % fault_every == 0:
+                fault = FAULTS[faults % len(FAULTS)]
+                faults += 1
+            made.add(customer, fault)
+    made.history.payments.sort(key=lambda p: (p.day, p.external_id))
+    return made.history
+
+
+class _Making:
+    def __init__(self, dice: random.Random, day_first: int, days: int, number_first: int) -> None:
+        self.dice = dice
+        self.day_first = day_first
+        self.days = days
+        self.number = number_first - 1
+        self.paid = 0
+        self.history = Invented()
+
+    def add(self, customer: int, fault: Fault | None) -> None:
+        """A redemption of a customer, with its payment or payments."""
+        here, dice = self.history, self.dice
+        if fault == "no_redemption":
+            payment = self._payment(customer, self._day(), self._fen(), "R-999999999999", "")
+            here.planted.append(Planted(fault, (), (payment.key,)))
+            fault = None
+        redemption = self._redemption(customer)
+        day, fen, reference, project = redemption.day, redemption.fen, redemption.redemption, redemption.project
+        if fault is None:
+            # Firms name a redemption by its number, or by the invoice that it was for.
+            said = reference if dice.random() < 0.7 else redemption.reference
+            self._pair((redemption,), (self._payment(customer, day, fen, said, project),), None)
+        elif fault == "missing":
+            here.planted.append(Planted(fault, (redemption.key,), ()))
+        elif fault == "doubled":
+            first = self._payment(customer, day, fen, reference, project)
+            self._pair((redemption,), (first,), None)
+            again = self._payment(customer, first.day, fen, reference, project)
+            here.planted.append(Planted(fault, (), (again.key,)))
+        elif fault in ("too_little", "too_much"):
+            wrong = fen + (dice.randint(2, 20) * 100 if fault == "too_much" else -dice.randint(2, 20) * 100)
+            payment = self._payment(customer, day, wrong, reference, project)
+            here.pairs.add((redemption.key, payment.key))
+            at = Planted(fault, (redemption.key,), ()) if fault == "too_little" else Planted(fault, (), (payment.key,))
+            here.planted.append(at)
+        elif fault == "split":
+            cut = fen * dice.randint(20, 45) // 100
+            parts = (cut, fen - cut)
+            self._pair((redemption,), tuple(self._payment(customer, day, p, reference, project) for p in parts), fault)
+        elif fault == "combined":
+            other = self._redemption(customer, day, project)
+            both = f"{reference}, {other.redemption}"
+            self._pair((redemption, other), (self._payment(customer, day, fen + other.fen, both, project),), fault)
+        else:
+            said = "" if fault == "no_reference" else _mistyped(reference, dice)
+            self._pair((redemption,), (self._payment(customer, day, fen, said, project),), fault)
+
+    def _redemption(self, customer: int, day: int | None = None, project: str | None = None) -> InventedRedemption:
+        self.number += 1
+        points, money = self.dice.choice(STEPS)
+        redemption = InventedRedemption(
+            f"R-{self.number:06d}", customer, self._day() if day is None else day, points * 100, money * 100,
+            f"FP-{self.number:08d}", f"项目{customer:05d}-{self.dice.randint(1, 3)}" if project is None else project,
+        )  # fmt: skip
+        self.history.redemptions.append(redemption)
+        return redemption
+
+    def _payment(self, customer: int, day: int, offset: int, reference: str, project: str) -> InventedPayment:
+        self.paid += 1
+        paid_on, payer = day + self.dice.randint(0, 20), f"示例客户{customer:05d}有限公司"
+        paid = self.dice.randint(10, 5_000) * 10_000 - offset
+        payment = InventedPayment(
+            f"PAY-{self.paid:08d}", customer, paid_on, reference, payer, project, "", paid, offset
+        )
+        self.history.payments.append(payment)
+        return payment
+
+    def _pair(
+        self, redemptions: tuple[InventedRedemption, ...], payments: tuple[InventedPayment, ...], fault: Fault | None
+    ) -> None:
+        here = self.history
+        here.pairs |= {(r.key, p.key) for r in redemptions for p in payments}
+        if fault is not None:
+            here.planted.append(Planted(fault, tuple(r.key for r in redemptions), tuple(p.key for p in payments)))
+
+    def _day(self) -> int:
+        return self.day_first + self.dice.randrange(self.days)
+
+    def _fen(self) -> int:
+        return self.dice.choice(STEPS)[1] * 100
+
+
+def _mistyped(reference: str, dice: random.Random) -> str:
+    """A reference with a letter too many, so that it is nobody's."""
+    at = dice.randrange(2, len(reference))
+    return f"{reference[:at]}X{reference[at:]}"
+
+
+def happened_of(history: Invented) -> Iterator[Happened]:
+    """The events of a history, as settlement folds them: by day, redemptions before payments."""
+    position = 0
+    waiting = sorted(
+        [(r.day, 0, r.redemption, r) for r in history.redemptions]
+        + [(p.day, 1, p.external_id, p) for p in history.payments],
+        key=lambda entry: entry[:3],
+    )
+    for day, _, _, entry in waiting:
+        if isinstance(entry, InventedRedemption):
+            for topic, fields in _of_redemption(entry, position):
+                position += 1
+                yield Happened(position, entry.customer, topic, fields, day)
+        else:
+            position += 1
+            yield Happened(position, entry.customer, "FactRecorded", fact_fields(entry), day)
+
+
+def _of_redemption(entry: InventedRedemption, position: int) -> list[tuple[str, dict[str, Any]]]:
+    reserved: dict[str, Any] = {
+        "redemption": entry.redemption, "offer": "cash_offset", "kind": OFFSET, "variant": "", "quantity": 1,
+        "points": entry.points, "money": entry.fen, "rule_set": "RS-0001", "held_until": day_text(entry.day + 7),
+        "reference": entry.reference, "project": entry.project,
+    }  # fmt: skip
+    committed: dict[str, Any] = {
+        "redemption": entry.redemption, "reserved": position + 1, "part": 1, "before": 0, "points": entry.points,
+        "quantity": 1, "money": entry.fen, "reference": "", "valid_until": "",
+    }  # fmt: skip
+    return [("RedemptionReserved", reserved), ("RedemptionCommitted", committed)]
+
+
+def fact_fields(entry: InventedPayment) -> dict[str, Any]:
+    """The fields of the fact of a payment, as the log has them."""
+    return {
+        "fact_type": PAYMENT, "source": SOURCE, "external_id": entry.external_id, "occurred_on": day_text(entry.day),
+        "occurred_at": day_text(entry.day), "booked_on": day_text(entry.day), "version": 1, "corrects": 0,
+        "attributes": {
+            "amount": entry.paid, "offset_amount": entry.offset, "reference": entry.reference or None,
+            "payer": entry.payer, "project": entry.project or None, "invoice": entry.invoice or None,
+        },
+    }  # fmt: skip

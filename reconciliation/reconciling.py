@@ -1,0 +1,82 @@
+"""What `reconcile` does: match what is booked up to a month's end, and say what that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ledger.domain.commands import MatchByRule
+from ledger.domain.relations.drafts import Context, Draft, command_decide
+from ledger.domain.relations.policy import NoPolicy
+from ledger.domain.relations.records import Standing
+from ledger.domain.relations.state import Relations
+from ledger.domain.settlement.state import Settlement
+from ledger.domain.values import money_text
+from ledger.log.columns.reader import Columns
+from ledger.log.columns.relations import happened
+from reconciliation.candidates import Terms
+from reconciliation.items import items_of
+from reconciliation.matching import Found, matches_of
+
+TERMS: Final = Terms()
+_FOLDED_AT_ONCE: Final = 10_000
+
+
+class _Nobody:
+    """Customers are numbers here; nothing is asked of them."""
+
+    def count(self) -> int:
+        """None that anybody could ask for."""
+        return 0
+
+    def traits(self, number: int) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
+
+    def name(self, number: int) -> str:
+        """Nothing."""
+        return ""
+
+    def find(self, text: str) -> int:
+        """Nobody."""
+        return 0
+
+
+def state_new() -> Relations:
+    """A state in which nothing has happened, to fold settlement alone."""
+    return Relations(_Nobody())
+
+
+def state_read(columns: Columns) -> Relations:
+    """The state of settlement as the columns have it; of relations it holds nothing else."""
+    state = state_new()
+    for i, event in enumerate(happened(columns.settling()), 1):
+        state.apply(event)
+        if i % _FOLDED_AT_ONCE == 0:
+            state.journal.commit()
+    state.stand_at(columns.position)
+    state.settle()
+    return state
+
+
+def found_in(settlement: Settlement, period: int, terms: Terms = TERMS) -> list[Found]:
+    """The matches that rules find among what is booked up to a month's end."""
+    return matches_of(items_of(settlement, period), terms)
+
+
+def commands_of(found: Sequence[Found]) -> list[MatchByRule]:
+    """The commands that record matches."""
+    return [
+        MatchByRule(
+            tuple((key, money_text(fen)) for key, fen in f.redemptions),
+            tuple((key, money_text(fen)) for key, fen in f.payments), f.rule, f.score, f.evidence,
+        )
+        for f in found
+    ]  # fmt: skip
+
+
+def rehearsed(state: Relations, commands: Sequence[MatchByRule], day: int, actor: str = "") -> None:
+    """Decide matches on a state of one's own, as the ledger would. Raises Refused where it would not."""
+    draft = Draft(state, Context(actor, day, NoPolicy(), lambda customer: Standing()))
+    for command in commands:
+        command_decide(draft, command)

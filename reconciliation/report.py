@@ -1,0 +1,230 @@
+"""The reconciliation of a month: what matched, what is open, of which kind, since when; and whether it adds up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import orjson
+
+from ledger.domain.settlement.figures import Figures, Side, figures_of
+from ledger.domain.settlement.records import Match, Part, Payment, ruling_id, settlement_id
+from ledger.domain.settlement.state import Settlement
+from ledger.domain.values import customer_id, day_text, money_text, month_last_day, month_of, month_text
+from reconciliation.candidates import Terms, edges_of
+from reconciliation.items import Item, items_of
+from reconciliation.sentences import sentence
+
+SideName = Literal["redemptions", "payments"]
+Kind = Literal["short", "over", "missing_payment", "missing_redemption", "duplicate", "unmatched"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+CANDIDATES_MAX: Final = 3
+CANDIDATE_TERMS: Final = Terms(days_max=92, score_min=0, margin=0)
+"""People look further than rules do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An open item: of which kind, since when (`age_days` at the month's end), and what speaks for it. `late` is the
+    month it belongs to by its date where that was closed or signed off before it came."""
+
+    item: str
+    side: SideName
+    kind: Kind
+    customer: int
+    day: int
+    age_days: int
+    claimed: int
+    settled: int
+    ruled: int
+    open: int
+    late: int | None
+    evidence: dict[str, str]
+    candidates: tuple[tuple[str, int], ...] = ()
+    twin: str = ""
+    """Of a duplicate: the payment it repeats."""
+
+    def document(self) -> dict[str, Any]:
+        """For JSON; amounts are decimals of CNY."""
+        return {
+            "item": self.item, "side": self.side, "kind": self.kind, "customer": customer_id(self.customer),
+            "date": day_text(self.day), "age_days": self.age_days, "amount": money_text(self.claimed),
+            "settled": money_text(self.settled), "ruled": money_text(self.ruled), "open": money_text(self.open),
+            "late_from": None if self.late is None else month_text(self.late), "evidence": self.evidence,
+            "candidates": [{"item": key, "score": score} for key, score in self.candidates], "repeats": self.twin,
+            "sentence": {language: sentence(self, language) for language in ("zh", "en")},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A month. `faults` is empty where everything adds up; else each says what differs, by how much."""
+
+    period: int
+    figures: Figures
+    lines: tuple[Line, ...]
+    matches: tuple[Match, ...]
+    undone: tuple[Match, ...]
+    signed: bool
+    faults: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many open items there are of each kind."""
+        found = Counter(line.kind for line in self.lines)
+        return {kind: found[kind] for kind in KINDS}
+
+    def document(self) -> dict[str, Any]:
+        """For JSON; amounts are decimals of CNY."""
+        return {
+            "period": month_text(self.period), "signed_off": self.signed, "adds_up": not self.faults,
+            "faults": list(self.faults), "sha256": self.sha256, "redemptions": _side(self.figures.redemptions),
+            "payments": _side(self.figures.payments), "counts": self.counts,
+            "open": [line.document() for line in self.lines],
+            "matched": [match_document(m, "matched") for m in self.matches],
+            "undone": [match_document(m, "undone") for m in self.undone],
+        }  # fmt: skip
+
+    @property
+    def sha256(self) -> str:
+        """What is signed: over the figures, the open items and the matches of the month."""
+        said = [
+            month_text(self.period), _side(self.figures.redemptions), _side(self.figures.payments),
+            [[line.item, line.kind, line.open] for line in self.lines],
+            [[settlement_id(m.number), m.redemptions, m.payments] for m in self.matches],
+            [settlement_id(m.number) for m in self.undone],
+        ]  # fmt: skip
+        return hashlib.sha256(orjson.dumps(said)).hexdigest()
+
+
+def match_document(match: Match, state: str) -> dict[str, Any]:
+    """A match for JSON, in the state that it had in a month."""
+    return {
+        "settlement": settlement_id(match.number), "state": state, "rule": match.rule, "score": match.score,
+        "period": None if match.period < 0 else month_text(match.period),
+        "amount": money_text(sum(fen for _, fen in match.redemptions)),
+        "redemptions": [{"item": key, "amount": money_text(fen)} for key, fen in match.redemptions],
+        "payments": [{"item": key, "amount": money_text(fen)} for key, fen in match.payments],
+        "proposed_by": match.proposed_by, "reason": match.reason, "evidence": list(match.evidence),
+    }  # fmt: skip
+
+
+def proposals_document(settlement: Settlement) -> list[dict[str, Any]]:
+    """What waits for another person's approval: matches, then rulings."""
+    found = [match_document(m, "proposed") for m in settlement.matches.values() if m.state == "proposed"]
+    return found + [
+        {
+            "ruling": ruling_id(r.number), "state": r.state, "item": r.item, "outcome": r.outcome,
+            "amount": money_text(r.amount), "proposed_by": r.proposed_by, "reason": r.reason,
+        }
+        for r in settlement.rulings.values()
+        if r.state == "proposed"
+    ]  # fmt: skip
+
+
+def report_of(settlement: Settlement, period: int) -> Report:
+    """The reconciliation of a month, as it is booked. The same state gives the same report, whatever the day."""
+    ledgers = items_of(settlement, period)
+    figures = figures_of(settlement, period)
+    day_end = month_last_day(period)
+    twins = _twins(ledgers.payments)
+    open_parts = [i for i in ledgers.parts if i.open > 0]
+    open_payments = [i for i in ledgers.payments if i.open > 0 and i.key not in twins]
+    candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    # What people undid is theirs to look at again: nothing is barred here.
+    for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
+        candidates[edge.part].append((-edge.score, edge.payment))
+        candidates[edge.payment].append((-edge.score, edge.part))
+    lines: list[Line] = []
+    sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", ledgers.parts), ("payments", ledgers.payments))
+    for side, items in sides:
+        for item in items:
+            if not item.open:
+                continue
+            nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
+            kind = _kind(side, item, bool(nearest), item.key in twins)
+            month = month_of(item.day)
+            lines.append(
+                Line(
+                    item.key, side, kind, item.customer, item.day, max(day_end - item.day, 0), item.claimed,
+                    item.settled, item.ruled, item.open, month if item.period > month else None,
+                    _evidence(settlement.item(item.key)), nearest, twins.get(item.key, ""),
+                )
+            )  # fmt: skip
+    lines.sort(key=lambda line: (KINDS.index(line.kind), line.day, line.item))
+    matches = [m for m in settlement.matches.values() if m.period == period and _in_force(m, period)]
+    undone = [m for m in settlement.matches.values() if m.undone_period == period]
+    return Report(
+        period, figures, tuple(lines), tuple(matches), tuple(undone), period in settlement.signed,
+        _faults(figures, ledgers.parts, ledgers.payments),
+    )  # fmt: skip
+
+
+def _in_force(match: Match, period: int) -> bool:
+    return match.state == "matched" or (match.state == "undone" and match.undone_period > period)
+
+
+def _kind(side: SideName, item: Item, has_candidates: bool, is_twin: bool) -> Kind:
+    of_redemption = side == "redemptions"
+    if item.open < 0:
+        return "over" if of_redemption else "short"
+    if is_twin:
+        return "duplicate"
+    if item.settled:
+        return "short" if of_redemption else "over"
+    if has_candidates:
+        return "unmatched"
+    return "missing_payment" if of_redemption else "missing_redemption"
+
+
+def _twins(payments: Sequence[Item]) -> dict[str, str]:
+    """Payments of which nothing is settled, that say the same as another one: by name, with the other's."""
+    groups: dict[tuple[int, tuple[str, ...], int], list[Item]] = defaultdict(list)
+    for payment in payments:
+        if payment.references and payment.claimed > 0:
+            groups[payment.customer, payment.references, payment.claimed].append(payment)
+    found: dict[str, str] = {}
+    for same in groups.values():
+        if len(same) > 1:
+            # The first is the one that counts: one that is settled, else the oldest.
+            first = min(same, key=lambda p: (p.fresh, p.day, p.key))
+            found |= {p.key: first.key for p in same if p.key != first.key and p.fresh and p.open > 0}
+    return found
+
+
+def _evidence(item: Part | Payment | None) -> dict[str, str]:
+    if item is None:
+        return {}
+    said = {"reference": item.reference, "project": item.project}
+    if isinstance(item, Payment):
+        said |= {"payer": item.payer, "invoice": item.invoice, "paid": money_text(item.paid)}
+    return {name: text for name, text in said.items() if text}
+
+
+def _faults(figures: Figures, parts: Sequence[Item], payments: Sequence[Item]) -> tuple[str, ...]:
+    """Where the running sums and the items one by one disagree, or where the two sides were settled unequally."""
+    found: list[str] = []
+    sides = (("redeemed - settled", figures.redemptions, parts), ("set off - settled", figures.payments, payments))
+    for words, side, items in sides:
+        listed = sum(i.open for i in items)
+        if side.open != listed:
+            found.append(
+                f"{words} = {money_text(side.open)} CNY, but the open items come to {money_text(listed)}:"
+                f" {money_text(side.open - listed)} are missing"
+            )
+    settled = [sum(i.settled for i in items) for items in (parts, payments)]
+    if settled[0] != settled[1]:
+        found.append(
+            f"{money_text(settled[0])} CNY of redemptions and {money_text(settled[1])} of payments are settled"
+        )
+    return tuple(found)
+
+
+def _side(side: Side) -> dict[str, str]:
+    return {
+        "opening": money_text(side.opening), "claimed": money_text(side.claimed), "settled": money_text(side.settled),
+        "ruled": money_text(side.ruled), "open": money_text(side.open),
+    }  # fmt: skip

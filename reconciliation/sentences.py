@@ -1,0 +1,76 @@
+"""Reconciliation in words, Chinese and English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ledger.domain.values import money_text
+
+if TYPE_CHECKING:
+    from reconciliation.report import Line
+
+KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "short": ("少付", "short"),
+    "over": ("多付", "over"),
+    "missing_payment": ("缺付款", "payment missing"),
+    "missing_redemption": ("缺兑换", "redemption missing"),
+    "duplicate": ("重复付款", "duplicate"),
+    "unmatched": ("待匹配", "unmatched"),
+}
+RULE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "reference": ("编号一致", "same reference"),
+    "reference_split": ("编号一致，分次付款", "same reference, paid in parts"),
+    "reference_combined": ("编号一致，合并付款", "same references, paid together"),
+    "reference_many": ("编号一致，多对多", "same references, several to several"),
+    "reference_partial": ("编号一致，金额不同", "same reference, other amount"),
+    "amount_date": ("金额与日期相符", "amount and date fit"),
+    "project_sum": ("同项目合计相符", "same project, same sum"),
+    "person": ("人工确认", "by people"),
+}
+
+
+def sentence(line: Line, language: str) -> str:
+    """Why an item is open, in a sentence."""
+    zh = language == "zh"
+    settled, fen = money_text(line.settled), money_text(abs(line.open))
+    nearest = line.candidates[0] if line.candidates else None
+    redemption = line.side == "redemptions"
+    match line.kind:
+        case "short" if redemption:
+            said = (f"已结 {settled} 元，尚缺 {fen} 元。", f"{settled} CNY are settled, {fen} are lacking.")
+        case "short":
+            said = (
+                f"付款更正后少于已结金额 {fen} 元。", f"Corrected, it takes off {fen} CNY less than was settled with it."
+            )  # fmt: skip
+        case "over" if redemption:
+            said = (
+                f"兑换冲回后已结金额多出 {fen} 元。",
+                f"Part of it was reversed: {fen} CNY more are settled than is left of it.",
+            )
+        case "over":
+            said = (f"已结 {settled} 元，多抵 {fen} 元。", f"{settled} CNY are settled, {fen} more were taken off.")
+        case "missing_payment":
+            said = (f"没有任何付款抵扣这 {fen} 元。", f"No payment took these {fen} CNY off.")
+        case "missing_redemption":
+            said = (f"付款抵扣了 {fen} 元，却没有对应的兑换。", f"It took {fen} CNY off, but there is no such redemption.")
+        case "duplicate":
+            said = (f"与付款 {line.twin} 相同，重复抵扣 {fen} 元。", f"Says the same as {line.twin}: {fen} CNY twice.")
+        case _:
+            at = nearest or ("", 0)
+            said = (
+                f"{fen} 元可能对应 {at[0]}（{at[1]} 分），需要人工判断。",
+                f"{fen} CNY may belong to {at[0]} (score {at[1]}); a person must say.",
+            )
+    if line.late is not None:
+        said = (said[0] + "所属月份已关账，记入后一月。", said[1] + " Its month was closed before it came, so it stands in a later one.")
+    return said[0] if zh else said[1]
+
+
+def evidence_words(evidence: Mapping[str, Any], language: str) -> str:
+    """A piece of a match's evidence."""
+    what, one, other = evidence["what"], evidence["redemption"], evidence["payment"]
+    words = {"reference": ("编号", "reference"), "amount": ("金额", "amount"), "day": ("日期", "date"),
+             "project": ("项目", "project")}  # fmt: skip
+    name = words.get(what, (what, what))[0 if language == "zh" else 1]
+    return f"{name} {one}" if one == other else f"{name} {one} / {other}"

@@ -1,0 +1,166 @@
+"""Settlement in a real ledger: payments imported as facts, matched, undone, signed off, and the same after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.domain.commands import (
+    ApproveProposal,
+    CloseDays,
+    MatchByRule,
+    ProposeMatch,
+    Request,
+    SignPeriodOff,
+    UndoSettlement,
+)
+from ledger.domain.events import REGISTRY, Event
+from ledger.domain.relations.state import Relations
+from ledger.domain.values import customer_number, money_text, month_parse
+from ledger.log.codec import encode, state_of
+from ledger.log.columns.reader import Columns
+from ledger.log.columns.store import ColumnsStore
+from ledger.log.types import Appended
+from reconciliation.reconciling import commands_of, found_in, state_read
+from reconciliation.report import Report, report_of
+from tests.ledgers import Books, fact
+from tests.relations_dump import relations_dump
+
+OCTOBER = "2026-10"
+
+
+def columns_of(books: Books, folder: Path) -> Any:
+    """The columns at the head of the log."""
+    with ColumnsStore(folder) as store:
+        builder = store.builder()
+        events = books.recorder.select_range(store.position, 100_000)
+        if events:
+            earlier = {p: (s, d) for p, s, _, _, d in books.recorder.select_range(0, 100_000)}
+
+            def fetch(position: int) -> tuple[int, Any]:
+                stream, data = earlier[position]
+                return customer_number(stream), state_of("FactRecorded", data)
+
+            store.append(builder.apply(events, fetch), builder.book, builder.vocabulary)
+    return Columns.open(folder)
+
+
+def append(books: Books, topic: str, customer: int, *, occurred: str = f"{OCTOBER}-02", **fields: Any) -> None:
+    """Append an event of a redemption as whoever redeems would, and begin again from the log."""
+    stream = f"C-{customer:06d}"
+    event: Event = REGISTRY[topic](
+        originator_id=stream, originator_version=books.state.book.version(stream) + 1,
+        occurred_at=f"{occurred}T10:00:00+08:00", recorded_at=f"{occurred}T10:00:00+08:00", actor="shop", **fields,
+    )  # fmt: skip
+    outcome = books.recorder.append([encode(event)], position_expected=books.position)
+    assert isinstance(outcome, Appended)
+    books.restart()
+
+
+def redeem(books: Books, number: int, customer: int, fen: int) -> str:
+    redemption = f"R-{number:06d}"
+    append(
+        books, "RedemptionReserved", customer, redemption=redemption, offer="cash", kind="offset", variant="", quantity=1,
+        points=fen * 20, money=fen, rule_set="RS-0001", held_until=f"{OCTOBER}-09", reference="", project="一标段",
+    )  # fmt: skip
+    append(
+        books, "RedemptionCommitted", customer, redemption=redemption, reserved=books.position, part=1, before=0,
+        points=fen * 20, quantity=1, money=fen, reference="", valid_until="",
+    )  # fmt: skip
+    return f"{redemption}/1"
+
+
+@pytest.fixture
+def shop(books: Books) -> Books:
+    """Two customers who redeemed 50 and 275 CNY, the second paid with the first's money's worth taken off."""
+    books.register("a", "b")
+    redeem(books, 1, 1, 50_00)
+    redeem(books, 2, 2, 275_00)
+    answers = books.send(
+        fact("p1", "payment_received", f"{OCTOBER}-09", amount="9950.00", offset_amount="50.00", reference="R-000001"),
+        fact("p2", "payment_received", f"{OCTOBER}-10", "C-000002", amount="700.00", offset_amount="300.00", reference="R-000002"),
+        fact("p3", "payment_received", f"{OCTOBER}-11", "C-000002", amount="1000.00"),
+    )
+    assert [a.status for a in answers] == ["accepted"] * 3
+    return books
+
+
+def reconciled(books: Books, folder: Path) -> tuple[Report, int]:
+    """What `plumbline reconcile` does; the report and how many matches it recorded."""
+    period = month_parse(OCTOBER)
+    given = commands_of(found_in(state_read(columns_of(books, folder)).settlement, period))
+    answers = books.writer.submit([Request(command, "ann") for command in given])
+    assert {a.status for a in answers} <= {"accepted"}
+    return report_of(state_read(columns_of(books, folder)).settlement, period), len(given)
+
+
+def test_reconciling_twice_gives_the_same_answer_and_no_new_events(shop: Books, tmp_path: Path) -> None:
+    first, recorded = reconciled(shop, tmp_path)
+    head = shop.position
+    assert recorded == 2 and first.faults == ()
+    assert [(line.item, line.kind, line.open) for line in first.lines] == [("crm:p2", "over", 25_00)]
+    assert (first.figures.redemptions.claimed, first.figures.redemptions.settled) == (325_00, 325_00)
+    again, recorded = reconciled(shop, tmp_path)
+    assert recorded == 0 and shop.position == head
+    assert again.document() == first.document()
+
+
+def test_undoing_a_match_restores_the_list_and_a_restart_and_the_columns_say_the_same(
+    shop: Books, tmp_path: Path
+) -> None:
+    period = month_parse(OCTOBER)
+    before = report_of(state_read(columns_of(shop, tmp_path)).settlement, period)
+    first, _ = reconciled(shop, tmp_path)
+    for match in first.matches:
+        assert shop.do(UndoSettlement(f"M-{match.number:06d}", "tried")).status == "accepted"
+    after = report_of(state_read(columns_of(shop, tmp_path)).settlement, period)
+    assert [line.document() for line in after.lines] == [line.document() for line in before.lines]
+    assert after.figures.redemptions.open == before.figures.redemptions.open == 325_00
+    live = relations_dump(shop.state.relations)["settlement"]
+    shop.restart()
+    assert relations_dump(shop.state.relations)["settlement"] == live
+    read: Relations = state_read(columns_of(shop, tmp_path))
+    assert relations_dump(read)["settlement"] == live
+
+
+def test_people_match_what_rules_do_not_and_a_dry_run_records_nothing(shop: Books) -> None:
+    head = shop.position
+    propose = ProposeMatch((("R-000001/1", "50.00"),), (("crm:p1", "50.00"),), "slip")
+    [rehearsal] = shop.writer.rehearse_later([Request(propose, "ann")]).result()
+    assert rehearsal.answer.status == "accepted" and rehearsal.events[0]["stream"] == "settlement"
+    assert shop.position == head and shop.state.relations.settlement.matches == {}
+    assert shop.do(propose, "ann").id == "M-000001"
+    assert shop.do(ApproveProposal("M-000001"), "ann").code == "PROPOSAL_OWN"
+    assert shop.do(ApproveProposal("M-000001"), "ben").status == "accepted"
+    entry = shop.log(shop.position - 1)[0]
+    assert (entry[1], entry[2], entry[3]["actor"], entry[3]["proposed_by"]) == (
+        "settlement", "SettlementMatched", "ben", "ann",
+    )  # fmt: skip
+    refused = shop.do(MatchByRule((("R-000001/1", "1"),), (("crm:p1", "1"),), "reference", 100))
+    assert refused.code == "MATCH_EXCEEDS"
+
+
+def test_a_month_is_signed_off_once_it_is_closed_and_what_comes_later_stands_in_the_next(
+    shop: Books, tmp_path: Path
+) -> None:
+    report, _ = reconciled(shop, tmp_path)
+    side = report.figures.redemptions
+    sign = SignPeriodOff(OCTOBER, report.sha256, money_text(side.claimed), money_text(side.settled), money_text(side.open))
+    assert shop.do(sign).code == "PERIOD_OPEN"
+    assert shop.do(CloseDays(f"{OCTOBER}-31")).status == "accepted"
+    assert shop.do(sign).status == "accepted"
+    shop.do(fact("p9", "payment_received", f"{OCTOBER}-20", amount="1.00", offset_amount="5.00"))
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    assert report_of(settlement, month_parse(OCTOBER)).document() == report.document() | {"signed_off": True}
+    late = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "crm:p9")
+    assert late.late == month_parse(OCTOBER) and "所属月份已关账" in late.document()["sentence"]["zh"]
+
+
+def test_a_payment_told_again_otherwise_is_corrected_in_settlement_too(shop: Books) -> None:
+    shop.do(fact("p2", "payment_received", f"{OCTOBER}-10", "C-000002", amount="700.00", offset_amount="275.00", reference="R-000002"))
+    assert shop.state.relations.settlement.payments["crm:p2"].offset == 275_00
+    live = relations_dump(shop.state.relations)["settlement"]
+    shop.restart()
+    assert relations_dump(shop.state.relations)["settlement"] == live

@@ -1,0 +1,197 @@
+"""Matching by rule: what matches by reference, by amount and date, by project, and what is left to people."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from benchmarks.reconciliation import faults_check, pairs_check, settle
+from reconciliation.candidates import nearly
+from reconciliation.invented import FAULTS, MATCHED_BY, happened_of, invent
+from reconciliation.items import word, words
+from reconciliation.reconciling import found_in, state_new
+from reconciliation.report import report_of
+from tests.settling import Desk
+
+JUNE = "2025-06"
+EVER = 1_000
+
+
+def rules_of(desk: Desk) -> list[tuple[str, int]]:
+    return [(f.rule, f.fen) for f in found_in(desk.settlement, EVER)]
+
+
+def test_a_payment_that_names_the_redemption_settles_it() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02")
+    payment = desk.pay("1", 50_00, "2025-06-09", reference="ｒ-000001 ")
+    [found] = found_in(desk.settlement, EVER)
+    assert (found.redemptions, found.payments, found.rule, found.score) == (
+        ((part, 50_00),), ((payment, 50_00),), "reference", 100,
+    )  # fmt: skip
+    assert ("reference", "r-000001", "r-000001") in found.evidence
+    assert desk.reconcile().lines == () and found_in(desk.settlement, EVER) == []
+
+
+def test_an_invoice_that_the_redemption_was_for_is_as_good_as_its_number() -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-06-02", reference="FP-77")
+    desk.pay("1", 50_00, "2025-06-09", invoice="fp-77")
+    assert rules_of(desk) == [("reference", 50_00)]
+
+
+def test_one_redemption_paid_in_parts_and_several_paid_together() -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-06-02")
+    for n, fen in enumerate((20_00, 30_00)):
+        desk.pay(f"a{n}", fen, "2025-06-09", reference="R-000001")
+    desk.redeem(70_00, "2025-06-03", customer=2)
+    desk.redeem(80_00, "2025-06-03", customer=2)
+    desk.pay("b", 150_00, "2025-06-09", 2, reference="R-000002、R-000003")
+    assert sorted(rules_of(desk)) == [("reference_combined", 150_00), ("reference_split", 50_00)]
+
+
+def test_too_little_leaves_the_redemption_short_and_too_much_the_payment_over() -> None:
+    desk = Desk()
+    short = desk.redeem(50_00, "2025-06-02")
+    desk.pay("1", 45_00, "2025-06-09", reference="R-000001")
+    desk.redeem(50_00, "2025-06-02", 2)
+    over = desk.pay("2", 57_00, "2025-06-09", 2, reference="R-000002")
+    report = desk.reconcile()
+    assert [(line.item, line.kind, line.open) for line in report.lines] == [(short, "short", 5_00), (over, "over", 7_00)]
+    # Redeemed 100, settled 45 + 50: 5 are open.
+    assert report.figures.redemptions.open == 5_00 and report.faults == ()
+
+
+def test_what_came_twice_is_a_duplicate_and_makes_up_for_nothing_else() -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-06-02")
+    missing = desk.redeem(50_00, "2025-06-03")
+    desk.pay("1", 50_00, "2025-06-09", reference="R-000001")
+    again = desk.pay("2", 50_00, "2025-06-10", reference="R-000001")
+    report = desk.reconcile()
+    assert {line.item: line.kind for line in report.lines} == {missing: "missing_payment", again: "duplicate"}
+    assert next(line for line in report.lines if line.item == again).twin == "bank:1"
+
+
+def test_a_part_that_was_paid_twice_does_not_hide_behind_a_sum() -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-06-02")
+    for n, fen in enumerate((30_00, 30_00, 20_00)):
+        desk.pay(str(n), fen, f"2025-06-0{n + 3}", reference="R-000001")
+    desk.reconcile()
+    assert desk.kinds() == {"bank:1": "duplicate"}
+
+
+def test_without_a_reference_amount_and_date_decide_where_one_reading_alone_is_sensible() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02")
+    desk.redeem(275_00, "2025-06-02")
+    payment = desk.pay("1", 50_00, "2025-06-20", reference="R-00001")
+    [found] = found_in(desk.settlement, EVER)
+    assert (found.redemptions, found.payments, found.rule) == (((part, 50_00),), ((payment, 50_00),), "amount_date")
+    assert 60 <= found.score < 90
+
+
+def test_two_that_fit_alike_are_left_to_people_with_both_as_candidates() -> None:
+    desk = Desk()
+    parts = {desk.redeem(50_00, "2025-06-02"), desk.redeem(50_00, "2025-06-03")}
+    payment = desk.pay("1", 50_00, "2025-06-10")
+    report = desk.reconcile()
+    assert desk.settlement.matches == {}
+    line = next(line for line in report.lines if line.item == payment)
+    assert line.kind == "unmatched" and {key for key, _ in line.candidates} == parts
+    said = line.document()["sentence"]
+    assert "需要人工判断" in said["zh"] and "a person must say" in said["en"]
+
+
+def test_another_customers_payment_or_one_too_late_settles_nothing() -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-01-02")
+    desk.pay("1", 50_00, "2025-06-10", 2, reference="R-000001")
+    desk.pay("2", 50_00, "2025-06-10")
+    assert found_in(desk.settlement, EVER) == []
+
+
+def test_one_customers_project_that_adds_up_is_matched_as_a_whole() -> None:
+    desk = Desk()
+    for fen in (50_00, 100_00):
+        desk.redeem(fen, "2025-06-02", project="一标段")
+    for n, fen in enumerate((90_00, 60_00)):
+        desk.pay(str(n), fen, "2025-06-09", project="一标段")
+    assert rules_of(desk) == [("project_sum", 150_00)]
+
+
+def test_what_takes_nothing_off_or_gives_a_gift_has_no_part_in_it() -> None:
+    desk = Desk()
+    desk.redeem(0, "2025-06-02", kind="gift")
+    desk.pay("1", 0, "2025-06-09", reference="R-000001")
+    assert desk.kinds() == {} and found_in(desk.settlement, EVER) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_planted_fault_is_found_as_what_it_is_and_no_other(seed: int) -> None:
+    history = invent(1_500, seed=seed)
+    state = state_new()
+    for event in happened_of(history):
+        state.apply(event)
+    found = found_in(state.settlement, EVER)
+    assert {p.fault for p in history.planted} == set(FAULTS)
+    pairs_check(history, found)
+    rules = {key: f.rule for f in found for key, _ in f.payments}
+    for planted in history.planted:
+        if planted.fault in MATCHED_BY:
+            assert {rules[p] for p in planted.payments} <= set(MATCHED_BY[planted.fault])
+    settle(state, found)
+    report = report_of(state.settlement, EVER)
+    faults_check(history, {line.item: line.kind for line in report.lines})
+    assert report.faults == () and found_in(state.settlement, EVER) == []
+
+
+AMOUNTS = st.sampled_from([50_00, 50_50, 100_00, 275_00])
+NAMES = st.sampled_from(["", "R-000001", "R-000002", "R-000003 R-000001", "x"])
+DAYS = st.integers(1, 28).map(lambda d: f"2025-06-{d:02d}")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(AMOUNTS, DAYS, st.integers(1, 2)), max_size=6),
+    st.lists(st.tuples(AMOUNTS, DAYS, st.integers(1, 2), NAMES), max_size=6),
+)
+def test_whatever_comes_matching_fits_adds_up_and_finds_nothing_more_the_second_time(
+    redeemed: list[tuple[int, str, int]], paid: list[tuple[int, str, int, str]]
+) -> None:
+    desk = Desk()
+    for fen, day, customer in redeemed:
+        desk.redeem(fen, day, customer)
+    for n, (fen, day, customer, name) in enumerate(paid):
+        desk.pay(str(n), fen, day, customer, reference=name)
+    # Every command is decided: one that settled more than is open would be refused.
+    report = desk.reconcile()
+    assert report.faults == () and all(line.open > 0 for line in report.lines)
+    assert sum(line.open for line in report.lines if line.side == "redemptions") == report.figures.redemptions.open
+    assert found_in(desk.settlement, EVER) == []
+    assert desk.reconcile().document() == report.document()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_near"),
+    [("r-0001", "r-0001", True), ("r-0001", "r-0010", True), ("r-0001", "r-001", True), ("r-0001", "r-0091", True),
+     ("r-0001", "r-0992", False), ("abc", "abd", False), ("r-0001", "r-000111", False)],
+)  # fmt: skip
+def test_references_that_are_nearly_the_same(one: str, other: str, is_near: bool) -> None:
+    assert nearly(one, other) is is_near is nearly(other, one)
+
+
+def test_words_of_references() -> None:
+    assert words("R-000001，R-000002 / x") == ("r-000001", "r-000002", "/", "x")
+    assert word(" ＦＰ-1 ") == "fp-1" and words("") == () and words("  ") == ()
+
+
+def test_a_payment_of_all_alike_costs_a_bounded_look() -> None:
+    desk = Desk()
+    for n in range(300):
+        desk.redeem(50_00, "2025-06-02")
+        desk.pay(str(n), 50_00, "2025-06-02")
+    assert found_in(desk.settlement, EVER) == []
+    assert {len(line.candidates) for line in desk.report().lines if line.side == "payments"} == {3}

@@ -1,0 +1,213 @@
+"""Commands about settlement: nothing is settled twice, nobody approves their own, months signed off stay as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.domain.commands import (
+    ApproveProposal,
+    AwardHonours,
+    Command,
+    DeclineProposal,
+    MatchByRule,
+    ProposeMatch,
+    ProposeRuling,
+    SignPeriodOff,
+    UndoSettlement,
+)
+from ledger.domain.errors import Refused
+from ledger.domain.settlement.records import numbered, payment_key, payment_named
+from ledger.domain.values import money_text
+from reconciliation.report import proposals_document
+from tests.relations_dump import relations_dump
+from tests.settling import Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A redemption of 50 CNY and a payment that took 60 off, both in June 2025."""
+    desk = Desk()
+    desk.redeem(50_00, "2025-06-02")
+    desk.pay("1", 60_00, "2025-06-09")
+    return desk
+
+
+def match(redemption: str = "50", payment: str = "50", **more: str) -> MatchByRule:
+    named = {"part": "R-000001/1", "paid": "bank:1"} | more
+    return MatchByRule(((named["part"], redemption),), ((named["paid"], payment),), "reference", 100)
+
+
+def refused(desk: Desk, command: Command, actor: str = "ann") -> str:
+    before = relations_dump(desk.state)
+    with pytest.raises(Refused) as error:
+        desk.do(command, actor)
+    assert relations_dump(desk.state) == before
+    return error.value.code
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (match("50", "49.99"), "MATCH_UNEQUAL"),
+        (match("50.01", "50.01"), "MATCH_EXCEEDS"),
+        (match("0", "0"), "AMOUNT_INVALID"),
+        (match("x", "50"), "AMOUNT_INVALID"),
+        (match(part="R-000009/1"), "ITEM_UNKNOWN"),
+        (match(paid="bank:9"), "ITEM_UNKNOWN"),
+        (match(paid="R-000001/1"), "ITEM_UNKNOWN"),
+        (MatchByRule((), (("bank:1", "1"),), "reference", 100), "MATCH_EMPTY"),
+        (MatchByRule((("R-000001/1", "1"),) * 2, (("bank:1", "2"),), "reference", 100), "MATCH_TWICE"),
+        (MatchByRule((("R-000001/1", "1"),), (("bank:1", "1"),), "person", 100), "MATCH_RULE_INVALID"),
+        (MatchByRule((("R-000001/1", "1"),), (("bank:1", "1"),), "reference", 101), "NUMBER_INVALID"),
+        (ProposeRuling("R-000001/1", "forgotten", "1", "r"), "RULING_OUTCOME_INVALID"),
+        (ProposeRuling("R-000001/1", "explained", "50.01", "r"), "RULING_EXCEEDS"),
+        (ProposeRuling("R-000001/1", "explained", "1", " "), "TEXT_INVALID"),
+        (ApproveProposal("M-000001"), "PROPOSAL_UNKNOWN"),
+        (UndoSettlement("M-000001", "r"), "SETTLEMENT_UNKNOWN"),
+        (SignPeriodOff("2025-6", "0" * 64, "0", "0", "0"), "PERIOD_INVALID"),
+        (SignPeriodOff("2025-06", "0" * 64, "0", "0", "0"), "PERIOD_OPEN"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_and_changes_nothing(desk: Desk, command: Command, code: str) -> None:
+    assert refused(desk, command) == code
+
+
+def test_what_is_settled_is_open_no_more_and_undoing_restores_the_list(desk: Desk) -> None:
+    before = desk.report().document()
+    assert desk.do(match()).id == "M-000001"
+    assert refused(desk, match("1", "1")) == "MATCH_EXCEEDS"
+    assert desk.kinds() == {"bank:1": "over"}
+    desk.do(UndoSettlement("M-000001", "another customer's"))
+    after = desk.report().document()
+    undone = after.pop("undone")
+    assert [m["settlement"] for m in undone] == ["M-000001"] and before.pop("undone") == []
+    assert {k: v for k, v in after.items() if k != "sha256"} == {k: v for k, v in before.items() if k != "sha256"}
+    assert refused(desk, UndoSettlement("M-000001", "again")) == "SETTLEMENT_NOT_IN_FORCE"
+
+
+def test_no_rule_makes_a_match_again_that_people_undid_and_people_may(desk: Desk) -> None:
+    desk.redeem(70_00, "2025-06-02", 2)
+    desk.pay("2", 70_00, "2025-06-09", 2, reference="R-000002")
+    first = desk.reconcile()
+    assert [m.rule for m in first.matches] == ["reference"]
+    desk.do(UndoSettlement("M-000001", "ours"))
+    assert desk.reconcile().matches == ()
+    assert refused(desk, match("70", "70", part="R-000002/1", paid="bank:2")) == "MATCH_UNDONE"
+    line = next(line for line in desk.report().lines if line.item == "bank:2")
+    assert line.kind == "unmatched" and line.candidates[0][0] == "R-000002/1"
+    desk.do(ProposeMatch((("R-000002/1", "70"),), (("bank:2", "70"),), "it is theirs"), "ann")
+    desk.do(ApproveProposal("M-000002"), "ben")
+    assert desk.settlement.parts["R-000002/1"].open == 0
+
+
+def test_one_proposes_and_another_approves(desk: Desk) -> None:
+    desk.do(ProposeMatch((("R-000001/1", "50"),), (("bank:1", "50"),), "seen on the slip"), "ann")
+    assert desk.settlement.parts["R-000001/1"].open == 50_00
+    assert [p["settlement"] for p in proposals_document(desk.settlement)] == ["M-000001"]
+    assert refused(desk, ApproveProposal("M-000001"), "ann") == "PROPOSAL_OWN"
+    desk.do(ApproveProposal("M-000001"), "ben")
+    assert desk.log[-1].fields["rule"] == "person" and desk.log[-1].fields["proposed_by"] == "ann"
+    assert desk.settlement.parts["R-000001/1"].open == 0
+    assert refused(desk, ApproveProposal("M-000001"), "ben") == "PROPOSAL_DECIDED"
+    assert proposals_document(desk.settlement) == []
+
+
+def test_a_proposal_that_no_longer_fits_when_it_is_approved_is_refused(desk: Desk) -> None:
+    desk.do(ProposeMatch((("R-000001/1", "50"),), (("bank:1", "50"),), "seen"), "ann")
+    desk.do(match("20", "20"))
+    assert refused(desk, ApproveProposal("M-000001"), "ben") == "MATCH_EXCEEDS"
+    desk.do(DeclineProposal("M-000001", "partly settled"), "ben")
+    assert desk.settlement.matches[1].state == "declined"
+
+
+def test_a_ruling_closes_an_open_item_and_can_be_undone(desk: Desk) -> None:
+    desk.do(match())
+    desk.do(ProposeRuling("bank:1", "charged", "10", "told the customer"), "ann")
+    assert refused(desk, ApproveProposal("Q-000001"), "ann") == "PROPOSAL_OWN"
+    desk.do(ApproveProposal("Q-000001"), "ben")
+    assert desk.kinds() == {}
+    figures = desk.report().figures.payments
+    assert (figures.claimed, figures.settled, figures.ruled, figures.open) == (60_00, 50_00, 10_00, 0)
+    desk.do(UndoSettlement("Q-000001", "they paid"))
+    assert desk.kinds() == {"bank:1": "over"}
+
+
+def test_a_reversed_redemption_that_was_settled_stands_over_and_is_closed_by_a_ruling(desk: Desk) -> None:
+    desk.do(match())
+    desk.reverse("R-000001/1", 20_00, "2025-06-20")
+    line = next(line for line in desk.report().lines if line.item == "R-000001/1")
+    assert (line.kind, line.open) == ("over", -20_00) and desk.report().faults == ()
+    desk.do(ProposeRuling("R-000001/1", "charged", "20", "billed"), "ann")
+    desk.do(ApproveProposal("Q-000001"), "ben")
+    assert desk.settlement.parts["R-000001/1"].open == 0
+
+
+def test_a_payment_that_is_corrected_moves_what_is_open(desk: Desk) -> None:
+    desk.pay("1", 50_00, "2025-06-09", corrects=3)
+    assert desk.report().figures.payments.claimed == 50_00
+    desk.do(match())
+    desk.pay("1", 45_00, "2025-06-09", corrects=4)
+    line = next(line for line in desk.report().lines if line.item == "bank:1")
+    assert (line.kind, line.open) == ("short", -5_00)
+    desk.pay("1", 45_00, "2025-06-09", corrects=5, fact_type="invoice_paid")
+    assert desk.settlement.payments["bank:1"].offset == 0 and desk.report().faults == ()
+
+
+def sign(desk: Desk, month: str) -> SignPeriodOff:
+    report = desk.report(month)
+    side = report.figures.redemptions
+    return SignPeriodOff(
+        month, report.sha256, money_text(side.claimed), money_text(side.settled + side.ruled), money_text(side.open)
+    )
+
+
+def test_what_comes_after_a_month_was_signed_off_is_booked_in_the_next_and_shown_as_such(desk: Desk) -> None:
+    desk.close("2025-06")
+    signed = sign(desk, "2025-06")
+    assert refused(desk, SignPeriodOff("2025-06", signed.sha256, "49", "0", "49")) == "PERIOD_MOVED"
+    desk.do(signed)
+    june = desk.report("2025-06").document()
+    assert june["signed_off"] and june["redemptions"]["open"] == "50.00"
+    late = desk.pay("2", 50_00, "2025-06-30", recorded="2025-07-02", reference="R-000001")
+    found = desk.reconcile("2025-07")
+    assert [(m.payments, m.period) for m in found.matches] == [(((late, 50_00),), desk.settlement.period_last)]
+    assert desk.report("2025-06").document() == june
+    desk.pay("3", 5_00, "2025-06-30", recorded="2025-07-03")
+    line = next(line for line in desk.report("2025-07").lines if line.item == "bank:3")
+    assert line.document()["late_from"] == "2025-06" and "was closed before it came" in line.document()["sentence"]["en"]
+    assert refused(desk, signed) == "PERIOD_SIGNED"
+    assert refused(desk, SignPeriodOff("2025-05", signed.sha256, "0", "0", "0")) == "PERIOD_SIGNED"
+
+
+def test_an_undone_match_of_a_month_that_was_signed_off_is_booked_in_the_next(desk: Desk) -> None:
+    desk.do(match())
+    desk.close("2025-06")
+    desk.do(sign(desk, "2025-06"))
+    june = desk.report("2025-06").document()
+    desk.do(UndoSettlement("M-000001", "wrong"))
+    assert desk.report("2025-06").document() == june
+    july = desk.report("2025-07")
+    assert (july.figures.redemptions.settled, july.figures.redemptions.open) == (-50_00, 50_00)
+    assert [m.number for m in july.undone] == [1] and july.faults == ()
+
+
+def test_honours_are_awarded_once() -> None:
+    desk = Desk()
+    desk.state.customers.count = lambda: 2  # pyright: ignore[reportAttributeAccessIssue]
+    desk.state.customers.name = lambda number: f"客户{number}"  # pyright: ignore[reportAttributeAccessIssue]
+    award = AwardHonours(2025, "points_earned", 7, (("1", "C-000002", "10.00"), ("2", "C-000001", "9.50")))
+    assert refused(desk, AwardHonours(2025, "m", 7, (("1", "C-000003", "1"),))) == "CUSTOMER_UNKNOWN"
+    assert refused(desk, AwardHonours(2025, "m", 7, (("one", "C-000001", "1"),))) == "HONOURS_INVALID"
+    first = desk.do(award)
+    assert desk.log[-1].fields["places"][0] == {
+        "rank": 1, "customer": "C-000002", "name": "客户2", "points": 10_00, "tied": False,
+    }  # fmt: skip
+    again = desk.do(award)
+    assert (first.status, again.status, again.position) == ("accepted", "duplicate", first.position)
+
+
+def test_names_of_payments_lead_back_to_source_and_id_whatever_colons_they_hold() -> None:
+    for source, external_id in (("bank", "1"), ("a:b", "c:d"), ("a%3Ab", ":"), ("%", "")):
+        assert payment_named(payment_key(source, external_id)) == (source, external_id)
+    assert payment_key("a:b", "c") != payment_key("a", "b:c")
+    assert numbered("M-000012", "M") == 12 and numbered("M-12", "M") == numbered("Q-000012", "M") == 0
