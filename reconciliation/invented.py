@@ -7,13 +7,13 @@ by the benchmark, the tests and the demo.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from ledger.domain.relations.state import Happened
 from ledger.domain.settlement.records import OFFSET, PAYMENT, part_key, payment_key
-from ledger.domain.values import day_text
+from ledger.domain.values import day_text, money_text
 
 Fault = Literal[
     "missing", "doubled", "too_little", "too_much", "split", "combined", "wrong_reference", "no_reference",
@@ -200,6 +200,21 @@ def _mistyped(reference: str, dice: random.Random) -> str:
     """A reference with a letter too many, so that it is nobody's."""
     at = dice.randrange(2, len(reference))
     return f"{reference[:at]}X{reference[at:]}"
+
+
+PAYMENT_COLUMNS: Final = (
+    "payment", "customer", "paid_on", "amount", "offset", "reference", "payer", "project", "invoice",
+)  # fmt: skip
+"""The header of a file of payments, as the mapping `payments` reads it."""
+
+
+def payment_rows(history: Invented, reference_of: Callable[[int], str]) -> Iterator[tuple[str, ...]]:
+    """The payments as rows of such a file. `reference_of` gives the source's name of the n-th customer."""
+    for p in history.payments:
+        yield (
+            p.external_id, reference_of(p.customer), day_text(p.day), money_text(p.paid), money_text(p.offset),
+            p.reference, p.payer, p.project, p.invoice,
+        )  # fmt: skip
 
 
 def happened_of(history: Invented) -> Iterator[Happened]:

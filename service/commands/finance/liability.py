@@ -74,11 +74,15 @@ def _show(out: Output, found: Liability) -> None:
         "opening": "期初", "granted": "发放", "deducted": "扣减", "reversed": "冲回", "redeemed": "兑换", "returned": "退回",
         "expired": "到期", "adjusted": "调整", "debt": "欠分", "closing": "期末", "held": "占用",
     }  # fmt: skip
-    heads = [out.say("日期", "date"), *(out.say(zh, en) for en, zh in names.items()), out.say("元", "CNY")]
     days = [d for d in found.days if any(d.flows) or d in (found.days[0], found.days[-1])][-DAYS_SHOWN_MAX:]
+    figures = [(d.opening, *d.flows, d.closing, d.held) for d in days]
+    # A column in which nothing stands only makes the others narrow.
+    told = [i for i, en in enumerate(names) if en in ("opening", "closing") or any(f[i] for f in figures)]
+    words = [out.say(zh, en) for en, zh in names.items()]
+    heads = [out.say("日期", "date"), *(words[i] for i in told), out.say("元", "CNY")]
     rows = [
-        [day_text(d.day), *(points_text(p) for p in (d.opening, *d.flows, d.closing, d.held)), money_text(d.closing_fen)]
-        for d in days
+        [day_text(d.day), *(points_text(f[i]) for i in told), money_text(d.closing_fen)]
+        for d, f in zip(days, figures, strict=True)
     ]
     out.table(out.say("积分负债", "Liability of points"), heads, rows, list(range(1, len(heads))))
     for title, shares in ((("账龄（先进先出）", "By age (first in, first out)"), found.ages), (("到期", "By expiry"), found.expiries)):
