@@ -274,12 +274,13 @@ def happened_of(history: Invented) -> Iterator[Happened]:
 
 
 def _of_redemption(entry: InventedRedemption, position: int) -> list[tuple[str, dict[str, Any]]]:
-    reserved: dict[str, Any] = {
+    dated: dict[str, Any] = {"occurred_at": day_text(entry.day), "booked_on": day_text(entry.day)}
+    reserved: dict[str, Any] = dated | {
         "redemption": entry.redemption, "offer": "cash_offset", "kind": OFFSET, "variant": "", "quantity": 1,
         "points": entry.points, "money": entry.fen, "rule_set": "RS-0001", "held_until": day_text(entry.day + 7),
         "reference": entry.reference, "project": entry.project,
     }  # fmt: skip
-    committed: dict[str, Any] = {
+    committed: dict[str, Any] = dated | {
         "redemption": entry.redemption, "reserved": position + 1, "part": 1, "before": 0, "points": entry.points,
         "quantity": 1, "money": entry.fen, "reference": "", "valid_until": "",
     }  # fmt: skip

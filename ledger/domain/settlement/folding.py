@@ -52,11 +52,12 @@ def _committed(state: Relations, event: Happened) -> None:
     if reserved is None:
         return
     key = part_key(said["redemption"], said["part"])
-    period = here.period_open(month_of(event.day))
+    # Since when it is open is told by the day it happened, the month by the day it is booked on: as of payments.
+    day, period = day_parse(said["occurred_at"][:10]), here.period_open(month_of(day_parse(said["booked_on"])))
     here.parts.put(
         key,
         Part(
-            key, said["redemption"], said["part"], reserved.customer, event.position, event.day, period,
+            key, said["redemption"], said["part"], reserved.customer, event.position, day, period,
             said["reference"] or reserved.reference, reserved.project, said["money"],
         ),
     )  # fmt: skip
@@ -70,7 +71,8 @@ def _reversed(state: Relations, event: Happened) -> None:
     part = here.parts.get(key)
     if part is not None:
         here.parts.put(key, replace(part, back=part.back + said["money"]))
-        here.book(here.period_open(month_of(event.day)), key, "redeemed", -said["money"])
+        period = here.period_open(month_of(day_parse(said["booked_on"])))
+        here.book(period, key, "redeemed", -said["money"])
 
 
 @evolves("FactRecorded")
