@@ -10,21 +10,22 @@ import pytest
 from ledger.domain.commands import (
     ApproveProposal,
     CloseDays,
+    CommitRedemption,
     MatchByRule,
     ProposeMatch,
     Request,
+    ReserveRedemption,
     SignPeriodOff,
     UndoSettlement,
 )
-from ledger.domain.events import REGISTRY, Event
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import customer_number, money_text, month_parse
-from ledger.log.codec import encode, state_of
+from ledger.log.codec import state_of
 from ledger.log.columns.reader import Columns
 from ledger.log.columns.store import ColumnsStore
-from ledger.log.types import Appended
 from reconciliation.reconciling import commands_of, found_in, state_read
 from reconciliation.report import Report, report_of
+from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_dump import relations_dump
 
@@ -47,37 +48,24 @@ def columns_of(books: Books, folder: Path) -> Any:
     return Columns.open(folder)
 
 
-def append(books: Books, topic: str, customer: int, *, occurred: str = f"{OCTOBER}-02", **fields: Any) -> None:
-    """Append an event of a redemption as whoever redeems would, and begin again from the log."""
-    stream = f"C-{customer:06d}"
-    event: Event = REGISTRY[topic](
-        originator_id=stream, originator_version=books.state.book.version(stream) + 1,
-        occurred_at=f"{occurred}T10:00:00+08:00", recorded_at=f"{occurred}T10:00:00+08:00", actor="shop", **fields,
-    )  # fmt: skip
-    outcome = books.recorder.append([encode(event)], position_expected=books.position)
-    assert isinstance(outcome, Appended)
-    books.restart()
-
-
-def redeem(books: Books, number: int, customer: int, fen: int) -> str:
-    redemption = f"R-{number:06d}"
-    append(
-        books, "RedemptionReserved", customer, redemption=redemption, offer="cash", kind="offset", variant="", quantity=1,
-        points=fen * 20, money=fen, rule_set="RS-0001", held_until=f"{OCTOBER}-09", reference="", project="一标段",
-    )  # fmt: skip
-    append(
-        books, "RedemptionCommitted", customer, redemption=redemption, reserved=books.position, part=1, before=0,
-        points=fen * 20, quantity=1, money=fen, reference="", valid_until="",
-    )  # fmt: skip
-    return f"{redemption}/1"
+def redeem(books: Books, customer: str, points: int) -> None:
+    """Redeem points for money off a payment."""
+    reserved = books.do(
+        ReserveRedemption(customer, "cash", points=str(points), project="一标段", occurred_on=f"{OCTOBER}-02")
+    )
+    committed = books.do(CommitRedemption(reserved.id, occurred_on=f"{OCTOBER}-02"))
+    assert (reserved.status, committed.status) == ("accepted", "accepted"), (reserved, committed)
 
 
 @pytest.fixture
 def shop(books: Books) -> Books:
     """Two customers who redeemed 50 and 275 CNY, the second paid with the first's money's worth taken off."""
+    catalogue_activate(books)
     books.register("a", "b")
-    redeem(books, 1, 1, 50_00)
-    redeem(books, 2, 2, 275_00)
+    # Two points for 10,000 CNY: 5,000 for each of them.
+    books.send(*(fact(c, "contract_signed", f"{OCTOBER}-01", c, amount="25000000") for c in ("C-000001", "C-000002")))
+    redeem(books, "C-000001", 1_000)
+    redeem(books, "C-000002", 5_000)
     answers = books.send(
         fact("p1", "payment_received", f"{OCTOBER}-09", amount="9950.00", offset_amount="50.00", reference="R-000001"),
         fact("p2", "payment_received", f"{OCTOBER}-10", "C-000002", amount="700.00", offset_amount="300.00", reference="R-000002"),
