@@ -128,8 +128,9 @@ def payments_invent(parts: Collection[Part], seed: int, last: int, payer_of: Cal
     waiting = sorted(claims)
     dice.shuffle(waiting)
     faulty: dict[int, Fault] = {}
-    for fault in islice(cycle(FAULTS), max(len(FAULTS), len(claims) // FAULT_EVERY)):
-        # Two that are paid together take a customer who has two.
+    wanted = islice(cycle(FAULTS), max(len(FAULTS), len(claims) // FAULT_EVERY))
+    # Two that are paid together take a customer who has two: such customers are few, and given out first.
+    for fault in sorted(wanted, key=lambda f: f != "combined"):
         fits = next((c for c in waiting if fault != "combined" or len(claims[c]) > 1), None)
         if fits is not None:
             waiting.remove(fits)
