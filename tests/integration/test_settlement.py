@@ -10,21 +10,23 @@ import pytest
 from ledger.domain.commands import (
     ApproveProposal,
     CloseDays,
+    CommitRedemption,
     MatchByRule,
     ProposeMatch,
     Request,
+    ReserveRedemption,
+    ReverseRedemption,
     SignPeriodOff,
     UndoSettlement,
 )
-from ledger.domain.events import REGISTRY, Event
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import customer_number, money_text, month_parse
-from ledger.log.codec import encode, state_of
+from ledger.log.codec import state_of
 from ledger.log.columns.reader import Columns
 from ledger.log.columns.store import ColumnsStore
-from ledger.log.types import Appended
 from reconciliation.reconciling import commands_of, found_in, state_read
 from reconciliation.report import Report, report_of
+from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_dump import relations_dump
 
@@ -47,29 +49,23 @@ def columns_of(books: Books, folder: Path) -> Any:
     return Columns.open(folder)
 
 
-def append(books: Books, topic: str, customer: int, *, occurred: str = f"{OCTOBER}-02", **fields: Any) -> None:
-    """Append an event of a redemption as whoever redeems would, and begin again from the log."""
-    stream = f"C-{customer:06d}"
-    event: Event = REGISTRY[topic](
-        originator_id=stream, originator_version=books.state.book.version(stream) + 1,
-        occurred_at=f"{occurred}T10:00:00+08:00", recorded_at=f"{occurred}T10:00:00+08:00", actor="shop", **fields,
-    )  # fmt: skip
-    outcome = books.recorder.append([encode(event)], position_expected=books.position)
-    assert isinstance(outcome, Appended)
-    books.restart()
+POINTS = {50_00: "1000", 275_00: "5000"}
+"""What so many fen of the offset cost."""
 
 
 def redeem(books: Books, number: int, customer: int, fen: int) -> str:
-    redemption = f"R-{number:06d}"
-    append(
-        books, "RedemptionReserved", customer, redemption=redemption, offer="cash", kind="offset", variant="", quantity=1,
-        points=fen * 20, money=fen, rule_set="RS-0001", held_until=f"{OCTOBER}-09", reference="", project="一标段",
-    )  # fmt: skip
-    append(
-        books, "RedemptionCommitted", customer, redemption=redemption, reserved=books.position, part=1, before=0,
-        points=fen * 20, quantity=1, money=fen, reference="", valid_until="",
-    )  # fmt: skip
-    return f"{redemption}/1"
+    """Grant a customer what an offset of so many fen costs, and spend it: the committed part's name."""
+    if not books.state.redemptions.redemptions:
+        catalogue_activate(books)
+    name, day = f"C-{customer:06d}", f"{OCTOBER}-02"
+    answers = books.send(
+        fact(f"grant-{number}", "manual_adjustment", day, name, points=POINTS[fen], reason="opening"),
+        ReserveRedemption(name, "cash", points=POINTS[fen], project="一标段", occurred_on=day),
+        CommitRedemption(f"R-{number:06d}", occurred_on=day),
+    )
+    assert [(a.status, a.code) for a in answers] == [("accepted", "")] * 3
+    assert answers[1].id == f"R-{number:06d}"
+    return f"R-{number:06d}/1"
 
 
 @pytest.fixture
@@ -156,6 +152,50 @@ def test_a_month_is_signed_off_once_it_is_closed_and_what_comes_later_stands_in_
     assert report_of(settlement, month_parse(OCTOBER)).document() == report.document() | {"signed_off": True}
     late = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "crm:p9")
     assert late.late == month_parse(OCTOBER) and "所属月份已关账" in late.document()["sentence"]["zh"]
+
+
+def test_a_reversal_after_settlement_opens_the_item_again_in_its_own_month_and_a_restart_says_the_same(
+    shop: Books, tmp_path: Path
+) -> None:
+    october, november = month_parse(OCTOBER), month_parse("2026-11")
+    before, _ = reconciled(shop, tmp_path)
+    assert shop.do(CloseDays(f"{OCTOBER}-31")).status == "accepted"
+    # Of 1,000 points, worth 50 CNY, 400 come back: 20 CNY more are settled than is left of the part.
+    assert shop.do(ReverseRedemption("R-000001", "wrong project", points="400")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    assert report_of(settlement, october).document() == before.document(), "what October said stands"
+    report = report_of(settlement, november)
+    assert report.faults == ()
+    side = report.figures.redemptions
+    assert (side.opening, side.claimed, side.settled, side.open) == (0, -20_00, 0, -20_00)
+    line = next(line for line in report.lines if line.side == "redemptions")
+    assert (line.item, line.kind, line.open) == ("R-000001/1", "over", -20_00)
+    # Once the match is undone, 30 CNY of the part and the payment's 50 CNY are open.
+    assert shop.do(UndoSettlement(f"M-{before.matches[0].number:06d}", "to be matched anew")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    report = report_of(settlement, november)
+    assert {line.item: line.open for line in report.lines if line.customer == 1} == {"R-000001/1": 30_00, "crm:p1": 50_00}
+    assert report.faults == () and report.figures.redemptions.open == 30_00
+    live = relations_dump(shop.state.relations)["settlement"]
+    assert relations_dump(state_read(columns_of(shop, tmp_path)))["settlement"] == live
+    shop.restart()
+    assert relations_dump(shop.state.relations)["settlement"] == live
+
+
+def test_a_redemption_recorded_late_is_booked_in_the_month_it_happened_as_long_as_that_is_open(
+    shop: Books, tmp_path: Path
+) -> None:
+    # Everything is recorded on 1 November, and happened in October.
+    assert (shop.now.month, shop.state.relations.settlement.parts["R-000001/1"].period) == (11, month_parse(OCTOBER))
+    shop.do(fact("more", "manual_adjustment", f"{OCTOBER}-02", points="1000", reason="r"))
+    shop.do(ReserveRedemption("C-000001", "cash", points="1000", occurred_on=f"{OCTOBER}-30"))
+    shop.do(CloseDays(f"{OCTOBER}-31"))
+    assert shop.do(CommitRedemption("R-000003", occurred_on=f"{OCTOBER}-30")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    assert report_of(settlement, month_parse(OCTOBER)).figures.redemptions.claimed == 325_00
+    assert report_of(settlement, month_parse("2026-11")).figures.redemptions.claimed == 50_00
+    line = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "R-000003/1")
+    assert line.late == month_parse(OCTOBER)
 
 
 def test_a_payment_told_again_otherwise_is_corrected_in_settlement_too(shop: Books) -> None:

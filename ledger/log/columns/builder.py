@@ -164,7 +164,8 @@ class ColumnsBuilder:
             number = customer_number(stream)
             if topic in relations_kept:
                 data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
-            elif topic in redemptions_kept:
+            # Settlement folds some of what happens to redemptions, too: those events stand in both tables.
+            if topic in redemptions_kept:
                 data.redemptions.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
             if not number:
                 continue
