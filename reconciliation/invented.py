@@ -31,18 +31,20 @@ MATCHED_BY: Final[dict[Fault, tuple[str, ...]]] = {
     "no_reference": ("amount_date",),
 }  # fmt: skip
 SOURCE: Final = "bank"
+DAY_MAX: Final = 2**31
+PAID_LEAST: Final = 200
+"""A payment comes to so many times 100 CNY at least, more than anything that is set off against it."""
 STEPS: Final = ((1_000, 50), (2_000, 100), (5_000, 275), (10_000, 600))
 """(points, CNY) of an offset with steps."""
 
 
 @dataclass(frozen=True, slots=True)
-class InventedRedemption:
-    """A redemption that took `fen` off a payment on a day."""
+class Claim:
+    """A redemption, committed as one part on a day, that is to take `fen` off a payment."""
 
     redemption: str
     customer: int
     day: int
-    points: int
     fen: int
     reference: str
     project: str
@@ -51,6 +53,13 @@ class InventedRedemption:
     def key(self) -> str:
         """The name of its one part."""
         return part_key(self.redemption, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class InventedRedemption(Claim):
+    """A redemption of so many points (1/100)."""
+
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,10 @@ class Invented:
     pairs: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
 
+def _payer(customer: int) -> str:
+    return f"示例客户{customer:05d}有限公司"
+
+
 def invent(
     count: int, *, seed: int = 1, day_first: int = 20_089, days: int = 300, fault_every: int = 10,
     number_first: int = 1, customers: int = 0,
@@ -114,86 +127,111 @@ def invent(
     return made.history
 
 
+class Paying:
+    """Invents the payments of claims, with a fault or without, and notes in `history` what was planted.
+
+    No payment comes after `last`. `payer_of` names the n-th customer.
+    """
+
+    def __init__(
+        self, dice: random.Random, history: Invented, *, last: int = DAY_MAX, payer_of: Callable[[int], str] = _payer
+    ) -> None:
+        self._dice = dice
+        self._history = history
+        self._last = last
+        self._payer_of = payer_of
+
+    def stray(self, customer: int, day: int, fen: int) -> None:
+        """A payment that sets off what nobody redeemed."""
+        payment = self._payment(customer, day, fen, "R-999999999999", "")
+        self._history.planted.append(Planted("no_redemption", (), (payment.key,)))
+
+    def pay(self, claim: Claim, fault: Fault | None, other: Claim | None = None) -> None:
+        """The payments of a claim; `other` is paid with it where they are "combined".
+
+        Raises ValueError where a fault is not one of a claim's payment.
+        """
+        here, dice = self._history, self._dice
+        customer, day, fen, project = claim.customer, claim.day, claim.fen, claim.project
+        number = claim.redemption
+        if fault is None:
+            # Firms name a redemption by its number, or by the invoice that it was for.
+            said = number if dice.random() < 0.7 else claim.reference
+            self._pair((claim,), (self._payment(customer, day, fen, said, project),), None)
+        elif fault == "missing":
+            here.planted.append(Planted(fault, (claim.key,), ()))
+        elif fault == "doubled":
+            first = self._payment(customer, day, fen, number, project)
+            self._pair((claim,), (first,), None)
+            again = self._payment(customer, first.day, fen, number, project)
+            here.planted.append(Planted(fault, (), (again.key,)))
+        elif fault in ("too_little", "too_much"):
+            wrong = fen + (dice.randint(2, 20) * 100 if fault == "too_much" else -dice.randint(2, 20) * 100)
+            payment = self._payment(customer, day, wrong, number, project)
+            here.pairs.add((claim.key, payment.key))
+            at = Planted(fault, (claim.key,), ()) if fault == "too_little" else Planted(fault, (), (payment.key,))
+            here.planted.append(at)
+        elif fault == "split":
+            cut = fen * dice.randint(20, 45) // 100
+            parts = (cut, fen - cut)
+            self._pair((claim,), tuple(self._payment(customer, day, p, number, project) for p in parts), fault)
+        elif fault == "combined" and other is not None:
+            both = f"{number}, {other.redemption}"
+            later = max(day, other.day)
+            self._pair((claim, other), (self._payment(customer, later, fen + other.fen, both, project),), fault)
+        elif fault in ("wrong_reference", "no_reference"):
+            said = "" if fault == "no_reference" else _mistyped(number, dice)
+            self._pair((claim,), (self._payment(customer, day, fen, said, project),), fault)
+        else:
+            raise ValueError(f"{fault} is no fault of the payment of {'one claim' if other is None else 'two claims'}")
+
+    def _payment(self, customer: int, day: int, offset: int, reference: str, project: str) -> InventedPayment:
+        here = self._history
+        paid_on, payer = min(day + self._dice.randint(0, 20), self._last), self._payer_of(customer)
+        paid = self._dice.randint(PAID_LEAST, 5_000) * 10_000 - offset
+        payment = InventedPayment(
+            f"PAY-{len(here.payments) + 1:08d}", customer, paid_on, reference, payer, project, "", paid, offset
+        )
+        here.payments.append(payment)
+        return payment
+
+    def _pair(self, claims: tuple[Claim, ...], payments: tuple[InventedPayment, ...], fault: Fault | None) -> None:
+        here = self._history
+        here.pairs |= {(c.key, p.key) for c in claims for p in payments}
+        if fault is not None:
+            here.planted.append(Planted(fault, tuple(c.key for c in claims), tuple(p.key for p in payments)))
+
+
 class _Making:
     def __init__(self, dice: random.Random, day_first: int, days: int, number_first: int) -> None:
         self.dice = dice
         self.day_first = day_first
         self.days = days
         self.number = number_first - 1
-        self.paid = 0
         self.history = Invented()
+        self.paying = Paying(dice, self.history)
 
     def add(self, customer: int, fault: Fault | None) -> None:
         """A redemption of a customer, with its payment or payments."""
-        here, dice = self.history, self.dice
         if fault == "no_redemption":
-            payment = self._payment(customer, self._day(), self._fen(), "R-999999999999", "")
-            here.planted.append(Planted(fault, (), (payment.key,)))
+            self.paying.stray(customer, self._day(), self.dice.choice(STEPS)[1] * 100)
             fault = None
         redemption = self._redemption(customer)
-        day, fen, reference, project = redemption.day, redemption.fen, redemption.redemption, redemption.project
-        if fault is None:
-            # Firms name a redemption by its number, or by the invoice that it was for.
-            said = reference if dice.random() < 0.7 else redemption.reference
-            self._pair((redemption,), (self._payment(customer, day, fen, said, project),), None)
-        elif fault == "missing":
-            here.planted.append(Planted(fault, (redemption.key,), ()))
-        elif fault == "doubled":
-            first = self._payment(customer, day, fen, reference, project)
-            self._pair((redemption,), (first,), None)
-            again = self._payment(customer, first.day, fen, reference, project)
-            here.planted.append(Planted(fault, (), (again.key,)))
-        elif fault in ("too_little", "too_much"):
-            wrong = fen + (dice.randint(2, 20) * 100 if fault == "too_much" else -dice.randint(2, 20) * 100)
-            payment = self._payment(customer, day, wrong, reference, project)
-            here.pairs.add((redemption.key, payment.key))
-            at = Planted(fault, (redemption.key,), ()) if fault == "too_little" else Planted(fault, (), (payment.key,))
-            here.planted.append(at)
-        elif fault == "split":
-            cut = fen * dice.randint(20, 45) // 100
-            parts = (cut, fen - cut)
-            self._pair((redemption,), tuple(self._payment(customer, day, p, reference, project) for p in parts), fault)
-        elif fault == "combined":
-            other = self._redemption(customer, day, project)
-            both = f"{reference}, {other.redemption}"
-            self._pair((redemption, other), (self._payment(customer, day, fen + other.fen, both, project),), fault)
-        else:
-            said = "" if fault == "no_reference" else _mistyped(reference, dice)
-            self._pair((redemption,), (self._payment(customer, day, fen, said, project),), fault)
+        other = self._redemption(customer, redemption.day, redemption.project) if fault == "combined" else None
+        self.paying.pay(redemption, fault, other)
 
     def _redemption(self, customer: int, day: int | None = None, project: str | None = None) -> InventedRedemption:
         self.number += 1
         points, money = self.dice.choice(STEPS)
         redemption = InventedRedemption(
-            f"R-{self.number:06d}", customer, self._day() if day is None else day, points * 100, money * 100,
-            f"FP-{self.number:08d}", f"项目{customer:05d}-{self.dice.randint(1, 3)}" if project is None else project,
+            f"R-{self.number:06d}", customer, self._day() if day is None else day, money * 100, f"FP-{self.number:08d}",
+            f"项目{customer:05d}-{self.dice.randint(1, 3)}" if project is None else project, points * 100,
         )  # fmt: skip
         self.history.redemptions.append(redemption)
         return redemption
 
-    def _payment(self, customer: int, day: int, offset: int, reference: str, project: str) -> InventedPayment:
-        self.paid += 1
-        paid_on, payer = day + self.dice.randint(0, 20), f"示例客户{customer:05d}有限公司"
-        paid = self.dice.randint(10, 5_000) * 10_000 - offset
-        payment = InventedPayment(
-            f"PAY-{self.paid:08d}", customer, paid_on, reference, payer, project, "", paid, offset
-        )
-        self.history.payments.append(payment)
-        return payment
-
-    def _pair(
-        self, redemptions: tuple[InventedRedemption, ...], payments: tuple[InventedPayment, ...], fault: Fault | None
-    ) -> None:
-        here = self.history
-        here.pairs |= {(r.key, p.key) for r in redemptions for p in payments}
-        if fault is not None:
-            here.planted.append(Planted(fault, tuple(r.key for r in redemptions), tuple(p.key for p in payments)))
-
     def _day(self) -> int:
         return self.day_first + self.dice.randrange(self.days)
-
-    def _fen(self) -> int:
-        return self.dice.choice(STEPS)[1] * 100
 
 
 def _mistyped(reference: str, dice: random.Random) -> str:
@@ -236,12 +274,13 @@ def happened_of(history: Invented) -> Iterator[Happened]:
 
 
 def _of_redemption(entry: InventedRedemption, position: int) -> list[tuple[str, dict[str, Any]]]:
-    reserved: dict[str, Any] = {
+    dated: dict[str, Any] = {"occurred_at": day_text(entry.day), "booked_on": day_text(entry.day)}
+    reserved: dict[str, Any] = dated | {
         "redemption": entry.redemption, "offer": "cash_offset", "kind": OFFSET, "variant": "", "quantity": 1,
         "points": entry.points, "money": entry.fen, "rule_set": "RS-0001", "held_until": day_text(entry.day + 7),
         "reference": entry.reference, "project": entry.project,
     }  # fmt: skip
-    committed: dict[str, Any] = {
+    committed: dict[str, Any] = dated | {
         "redemption": entry.redemption, "reserved": position + 1, "part": 1, "before": 0, "points": entry.points,
         "quantity": 1, "money": entry.fen, "reference": "", "valid_until": "",
     }  # fmt: skip

@@ -30,7 +30,8 @@ class Desk:
         return self.state.settlement
 
     def happened(self, topic: str, customer: int, on: str, /, **fields: Any) -> None:
-        self.state.apply(Happened(self.state.position + 1, customer, topic, fields, day_parse(on)))
+        dated = {"occurred_at": on, "booked_on": on} if topic.startswith("Redemption") else {}
+        self.state.apply(Happened(self.state.position + 1, customer, topic, dated | fields, day_parse(on)))
         self.state.settle()
 
     def redeem(

@@ -33,8 +33,9 @@ def next_steps(
     month: Path,
     places: Sequence[Standing],
     changes: Sequence[CustomerChange],
+    period: str,
 ) -> list[NextStep]:
-    """The commands for these books; `changes` most gained first."""
+    """The commands for these books; `changes` most gained first, `period` the month that was reconciled."""
     program = program_name()
     if settings.home != Path(HOME_DEFAULT).absolute():
         program = f"{HOME_VARIABLE}={shlex.quote(str(settings.home))} {program}"
@@ -63,6 +64,11 @@ def next_steps(
             f"{program} replay --assignment-rules {_shown(assignment)} {tail}",
             "同样的客户，在另一套分配规则下归谁",
             "who would serve whom under other assignment rules",
+        ),
+        NextStep(
+            f"{program} reconcile --period {period} {tail}",
+            "再次对账：不再新增匹配，逐项列出未结及依据",
+            "reconcile once more: nothing new is matched; every open item with its reason",
         ),
         NextStep(f"{program} pool {tail}", "公海里的客户", "the customers in the pool"),
         NextStep(

@@ -35,6 +35,8 @@ _STEPS: Final[dict[str, tuple[str, str]]] = {
     "import_and_close": ("导入与关账", "import and closing"),
     "views": ("视图", "views"),
     "sales_force": ("分配客户", "assigning"),
+    "payments": ("收款", "payments"),
+    "settlement": ("对账", "settlement"),
     "what_if": ("推演", "what-if"),
     "assignment_what_if": ("分配推演", "assignment what-if"),
     "figures": ("统计", "figures"),

@@ -22,7 +22,7 @@ from connectors.files.mapping_loading import mapping_load
 from ledger.domain.book import Book
 from ledger.domain.commands import CloseDays, Request
 from ledger.domain.errors import PlumblineError
-from ledger.domain.values import customer_number, day_of
+from ledger.domain.values import customer_number, day_of, month_text
 from ledger.rules.assignment.words import assignment_words
 from ledger.rules.document import rule_set_parse
 from ledger.standard import rules_standard
@@ -38,6 +38,8 @@ from service.demo.next_steps import next_steps
 from service.demo.pages import Pages
 from service.demo.redemptions import MONTHS, RedemptionsRefused, Shop, rules_with_catalogue
 from service.demo.salesforce import SalesForce, SalesForceRefused, assignment_candidate, sales_force_record
+from service.demo.settling import SettlingRefused, month_liability, settle, settled_check
+from service.demo.settling_pages import SettlingPages
 from service.demo.what_if import what_if_document, what_if_write
 from service.output import Output
 from service.settings import DATABASE_URL_VARIABLE, Settings
@@ -108,7 +110,7 @@ def demo_run(
     external database; `firms`, at least `facts` and `years` say how much is invented.
 
     Raises DemoRefused where the database is external and `yes` is not said, DemoBroken where the books don't take
-    the facts or replay differs from the record.
+    the facts, replay differs from the record, or reconciling misses a planted fault or sees one that is none.
     """
     if settings.database_url is not None and not yes:
         raise DemoRefused(
@@ -138,6 +140,8 @@ def demo_run(
                 recorded = _record(handle, writer, shop, months, invented, last, actor, out)
             with clocked.step("sales_force"):
                 force = _sales_force(writer, actor, seed)
+            with clocked.step("payments"), _settling():
+                settled = settle(handle, writer, folder, actor, seed, day_of(last), out.language)
             recorded = replace(recorded, position=writer.state.book.position)
         pages.recorded(recorded.facts, recorded.position, clocked.seconds["import_and_close"])
         with clocked.step("views"), out.progress("更新视图", "bringing views up to date") as update:
@@ -145,6 +149,11 @@ def demo_run(
         columns = handle.columns()
         book = columns.book()
         pages.followed(clocked.seconds["views"], closed_through(book))
+
+        with clocked.step("settlement"), _settling():
+            checked = settled_check(columns, settled)
+            with handle.recorder.datastore.get_connection() as connection:
+                liability = month_liability(connection, book)
 
         document = what_if_document(rules_with_catalogue())
         candidate = folder / "what_if.yaml"
@@ -168,8 +177,9 @@ def demo_run(
 
     changes = found.comparison.customers
     steps = next_steps(
-        settings, LEDGER, out.language, candidate, assignment, months[len(months) // 2], places, changes
-    )
+        settings, LEDGER, out.language, candidate, assignment, months[len(months) // 2], places, changes,
+        month_text(settled.period),
+    )  # fmt: skip
     if out.json:
         out.document({
             "ledger": LEDGER, "seed": seed, "first_day": first_day_of(last, years).isoformat(),
@@ -177,7 +187,12 @@ def demo_run(
             "facts": recorded.facts, "facts_by_type": counts, "position": recorded.position,
             "leaderboard": [s.document() for s in places[:10]], "tiers": found.comparison.recorded.tiers,
             "quarters": [q.document() for q in by_quarter], "what_if": found.document(10),
-            "redemptions": shop.came_to.document(), "sales_force": {**force.document(), "why": explained}, "assignment_what_if": owners.document(10),
+            "redemptions": shop.came_to.document(),
+            "settlement": {"payments": len(settled.history.payments), "matches": settled.matches, **checked.document()},
+            "honours": {
+                "year": settled.year, "position": settled.position, "places": [p.document() for p in settled.places],
+            },
+            "liability": liability.document(), "sales_force": {**force.document(), "why": explained}, "assignment_what_if": owners.document(10),
             "recorded": {
                 "run_id": run.run_id, "digest": run.digest, "differences": count,
                 "ownership": {"digest": owners_run.digest, "differences": owners_count},
@@ -190,6 +205,10 @@ def demo_run(
         pages.tiers(found.comparison.recorded.tiers, rules_standard())
         pages.quarters(by_quarter)
         pages.redemptions(shop.came_to)
+        settling = SettlingPages(out)
+        settling.settlement(settled, checked)
+        settling.liability(liability)
+        settling.honours(settled)
         pages.what_if(found, book)
         pages.sales_force(force, explained)
         pages.assignment_what_if(owners)
@@ -201,6 +220,16 @@ def demo_run(
             f"replay under the recorded rules differs from the record in {count} decisions and {owners_count} changes of"
             " owner; please report this"
         )
+    if checked.complaint:
+        raise DemoBroken(f"reconciling did not find what was planted and nothing else: {checked.complaint}")
+
+
+@contextmanager
+def _settling() -> Generator[None]:
+    try:
+        yield
+    except SettlingRefused as refused:
+        raise DemoBroken(str(refused)) from None
 
 
 def _sales_force(writer: Writer, actor: str, seed: int) -> SalesForce:

@@ -80,7 +80,7 @@ def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(words) for line in lines)
     commands = [line.strip() for line in lines if " plumbline " in line]
-    assert len(commands) == 8
+    assert len(commands) == 9
     told = [line for line in lines if line.strip() not in commands and str(settings.home) not in line]
     assert all(sum(2 if ord(c) > 0x2E80 else 1 for c in line) <= 100 for line in told)
     files = re.findall(r"\S+\.(?:yaml|csv)\b", "\n".join(commands))
