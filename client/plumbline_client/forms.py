@@ -39,7 +39,7 @@ def form_read(form: Any, document: Any) -> Any:
     """What a document says, in its form: a class of `results`, or a list or page of them. Raises AnswerInvalid."""
     try:
         return reader_of(form)(document)
-    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
         raise AnswerInvalid(
             f"the service's answer can't be read ({error}); is it a Plumbline of this version?"
         ) from error
@@ -60,6 +60,8 @@ def reader_of(form: Any) -> Reader:
         return _list(reader_of(arguments[0]))
     if origin is tuple:
         return _tuple(reader_of(arguments[0]))
+    if origin is dict:
+        return _dict(reader_of(arguments[1]))
     if is_dataclass(origin or form):
         return _members(form)
     return _as_it_is
@@ -105,6 +107,10 @@ def _list(read_one: Reader) -> Reader:
 
 def _tuple(read_one: Reader) -> Reader:
     return lambda values: tuple(read_one(value) for value in values)
+
+
+def _dict(read_one: Reader) -> Reader:
+    return lambda values: {name: read_one(value) for name, value in values.items()}
 
 
 def _as_it_is(value: Any) -> Any:

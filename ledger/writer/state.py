@@ -213,7 +213,9 @@ class LedgerState:
             earlier = {position: _fact_read(recorder, position) for position in corrected}
             prior = self._prior(corrected, recorder, moved_before_all(self.redemptions, part))
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
-            relations_catch_up(self.relations, segment.relations, self.book.position)
+            relations_catch_up(
+                self.relations, sorted([*segment.relations, *segment.redemptions]), self.book.position
+            )
             redemptions_catch_up(self.redemptions, segment.redemptions)
             if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
                 self.recompile()

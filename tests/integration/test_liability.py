@@ -10,12 +10,12 @@ import pytest
 from openpyxl import load_workbook
 from psycopg import Connection
 
-from ledger.domain.commands import CloseDays
+from ledger.domain.commands import CloseDays, CommitRedemption, MoveStock, ReserveRedemption
 from ledger.domain.valuation import VALUE_DEFAULT, PointValue
 from ledger.domain.values import day_parse
 from projections.finance.liability import FLOWS, Liability, liability_read, sheets_of
 from projections.finance.sheets import xlsx_bytes
-from tests.integration.test_settlement import append
+from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 
 ODD = PointValue(7_00, 3_33)
@@ -23,7 +23,8 @@ ODD = PointValue(7_00, 3_33)
 
 @pytest.fixture
 def kept(books: Books) -> Books:
-    """Grants, a penalty into debt, an adjustment, a correction, an expiry, and points held, spent and returned."""
+    """Grants, a penalty into debt, an adjustment, a correction and an expiry, with a catalogue in force."""
+    catalogue_activate(books)
     books.register("a", "b")
     books.send(
         fact("1", "contract_signed", "2024-01-05", amount="1250000"),
@@ -112,16 +113,15 @@ def test_a_closed_month_stays_as_it_was_whatever_comes_later(kept: Books, connec
 
 
 def test_held_and_available_stand_apart_and_what_is_spent_leaves_the_liability(kept: Books) -> None:
-    lot = 2028 * 12 + 1 - 1970 * 12
-    common: dict[str, Any] = {"redemption": "R-000001", "lots": [[lot, 40_00]], "debt": 0, "balance": 112_34}
-    append(kept, "PointsHeld", 1, **common, points=40_00, available=72_34, occurred="2026-02-10")
+    kept.do(MoveStock("workwear", 1, "delivered", "m"))
+    assert kept.do(ReserveRedemption("C-000001", "workwear", "m", occurred_on="2026-02-10")).status == "accepted"
     with kept.recorder.datastore.get_connection() as connection:
         found = read(connection, "2026-02-28", "2026-02-28")
     [day] = found.days
     assert (day.closing, day.held) == (282_34, 40_00) and found.faults == ()
-    assert {s.name: s.held for s in found.expiries} == {"2026-02": 0, "2028-02": 40_00}
-    common["balance"] = 72_34
-    append(kept, "PointsRedeemed", 1, **common, part=1, points=-40_00, available=72_34, occurred="2026-02-11")
+    # Oldest to expire first: the 12.34 of February 2026, and 27.66 of the lot that came this month.
+    assert {s.name: s.held for s in found.expiries} == {"2026-02": 12_34, "2028-02": 27_66}
+    assert kept.do(CommitRedemption("R-000001", occurred_on="2026-02-11")).status == "accepted"
     with kept.recorder.datastore.get_connection() as connection:
         found = read(connection, "2026-02-11", "2026-02-28")
     assert flows(found, "2026-02-11") == {"redeemed": -40_00}

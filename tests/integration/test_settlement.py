@@ -15,6 +15,7 @@ from ledger.domain.commands import (
     ProposeMatch,
     Request,
     ReserveRedemption,
+    ReverseRedemption,
     SignPeriodOff,
     UndoSettlement,
 )
@@ -48,24 +49,31 @@ def columns_of(books: Books, folder: Path) -> Any:
     return Columns.open(folder)
 
 
-def redeem(books: Books, customer: str, points: int) -> None:
-    """Redeem points for money off a payment."""
-    reserved = books.do(
-        ReserveRedemption(customer, "cash", points=str(points), project="一标段", occurred_on=f"{OCTOBER}-02")
+POINTS = {50_00: "1000", 275_00: "5000"}
+"""What so many fen of the offset cost."""
+
+
+def redeem(books: Books, number: int, customer: int, fen: int) -> str:
+    """Grant a customer what an offset of so many fen costs, and spend it: the committed part's name."""
+    if not books.state.redemptions.redemptions:
+        catalogue_activate(books)
+    name, day = f"C-{customer:06d}", f"{OCTOBER}-02"
+    answers = books.send(
+        fact(f"grant-{number}", "manual_adjustment", day, name, points=POINTS[fen], reason="opening"),
+        ReserveRedemption(name, "cash", points=POINTS[fen], project="一标段", occurred_on=day),
+        CommitRedemption(f"R-{number:06d}", occurred_on=day),
     )
-    committed = books.do(CommitRedemption(reserved.id, occurred_on=f"{OCTOBER}-02"))
-    assert (reserved.status, committed.status) == ("accepted", "accepted"), (reserved, committed)
+    assert [(a.status, a.code) for a in answers] == [("accepted", "")] * 3
+    assert answers[1].id == f"R-{number:06d}"
+    return f"R-{number:06d}/1"
 
 
 @pytest.fixture
 def shop(books: Books) -> Books:
     """Two customers who redeemed 50 and 275 CNY, the second paid with the first's money's worth taken off."""
-    catalogue_activate(books)
     books.register("a", "b")
-    # Two points for 10,000 CNY: 5,000 for each of them.
-    books.send(*(fact(c, "contract_signed", f"{OCTOBER}-01", c, amount="25000000") for c in ("C-000001", "C-000002")))
-    redeem(books, "C-000001", 1_000)
-    redeem(books, "C-000002", 5_000)
+    redeem(books, 1, 1, 50_00)
+    redeem(books, 2, 2, 275_00)
     answers = books.send(
         fact("p1", "payment_received", f"{OCTOBER}-09", amount="9950.00", offset_amount="50.00", reference="R-000001"),
         fact("p2", "payment_received", f"{OCTOBER}-10", "C-000002", amount="700.00", offset_amount="300.00", reference="R-000002"),
@@ -144,6 +152,50 @@ def test_a_month_is_signed_off_once_it_is_closed_and_what_comes_later_stands_in_
     assert report_of(settlement, month_parse(OCTOBER)).document() == report.document() | {"signed_off": True}
     late = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "crm:p9")
     assert late.late == month_parse(OCTOBER) and "所属月份已关账" in late.document()["sentence"]["zh"]
+
+
+def test_a_reversal_after_settlement_opens_the_item_again_in_its_own_month_and_a_restart_says_the_same(
+    shop: Books, tmp_path: Path
+) -> None:
+    october, november = month_parse(OCTOBER), month_parse("2026-11")
+    before, _ = reconciled(shop, tmp_path)
+    assert shop.do(CloseDays(f"{OCTOBER}-31")).status == "accepted"
+    # Of 1,000 points, worth 50 CNY, 400 come back: 20 CNY more are settled than is left of the part.
+    assert shop.do(ReverseRedemption("R-000001", "wrong project", points="400")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    assert report_of(settlement, october).document() == before.document(), "what October said stands"
+    report = report_of(settlement, november)
+    assert report.faults == ()
+    side = report.figures.redemptions
+    assert (side.opening, side.claimed, side.settled, side.open) == (0, -20_00, 0, -20_00)
+    line = next(line for line in report.lines if line.side == "redemptions")
+    assert (line.item, line.kind, line.open) == ("R-000001/1", "over", -20_00)
+    # Once the match is undone, 30 CNY of the part and the payment's 50 CNY are open.
+    assert shop.do(UndoSettlement(f"M-{before.matches[0].number:06d}", "to be matched anew")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    report = report_of(settlement, november)
+    assert {line.item: line.open for line in report.lines if line.customer == 1} == {"R-000001/1": 30_00, "crm:p1": 50_00}
+    assert report.faults == () and report.figures.redemptions.open == 30_00
+    live = relations_dump(shop.state.relations)["settlement"]
+    assert relations_dump(state_read(columns_of(shop, tmp_path)))["settlement"] == live
+    shop.restart()
+    assert relations_dump(shop.state.relations)["settlement"] == live
+
+
+def test_a_redemption_recorded_late_is_booked_in_the_month_it_happened_as_long_as_that_is_open(
+    shop: Books, tmp_path: Path
+) -> None:
+    # Everything is recorded on 1 November, and happened in October.
+    assert (shop.now.month, shop.state.relations.settlement.parts["R-000001/1"].period) == (11, month_parse(OCTOBER))
+    shop.do(fact("more", "manual_adjustment", f"{OCTOBER}-02", points="1000", reason="r"))
+    shop.do(ReserveRedemption("C-000001", "cash", points="1000", occurred_on=f"{OCTOBER}-30"))
+    shop.do(CloseDays(f"{OCTOBER}-31"))
+    assert shop.do(CommitRedemption("R-000003", occurred_on=f"{OCTOBER}-30")).status == "accepted"
+    settlement = state_read(columns_of(shop, tmp_path)).settlement
+    assert report_of(settlement, month_parse(OCTOBER)).figures.redemptions.claimed == 325_00
+    assert report_of(settlement, month_parse("2026-11")).figures.redemptions.claimed == 50_00
+    line = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "R-000003/1")
+    assert line.late == month_parse(OCTOBER)
 
 
 def test_a_payment_told_again_otherwise_is_corrected_in_settlement_too(shop: Books) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
 from psycopg import Connection
-from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -15,6 +14,7 @@ from api.core import context_of, read
 from api.input import Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routes.finance.asking import PREFIX, Period, month_of_text, settling, value_on
+from api.routes.finance.bodies import CheckBody, HonoursBody, LiabilityBody, ProposalsBody, ReportBody
 from api.routing import Router
 from ledger.domain.errors import Refused
 from ledger.domain.valuation import PointValue
@@ -33,39 +33,6 @@ router = Router(tags=["finance"])
 DAYS_MAX: Final = 1_100
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
-
-
-_SIDE: Final = {"opening": "0.00", "claimed": "325.00", "settled": "275.00", "ruled": "0.00", "open": "50.00"}
-_ITEM: Final[dict[str, Any]] = {
-    "item": "R-000001/1", "side": "redemptions", "kind": "missing_payment", "customer": "C-000001",
-    "date": "2025-06-02", "age_days": 28, "amount": "50.00", "settled": "0.00", "ruled": "0.00", "open": "50.00",
-    "late_from": None, "evidence": {"reference": "FP-77"}, "candidates": [], "repeats": "",
-    "sentence": {"zh": "没有任何付款抵扣这 50.00 元。", "en": "No payment took these 50.00 CNY off."},
-}  # fmt: skip
-_MATCHED: Final[dict[str, Any]] = {
-    "settlement": "M-000001", "state": "matched", "rule": "reference", "score": 100, "period": "2025-06",
-    "amount": "275.00", "redemptions": [{"item": "R-000002/1", "amount": "275.00"}],
-    "payments": [{"item": "bank:PAY-2", "amount": "275.00"}], "proposed_by": "", "reason": "",
-    "evidence": [{"what": "reference", "redemption": "r-000002", "payment": "r-000002"}],
-}  # fmt: skip
-
-
-class ReportBody(BaseModel):
-    """The reconciliation of a month; amounts are CNY. On each side opening + claimed - settled - ruled = open, and
-    where the open items don't come to that, `adds_up` is false and `faults` say by how much. Of many items the first
-    are told, `counts` of all."""
-
-    period: str = Field(examples=["2025-06"])
-    signed_off: bool = Field(examples=[False])
-    adds_up: bool = Field(examples=[True])
-    faults: list[str] = Field(examples=[[]])
-    sha256: str
-    redemptions: dict[str, str] = Field(examples=[_SIDE])
-    payments: dict[str, str] = Field(examples=[_SIDE])
-    counts: dict[str, int] = Field(examples=[{"missing_payment": 1}])
-    open: list[dict[str, Any]] = Field(examples=[[_ITEM]])
-    matched: list[dict[str, Any]] = Field(examples=[[_MATCHED]])
-    undone: list[dict[str, Any]] = Field(examples=[[]])
 
 
 @router.get(
@@ -89,12 +56,6 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
     return {**document, **{name: document[name][:limit] for name in ("open", "matched", "undone")}}
 
 
-class ProposalsBody(BaseModel):
-    """What waits for another person's approval: matches (settlement M-…) and rulings (ruling Q-…)."""
-
-    data: list[dict[str, Any]] = Field(examples=[[{**_MATCHED, "state": "proposed", "period": None}]])
-
-
 @router.get(
     f"{PREFIX}/proposals",
     permission=Permission.FINANCE_READ,
@@ -106,25 +67,6 @@ async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
     """Matches and rulings that wait for approval."""
     state = await settling(request)
     return json_response({"data": proposals_document(state.settlement)[:limit]})
-
-
-_DAY_TOLD: Final = {"date": "2025-06-30", "opening": "700.00", "closing": "700.00", "closing_cny": "35.00"}
-_SHARE: Final = {"part": "2027-01", "points": "700.00", "held": "0.00", "cny": "35.00"}
-
-
-class LiabilityBody(BaseModel):
-    """The liability of points over some days. Each day: opening + flows = closing = available + held, in points and
-    CNY. Parts come to the last day's closing."""
-
-    position: int
-    point_value: dict[str, str] = Field(examples=[{"points": "1000.00", "money": "50.00"}])
-    adds_up: bool = Field(examples=[True])
-    faults: list[str] = Field(examples=[[]])
-    days: list[dict[str, Any]] = Field(examples=[[_DAY_TOLD]])
-    ages: list[dict[str, Any]] = Field(examples=[[_SHARE]])
-    expiries: list[dict[str, Any]] = Field(examples=[[_SHARE]])
-    breakage: dict[str, Any] = Field(examples=[{"rate_percent": "12.50", "points": "87.50", "cny": "4.37"}])
-    debt: str = Field(examples=["0.00"])
 
 
 @router.get(
@@ -187,18 +129,6 @@ def _journal(connection: Connection[Any], ledger: str, value: PointValue, day: i
     return list(csv_text(COLUMNS, rows, ("position", "points", "cny")))
 
 
-class CheckBody(BaseModel):
-    """The trial balance: points in each account, which come to zero; `fault` is empty where the books balance."""
-
-    balanced: bool = Field(examples=[True])
-    position: int
-    events: int
-    customers: int
-    accounts: dict[str, str] = Field(examples=[{"issuance": "-700.00", "available": "700.00"}])
-    sum: str = Field(examples=["0.00"])
-    fault: str = Field(examples=[""])
-
-
 @router.get(
     f"{PREFIX}/journal/check",
     permission=Permission.FINANCE_READ,
@@ -212,15 +142,6 @@ async def journal_checked(request: Request, as_of: Day = None) -> Response:
     chosen = day_of_text(as_of, "as_of")
     found = await read(request, journal_check, day_last=None if chosen is None else day_of(chosen))
     return json_response(found.document())
-
-
-class HonoursBody(BaseModel):
-    """The best customers of a year for a website: named are those who agreed to publication."""
-
-    year: int = Field(examples=[2025])
-    title: dict[str, str] = Field(examples=[{"zh": "2025年度金牌合作伙伴", "en": "Gold Partners of 2025"}])
-    measure: dict[str, str] = Field(examples=[{"zh": "当年积分", "en": "Points of the year"}])
-    places: list[dict[str, Any]] = Field(examples=[[{"rank": 1, "name": "甲路桥", "points": "500.00"}]])
 
 
 @router.get(

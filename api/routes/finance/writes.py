@@ -14,7 +14,8 @@ from api.access.roles import Permission
 from api.core import context_of, in_thread, principal_of
 from api.input import Body, body_read, flag, json_response
 from api.routes.finance.asking import MONTH_PATTERN, PREFIX, month_of_text, settling
-from api.routes.finance.reads import ReportBody, report_shortened
+from api.routes.finance.bodies import ReconciledBody
+from api.routes.finance.reads import report_shortened
 from api.routing import Router
 from api.schemas import WRITE_RESPONSES
 from api.writing import command_send
@@ -45,13 +46,6 @@ class ReconcileBody(Body):
     """The month up to whose end is matched."""
 
     period: Annotated[str, Field(pattern=MONTH_PATTERN)]
-
-
-class ReconciledBody(ReportBody):
-    """The report after matching. `matched_now`: how many matches rules found this time."""
-
-    matched_now: int = Field(examples=[1])
-    dry_run: bool
 
 
 @router.post(

@@ -4,6 +4,7 @@ from plumbline_client.calls.admin import Admin
 from plumbline_client.calls.base import rehearsed
 from plumbline_client.calls.customers import CustomerCalls
 from plumbline_client.calls.facts import FactCalls, fact
+from plumbline_client.calls.finance import FinanceCalls
 from plumbline_client.calls.jobs import JobCalls, JobKind
 from plumbline_client.calls.log import LogCalls
 from plumbline_client.calls.points import PointCalls
@@ -17,7 +18,7 @@ __all__ = ["Admin", "JobKind", "Ledger", "fact", "rehearsed"]
 
 
 class Ledger(
-    FactCalls, CustomerCalls, PointCalls, RedemptionCalls, ReportCalls, LogCalls, RuleCalls, JobCalls, RelationsReads,
-    FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites,
+    FactCalls, CustomerCalls, PointCalls, RedemptionCalls, FinanceCalls, ReportCalls, LogCalls, RuleCalls, JobCalls,
+    RelationsReads, FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites,
 ):  # fmt: skip
     """One ledger. Every method gives a call for a client to send; writes get a key of their own unless one is given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -52,12 +52,11 @@ def _committed(state: Relations, event: Happened) -> None:
     if reserved is None:
         return
     key = part_key(said["redemption"], said["part"])
-    # Since when it is open is told by the day it happened, the month by the day it is booked on: as of payments.
-    day, period = day_parse(said["occurred_at"][:10]), here.period_open(month_of(day_parse(said["booked_on"])))
+    period = here.period_open(month_of(day_parse(said["booked_on"])))
     here.parts.put(
         key,
         Part(
-            key, said["redemption"], said["part"], reserved.customer, event.position, day, period,
+            key, said["redemption"], said["part"], reserved.customer, event.position, _day_occurred(said), period,
             said["reference"] or reserved.reference, reserved.project, said["money"],
         ),
     )  # fmt: skip
@@ -75,6 +74,10 @@ def _reversed(state: Relations, event: Happened) -> None:
         here.book(period, key, "redeemed", -said["money"])
 
 
+def _day_occurred(said: Mapping[str, Any]) -> int:
+    return day_parse(said["occurred_at"][:10])
+
+
 @evolves("FactRecorded")
 def _recorded(state: Relations, event: Happened) -> None:
     said, here = event.fields, state.settlement
@@ -90,7 +93,7 @@ def _recorded(state: Relations, event: Happened) -> None:
     values = said["attributes"]
     month = month_of(day_parse(said["booked_on"]))
     payment = Payment(
-        key, event.customer, event.position, day_parse(said["occurred_at"][:10]), here.period_open(month),
+        key, event.customer, event.position, _day_occurred(said), here.period_open(month),
         values.get("reference") or "", values.get("payer") or "", values.get("project") or "",
         values.get("invoice") or "", values.get("amount") or 0, values.get("offset_amount") or 0,
         known.settled if known else 0, known.ruled if known else 0,

@@ -164,8 +164,7 @@ class ColumnsBuilder:
             number = customer_number(stream)
             if topic in relations_kept:
                 data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
-            # Settlement folds some of what happens to redemptions, too: those events stand in both tables.
-            if topic in redemptions_kept:
+            elif topic in redemptions_kept:
                 data.redemptions.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
             if not number:
                 continue

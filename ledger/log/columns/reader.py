@@ -18,7 +18,7 @@ from ledger.domain.rows import COLUMN_BEFORE, COLUMN_POINTS, Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START, chain_next
 from ledger.log.columns.format import REBUILD, ColumnsDamaged, FileEntry, Manifest, files_verify, manifest_read
-from ledger.log.columns.relations import RELATIONS_COLUMNS, SETTLING_TOPICS, topics_wanted
+from ledger.log.columns.relations import REDEMPTIONS_SETTLED, RELATIONS_COLUMNS, SETTLING_TOPICS, topics_wanted
 from ledger.log.columns.snapshot import book_load
 from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
 
@@ -166,6 +166,8 @@ class Columns:
         found = table_read(
             self.folder, self._files("relations"), RELATIONS_COLUMNS, where=pl.col("topic").is_in(sorted(topics))
         )
+        if settlement:
+            found = pl.concat([found, self.redemptions(REDEMPTIONS_SETTLED)]).sort("position")
         if registrations:
             count = int((found["topic"] == "CustomerRegistered").sum())
             if count != self.manifest.book.get("customers", 0):
@@ -188,7 +190,8 @@ class Columns:
     def settling(self) -> pl.DataFrame:
         """What settlement folds alone, in order of position, with `RELATIONS_COLUMNS`."""
         where = pl.col("topic").is_in(sorted(SETTLING_TOPICS))
-        return table_read(self.folder, self._files("relations"), RELATIONS_COLUMNS, where=where)
+        found = table_read(self.folder, self._files("relations"), RELATIONS_COLUMNS, where=where)
+        return pl.concat([found, self.redemptions(REDEMPTIONS_SETTLED)]).sort("position")
 
     def _attributes(self) -> int:
         return self.manifest.book.get("attributes", 0)

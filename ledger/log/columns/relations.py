@@ -1,9 +1,10 @@
 """What the columns hold of relations: their events as they stand in the log, so that the writer's state is loaded and
 history is replayed without it.
 
-Kept are all events of relations, those that settlement folds (redemptions, payments, matches), the registrations and
-changes of customers (a replay weighs traits as of a position; the book has them as they are now) and the days that were
-closed. The candidates of a choice, by far the most of it, stay in the log: they explain a choice and lead to nothing.
+Kept are all events of relations, those that settlement folds (payments, matches; redemptions lie in a table of their
+own), the registrations and changes of customers (a replay weighs traits as of a position; the book has them as they are
+now) and the days that were closed. The candidates of a choice, by far the most of it, stay in the log: they explain a
+choice and lead to nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +32,11 @@ RELATIONS_COLUMNS: Final[Mapping[str, pl.DataType]] = {
 on, in the ledger's time zone; `state` its fields as the log has them (see `happened`)."""
 
 REGISTRATION_TOPICS: Final = frozenset({"CustomerRegistered", "CustomerChanged"})
-SETTLING_TOPICS: Final = (
-    SETTLEMENT_TOPICS | HONOURS_TOPICS
-    | {"RedemptionReserved", "RedemptionCommitted", "RedemptionReversed", "FactRecorded"}
-)  # fmt: skip
+REDEMPTIONS_SETTLED: Final = frozenset({"RedemptionReserved", "RedemptionCommitted", "RedemptionReversed"})
+"""What settlement folds of redemptions."""
+SETTLING_TOPICS: Final = SETTLEMENT_TOPICS | HONOURS_TOPICS | REDEMPTIONS_SETTLED | {"FactRecorded"}
 """What settlement folds; of facts, payments are kept and what corrects one (see `is_payment`)."""
-TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLING_TOPICS - {"FactRecorded"}
+TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLEMENT_TOPICS | HONOURS_TOPICS
 INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
 _LEFT_OUT: Final = "candidates"
 

@@ -178,7 +178,14 @@ EDGES = [
 ]  # fmt: skip
 
 
-def test_every_parameter_of_every_read_takes_the_edges_of_everything(api: Api, app: FastAPI) -> None:
+def test_every_parameter_of_every_read_takes_the_edges_of_everything(
+    api: Api, app: FastAPI, ledgers: LedgersHere
+) -> None:
+    with ledgers.ledgers["main"].followed():
+        every_parameter_edged(api, app)
+
+
+def every_parameter_edged(api: Api, app: FastAPI) -> None:
     for route in app.routes:
         if not isinstance(route, Route) or route.spec.method != "GET":
             continue
