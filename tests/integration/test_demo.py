@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,8 @@ import pytest
 
 from connectors.files.importing import import_file
 from connectors.files.mapping_loading import mapping_load
+from reconciliation.invented import FAULTS, MATCHED_BY
+from reconciliation.reconciling import found_in, state_read
 from service.bootstrap import clock, ledger_names, ledger_open
 from service.demo.story import DemoRefused, demo_run
 from service.output import Output
@@ -22,7 +25,7 @@ LAST = date(2026, 6, 20)
 
 
 def demo_small(settings: Settings, out: Output) -> None:
-    demo_run(settings, out, "tester", last_day=LAST, firms=12, facts=1_500, years=1)
+    demo_run(settings, out, "tester", last_day=LAST, firms=40, facts=1_500, years=1)
 
 
 def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
@@ -33,7 +36,7 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
     for _ in range(2):  # the second run finds the books of the first and makes them anew
         demo_small(settings, Output(True, "en"))
         told = orjson.loads(capfdbinary.readouterr().out)
-        assert told["customers"] == 13  # twelve firms, and one that came over the website
+        assert told["customers"] == 41  # forty firms, and one that came over the website
         assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_500
         assert told["closed_through"] == "2026-05-30"
         assert told["recorded"]["differences"] == told["recorded"]["ownership"]["differences"] == 0
@@ -41,8 +44,18 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
         assert told["what_if"]["customers_changed"] > 0
         assert told["redemptions"]["committed"] > 5 and told["redemptions"]["voided"] > 0
         assert told["what_if"]["redemptions"]["count"] == told["redemptions"]["reserved"]
+        settlement = told["settlement"]
+        assert settlement["faults"] == {fault: {"planted": 1, "found": 1} for fault in FAULTS}
+        assert settlement["missed"] == settlement["false"] == [] and settlement["adds_up"]
+        assert settlement["payments"] > len(FAULTS) and settlement["matches"] > len(MATCHED_BY)
+        redeemed, settled, left = (Decimal(settlement[name]) for name in ("redeemed", "settled", "open"))
+        assert redeemed - settled == left > 0
+        liability = {k: Decimal(v) for k, v in told["liability"].items() if k not in ("month", "closing_cny")}
+        assert told["liability"]["month"] == "2026-04" and liability["redeemed"] < 0
+        assert sum(liability.values()) == 2 * liability["closing"] > 0
+        assert told["honours"]["year"] == 2025 and len(told["honours"]["places"]) == 10
         force = told["sales_force"]
-        assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 12
+        assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 40
         assert force["collision"].startswith("X-") and "stays with them" in force["collision_told"]
         assert force["handed"] + force["pooled"] > 0 and len(force["why"]) > 2
         assert told["assignment_what_if"]["candidate"]["assignments"] > 0
@@ -62,6 +75,10 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
             )
         assert again.read == again.duplicates > 0
         assert handle.recorder.position_head() == told["position"]
+        # What is on record of the honours and of the payments is what was told.
+        settled = state_read(handle.columns()).settlement
+        assert settled.honours == {2025: told["honours"]["position"]} and len(settled.payments) == settlement["payments"]
+        assert found_in(settled, settled.period_last) == []
     with ledger_open(settings, "demo_neighbour", "tester") as handle:
         assert handle.recorder.position_head() == neighbour
 
@@ -81,6 +98,7 @@ def test_the_story_is_told_in_a_hundred_columns_and_names_files_that_are_there(
     assert any(line.startswith(words) for line in lines)
     commands = [line.strip() for line in lines if " plumbline " in line]
     assert len(commands) == 9
+    assert any(line.startswith("全部找到并说对" if language == "zh" else "All found and named") for line in lines)
     told = [line for line in lines if line.strip() not in commands and str(settings.home) not in line]
     assert all(sum(2 if ord(c) > 0x2E80 else 1 for c in line) <= 100 for line in told)
     files = re.findall(r"\S+\.(?:yaml|csv)\b", "\n".join(commands))
