@@ -18,7 +18,7 @@ from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.view import Batch
+from projections.view import Batch, day_expired
 
 _QUERIES = queries_load("projections.sql", "activity.sql")
 
@@ -105,7 +105,7 @@ class _Moves:
     def points(self, customer: int, topic: str, state: Mapping[str, Any]) -> None:
         """An event that moves points."""
         points: int = state["points"]
-        day = day_parse(state["expired_on"] if topic == "PointsExpired" else state["booked_on"])
+        day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
         if topic in ("PointsHeld", "PointsFreed"):
             debt: int = state["debt"]
             if debt:

@@ -16,11 +16,12 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.events import POINTS_TOPICS_MOVING, RELATIONS_TOPICS
+from ledger.domain.values import day_text
 from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.places import reads
-from projections.view import BATCH_EVENTS, Batch, CustomerEvent
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, day_expired
 
 _QUERIES = queries_load("projections.sql", "history.sql")
 _NULL: Final = "\\N"
@@ -78,7 +79,9 @@ class HistoryView:
             else:
                 balances[customer] = balance
             points = state.get("points") if topic in POINTS_TOPICS_MOVING else None
-            booked_on = state.get("booked_on") or state.get("expired_on") or _NULL
+            booked_on = state.get("booked_on") or _NULL
+            if topic == "PointsExpired":
+                booked_on = day_text(day_expired(state))
             lines.append((
                 customer,
                 f"{customer}\t{position}\t{topic}\t{state['occurred_at']}\t{state['recorded_at']}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -73,6 +73,12 @@ _customer_number = lru_cache(maxsize=65_536)(customer_number)
 def day_of_time(text: str) -> int:
     """The day, in the ledger's time zone, of a time as events write it."""
     return day_parse(text[:10])
+
+
+def day_expired(state: Mapping[str, Any]) -> int:
+    """The day that an expiry is booked on: that of the close that took the points, which occurred at its end. It is the
+    lot's last day, but where points came back to a lot that was already over, a later one."""
+    return max(day_parse(state["expired_on"]), day_of_time(state["occurred_at"]) - 1)
 
 
 @lru_cache(maxsize=4_096)

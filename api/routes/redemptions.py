@@ -310,8 +310,13 @@ async def customer_quote(
     [rehearsal] = await ledger.rehearse([Asking(command, principal_of(request).actor)])
     answer = rehearsal.answer
     obstacle = (answer.code, answer.reason, answer.field) if answer.status == "refused" else None
-    row = await read(request, balance_read, number, day)
-    return json_response({"customer": customer, **quote_document(cost, obstacle, max(row.available, 0))})
+    # Where the writer runs in this process, what can be spent is told as of the same moment as the obstacle.
+    account = ledger.account(number)
+    if account is not None:
+        available = account.available(day)
+    else:
+        available = (await read(request, balance_read, number, day)).available
+    return json_response({"customer": customer, **quote_document(cost, obstacle, max(available, 0))})
 
 
 @router.get(

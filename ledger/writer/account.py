@@ -31,6 +31,11 @@ class Account:
     grade: str | None
     tags: tuple[str, ...]
 
+    def available(self, day: int) -> int:
+        """What can be spent on a day: the lots that aren't past their date, less the debt; below zero where somebody
+        owes."""
+        return sum(points for month, points in self.lots if month is None or month >= month_of(day)) - self.debt
+
 
 def account_of(position: int, program: Program, record: Ints) -> Account:
     """The account of a record, as of a position."""

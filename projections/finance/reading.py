@@ -13,11 +13,12 @@ from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules, de
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
+from projections.view import day_expired
 
 POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "finance.sql")
 _PAGE: Final = 20_000
-_TOPICS: Final = sorted(POSTING_TOPICS | {"DayClosed", "RuleSetProposed"})
+_TOPICS: Final = sorted(POSTING_TOPICS | {"RuleSetProposed"})
 EXPIRY_NEVER: Final = -1
 
 
@@ -105,17 +106,12 @@ def _month(text: str | None) -> int:
 def movements(connection: Connection[Any], stop: int = POSITION_MAX) -> Iterator[Movement]:
     """Every event that moves points up to a position, in order."""
     adjusting: frozenset[RuleName] = frozenset()
-    day_closed = 0
     holds = _Holds()
     for position, stream, topic, state in _events(connection, stop):
-        if topic == "DayClosed":
-            day_closed = day_parse(state["day"])
-        elif topic == "RuleSetProposed":
+        if topic == "RuleSetProposed":
             adjusting |= adjusting_rules({state["rule_set"]: state["document"]})
         else:
-            # Points that came back to a lot of a closed month expire with that month's name, at a later close.
-            expired = topic == "PointsExpired"
-            day = max(day_parse(state["expired_on"]), day_closed) if expired else day_parse(state["booked_on"])
+            day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
             by_hand = (state.get("rule_set"), state.get("rule")) in adjusting
             yield Movement(position, stream, topic, state, day, by_hand, holds.moved(topic, state))
 

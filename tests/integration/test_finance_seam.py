@@ -4,6 +4,7 @@ are worth is what the rule set says."""
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import Any
 
 import pytest
@@ -17,9 +18,12 @@ from ledger.domain.values import customer_number, day_parse, month_parse
 from ledger.rules.document import rule_set_parse
 from ledger.rules.redemption.terms import point_value
 from ledger.standard import rules_standard
+from projections.as_of import Moment, account_then
 from projections.balances import BalanceRow, Moves
 from projections.finance.journal import Check, journal_check
 from projections.finance.liability import FLOWS, Liability, liability_read
+from projections.follower import Follower
+from projections.history import HistoryView
 from projections.view import CustomerEvent
 from tests.catalogue import catalogue, catalogue_activate
 from tests.ledgers import Books, fact
@@ -129,6 +133,12 @@ def test_points_that_come_back_to_a_closed_month_expire_on_the_day_of_the_close_
     assert found.days[: len(august)] == august
     assert found.faults == () and found.days[-1].closing == 0 and min(d.closing for d in found.days) >= 0
     assert checked(shop).fault == ""
+    # A customer's history and the report by month have it on the same day.
+    Follower(shop.recorder, [HistoryView()]).follow_once()
+    with shop.recorder.datastore.get_connection() as connection:
+        days = [date(2026, 8, 31), date(2026, 9, 10), date(2026, 9, 30)]
+        then = [account_then(connection, 1, Moment(as_of=day)).balance for day in days]
+    assert then == [30_00, 90_00, 0]
 
 
 def test_points_that_are_freed_to_a_closed_month_leave_what_is_held_where_they_were_taken(shop: Books) -> None:

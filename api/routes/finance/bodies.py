@@ -39,7 +39,7 @@ class OpenItemBody(BaseModel):
 
     model_config = _example(
         item="R-000001/1", side="redemptions", kind="missing_payment", customer="C-000001", date="2025-06-02",
-        age_days=28, amount="50.00", settled="0.00", ruled="0.00", open="50.00", late_from=None,
+        age_days=28, amount="50.00", settled="0.00", ruled="0.00", open="50.00", late_from="2025-05",
         evidence={"reference": "FP-77"}, candidates=[], repeats="",
         sentence={"zh": "没有任何付款抵扣这 50.00 元。", "en": "No payment took these 50.00 CNY off."},
     )  # fmt: skip

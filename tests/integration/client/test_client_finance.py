@@ -11,7 +11,7 @@ from plumbline_client import ApiError, AsyncPlumbline, Ledger, Plumbline
 
 from api.access.keys import AccessStore
 from ledger.domain.commands import AwardHonours, CloseDays, GiveConsent
-from tests.catalogue import catalogue_activate
+from tests.catalogue import catalogue, catalogue_activate
 from tests.integration.api.ports import LedgerHere
 from tests.integration.client.test_client import ledger, plumbline, port, secret
 from tests.ledgers import fact
@@ -46,8 +46,11 @@ def redeemed(port: int, secret: str, ledger: LedgerHere) -> tuple[str, str]:
             )
             client.send(MAIN.commit(held.id, occurred_on=f"{OCTOBER}-05"))
             found.append(held.id)
-        document = {"source": "bank", "external_id": "PAY-1", "amount": "975", "offset_amount": "25", "invoice": "FP-1"}
-        client.send(MAIN.record("payment_received", customer, f"{OCTOBER}-09", **document))
+        paid = MAIN.record(
+            "payment_received", customer, f"{OCTOBER}-09", source="bank", external_id="PAY-1", amount="975",
+            offset_amount="25", invoice="FP-1",
+        )  # fmt: skip
+        client.send(paid)
     return found[0], found[1]
 
 
@@ -113,6 +116,20 @@ def test_the_liability_and_the_journal_are_typed_and_add_up(plumbline: Plumbline
     assert check.balanced and check.sum == 0 and check.accounts["redeemed"] == 1_000_00
     assert plumbline.send(MAIN.journal()).splitlines()[0].startswith(b"position,date")
     assert b"POINTS @@" in plumbline.send(MAIN.journal(form="beancount", as_of=f"{OCTOBER}-31"))
+
+
+def test_points_are_valued_by_what_the_rule_set_in_force_says(ledger: LedgerHere, plumbline: Plumbline) -> None:
+    here = ledger.ledgers.make("forty")  # type: ignore[attr-defined]
+    catalogue_activate(here.books, catalogue(point_value={"money": 40}))
+    of = Ledger("forty")
+    here.books.register("a")
+    here.books.do(fact("c1", "contract_signed", f"{OCTOBER}-01", amount="10000000"))
+    found = plumbline.send(of.liability(day_from=f"{OCTOBER}-01", day_to=f"{OCTOBER}-01"))
+    assert (found.point_value.points, found.point_value.money) == (1_000_00, Decimal("40.00"))
+    # 2,000 points at 1,000 points for 40 CNY.
+    assert (found.days[0].closing, found.days[0].closing_cny) == (2_000_00, Decimal("80.00"))
+    lines = plumbline.send(of.journal()).decode().splitlines()
+    assert [line.rpartition(",")[2] for line in lines[1:]] == ["-80.00", "80.00"]
 
 
 def test_the_best_of_a_year_are_named_where_they_agreed(

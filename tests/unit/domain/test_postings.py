@@ -23,7 +23,10 @@ BY_HAND = frozenset({("RS-0001", "by_hand")})
 
 
 def state(points: int, balance: int = 0, **more: Any) -> dict[str, Any]:
-    return {"points": points, "balance": balance, "rule_set": "RS-0001", "rule": "contract_signed", **more}
+    return {
+        "points": points, "balance": balance, "rule_set": "RS-0001", "rule": "contract_signed", "debt": 0, "debt_paid": 0,
+        **more,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def played(steps: list[Step]) -> list[tuple[str, str, dict[str, Any]]]:
         }.get(topic, 0)  # fmt: skip
         spent[customer] = spent.get(customer, 0) + {"PointsRedeemed": amount, "PointsReturned": -amount}.get(topic, 0)
         more = {} if topic in ("PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired") else {
-            "available": balance[customer] - held[customer]
+            "available": max(balance[customer] - held[customer], 0)
         }  # fmt: skip
         events.append((f"C-{customer:06d}", topic, state(points, balance[customer], **more)))
     return events
@@ -140,8 +143,20 @@ def test_more_freed_than_is_held_is_found() -> None:
         trial.add(3, "C-000001", "PointsFreed", state(70, 100, available=110))
 
 
-def test_available_points_that_are_not_what_is_not_held_are_found() -> None:
+def test_more_that_can_be_spent_than_stands_in_lots_is_found() -> None:
     trial = Trial.new()
     trial.add(1, "C-000001", "PointsGranted", state(100, 100))
-    with pytest.raises(BooksUnbalanced, match="available"):
-        trial.add(2, "C-000001", "PointsHeld", state(60, 100, available=41))
+    # What is past its date can't be spent: less than what isn't held is right.
+    trial.add(2, "C-000001", "PointsHeld", state(50, 100, available=20))
+    for available in (41, -1):
+        with pytest.raises(BooksUnbalanced, match="position 3"):
+            trial.add(3, "C-000001", "PointsHeld", state(10, 100, available=available))
+
+
+def test_of_somebody_who_owes_more_can_be_spent_than_the_balance_says() -> None:
+    trial = Trial.new()
+    trial.add(1, "C-000001", "PointsDeducted", state(-30, -30, debt=30))
+    # 100 are granted in full beside the debt: the balance is 70, in lots stand 100.
+    trial.add(2, "C-000001", "PointsGranted", state(100, 70))
+    trial.add(3, "C-000001", "PointsHeld", state(60, 70, available=40))
+    assert trial.debts == {"C-000001": 30} and trial.accounts["available"] == 10
