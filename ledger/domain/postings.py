@@ -76,6 +76,15 @@ def postings_of(topic: str, state: Mapping[str, Any], adjusting: Container[RuleN
     return Posting("adjusted" if by_hand else "issuance", -points), Posting("available", points)
 
 
+def debt_of(topic: str, state: Mapping[str, Any]) -> int:
+    """By how much an event that moves points lets the customer's debt grow (or shrink, below zero)."""
+    if topic in ("PointsGranted", "PointsReturned"):
+        return -state["debt_paid"]
+    if topic == "PointsFreed":
+        return -state["debt"]
+    return state["debt"] if topic in ("PointsDeducted", "PointsReversed", "PointsHeld") else 0
+
+
 def adjusting_rules(documents: Mapping[str, Mapping[str, Any]]) -> frozenset[RuleName]:
     """The rules of some rule sets (documents by rule set) that award facts of adjustment by hand."""
     return frozenset(
@@ -88,7 +97,8 @@ def adjusting_rules(documents: Mapping[str, Mapping[str, Any]]) -> frozenset[Rul
 
 @dataclass(slots=True)
 class Trial:
-    """The trial balance so far: the points in each account, and each customer's as the events say it.
+    """The trial balance so far: the points in each account, and each customer's as the events say it. `debts` are what
+    customers owe: their lots hold so much more than stands in `available` for them.
 
     `add` raises BooksUnbalanced where an event's balance isn't the one before it and what it posts.
     """
@@ -96,11 +106,12 @@ class Trial:
     accounts: dict[str, int]
     balances: dict[str, int]
     held: dict[str, int]
+    debts: dict[str, int]
 
     @classmethod
     def new(cls) -> Trial:
         """The trial balance of an empty ledger."""
-        return cls(dict.fromkeys(ACCOUNTS, 0), {}, {})
+        return cls(dict.fromkeys(ACCOUNTS, 0), {}, {}, {})
 
     def add(
         self, position: int, stream: str, topic: str, state: Mapping[str, Any], adjusting: Container[RuleName] = ()
@@ -122,9 +133,11 @@ class Trial:
             raise BooksUnbalanced(
                 f"position {position} leaves {stream} with another balance than its postings come to"
             )
-        if "available" in state and state["available"] != balance - self.held.get(stream, 0):
+        debt = self.debts[stream] = self.debts.get(stream, 0) + debt_of(topic, state)
+        # Lots that are past their date stand in the balance until a close takes them, but can't be spent.
+        if not 0 <= state.get("available", 0) <= max(balance - self.held.get(stream, 0) + debt, 0):
             raise BooksUnbalanced(
-                f"position {position} says of {stream} that other points are available than are not held"
+                f"position {position} says of {stream} that more points can be spent than stand in lots"
             )
         self.balances[stream] = balance
         return posted

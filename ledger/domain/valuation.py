@@ -29,7 +29,10 @@ class PointValue:
         return {"points": points_text(self.points), "money": money_text(self.money)}
 
 
-VALUE_DEFAULT: Final = PointValue(1_000_00, 50_00)
+VALUE_DEFAULT_POINTS: Final = 1_000
+VALUE_DEFAULT_MONEY: Final = 50
+VALUE_DEFAULT: Final = PointValue(VALUE_DEFAULT_POINTS * 100, VALUE_DEFAULT_MONEY * 100)
+"""1,000 points are 50 CNY; a rule set that says one of the two takes the other from here."""
 
 
 def point_value_parse(points: object, money: object) -> PointValue:
@@ -44,7 +47,9 @@ def point_value_of(document: Mapping[str, Any]) -> PointValue:
     """What a rule set's document says points are worth. Raises ValueError."""
     redemption: Mapping[str, Any] = document.get("redemption") or {}
     said: Mapping[str, Any] | None = redemption.get("point_value")
-    return VALUE_DEFAULT if not said else point_value_parse(said["points"], said["money"])
+    if not said:
+        return VALUE_DEFAULT
+    return point_value_parse(said.get("points", VALUE_DEFAULT_POINTS), said.get("money", VALUE_DEFAULT_MONEY))
 
 
 def shared(total: int, parts: Sequence[int], value: PointValue) -> list[int]:

@@ -21,7 +21,7 @@ FLOWS: Final = (
     "granted", "deducted", "reversed", "redeemed", "returned", "expired", "adjusted", "debt",
 )  # fmt: skip
 """What moves the liability. `debt`: what rules took beyond the lots leaves no less in them, and what is granted to
-somebody who owes forms no lot until that is paid."""
+somebody who owes, returned to them or freed forms no lot until that is paid."""
 AGES_DAYS: Final = (90, 180, 365, 730)
 """The ages that points are sorted by: up to so many days; the last group is older."""
 METHOD: Final = {
@@ -142,19 +142,20 @@ class _Folded:
         """Take in a movement."""
         debt = m.debt
         flow = "adjusted" if m.by_hand else _FLOW_OF.get(m.topic)
+        today = self.flows[m.day]
         if flow is not None:
-            today = self.flows[m.day]
             today[FLOWS.index(flow)] += m.points
-            today[-1] += debt
-            self.debt += debt
-            self.outstanding[m.customer] += m.points + debt
+            self.outstanding[m.customer] += m.points
+        today[-1] += debt
+        self.debt += debt
+        self.outstanding[m.customer] += debt
         if m.topic == "PointsHeld":
             self.held[m.day] += m.points
         elif m.topic in ("PointsFreed", "PointsRedeemed"):
             self.held[m.day] -= abs(m.points)
         for month, points in m.lots():
             self.lots[month] += points
-        for month, points in m.lots_held():
+        for month, points in m.lots_held:
             self.lots_held[month] += points
         if m.topic == "PointsGranted":
             [(month, points)] = m.lots()

@@ -9,12 +9,10 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ledger.domain.book import NOTHING_CLOSED
-from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules
-from ledger.domain.values import customer_number, day_parse, month_first_day, month_last_day, month_of
+from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules, debt_of
+from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.view import day_of_time
 
 POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "finance.sql")
@@ -25,9 +23,10 @@ EXPIRY_NEVER: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """An event that moves points. `day` is when it is booked: as the fact that led to it; what expires, on its last
-    day; what was held, spent or given back, when that happened, or on the first open day where that month was closed.
-    `by_hand`: it adjusts points by hand."""
+    """An event that moves points. `day` is when it is booked: as the fact that led to it; what expires, on the day
+    whose close took it (its last day, but of points that came back later the next close); what was held, spent or
+    given back, when that happened, or on the first open day where that month was closed. `by_hand`: it adjusts points
+    by hand. `lots_held`: what it adds to the lots that are held, by the month at whose end they expire (-1: never)."""
 
     position: int
     stream: str
@@ -35,6 +34,7 @@ class Movement:
     state: Mapping[str, Any]
     day: int
     by_hand: bool
+    lots_held: tuple[tuple[int, int], ...] = ()
 
     @property
     def customer(self) -> int:
@@ -54,10 +54,7 @@ class Movement:
     @property
     def debt(self) -> int:
         """By how much it lets debt grow (or shrink, below zero)."""
-        state = self.state
-        if self.topic in ("PointsGranted", "PointsReturned"):
-            return -state["debt_paid"]
-        return state["debt"] if self.topic in ("PointsDeducted", "PointsReversed") else 0
+        return debt_of(self.topic, self.state)
 
     def lots(self) -> list[tuple[int, int]]:
         """What it adds to the lots from which can be spent, by the month at whose end they expire (-1 for never)."""
@@ -71,12 +68,34 @@ class Movement:
         sign = -1 if self.topic in ("PointsDeducted", "PointsHeld") else 1
         return [(EXPIRY_NEVER if month is None else month, sign * points) for month, points in state["lots"]]
 
-    def lots_held(self) -> list[tuple[int, int]]:
-        """What it adds to the lots that are held, by the month at whose end they expire."""
-        sign = {"PointsHeld": 1, "PointsFreed": -1, "PointsRedeemed": -1}.get(self.topic, 0)
-        if not sign:
-            return []
-        return [(EXPIRY_NEVER if month is None else month, sign * points) for month, points in self.state["lots"]]
+
+class _Holds:
+    """Which lots are held by which redemption, in the order in which they were taken: so they are spent and freed."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, list[tuple[int, int]]] = {}
+
+    def moved(self, topic: str, state: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+        """What an event adds to the lots that are held. What a hold lacked stands under "never"."""
+        if topic == "PointsHeld":
+            lots = [(EXPIRY_NEVER if month is None else month, points) for month, points in state["lots"]]
+            self._left[state["redemption"]] = found = [*lots, (EXPIRY_NEVER, state["debt"])] if state["debt"] else lots
+            return tuple(found)
+        if topic not in ("PointsFreed", "PointsRedeemed"):
+            return ()
+        taken: list[tuple[int, int]] = []
+        rest: list[tuple[int, int]] = []
+        wanted = abs(state["points"])
+        for month, points in self._left.pop(state["redemption"], []):
+            part = min(points, wanted)
+            wanted -= part
+            if part:
+                taken.append((month, -part))
+            if points > part:
+                rest.append((month, points - part))
+        if rest:
+            self._left[state["redemption"]] = rest
+        return tuple(taken)
 
 
 def _month(text: str | None) -> int:
@@ -86,23 +105,19 @@ def _month(text: str | None) -> int:
 def movements(connection: Connection[Any], stop: int = POSITION_MAX) -> Iterator[Movement]:
     """Every event that moves points up to a position, in order."""
     adjusting: frozenset[RuleName] = frozenset()
-    closed = NOTHING_CLOSED
+    day_closed = 0
+    holds = _Holds()
     for position, stream, topic, state in _events(connection, stop):
         if topic == "DayClosed":
-            day = day_parse(state["day"])
-            if day == month_last_day(month_of(day)):
-                closed = month_of(day)
+            day_closed = day_parse(state["day"])
         elif topic == "RuleSetProposed":
             adjusting |= adjusting_rules({state["rule_set"]: state["document"]})
         else:
-            booked = state.get("booked_on") or state.get("expired_on")
-            if booked is None:
-                day = day_of_time(state["occurred_at"])
-                day = day if closed == NOTHING_CLOSED else max(day, month_first_day(closed + 1))
-            else:
-                day = day_parse(booked)
+            # Points that came back to a lot of a closed month expire with that month's name, at a later close.
+            expired = topic == "PointsExpired"
+            day = max(day_parse(state["expired_on"]), day_closed) if expired else day_parse(state["booked_on"])
             by_hand = (state.get("rule_set"), state.get("rule")) in adjusting
-            yield Movement(position, stream, topic, state, day, by_hand)
+            yield Movement(position, stream, topic, state, day, by_hand, holds.moved(topic, state))
 
 
 def position_head(connection: Connection[Any]) -> int:

@@ -140,8 +140,8 @@ WRITES: Final = (
         SignPeriodOff, "period_sign_off", "/periods/{period}/sign_off", "Sign a month off",
         {"sha256": "0" * 64, "redeemed": "1000.00", "settled": "900.00", "open": "100.00"},
         "PERIOD_INVALID", "PERIOD_SIGNED", "PERIOD_OPEN", "PERIOD_MOVED",
-        description="With the figures and the SHA-256 of the report that is signed. What comes later is booked in the"
-        " next month.",
+        description="With the figures of its side of redemptions (`settled` is what was settled or ruled on) and the"
+        " SHA-256 of the report that is signed. What comes later is booked in the next month.",
     ),
 )  # fmt: skip
 """All of them. Matches by rule and honours are found by the ledger itself, and can't be sent."""

@@ -83,7 +83,7 @@ class FinanceCalls(LedgerCalls):
         key: str = "",
     ) -> Call[Answer]:
         """Sign a month off with the figures of its reconciliation: its `sha256`, and of its side `redemptions` what was
-        claimed, settled and is open. Where they have moved, it is refused."""
+        claimed, was settled or ruled on (together), and is open. Where they have moved, it is refused."""
         document = {
             "sha256": sha256, "redeemed": _text(redeemed), "settled": _text(settled), "open": _text(left_open),
         }  # fmt: skip

@@ -95,9 +95,9 @@ def test_a_month_is_reconciled_ruled_on_by_two_people_and_signed_off(
     side = report.redemptions
     assert (report.open, side.claimed, side.settled, side.ruled) == ([], Decimal(50), Decimal(25), Decimal(25))
     with pytest.raises(ApiError) as moved:
-        plumbline.send(MAIN.period_sign_off(OCTOBER, report.sha256, side.claimed, side.settled, "1.00"))
+        plumbline.send(MAIN.period_sign_off(OCTOBER, report.sha256, side.claimed, side.settled + side.ruled, "1.00"))
     assert moved.value.code == "PERIOD_MOVED"
-    plumbline.send(MAIN.period_sign_off(OCTOBER, report.sha256, side.claimed, side.settled, side.open))
+    plumbline.send(MAIN.period_sign_off(OCTOBER, report.sha256, side.claimed, side.settled + side.ruled, side.open))
     assert plumbline.send(MAIN.reconciliation(OCTOBER)).signed_off
 
 
