@@ -11,7 +11,6 @@ import csv
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -128,9 +127,11 @@ def payments_invent(parts: Collection[Part], seed: int, last: int, payer_of: Cal
     waiting = sorted(claims)
     dice.shuffle(waiting)
     faulty: dict[int, Fault] = {}
-    wanted = islice(cycle(FAULTS), max(len(FAULTS), len(claims) // FAULT_EVERY))
+    count = max(len(FAULTS), len(claims) // FAULT_EVERY)
+    wanted: list[Fault] = [FAULTS[i % len(FAULTS)] for i in range(count)]
     # Two that are paid together take a customer who has two: such customers are few, and given out first.
-    for fault in sorted(wanted, key=lambda f: f != "combined"):
+    wanted.sort(key=lambda fault: fault != "combined")
+    for fault in wanted:
         fits = next((c for c in waiting if fault != "combined" or len(claims[c]) > 1), None)
         if fits is not None:
             waiting.remove(fits)

@@ -11,8 +11,11 @@ import pytest
 from ledger.domain.settlement.records import Part
 from ledger.domain.values import day_parse
 from reconciliation.invented import FAULTS, OPEN_AS, PAYMENT_COLUMNS, Invented
+from reconciliation.planted import Outcome, outcome_of
+from reconciliation.reconciling import state_new
+from reconciliation.report import report_of
 from reconciliation.sentences import KIND_WORDS
-from service.demo.settling import payments_invent, payments_write
+from service.demo.settling import Checked, payments_invent, payments_write
 from service.demo.settling_pages import FAULT_WORDS
 
 FIRST, LAST = day_parse("2026-01-05"), day_parse("2026-06-20")
@@ -76,3 +79,12 @@ def test_customers_stand_in_the_file_as_the_source_names_them(parts: list[Part],
 def test_every_fault_has_words_in_both_languages() -> None:
     assert set(FAULT_WORDS) == set(FAULTS) and set(OPEN_AS.values()) <= set(KIND_WORDS)
     assert all(zh and en and zh != en for zh, en in FAULT_WORDS.values())
+
+
+def test_whatever_was_not_found_or_is_no_fault_or_does_not_add_up_is_complained_of(parts: list[Part]) -> None:
+    report = report_of(state_new().settlement, 0)
+    missed = outcome_of(invented(parts), [], {"R-000099/1": "short"})
+    assert not Checked(report, Outcome((), (), ()), 0, 0, 0, ()).complaint
+    complaint = Checked(report, missed, 1, 0, 0, ("1 is missing",)).complaint
+    assert complaint.startswith("1 is missing; not found: ") and complaint.endswith("no fault: R-000099/1: short")
+    assert complaint.count("not found: ") == len(invented(parts).planted)
