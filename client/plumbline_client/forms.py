@@ -54,8 +54,9 @@ def reader_of(form: Any) -> Reader:
     if form is Decimal:
         return Decimal
     if origin in (Union, types.UnionType) and type(None) in arguments:
-        [some] = [a for a in arguments if a is not type(None)]
-        return _optional(reader_of(some))
+        others = [a for a in arguments if a is not type(None)]
+        # What may be one thing or another stands in the forms that JSON has.
+        return _optional(reader_of(others[0])) if len(others) == 1 else _as_it_is
     if origin is list:
         return _list(reader_of(arguments[0]))
     if origin is tuple:
