@@ -32,7 +32,7 @@ demo: setup ## three invented years of a contractor, from contracts to a what-if
 	$(BIN)/plumbline demo
 
 test: lint ## lint, types and every test but the soak
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and strict types
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ def _measured(say: Say, count: int) -> float:
         for event in happened_of(history):
             state.apply(event)
         state.settle()
-        period = month_of(DAY_FIRST + DAYS + 31)
+        period = month_of(max(payment.day for payment in history.payments))
         say(f"reconciling {count:,}")
         started = time.perf_counter()
         found = found_in(state.settlement, period)

@@ -110,7 +110,7 @@ def invent(
     number_first: int = 1, customers: int = 0,
 ) -> Invented:  # fmt: skip
     """Some `count` redemptions with their payments; about every so many-th customer has a fault, each kind in turn.
-    Payments come up to 20 days after. `customers` 0: a fourth as many as redemptions."""
+    Payments come up to 20 days after, doubled ones up to 20 more. `customers` 0: a fourth as many as redemptions."""
     dice = random.Random(seed)
     made = _Making(dice, day_first, days, number_first)
     of_customers = customers or max(count // 4, 1)
