@@ -163,11 +163,7 @@ class Columns:
         asked for, and the columns are from before they held them.
         """
         topics = topics_wanted(inputs_only=inputs_only, registrations=registrations, settlement=settlement)
-        found = table_read(
-            self.folder, self._files("relations"), RELATIONS_COLUMNS, where=pl.col("topic").is_in(sorted(topics))
-        )
-        if settlement:
-            found = pl.concat([found, self.redemptions(REDEMPTIONS_SETTLED)]).sort("position")
+        found = self._happened(topics)
         if registrations:
             count = int((found["topic"] == "CustomerRegistered").sum())
             if count != self.manifest.book.get("customers", 0):
@@ -189,9 +185,14 @@ class Columns:
 
     def settling(self) -> pl.DataFrame:
         """What settlement folds alone, in order of position, with `RELATIONS_COLUMNS`."""
-        where = pl.col("topic").is_in(sorted(SETTLING_TOPICS))
+        return self._happened(SETTLING_TOPICS)
+
+    def _happened(self, topics: frozenset[str]) -> pl.DataFrame:
+        """Events of relations of some names, with those of redemptions among them from the table where these lie."""
+        where = pl.col("topic").is_in(sorted(topics))
         found = table_read(self.folder, self._files("relations"), RELATIONS_COLUMNS, where=where)
-        return pl.concat([found, self.redemptions(REDEMPTIONS_SETTLED)]).sort("position")
+        settled = topics & REDEMPTIONS_SETTLED
+        return pl.concat([found, self.redemptions(settled)]).sort("position") if settled else found
 
     def _attributes(self) -> int:
         return self.manifest.book.get("attributes", 0)
