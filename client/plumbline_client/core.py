@@ -15,7 +15,7 @@ from plumbline_client.forms import form_read
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
 
-USER_AGENT = "plumbline-client/0.4.0"
+USER_AGENT = "plumbline-client/0.5.0"
 LINES = "application/x-ndjson"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -199,6 +200,9 @@ def test_everything_the_dockerfile_copies_exists_and_reaches_the_builder(stages:
     assert {"pyproject.toml", "requirements.lock", "ledger", "service"} <= set(sources)
     assert [source for source in sources if not (ROOT / source).exists()] == []
     assert set(sources) == let_in
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
+    rooms = {name.rstrip("*") for name in packages["include"]}
+    assert rooms - {"plumbline_client"} <= set(sources), "the image lacks a room that is installed"
 
 
 def test_the_image_installs_what_is_locked_and_runs_as_an_ordinary_user(stages: list[Stage]) -> None:

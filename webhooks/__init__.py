@@ -1,0 +1,1 @@
+"""What goes to other firms' programs, and comes from them, by signed HTTP calls."""
