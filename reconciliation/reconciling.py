@@ -9,16 +9,21 @@ from ledger.domain.commands import MatchByRule
 from ledger.domain.relations.drafts import Context, Draft, command_decide
 from ledger.domain.relations.policy import NoPolicy
 from ledger.domain.relations.records import Standing
-from ledger.domain.relations.state import Relations
+from ledger.domain.relations.state import Happened, Relations
+from ledger.domain.settlement.records import may_be_payment
 from ledger.domain.settlement.state import Settlement
-from ledger.domain.values import money_text
-from ledger.log.columns.reader import Columns
-from ledger.log.columns.relations import happened
+from ledger.domain.values import customer_number, day_recorded, money_text
+from ledger.log.codec import state_of
+from ledger.log.columns.reader import Columns, ColumnsBehind
+from ledger.log.columns.relations import SETTLING_TOPICS, happened
+from ledger.log.recorder import LogRecorder
 from reconciliation.candidates import Terms
 from reconciliation.items import items_of
 from reconciliation.matching import Found, matches_of
 
 TERMS: Final = Terms()
+EVENTS_MAX: Final = 200_000
+"""So many events that the columns lack are read from the log, some two seconds' work."""
 _FOLDED_AT_ONCE: Final = 10_000
 
 
@@ -55,6 +60,32 @@ def state_read(columns: Columns) -> Relations:
         if i % _FOLDED_AT_ONCE == 0:
             state.journal.commit()
     state.stand_at(columns.position)
+    state.settle()
+    return state
+
+
+def state_current(columns: Columns, recorder: LogRecorder, timezone: str, events_max: int = EVENTS_MAX) -> Relations:
+    """The state of settlement at the end of the log: what the columns have of it, and after them the log itself.
+
+    Raises ColumnsBehind where they lack more than `events_max` events: reading so many would take too long.
+    """
+    lacking = recorder.position_head() - columns.position
+    if lacking > events_max:
+        raise ColumnsBehind(
+            f"the columns lack the last {lacking} events; let `plumbline serve --roles follower` bring them on"
+        )
+    state, position = state_read(columns), columns.position
+    while events := recorder.select_range(position, _FOLDED_AT_ONCE):
+        for at, stream, _, topic, data in events:
+            if topic not in SETTLING_TOPICS:
+                continue
+            fields = state_of(topic, data)
+            if topic != "FactRecorded" or may_be_payment(fields):
+                day = day_recorded(fields["recorded_at"], timezone)
+                state.apply(Happened(at, customer_number(stream), topic, fields, day))
+        state.journal.commit()
+        position = events[-1][0]
+    state.stand_at(position)
     state.settle()
     return state
 

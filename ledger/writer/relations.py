@@ -3,14 +3,14 @@ the assignment rules in force."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledger.domain.book import Book
 from ledger.domain.events import Event
 from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.state import EVOLVE, Happened, Relations
-from ledger.domain.settlement.records import PAYMENT
+from ledger.domain.settlement.records import may_be_payment
 from ledger.domain.values import customer_number, day_recorded
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
@@ -45,17 +45,12 @@ def relations_follow(relations: Relations, events: Sequence[Event], position: in
     first = position - len(events) + 1
     for i, event in enumerate(events):
         topic = type(event).__name__
-        if topic in EVOLVE and (topic != "FactRecorded" or _is_of_payment(event.__dict__)):
+        if topic in EVOLVE and (topic != "FactRecorded" or may_be_payment(event.__dict__)):
             day = day_recorded(event.recorded_at, timezone)
             customer = customer_number(event.originator_id)
             relations.apply(Happened(first + i, customer, topic, event.__dict__, day))
     relations.stand_at(position)
     relations.settle()
-
-
-def _is_of_payment(fact: Mapping[str, Any]) -> bool:
-    """Whether a fact is a payment, or may correct one."""
-    return fact["fact_type"] == PAYMENT or fact["corrects"] > 0
 
 
 class Policies:

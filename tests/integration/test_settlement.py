@@ -22,9 +22,9 @@ from ledger.domain.commands import (
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import customer_number, money_text, month_parse
 from ledger.log.codec import state_of
-from ledger.log.columns.reader import Columns
+from ledger.log.columns.reader import Columns, ColumnsBehind
 from ledger.log.columns.store import ColumnsStore
-from reconciliation.reconciling import commands_of, found_in, state_read
+from reconciliation.reconciling import commands_of, found_in, state_current, state_read
 from reconciliation.report import Report, report_of
 from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
@@ -33,11 +33,11 @@ from tests.relations_dump import relations_dump
 OCTOBER = "2026-10"
 
 
-def columns_of(books: Books, folder: Path) -> Any:
-    """The columns at the head of the log."""
+def columns_of(books: Books, folder: Path, until: int | None = None) -> Any:
+    """The columns at the head of the log, or at a position before."""
     with ColumnsStore(folder) as store:
         builder = store.builder()
-        events = books.recorder.select_range(store.position, 100_000)
+        events = books.recorder.select_range(store.position, 100_000, until)
         if events:
             earlier = {p: (s, d) for p, s, _, _, d in books.recorder.select_range(0, 100_000)}
 
@@ -180,6 +180,21 @@ def test_a_reversal_after_settlement_opens_the_item_again_in_its_own_month_and_a
     assert relations_dump(state_read(columns_of(shop, tmp_path)))["settlement"] == live
     shop.restart()
     assert relations_dump(shop.state.relations)["settlement"] == live
+
+
+def test_what_the_columns_lack_is_read_from_the_log_wherever_they_end(shop: Books, tmp_path: Path) -> None:
+    reconciled(shop, tmp_path / "whole")
+    correction = fact("p3", "payment_received", f"{OCTOBER}-11", "C-000002", amount="999.00")
+    assert shop.do(correction).status == "corrected"
+    head, zone = shop.position, shop.state.book.timezone
+    expected = relations_dump(state_read(columns_of(shop, tmp_path / "whole")))
+    for until in range(0, head + 1, 3):
+        columns = columns_of(shop, tmp_path / f"to-{until}", until) if until else Columns.open(tmp_path / "none")
+        assert columns.position == until
+        assert relations_dump(state_current(columns, shop.recorder, zone)) == expected
+        if until < head:
+            with pytest.raises(ColumnsBehind, match=f"lack the last {head - until} events"):
+                state_current(columns, shop.recorder, zone, events_max=head - until - 1)
 
 
 def test_a_redemption_recorded_late_is_booked_in_the_month_it_happened_as_long_as_that_is_open(

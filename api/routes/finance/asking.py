@@ -1,4 +1,4 @@
-"""What these routes share: the state of settlement as the columns have it, months, what points are worth."""
+"""What these routes share: the state of settlement, months, what points are worth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of
 from ledger.domain.values import month_parse
 from ledger.log.columns.reader import Columns
 from ledger.writer.state import columns_check
-from reconciliation.reconciling import state_read
+from reconciliation.reconciling import state_current
 
 PREFIX: Final = "/v1/ledgers/{ledger}/finance"
 MONTH_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -31,14 +31,15 @@ def month_of_text(text: str) -> int:
 
 
 async def settling(request: Request) -> Relations:
-    """The state of settlement at the end of the log: waits until the columns have come to it. Raises ColumnsBehind."""
+    """The state of settlement at the end of the log. Raises ColumnsBehind where the columns are far from it."""
     ledger = context_of(request).ledger
     assert ledger is not None
+    timezone = (await rulebook_of(request)).book.timezone
 
     def run() -> Relations:
-        columns = Columns.reach(ledger.columns_folder, ledger.recorder.position_head())
+        columns = Columns.open(ledger.columns_folder)
         columns_check(columns, ledger.recorder)
-        return state_read(columns)
+        return state_current(columns, ledger.recorder, timezone)
 
     return await in_thread(request, run)
 

@@ -23,6 +23,11 @@ _ID: Final = re.compile(r"([MQ])-([0-9]{6,18})\Z")
 _PART: Final = re.compile(r"R-[0-9]{6,18}/[0-9]{1,9}\Z")
 
 
+def may_be_payment(fact: Mapping[str, Any]) -> bool:
+    """Whether a recorded fact is a payment, or may correct one: what it corrects stands in the fact before it."""
+    return fact["fact_type"] == PAYMENT or fact["corrects"] > 0
+
+
 @lru_cache(maxsize=65_536)
 def settlement_id(number: int) -> str:
     """The id of the n-th settlement, from 1: "M-000001"."""
