@@ -35,7 +35,7 @@ def lines_serialize(ctx: Any, value: Any) -> bytes:
 
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 6
+EXAMPLES = 3
 EXAMPLES_SOAK = int(os.environ.get("PLUMBLINE_SOAK_EXAMPLES", "60"))
 
 
