@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ledger.domain.errors import LedgerMissing
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
 from service.embedded import database_url, nats_operations_url, nats_url
 from service.output import JsonOption, LanguageOption, Output, output_of
@@ -75,7 +76,10 @@ def status(ledger: LedgersOption = None, json: JsonOption = False, language: Lan
     out = output_of(json, language)
     settings = Settings.from_environment()
     url = database_url(settings)
-    names = ledger or ledger_names(settings)
+    known = ledger_names(settings)
+    if not set(ledger or ()) <= set(known):
+        raise LedgerMissing("there is no such ledger; `plumbline ledgers list` names them")
+    names = ledger or known
 
     async def run() -> list[Standing]:
         found: list[Standing] = []
