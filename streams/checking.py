@@ -102,7 +102,7 @@ class Checked:
                 }
                 for r in self.ranges_differing
             ],
-            "positions": {kind: count for kind, count in sorted(self.positions.items())},
+            "positions": dict(sorted(self.positions.items())),
             "findings": [{"from": f.first, "to": f.last, "kind": f.kind, "detail": f.detail} for f in self.findings],
         }  # fmt: skip
 
@@ -119,8 +119,8 @@ async def stream_check(
 ) -> Checked:
     """Compare the positions from `first` to `last`, or to the stream's end, whichever comes first.
 
-    After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable, EventUnknown; what
-    the database's driver raises.
+    After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable, EventUnknown;
+    what the database's driver raises.
     """
     info = await stream_found(connection, ledger)
     # In this order: what is appended in between is not missing from the stream.
@@ -187,7 +187,7 @@ async def _range_check(
 def _messages(ledger: str, rows: Sequence[Any]) -> Iterator[Message]:
     for row in rows:
         if row[3] not in REGISTRY:
-            raise EventUnknown(f"the event at {row[0]} is of a newer version of Plumbline: check with the one that wrote it")
+            raise EventUnknown(f"the event at {row[0]} is of a newer version of Plumbline: use the one that wrote it")
         yield message_of(ledger, row)
 
 

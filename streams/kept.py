@@ -1,4 +1,4 @@
-"""Messages as a stream keeps them, read by their sequence: many asked for at once, each answered by the stream's leader.
+"""Messages as a stream keeps them, read by sequence: many are asked for at once, the stream's leader answers each.
 
 Reading so needs no consumer and no right but that of reading; the headers come byte for byte, and a message that isn't
 there is told apart from one that is late.

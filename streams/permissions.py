@@ -2,9 +2,9 @@
 
 A permission bounds the subjects that a user publishes to, never the *reply* subject it gives along: whoever may ask
 JetStream anything in the stream's own account has the server write its answer into the event stream by naming an event
-subject as the reply. So the streams' account has no users but the operations' and the relay's. The service, the operator
-and each other system have an account of their own, in which nothing exists but what is imported by name, and whose
-replies stay in it. Permissions on top of that bound each user to what it imports.
+subject as the reply. So the streams' account has no users but the operations' and the relay's. The service, the
+operator and each other system have an account of their own, in which nothing exists but what is imported by name, and
+whose replies stay in it. Permissions on top of that bound each user to what it imports.
 
 Other accounts reach JetStream's API under a prefix, as if under the domain `plumbline`: under the usual one the server
 itself answers, too, that there is no JetStream in their account.
@@ -31,6 +31,7 @@ SERVICE: Final = "service"
 OPERATOR: Final = "operator"
 OURS: Final = (OPERATIONS, RELAY, SERVICE, OPERATOR)
 
+USER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
 API_DOMAIN: Final = "plumbline"
 """What a client in another account than the streams' names as JetStream's domain."""
 API: Final = "$JS.API."
@@ -39,9 +40,11 @@ API_ELSEWHERE: Final = f"$JS.{API_DOMAIN}.API."
 _ACCOUNT_STREAMS: Final = "PLUMBLINE"
 _EVENTS: Final = f"{SUBJECT_ROOT}.*.event.>"
 _DEAD: Final = f"{SUBJECT_ROOT}.*.dead"
-_READS: Final = ("STREAM.INFO.*", "STREAM.MSG.GET.*", "DIRECT.GET.*")
-_READS_OPERATOR: Final = (*_READS, "INFO", "STREAM.NAMES", "STREAM.LIST", "CONSUMER.NAMES.*", "CONSUMER.LIST.*", "CONSUMER.INFO.*.*")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,47}")
+_READS: Final = ("STREAM.INFO.*", "STREAM.MSG.GET.*")
+_READS_OPERATOR: Final = (
+    *_READS, "DIRECT.GET.*", "INFO", "STREAM.NAMES", "STREAM.LIST", "CONSUMER.NAMES.*", "CONSUMER.LIST.*",
+    "CONSUMER.INFO.*.*",
+)  # fmt: skip
 _NKEY_BYTES: Final = 35
 _NKEY_USER_PREFIX: Final = 20 << 3
 _HEADER: Final = b"""\
@@ -66,10 +69,10 @@ class Party:
     sends: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.name in OURS:
+        if not USER_NAME.fullmatch(self.name) or self.name in OURS:
             raise Refused(
                 "PARTY_INVALID",
-                "name another system in lower-case letters, digits, - and _, beginning with a letter, at most 48 of them;"
+                "name another system in 1 to 48 letters, digits, - and _, beginning with a letter or digit;"
                 f" {', '.join(OURS)} are taken",
                 "name",
             )
@@ -129,7 +132,7 @@ def logins_made(names: Collection[str], kept: Mapping[str, Login], nkeys: Mappin
 
 
 def users_of(parties: Sequence[Party]) -> list[str]:
-    """Every user that the account file has for these other systems. Raises Refused (PARTY_INVALID) for one named twice."""
+    """Every user that the account file has for these. Raises Refused (PARTY_INVALID) for one named twice."""
     names = [*OURS, *(party.name for party in parties)]
     if len(names) != len(set(names)):
         raise Refused("PARTY_INVALID", "each other system has one name, and is named once", "name")
@@ -255,5 +258,7 @@ def _nkey_check(nkey: str) -> None:
         data = base64.b32decode(nkey + "=" * (-len(nkey) % 8))
     except ValueError:
         data = b""
-    if len(data) != _NKEY_BYTES or data[0] != _NKEY_USER_PREFIX or binascii.crc_hqx(data[:-2], 0) != int.from_bytes(data[-2:], "little"):
-        raise Refused("NKEY_INVALID", "give a user's public nkey: it begins with U; never the seed, which begins with SU", "nkey")
+    sum_told = int.from_bytes(data[-2:], "little")
+    if len(data) != _NKEY_BYTES or data[0] != _NKEY_USER_PREFIX or binascii.crc_hqx(data[:-2], 0) != sum_told:
+        reason = "give a user's public nkey, which begins with U; never the seed, which begins with SU"
+        raise Refused("NKEY_INVALID", reason, "nkey")

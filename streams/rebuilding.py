@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from ledger.domain.errors import Refused
 from streams.asking import api_ask
@@ -74,8 +74,9 @@ async def stream_rebuild(
 ) -> Rebuilt:
     """Delete a ledger's stream, make it again, fill it from the log, and make its durables again.
 
-    `note` is the file in which the durables are written down meanwhile. Raises NatsUnreachable, APIError where the account
-    may not, Refused (NOTE_INVALID) where the note can't be read, what stops a relay, and what the database's driver raises.
+    `note` is the file in which the durables are written down meanwhile. Raises NatsUnreachable, APIError where the
+    account may not, Refused (NOTE_INVALID) where the note can't be read, what stops a relay, and what the database's
+    driver raises.
     """
     began = time.monotonic()
     async with nats_connected(nats_url, CLIENT_NAME) as connection, tail_open(database_url, schema) as tail:
@@ -111,15 +112,12 @@ async def _resume(connection: Connection, ledger: str, entry: dict[str, Any], he
     """Make a durable again. Where the service has made it itself meanwhile, at its own position, it stays."""
     name, after = str(entry["config"]["durable_name"]), int(entry["acked"])
     if after > head:
-        return Resumed(
-            name, head, f"it had acknowledged up to {after}, and the log ends at {head}: what it saw after that is no longer so"
-        )
+        problem = f"it had acknowledged up to {after}, and the log ends at {head}: what it saw after that is no longer so"
+        return Resumed(name, head, problem)
     config = {key: value for key, value in entry["config"].items() if key not in _TOLD_ONLY}
     config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
     try:
         await durable_create(connection, ledger, config)
-    except NotFoundError:
-        raise
     except APIError as error:
         if error.err_code in _CONSUMER_DIFFERS:
             return Resumed(name, after, "the service made it again itself, at a position of its own")
@@ -140,9 +138,8 @@ def _note_read(note: Path) -> dict[str, dict[str, Any]]:
         found = cast(dict[str, dict[str, Any]], orjson.loads(note.read_bytes()))
         _ = [(entry["config"]["durable_name"], int(entry["acked"])) for entry in found.values()]
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused(
-            "NOTE_INVALID", f"what an earlier rebuild wrote down can't be read: {note.name}; look at it, then remove it", "note"
-        ) from None
+        reason = f"what an earlier rebuild wrote down can't be read: {note.name}; look at it, then remove it"
+        raise Refused("NOTE_INVALID", reason, "note") from None
     return found
 
 

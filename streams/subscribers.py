@@ -52,7 +52,7 @@ def subjects_of(ledger: str, types: Sequence[str], customers: Sequence[str]) -> 
     """
     unknown = [t for t in types if t not in REGISTRY]
     if unknown:
-        raise Refused("EVENT_TYPE_UNKNOWN", "name types of events as they are published, such as PointsGranted", "types")
+        raise Refused("EVENT_TYPE_UNKNOWN", "name types of events as they are, such as PointsGranted", "types")
     try:
         tokens = [token_encode(customer) for customer in customers]
     except ValueError:
@@ -70,7 +70,7 @@ async def subscriber_create(
     `api_ask` raises; NotFoundError where the ledger has no stream."""
     _name_check(name)
     if await _info(connection, ledger, name) is not None:
-        raise Refused("SUBSCRIBER_KNOWN", "there is a subscriber of this name; remove it first, or name it otherwise", "name")
+        raise Refused("SUBSCRIBER_KNOWN", "there is a subscriber of this name; remove it, or take another name", "name")
     config: dict[str, Any] = {
         "durable_name": name, "name": name, "ack_policy": "explicit", "deliver_policy": "by_start_sequence",
         "opt_start_seq": after + 1, "ack_wait": ACK_SECONDS * _NANOSECONDS, "max_ack_pending": WAITING_MAX,
@@ -92,7 +92,7 @@ async def subscriber_remove(connection: Connection, ledger: str, name: str) -> N
         await api_ask(connection, f"CONSUMER.DELETE.{stream_name(ledger)}.{name}")
     except NotFoundError:
         raise Refused(
-            "SUBSCRIBER_UNKNOWN", "there is no subscriber of this name; see `plumbline streams subscribers list`", "name"
+            "SUBSCRIBER_UNKNOWN", "there is no subscriber of this name; `streams subscribers list` has all", "name"
         ) from None
 
 

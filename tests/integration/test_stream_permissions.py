@@ -77,7 +77,7 @@ PUBLISH: dict[str, str] = {
     "$JS.API.STREAM.INFO.PLUMBLINE_main": "operations relay",
     "$JS.API.STREAM.MSG.GET.PLUMBLINE_main": "operations relay",
     "$JS.API.STREAM.MSG.GET.PLUMBLINE_main_DEAD": "operations relay",
-    "$JS.API.DIRECT.GET.PLUMBLINE_main": "operations relay",
+    "$JS.API.DIRECT.GET.PLUMBLINE_main": "operations",
     "$JS.API.DIRECT.GET.PLUMBLINE_main.plumbline.main.event.PointsGranted.C-000001": "operations",
     "$JS.plumbline.API.STREAM.INFO.PLUMBLINE_main": "operator",
     "$JS.plumbline.API.STREAM.MSG.GET.PLUMBLINE_main_DEAD": "operator",
