@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,19 +59,20 @@ def url_of(address: str, user: str) -> str:
 class Wire:
     """The bare protocol as one user: what the server objects to is known for each message, before the next."""
 
-    def __init__(self, address: str, connect: Mapping[str, object]) -> None:
+    def __init__(self, address: str, connect: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
+        """`connect` makes of the server's greeting how one proves who one is."""
         host, port = address.split(":")
         self._socket = socket.create_connection((host, int(port)), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
         self.greeting = json.loads(self._file.readline().removeprefix(b"INFO "))
-        self._send(b"CONNECT " + json.dumps({"verbose": False, "pedantic": False, "headers": True, **connect}).encode())
+        self._send(b"CONNECT " + json.dumps({"verbose": False, "pedantic": False, "headers": True, **connect(self.greeting)}).encode())
         self.refused = self._objections()
 
     @classmethod
     def of(cls, address: str, user: str) -> Wire:
         """A connection of a user of `logins_of`."""
-        wire = cls(address, {"user": user, "pass": user[::-1]})
+        wire = cls(address, lambda greeting: {"user": user, "pass": user[::-1]})
         assert wire.refused == []
         return wire
 
