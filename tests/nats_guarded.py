@@ -98,14 +98,22 @@ class Wire:
 
     def _objections(self) -> list[str]:
         """What the server says until it has seen everything; messages that it delivers meanwhile are passed over."""
-        self._send(b"PING")
         found: list[str] = []
+        try:
+            self._send(b"PING")
+            self._read_until_pong(found)
+        except ConnectionError:
+            found.append("hung up")
+        return found
+
+    def _read_until_pong(self, found: list[str]) -> None:
         while (line := self._file.readline().rstrip()) not in (b"PONG", b""):
             if line.startswith(b"-ERR"):
                 found.append(line.decode())
             elif line.startswith((b"MSG ", b"HMSG ")):
                 self._file.read(int(line.split()[-1]) + 2)
-        return found
+        if not line:
+            found.append("hung up")
 
 
 class As:

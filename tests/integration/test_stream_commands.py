@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 import pytest
+import typer
 from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import CliRunner
 
 from ledger.domain.errors import LedgerMissing, Refused
-from service.commands.streams import streams_app
+from service.commands import guarding
 from streams.connection import nats_connected
 from streams.permissions import OURS, Login, Party, account_file, accounts_of, logins_made, logins_read, users_of
 from streams.relay import Relay
@@ -29,6 +30,8 @@ from tests.ledgers import books_open, fact
 from tests.nats_guarded import Wire, nats_server
 
 Run = Callable[..., Result]
+APP = typer.Typer()
+guarding.register(APP)
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def run(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> R
         monkeypatch.setenv("PLUMBLINE_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
         monkeypatch.setenv("PLUMBLINE_NATS_URL", nats)
-        return CliRunner().invoke(streams_app, list(arguments))
+        return CliRunner().invoke(APP, list(arguments))
 
     return plumbline
 
@@ -60,7 +63,7 @@ def guarded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ledger = f"guarded_{secrets.token_hex(3)}"
     file = folder / "accounts.conf"
     made = CliRunner().invoke(
-        streams_app, ["permissions", "--subscriber", "billing", "--sender", f"crm@{ledger}", "--ledger", ledger, "--out", str(file)]
+        APP, ["permissions", "--subscriber", "billing", "--sender", f"crm@{ledger}", "--ledger", ledger, "--out", str(file)]
     )
     assert made.exit_code == 0, made.output
     logins = logins_read(file.read_bytes())
@@ -202,4 +205,4 @@ def test_a_user_may_come_in_by_signing_with_its_nkey(tmp_path: Path) -> None:
         assert wire.refused == []
         assert wire.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.billing", b"{}", "_INBOX_billing.x")
         assert not wire.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.crm", b"{}")
-        assert any("Authorization" in told for told in signed(Ed25519PrivateKey.generate()).refused)
+        assert signed(Ed25519PrivateKey.generate()).refused != []
