@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,37 +11,20 @@ from typing import Any
 
 from nats.aio.client import Client
 
-from service.embedded.nats import _binary, read_greeting
 from streams.permissions import Login, inbox_prefix
-
-START_SECONDS = 20.0
+from tests.nats_servers import NatsServer
 
 
 @contextmanager
-def nats_server(folder: Path, *, accounts: bytes | None = None, jetstream: str = "", more: str = "") -> Iterator[str]:
-    """The host and port of a server that keeps its data in a folder, until the end of the block."""
-    port = _port_free()
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"server_name: guarded_{port}", "host: 127.0.0.1", f"port: {port}", more,
-        f'jetstream {{ store_dir: "{folder / "store"}"\n {jetstream} }}',
-    ]  # fmt: skip
-    if accounts is not None:
-        (folder / "accounts.conf").write_bytes(accounts)
-        lines.append("include ./accounts.conf")
-    config = folder / "server.conf"
-    config.write_text("\n".join(lines), "utf-8")
-    with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen([str(_binary()), "--config", str(config)], stdout=log, stderr=log)
+def nats_guarded(folder: Path, accounts: bytes, *, jetstream: str = "", more: str = "") -> Iterator[str]:
+    """The host and port of a server with an account file, until the end of the block."""
+    server = NatsServer(folder, "guarded", cluster=f"include ./accounts.conf\n{more}", jetstream=jetstream)
+    (server.folder / "accounts.conf").write_bytes(accounts)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while read_greeting("127.0.0.1", port, 0.2) is None:
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text("utf-8")
-            time.sleep(0.02)
-        yield f"127.0.0.1:{port}"
+        server.start()
+        yield f"127.0.0.1:{server.port}"
     finally:
-        process.terminate()
-        process.wait(20)
+        server.stop()
 
 
 def logins_of(names: list[str]) -> dict[str, Login]:
@@ -145,10 +126,3 @@ async def connected(address: str, user: str, **more: Any) -> AsyncIterator[As]:
         yield me
     finally:
         await me.client.close()
-
-
-def _port_free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-

@@ -50,6 +50,9 @@ class CheckRule:
         return night if begun.hour < WINDOW_HOURS and night != done else None
 
 
+CHECK_NEVER: Final = CheckRule(None)
+
+
 class StreamChecking:
     """Checks one ledger's stream every night, in a thread of its own, where `leads` says that this process relays it."""
 

@@ -27,7 +27,7 @@ from streams.permissions import OURS, Login, Party, account_file, accounts_of, l
 from streams.relay import Relay
 from streams.setup import streams_setup
 from tests.ledgers import books_open, fact
-from tests.nats_guarded import Wire, nats_server
+from tests.nats_guarded import Wire, nats_guarded
 
 Run = Callable[..., Result]
 APP = typer.Typer()
@@ -68,7 +68,7 @@ def guarded(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert made.exit_code == 0, made.output
     logins = logins_read(file.read_bytes())
     with (
-        nats_server(folder, accounts=file.read_bytes()) as address,
+        nats_guarded(folder, file.read_bytes()) as address,
         books_open(database_url, f"ledger_{ledger}") as books,
     ):
         books.register("K1", "K2", "K3")
@@ -192,7 +192,7 @@ def test_a_user_may_come_in_by_signing_with_its_nkey(tmp_path: Path) -> None:
     assert logins["billing"] == Login(nkey=nkey)
     file = account_file(accounts_of(parties, logins))
     assert logins_read(file) == logins
-    with nats_server(tmp_path, accounts=file) as address:
+    with nats_guarded(tmp_path, file) as address:
 
         def signed(key: Ed25519PrivateKey) -> Wire:
             def connect(greeting: dict[str, Any]) -> dict[str, object]:
