@@ -8,7 +8,7 @@ import binascii
 import secrets
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from typer.testing import CliRunner
 
+from ledger.domain.commands import RegisterCustomer, Request
 from ledger.domain.errors import LedgerMissing, Refused
+from service.bootstrap import ledger_open
 from service.commands import guarding
+from service.embedded import nats_relay_url
+from service.serving import ledgers
+from service.serving.gate import Gate
+from service.serving.keeper import CloseRule
+from service.serving.ledgers import LedgersServed
+from service.serving.roles import Role
+from service.settings import Settings
 from streams.connection import nats_connected
 from streams.permissions import OURS, Login, Party, account_file, accounts_of, logins_made, logins_read, users_of
 from streams.relay import Relay
 from streams.setup import streams_setup
+from streams.subscribers import subjects_of, subscriber_create
 from tests.ledgers import books_open, fact
-from tests.nats_guarded import Wire, nats_guarded
+from tests.nats_guarded import Wire, logins_of, nats_guarded, url_of
 
 Run = Callable[..., Result]
 APP = typer.Typer()
@@ -206,3 +216,48 @@ def test_a_user_may_come_in_by_signing_with_its_nkey(tmp_path: Path) -> None:
         assert wire.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.billing", b"{}", "_INBOX_billing.x")
         assert not wire.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.crm", b"{}")
         assert signed(Ed25519PrivateKey.generate()).refused != []
+
+
+def test_a_service_writes_under_its_own_account_and_relays_under_the_relays(
+    settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes: one holds the lease and relays, another sends a command to it; a subscriber gets what came of it."""
+    ledger = f"g{secrets.token_hex(4)}"
+    with ledger_open(settings, ledger, "alice", create=True):
+        pass
+    monkeypatch.setattr(ledgers, "ledger_names", lambda settings: [ledger])
+    parties = [Party("billing", follows=(ledger,))]
+    logins = logins_of(users_of(parties))
+
+    async def work(address: str) -> None:
+        async with nats_connected(url_of(address, "operations"), "test") as connection:
+            await streams_setup(connection, ledger)
+            await subscriber_create(connection, ledger, "billing", subjects_of(ledger, ["CustomerRegistered"], []))
+        service, relay = url_of(address, "service"), url_of(address, "relay")
+        outside = replace(settings, database_url=database_url, nats_url=service, nats_relay_url=relay)
+        holder, sender = Gate(service), Gate(service)
+        served = LedgersServed(
+            outside, database_url, nats_relay_url(outside), holder, frozenset({Role.WRITER, Role.RELAY}), CloseRule(None)
+        )
+        holder.start()
+        await sender.connect(10)
+        await served.start()
+        try:
+            async with asyncio.timeout(30):
+                while not await sender.ping(ledger):
+                    await asyncio.sleep(0.05)
+            # Large enough to go in several pieces.
+            requests = [Request(RegisterCustomer("crm", f"K{n}", "建设集团" * 40), "bob") for n in range(1_000)]
+            assert {a.status for a in await sender.submit(ledger, requests)} == {"accepted"}
+            async with nats_connected(url_of(address, "billing"), "billing") as connection:
+                js = connection.client.jetstream()
+                fetching = await js.pull_subscribe_bind(durable="billing", stream=f"PLUMBLINE_{ledger}")
+                messages = await fetching.fetch(50, timeout=20)
+            assert [m.headers["ce-type"] for m in messages] == ["CustomerRegistered"] * 50
+        finally:
+            await served.stop()
+            await sender.close()
+            await holder.close()
+
+    with nats_guarded(tmp_path, account_file(accounts_of(parties, logins))) as address:
+        asyncio.run(work(address))
