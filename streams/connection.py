@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError, NoRespondersError, TimeoutError as NatsTimeout
@@ -17,6 +17,7 @@ from nats.js.errors import APIError, ServiceUnavailableError
 from nats.js.manager import JetStreamManager
 
 from streams.faults import NatsUnreachable
+from streams.permissions import USER_NAME, inbox_prefix
 
 CONNECT_SECONDS: Final = 2
 PING_SECONDS: Final = 5
@@ -46,6 +47,7 @@ class Connection:
         await self.client.connect(
             url_parts(url), name=name, connect_timeout=CONNECT_SECONDS, allow_reconnect=False,
             ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_ignored, closed_cb=self._closed,
+            inbox_prefix=inbox_prefix_of(url),
             # Ours are made valid; looking again costs as much as three headers.
             skip_subject_validation=True,
         )  # fmt: skip
@@ -85,6 +87,12 @@ def url_parts(url: str) -> list[str]:
     parts = [part.strip() for part in url.split(",") if part.strip()]
     login, at, _ = urlsplit(parts[0]).netloc.rpartition("@")
     return [p if "@" in p or not at else p.replace("://", f"://{login}@", 1) for p in parts]
+
+
+def inbox_prefix_of(url: str) -> str:
+    """What the reply subjects of a connection begin with: a name of its user's own, where the user has one."""
+    user = unquote(urlsplit(url_parts(url)[0]).username or "")
+    return inbox_prefix(user) if USER_NAME.fullmatch(user) else "_INBOX"
 
 
 def reason_of(error: BaseException) -> str:

@@ -19,7 +19,8 @@ WAIT_SECONDS = 60.0
 class NatsServer:
     """One server. It keeps its port and its store from start to start."""
 
-    def __init__(self, folder: Path, name: str = "one", *, sync_always: bool = False, cluster: str = "") -> None:
+    def __init__(self, folder: Path, name: str = "one", *, sync_always: bool = False, cluster: str = "", jetstream: str = "") -> None:
+        """`cluster` and `jetstream` are further lines of its configuration, at the top level and of its store."""
         self.name = name
         self.folder = folder / name
         self.folder.mkdir(parents=True)
@@ -27,7 +28,7 @@ class NatsServer:
         self.url = f"nats://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         sync = "sync_interval: always" if sync_always else ""
-        store = f'jetstream {{ store_dir: "{self.folder / "store"}", max_file: 8GB\n {sync} }}'
+        store = f'jetstream {{ store_dir: "{self.folder / "store"}", max_file: 8GB\n {sync}\n {jetstream} }}'
         self._config = self.folder / "server.conf"
         self._config.write_text(
             f"server_name: {name}\nhost: 127.0.0.1\nport: {self.port}\nmax_payload: 8MB\n{store}\n{cluster}\n", "utf-8"

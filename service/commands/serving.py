@@ -35,6 +35,15 @@ def serve(
         ),
     ] = 1,
     no_close: Annotated[bool, typer.Option("--no-close", help="Close no days by itself. 不自动关账。")] = False,
+    stream_check_hour: Annotated[
+        int,
+        typer.Option(
+            "--stream-check-hour", min=0, max=23, help="When streams are compared with the log, each night. 事件流核对时刻。"
+        ),
+    ] = 3,
+    no_stream_check: Annotated[
+        bool, typer.Option("--no-stream-check", help="Compare no streams by itself. 不自动核对事件流。")
+    ] = False,
     requests_per_second: Annotated[
         int, _limit("requests-per-second", 1, "Requests a second that one key may send, in the long run. 每密钥每秒请求数。")
     ] = int(_LIMITS.requests_per_second),
@@ -77,6 +86,7 @@ def serve(
     # The service brings libraries that no other command needs to wait for.
     from service.serving.keeper import CloseRule
     from service.serving.process import ServeSettings, serve
+    from service.serving.stream_checking import CheckRule
 
     output_of(json, language)
     if log_level not in ("debug", "info", "warning", "error"):
@@ -85,7 +95,8 @@ def serve(
         Settings.from_environment(),
         ServeSettings(
             host=host, port=port, roles=roles_of(roles),
-            close_rule=CloseRule(None if no_close else close_after_days), log_level=log_level,
+            close_rule=CloseRule(None if no_close else close_after_days),
+            check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
             log_words=sys.stderr.isatty() and not json,
             api=ApiSettings(
                 requests_per_second=requests_per_second, requests_burst=requests_burst, concurrent_max=concurrent_max,

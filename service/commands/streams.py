@@ -1,4 +1,4 @@
-"""streams setup | status | schemas | asyncapi: the streams on NATS that other services follow."""
+"""streams: what other services follow on NATS; here setup and status, the rest in `guarding` and `describing`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from ledger.domain.errors import LedgerMissing
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
-from service.commands import describing
-from service.embedded import database_url, nats_operations_url, nats_url
+from service.commands import describing, guarding
+from service.embedded import database_url, nats_operations_url, nats_relay_url
 from service.output import JsonOption, LanguageOption, Output, output_of
 from service.settings import Settings
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.standing import Standing
 
 streams_app = typer.Typer(help="Streams that other services follow. 事件流。", no_args_is_help=True, rich_markup_mode=None)
+guarding.register(streams_app)
 
 LedgersOption = Annotated[
     list[str] | None, typer.Option("--ledger", help="Only of this set of books; may be repeated. 限定账套。")
@@ -84,7 +85,7 @@ def status(ledger: LedgersOption = None, json: JsonOption = False, language: Lan
 
     async def run() -> list[Standing]:
         found: list[Standing] = []
-        async with nats_connected(nats_url(settings), "plumbline status") as connection:
+        async with nats_connected(nats_relay_url(settings), "plumbline status") as connection:
             for name in names:
                 async with tail_open(url, SCHEMA_PREFIX + name) as tail:
                     found.append(await standing_read(connection, name, tail))

@@ -17,6 +17,7 @@ __all__ = [
     "ServerStatus",
     "database_url",
     "nats_operations_url",
+    "nats_relay_url",
     "nats_url",
     "servers_down",
     "servers_status",
@@ -47,6 +48,14 @@ def nats_operations_url(settings: Settings, progress: Progress = silent) -> str:
     Raises EmbeddedServerError as `nats_url`.
     """
     return settings.nats_operations_url or nats_url(settings, progress)
+
+
+def nats_relay_url(settings: Settings, progress: Progress = silent) -> str:
+    """The URL under which events are published and streams read.
+
+    Raises EmbeddedServerError as `nats_url`.
+    """
+    return settings.nats_relay_url or nats_url(settings, progress)
 
 
 def servers_up(

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from ledger.domain.book import Book
 from ledger.domain.values import date_of
 from service.serving.ledgers import LedgersServed
+from service.serving.stream_checking import check_metrics
 from streams.relay import RelayState
 
 
@@ -64,6 +65,7 @@ class ServingCollector(Collector):
                 seconds.add_metric(names, lag.seconds)
                 failed.add_metric(names, 1 if lag.status == "failed" else 0)
         yield from (writing, head, closed, position, behind, seconds, failed, stream, stream_behind, stream_seconds, relay)
+        yield from check_metrics(c for ledger in self._ledgers.served() if (c := ledger.checking) is not None)
 
 
 def closed_through(book: Book) -> float:

@@ -70,7 +70,8 @@ class Relaying:
             self._loop, self._stopping = asyncio.get_running_loop(), stopping
         try:
             # The embedded server has one account, which may do everything; with any other an operator sets up streams.
-            prepare = self._set_up if self._settings.nats_url is None else None
+            settings = self._settings
+            prepare = self._set_up if settings.nats_url is None and settings.nats_relay_url is None else None
             self.relay = Relay(
                 self.name, SCHEMA_PREFIX + self.name, self._database_url, self._nats_url, prepare=prepare
             )
