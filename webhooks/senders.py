@@ -207,8 +207,10 @@ def _lock(connection: Connection[DictRow], name: str) -> None:
 
 def _sender(row: DictRow) -> Sender:
     keys = tuple(_key(key) for key in cast(list[dict[str, Any]], row["keys"]))
-    mapping, digest = orjson.loads(row["mapping"]), bytes(row["mapping_sha256"])
-    return Sender(**{**row, "mapping": mapping, "mapping_sha256": digest, "keys": keys})
+    values: dict[str, Any] = {
+        **row, "mapping": orjson.loads(row["mapping"]), "mapping_sha256": bytes(row["mapping_sha256"]), "keys": keys,
+    }  # fmt: skip
+    return Sender(**values)
 
 
 def _key(key: dict[str, Any]) -> SenderKey:

@@ -70,25 +70,25 @@ class SenderRotateBody(Body):
 class SenderKeyBody(BaseModel):
     """A key without its secret. `ends_at` null: it is the one in use."""
 
-    id: str
+    id: str = Field(examples=["WK-5f2c9d1a7b3e4f60"])
     created_at: str
     created_by: str
-    ends_at: str | None
+    ends_at: str | None = Field(examples=[None])
 
 
 class SenderBody(BaseModel):
     """A sender. `mapping` is the id of its mapping."""
 
-    name: str
-    path: str
-    mapping: str
-    mapping_sha256: str
+    name: str = Field(examples=["erp"])
+    path: str = Field(description="Where its messages go.", examples=["/v1/ledgers/main/webhooks/in/erp"])
+    mapping: str = Field(examples=["erp_contracts"])
+    mapping_sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
     created_at: str
     created_by: str
-    changed_at: str
-    changed_by: str
+    changed_at: str = Field(examples=["2026-01-17T10:24:03.512+08:00"])
+    changed_by: str = Field(examples=["admin"])
     revoked_at: str | None
-    revoked_by: str | None
+    revoked_by: str | None = Field(examples=[None])
     keys: list[SenderKeyBody] = Field(description="The newest first.")
 
 
@@ -101,7 +101,7 @@ class SenderDetailBody(SenderBody):
 class SenderMadeBody(SenderBody):
     """A sender with the secret of its new key, which is shown this once."""
 
-    secret: str
+    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
 
 
 class SenderRehearsalBody(BaseModel):

@@ -62,7 +62,7 @@ _log: Any = structlog.get_logger("plumbline.webhooks")
 class WebhookRejected(BaseModel):
     """A record that was refused; it waits in the quarantine."""
 
-    row: int = Field(description="Its number in the message, from 1.")
+    row: int = Field(description="Its number in the message, from 1.", examples=[2])
     field: str
     reason: str
 
@@ -71,11 +71,11 @@ class WebhookAnswer(BaseModel):
     """What came of a message, or would come of it."""
 
     dry_run: bool
-    read: int
+    read: int = Field(examples=[2])
     accepted: int
     duplicates: int
     corrected: int
-    rejected_count: int
+    rejected_count: int = Field(examples=[1])
     rejected: list[WebhookRejected] = Field(description="The first of them.")
     position: int
 

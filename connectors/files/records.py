@@ -98,6 +98,8 @@ def records_map(
     refused: list[tuple[Record, RowRefused]] = []
     for record in records:
         try:
+            if record.row.fault is not None:
+                raise RowRefused(record.row.fault.field, record.row.fault.reason)
             mapper = mappers.get(record.headers)
             if mapper is None:
                 mapper = mappers[record.headers] = RowMapper(mapping, fact_type_of, record.headers, language)
