@@ -114,9 +114,6 @@ class SenderRehearsalBody(BaseModel):
 REHEARSED: Final[dict[int | str, dict[str, Any]]] = {
     200: {"model": SenderRehearsalBody, "description": "A dry run: it could be done."}
 }
-DONE: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": SenderBody | SenderRehearsalBody, "description": "It is done, or could be on a dry run."}
-}
 
 
 @router.post(
@@ -195,7 +192,8 @@ async def sender_rotation(request: Request, ledger: LedgerOf, principal: Princip
     """Give a sender another key."""
     body = await body_read(request, SenderRotateBody)
     if flag(request, "dry_run"):
-        return await _rehearsed(request, ledger, sender)
+        found = await _found_living(request, sender)
+        return json_response({"dry_run": True, "sender": sender_document(found, ledger.name)})
     key, now, overlap = _key_new(), core_of(request).ledgers.clock(), timedelta(hours=body.overlap_hours)
     made = await read(request, sender_rotate, sender, key, overlap, now, principal.actor)
     return json_response({**sender_document(made, ledger.name), "secret": key.secret}, 201)
@@ -210,14 +208,14 @@ async def sender_rotation(request: Request, ledger: LedgerOf, principal: Princip
     keyless="to set the same mapping again changes nothing",
     summary="Read what a sender sends by another mapping",
     description="From the next message on. Rows in the quarantine are tried again by the mapping that refused them.",
-    responses=DONE,
+    response_model=SenderBody,
 )
 async def sender_mapping(request: Request, ledger: LedgerOf, principal: PrincipalOf, sender: str) -> Response:
     """Read what a sender sends by another mapping."""
     body = await body_read(request, SenderMappingBody)
     mapping = await _mapping(request, body.mapping)
     if flag(request, "dry_run"):
-        return await _rehearsed(request, ledger, sender)
+        return json_response(sender_document(await _found_living(request, sender), ledger.name))
     await in_thread(request, ledger.quarantine.mapping_keep, mapping)
     now = core_of(request).ledgers.clock()
     changed = await read(request, sender_mapping_set, sender, mapping.digest, now, principal.actor)
@@ -231,13 +229,12 @@ async def sender_mapping(request: Request, ledger: LedgerOf, principal: Principa
     keyless="to revoke a sender again does nothing more",
     summary="Take no more facts from a sender",
     description="At once, and for good: its name stays taken. A sender revoked already stays as it is.",
-    responses=DONE,
+    response_model=SenderBody,
 )
 async def sender_revocation(request: Request, ledger: LedgerOf, principal: PrincipalOf, sender: str) -> Response:
     """Take no more facts from a sender."""
     if flag(request, "dry_run"):
-        found = await read(request, sender_find, sender)
-        return json_response({"dry_run": True, "sender": sender_document(found, ledger.name)})
+        return json_response(sender_document(await read(request, sender_find, sender), ledger.name))
     now = core_of(request).ledgers.clock()
     return json_response(sender_document(await read(request, sender_revoke, sender, now, principal.actor), ledger.name))
 
@@ -266,11 +263,11 @@ async def _mapping(request: Request, chosen: str | dict[str, Any]) -> FileMappin
     return mapping
 
 
-async def _rehearsed(request: Request, ledger: LedgerOf, sender: str) -> Response:
-    """The sender as it is, where something about it could be changed. Raises Refused."""
+async def _found_living(request: Request, sender: str) -> Sender:
+    """A sender that was not revoked. Raises Refused."""
     found = await read(request, sender_find, sender)
     sender_living_check(found.revoked_at)
-    return json_response({"dry_run": True, "sender": sender_document(found, ledger.name)})
+    return found
 
 
 def _key_new() -> NewKey:
