@@ -31,6 +31,7 @@ from ledger.writer.wire import (
     request_load,
     requests_dump,
 )
+from streams.connection import inbox_prefix_of
 
 PIECE_BYTES: Final = 512 * 1024
 PIECES_MAX: Final = 64
@@ -152,6 +153,7 @@ class Gate:
                 await self._client.connect(
                     self._url, name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
                     reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=_lost,
+                    inbox_prefix=inbox_prefix_of(self._url),
                 )  # fmt: skip
                 break
             except (OSError, NatsError, TimeoutError) as error:

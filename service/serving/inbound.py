@@ -34,6 +34,7 @@ from connectors.files.quarantine import Quarantine
 from connectors.files.rows import storable
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import LedgerUnavailable, PlumblineError
+from streams.connection import inbox_prefix_of, url_parts
 from streams.senders import facts_subjects, sender_of
 from streams.subjects import dead_subject
 
@@ -57,9 +58,9 @@ PING_SECONDS: Final = 10
 PARSED_HERE_BYTES_MAX: Final = 32_768
 
 _KEY: Final = re.compile(r"[!-~]{1,200}")
-_REPLY: Final = re.compile(r"_INBOX[._][^*>\s]+")
-"""Where answers go. The service may publish where a sender may not: an answer to `$JS.API.…`, or among the events of a
-stream, would be a command in the service's name."""
+_REPLY: Final = re.compile(r"(?:_INBOX[._]|_R_\.)[^*>\s]+")
+"""Where answers go: an inbox, or what the broker puts in its place between accounts. The service may publish where a
+sender may not: an answer to `$JS.API.…`, or among the events of a stream, would be a command in the service's name."""
 _log: Any = structlog.get_logger("plumbline.inbound")
 
 
@@ -173,8 +174,9 @@ class Inbound:
         while True:
             try:
                 await self._client.connect(
-                    self._url, name="plumbline-inbound", connect_timeout=2, max_reconnect_attempts=-1,
+                    url_parts(self._url), name="plumbline-inbound", connect_timeout=2, max_reconnect_attempts=-1,
                     reconnect_time_wait=1, ping_interval=PING_SECONDS, error_cb=_error,
+                    inbox_prefix=inbox_prefix_of(self._url),
                 )  # fmt: skip
                 return
             except (OSError, NatsError, TimeoutError) as error:
