@@ -189,8 +189,12 @@ class Inbound:
             self._task(self._carry_out(name, message))
 
         subjects = facts_subjects(name)
-        self._taking[name] = [await self._client.subscribe(subject, queue=QUEUE, cb=take) for subject in subjects]
-        await self._client.flush()
+        subscriptions = [await self._client.subscribe(subject, queue=QUEUE, cb=take) for subject in subjects]
+        try:
+            # Once the broker has answered, it knows of them.
+            await self._client.flush()
+        finally:
+            self._taking[name] = subscriptions
 
     async def _let_go(self, name: str) -> None:
         for subscription in self._taking.pop(name):

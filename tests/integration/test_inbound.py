@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
@@ -20,8 +21,11 @@ from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import WriterUnavailable
 from service.serving.inbound import LINES_MAX, Inbound
+from streams.permissions import Party, account_file, accounts_of, users_of
+from streams.senders import facts_subject_of
 from streams.subjects import dead_subject, facts_subject, stream_name_dead
 from tests.ledgers import Books, books_open
+from tests.nats_guarded import connected, logins_of, nats_server, url_of
 
 T = TypeVar("T")
 LINES = "application/x-ndjson"
@@ -315,3 +319,39 @@ def test_nobody_takes_facts_of_a_ledger_that_is_not_there(nats_url: str, served:
             await Sender(sender.client, "nowhere").send(login("x"))
 
     talk(nats_url, served, work)
+
+
+def test_under_the_generated_permissions_a_sender_is_held_to_its_own_name_and_answered(
+    served: Ledger, tmp_path: Path
+) -> None:
+    parties = [Party("crm", sends=(served.name,)), Party("erp", sends=(served.name,))]
+    logins = logins_of(users_of(parties))
+
+    async def work(address: str) -> None:
+        async with connected(address, "operations") as operations, connected(address, "crm") as crm:
+            stream = stream_name_dead(served.name)
+            dead = operations.client.jetstream()
+            await dead.add_stream(StreamConfig(name=stream, subjects=[dead_subject(served.name)]))
+            inbound = Inbound(Ledgers(served), url_of(address, "service"), ApiSettings())
+            inbound.start()
+            try:
+                while not inbound.taking:
+                    await asyncio.sleep(0.01)
+                sender = Sender(crm.client, served.name)
+                # A plain subject is made its own by the broker.
+                for number, subject in enumerate(("crm", "")):
+                    [taken] = await sender.send(login(f"guarded{number}"), sender=subject)
+                    assert taken["status"] == "accepted"
+                [refused] = await sender.send(login("guarded2", fact_type="logn"), sender="crm")
+                assert refused["status"] == "refused"
+                assert (await dead.get_msg(stream, 1)).headers["Plumbline-Sender"] == "crm"
+                with pytest.raises((NoRespondersError, TimeoutError)):
+                    await crm.client.request(facts_subject_of(served.name, "erp"), b"{}", timeout=0.5)
+                assert any("permissions violation" in told for told in crm.told)
+            finally:
+                await inbound.stop()
+
+    with nats_server(tmp_path, accounts=account_file(accounts_of(parties, logins))) as address:
+        asyncio.run(work(address))
+    states = [s for _, _, name, s in served.books.log() if name == "FactRecorded"]
+    assert [s["actor"] for s in states if s["external_id"].startswith("guarded")] == ["nats:crm", "nats:crm"]
