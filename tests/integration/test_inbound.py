@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -311,6 +312,21 @@ def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_fi
         assert len(recorded) == 60
 
     talk(nats_url, served, work, processes=2)
+
+
+def test_the_program_that_the_page_shows_sends_a_fact(
+    nats_url: str, served: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_NATS_URL", nats_url)
+    page = (Path(__file__).parents[2] / "docs" / "streams.md").read_text("utf-8").partition("## Sending facts")[2]
+    [program, *_] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    async def work(_: Sender, __: Inbound) -> None:
+        code = compile(program.replace("plumbline.main.", f"plumbline.{served.name}."), "streams.md", "exec")
+        await asyncio.to_thread(exec, code, {"__name__": "__main__"})
+
+    talk(nats_url, served, work)
+    assert capsys.readouterr().out == "accepted\n"
 
 
 def test_nobody_takes_facts_of_a_ledger_that_is_not_there(nats_url: str, served: Ledger) -> None:
