@@ -51,7 +51,7 @@ from plumbline_client.results.jobs import (
     Retried,
     StillRefused,
 )
-from plumbline_client.results.log import Event, EventsPage, LedgerName, LedgerStatus, SchemaName, ViewStatus
+from plumbline_client.results.log import Event, EventsPage, EventsWire, LedgerName, LedgerStatus, SchemaName, ViewStatus
 from plumbline_client.results.owners import (
     Absence,
     Candidate,
@@ -147,6 +147,7 @@ __all__ = [
     "Entitlement",
     "Event",
     "EventsPage",
+    "EventsWire",
     "Evidence",
     "FactTypeDeclared",
     "FileMapping",
