@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
+import subprocess
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,19 @@ from typing import Any
 import nats
 import orjson
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 from plumbline_client.subscribing import LedgerEvent, Subscriber
 
 from ledger.log.recorder import EventRow
+from service.embedded.nats import (
+    _binary,  # pyright: ignore[reportPrivateUsage]
+    read_greeting,
+)
 from streams.messages import message_of
 from streams.subjects import event_subjects, stream_name
+from tests.acceptance.served import port_free
 from tests.ledgers import NOW
 
 WINDOW = 64
@@ -91,6 +99,18 @@ class Stream:
         config = ConsumerConfig(durable_name=name, filter_subjects=list(subjects) or [event_subjects(self.ledger)], **given)
         await self._js.add_consumer(self.name, config=config)
 
+    async def durable_remove(self, name: str) -> None:
+        """The durable is gone."""
+        await self._js.delete_consumer(self.name, name)
+
+    async def fetch(self, name: str, count: int) -> list[Msg]:
+        """What a durable gives to somebody else."""
+        subscription = await self._js.pull_subscribe_bind(name, self.name)
+        try:
+            return await subscription.fetch(count, timeout=10)
+        finally:
+            await subscription.unsubscribe()
+
     async def durable(self, name: str) -> Any:
         """How a durable stands; None where there is none."""
         try:
@@ -109,10 +129,8 @@ async def stream_open(url: str, ledger: str | None = None, *, make: bool = True)
             await stream.make()
         yield stream
     finally:
-        try:
+        with suppress(NotFoundError):
             await stream.remove()
-        except NotFoundError:
-            pass
         await client.close()
 
 
@@ -166,3 +184,42 @@ def expected(
     rows = [event_row(p) for p in range(first, last + 1)]
     found = [(p, topic, None if stream == "calendar" else stream) for p, stream, _, topic, _ in rows]
     return [e for e in found if (not types or e[1] in types) and (not customers or e[2] in customers)]
+
+
+class Broker:
+    """A NATS server of a test's own, which it may kill. `config` is what its configuration has beside JetStream."""
+
+    def __init__(self, folder: Path, config: str = "") -> None:
+        self._file = folder / "broker.conf"
+        self._port = port_free()
+        # Never in the folder itself: JetStream empties what it does not know.
+        text = f'host: 127.0.0.1\nport: {self._port}\njetstream {{ store_dir: "{folder / "jetstream"}" }}\n{config}\n'
+        self._file.write_text(text, "utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Broker:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def url(self, user: str = "") -> str:
+        """Where it listens; a user's password is its name."""
+        return f"nats://{user}:{user}@127.0.0.1:{self._port}" if user else f"nats://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._file.with_suffix(".log").open("ab") as log:
+            command = [str(_binary()), "--config", str(self._file)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while read_greeting("127.0.0.1", self._port, 0.2) is None:
+            assert time.monotonic() < deadline and self._process.poll() is None, self._file.with_suffix(".log").read_text()
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()

@@ -11,8 +11,9 @@ from typing import Any, Final, cast
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as Inbox
-from nats.errors import Error as NatsError, NoRespondersError, NotJSMessageError
+from nats.errors import NoRespondersError, NotJSMessageError
 
+from plumbline_client.subscribing.connecting import Refusals
 from plumbline_client.subscribing.errors import DurableDiffers, EventInvalid, NotPermitted, StreamMissing
 from plumbline_client.subscribing.events import LedgerEvent, event_of_message
 from plumbline_client.subscribing.subscription import Subscription
@@ -58,11 +59,10 @@ class Durable:
 
 
 class Puller:
-    """One subscription's fetching on a connection. `refusals` is where the connection's owner notes what the server
-    refuses for lack of permission."""
+    """One subscription's fetching on a connection. `refusals` are those of the connection."""
 
     def __init__(
-        self, connection: Client, subscription: Subscription, *, domain: str, idle_seconds: float, refusals: list[str]
+        self, connection: Client, subscription: Subscription, *, domain: str, idle_seconds: float, refusals: Refusals
     ) -> None:
         self.seen: tuple[int, int] = (0, 0)
         """The last sign of life: the durable's last delivery, and up to where the server has looked in the stream."""
@@ -183,16 +183,13 @@ class Puller:
         )
 
     async def _ask(self, subject: str, document: Any) -> dict[str, Any]:
-        self._refusals.clear()
+        request = self._connection.request(
+            f"{self._api}.{subject}", json.dumps(document).encode(), timeout=REQUEST_SECONDS
+        )
         try:
-            answer = await self._connection.request(
-                f"{self._api}.{subject}", json.dumps(document).encode(), timeout=REQUEST_SECONDS
-            )
+            answer = await self._refusals.unless(subject, request)
         except NoRespondersError:
             raise StreamMissing("nobody answers for JetStream: is it switched on, and is this its domain?") from None
-        except (NatsError, TimeoutError):
-            self._refused()
-            raise
         found = cast(dict[str, Any], json.loads(answer.data))
         error = found.get("error")
         if error is None:
@@ -204,8 +201,8 @@ class Puller:
         raise DurableDiffers(f"the server refuses the durable consumer: {error.get('description')}")
 
     def _refused(self) -> None:
-        if self._refusals:
-            raise NotPermitted(f"the NATS server refuses: {self._refusals[-1]}") from None
+        if self._refusals.last:
+            raise NotPermitted(f"the NATS server refuses something: {self._refusals.last}")
 
     def _read(self, info: dict[str, Any]) -> Durable:
         config = info["config"]

@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from plumbline_client.errors import ConnectionLost
-from plumbline_client.subscribing.connecting import connect
+from plumbline_client.subscribing.connecting import Refusals, connect
 from plumbline_client.subscribing.errors import (
     DurableShared,
     GapFound,
@@ -38,6 +38,10 @@ AGAIN_SECONDS: Final = 1.0
 MISSING_SECONDS_MAX: Final = 60.0
 """How long a stream may be missing, where there is no history to read meanwhile."""
 SETTLE_LOOK_SECONDS: Final = 0.25
+SHARED_ACK_WAITS: Final = 3
+SHARED_SECONDS: Final = 10.0
+"""What is fetched and not acknowledged comes again after a durable's wait. Who has not got it after so many waits, and
+so many seconds more, does not get it because somebody else does."""
 FETCH_EVENTS_MIN: Final = 100
 """So many are fetched ahead at least, however few are handled at a time."""
 
@@ -97,7 +101,7 @@ class Subscriber(Generic[Transaction]):
         self._domain = domain
         self._idle_seconds = idle_seconds
         self._options = options or {}
-        self._refusals: list[str] = []
+        self._refusals = Refusals()
         self._moved = asyncio.Condition()
         self._seen = 0
         self._puller: Puller | None = None
@@ -212,6 +216,7 @@ class Subscriber(Generic[Transaction]):
         fetched = max(self._batch, FETCH_EVENTS_MIN)
         if durable.waiting_max > 0:
             fetched = min(fetched, durable.waiting_max)
+        patience_seconds = SHARED_ACK_WAITS * durable.ack_seconds + SHARED_SECONDS
         unsettled: float | None = None
         while not self._stopping.is_set():
             if ready := ordering.ready(self._batch):
@@ -226,7 +231,7 @@ class Subscriber(Generic[Transaction]):
                 unsettled = unsettled or time.monotonic()
                 now = await puller.durable()
                 ordering.settle(now.number, now.waiting)
-                if not ordering.settled and time.monotonic() - unsettled > 3 * durable.ack_seconds + 10:
+                if not ordering.settled and time.monotonic() - unsettled > patience_seconds:
                     raise DurableShared(
                         f"events of the durable consumer {self.subscription.name} go to another process, which has"
                         " another position store; give each subscriber a name of its own"
