@@ -1,0 +1,287 @@
+"""What of an event goes on the wire and what stays in the log: decided for every field of every type.
+
+On the wire go ids, numbers, days, moments, yes or no, and choices. What names or describes a person or a firm, and what
+somebody typed, stays in the log, for whoever may read it there: see docs/decisions/0027-wire.md.
+
+A new type of event or field must be entered here, or a test fails; so must the schema be published anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, cast
+
+from ledger.domain.book import TRAITS
+
+LOCATION: Final = ("originator_id", "originator_version")
+"""Where an event stands in the log: its stream is in the subject, its version nobody else's business."""
+BASE: Final = ("occurred_at", "recorded_at", "cause")
+BASE_STAYS: Final = ("actor",)
+"""Who did it is a name that a person was given; the log tells whoever may ask."""
+
+
+class Shape(Protocol):
+    """How a field that holds several things goes on the wire: what becomes of its value, and the schema of that."""
+
+    def of(self, value: Any) -> Any:
+        """The value as it goes on the wire."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """What that is, as a JSON Schema."""
+        ...
+
+
+@dataclass(frozen=True)
+class Members:
+    """An object of which only these members go, each with its JSON Schema; none of them has to be there."""
+
+    members: Mapping[str, Mapping[str, Any]]
+
+    def of(self, value: Any) -> Any:
+        """The object with the members that go."""
+        return {name: value[name] for name in self.members if name in value}
+
+    def schema(self) -> dict[str, Any]:
+        """An object with nothing else in it."""
+        properties = {name: dict(schema) for name, schema in self.members.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+@dataclass(frozen=True)
+class Each:
+    """A list, every entry in a shape of its own."""
+
+    entry: Shape
+
+    def of(self, value: Any) -> Any:
+        """The list of the entries as they go."""
+        return [self.entry.of(entry) for entry in value]
+
+    def schema(self) -> dict[str, Any]:
+        """An array of entries."""
+        return {"type": "array", "items": self.entry.schema()}
+
+
+@dataclass(frozen=True)
+class Integers:
+    """A fact's attributes: what rules can weigh is recorded as an integer and goes; text is for people and stays."""
+
+    def of(self, value: Any) -> Any:
+        """The attributes that are integers."""
+        return {name: entry for name, entry in value.items() if isinstance(entry, int)}
+
+    def schema(self) -> dict[str, Any]:
+        """An object of integers."""
+        return {"type": "object", "additionalProperties": {"type": "integer"}}
+
+
+@dataclass(frozen=True)
+class Untitled:
+    """A fact type's document without its words for people: what is needed to read the integers of its facts.
+
+    The values of a choice become the list of their ids, since their order is their code.
+    """
+
+    def of(self, value: Any) -> Any:
+        """The document without titles."""
+        attributes = {name: self._attribute(entry) for name, entry in value.get("attributes", {}).items()}
+        derived = {name: self._untitled(entry) for name, entry in value.get("derived", {}).items()}
+        return {"id": value["id"], "attributes": attributes, "derived": derived}
+
+    def schema(self) -> dict[str, Any]:
+        """The parts of the document that go."""
+        number = {"type": ["integer", "string"]}
+        attribute = {
+            "type": "object",
+            "properties": {
+                "type": {"enum": ["number", "date", "enum", "boolean", "text", "customer"]},
+                "unit": {"type": "string"},
+                "places": {"type": "integer"},
+                "min": number,
+                "max": number,
+                "required": {"type": "boolean"},
+                "values": {"type": "array", "items": {"type": "string"}},
+                "length_max": {"type": "integer"},
+                "role": {"type": "string"},
+                "once": {"type": "boolean"},
+            },
+            "required": ["type"],
+            "additionalProperties": False,
+        }
+        days = {
+            "type": "object",
+            "properties": {
+                "days_from": {"type": "string"},
+                "days_to": {"type": "string"},
+                "max": {"type": "integer"},
+            },
+            "required": ["days_from", "days_to"],
+            "additionalProperties": False,
+        }
+        return {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "attributes": {"type": "object", "additionalProperties": attribute},
+                "derived": {"type": "object", "additionalProperties": days},
+            },
+            "required": ["id", "attributes", "derived"],
+            "additionalProperties": False,
+        }
+
+    def _attribute(self, entry: dict[str, Any]) -> dict[str, Any]:
+        attribute = self._untitled(entry)
+        if "values" in attribute:
+            attribute["values"] = list(cast(dict[str, Any], attribute["values"]))
+        return attribute
+
+    def _untitled(self, entry: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in entry.items() if name != "title"}
+
+
+_TEXT: Final = {"type": "string"}
+_NUMBER: Final = {"type": "integer"}
+_TRAITS: Final = Members(dict.fromkeys(TRAITS, _TEXT))
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The decision on a type of event, beyond what all events carry: fields that go as they are, fields that go in
+    another shape, fields that stay in the log."""
+
+    goes: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+    shaped: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+
+
+def _wire(goes: str = "", *, stays: str = "", **shaped: Shape) -> Wire:
+    return Wire(tuple(goes.split()), tuple(stays.split()), shaped)
+
+
+_POINTS: Final = "booked_on redemption points lots debt balance available"
+_STAGED: Final = {"stage": _TEXT, "amount": _NUMBER, "probability_percent": _NUMBER, "expected_on": _TEXT}
+_PLACE: Final = {"rank": _NUMBER, "customer": _TEXT, "points": _NUMBER, "tied": {"type": "boolean"}}
+
+WIRE: Final[dict[str, Wire]] = {
+    # The books themselves. Rule sets are read over HTTP by their id: `sha256` says whether it is the same.
+    "LedgerOpened": _wire("ledger timezone"),
+    "LedgerClosed": _wire(stays="reason"),
+    "FactTypeDeclared": _wire("fact_type", document=Untitled()),
+    "RuleSetProposed": _wire("rule_set sha256", stays="document"),
+    "RuleSetApproved": _wire("rule_set run"),
+    "RuleSetActivated": _wire("rule_set effective_from"),
+    "CustomerRegistered": _wire("source reference", stays="name", traits=_TRAITS),
+    "CustomerChanged": _wire(stays="name", traits=_TRAITS),
+    "ConsentGiven": _wire("purpose"),
+    "ConsentWithdrawn": _wire("purpose"),
+    "FactRecorded": _wire(
+        "fact_type source external_id occurred_on booked_on version corrects", attributes=Integers()
+    ),
+    "DayClosed": _wire("day"),
+    # Points and standing.
+    "PointsGranted": _wire("rule rule_set points balance booked_on expires_on debt_paid cut_by arithmetic"),
+    "PointsDeducted": _wire("rule rule_set points balance booked_on debt lots cut_by arithmetic"),
+    "PointsReversed": _wire("rule rule_set points balance booked_on reverses debt lots"),
+    "PointsExpired": _wire("points balance expired_on"),
+    "TierChanged": _wire("tier_before tier counted rule_set balance"),
+    "TagsChanged": _wire("added removed rule_set balance"),
+    "GradeChanged": _wire("grade_before grade rule_set balance"),
+    # Redemption. `reference` is another system's id of the payment or invoice, `project` whatever somebody calls it.
+    "StockMoved": _wire("offer variant quantity reference", stays="reason"),
+    "RedemptionReserved": _wire(
+        "booked_on redemption offer kind variant quantity points money rule_set held_until reference", stays="project"
+    ),
+    "RedemptionCommitted": _wire(
+        "booked_on redemption reserved part before points quantity money reference valid_until"
+    ),
+    "RedemptionVoided": _wire("booked_on redemption reserved before points quantity", stays="reason"),
+    "RedemptionLapsed": _wire("booked_on redemption reserved before points quantity"),
+    "RedemptionReversed": _wire("booked_on redemption committed part before points quantity money", stays="reason"),
+    "EntitlementUsed": _wire("booked_on entitlement stage rule_set reference"),
+    "PointsHeld": _wire(_POINTS),
+    "PointsFreed": _wire(_POINTS),
+    "PointsRedeemed": _wire(f"{_POINTS} part"),
+    "PointsReturned": _wire("booked_on redemption part points lots debt_paid balance available"),
+    # Settlement. `proposed_by` is an actor; the evidence compares what people wrote.
+    "SettlementMatched": _wire(
+        "settlement redemptions payments rule score period", stays="proposed_by evidence"
+    ),
+    "SettlementProposed": _wire("settlement redemptions payments", stays="proposed_by reason"),
+    "SettlementDeclined": _wire("settlement", stays="reason"),
+    "SettlementUndone": _wire("settlement period", stays="reason"),
+    "RulingProposed": _wire("ruling item outcome amount", stays="proposed_by reason"),
+    "RulingDeclined": _wire("ruling", stays="reason"),
+    "OpenItemRuled": _wire("ruling item outcome amount period", stays="proposed_by reason"),
+    "RulingUndone": _wire("ruling period", stays="reason"),
+    "PeriodSignedOff": _wire("period through sha256 redeemed settled open"),
+    "HonoursAwarded": _wire("year measure through", places=Each(Members(_PLACE))),
+    # Staff and teams. What somebody is good at, and what another system knows them by, is about them.
+    "TeamDeclared": _wire("team parent region", stays="name kind"),
+    "StaffEnrolled": _wire(
+        "staff person source team role region capacity joined_on", stays="sealed reference skills experience_years"
+    ),
+    "StaffChanged": _wire(
+        "staff", changes=Members({"team": _TEXT, "role": _TEXT, "region": _TEXT, "capacity": _NUMBER})
+    ),
+    "StaffAbsent": _wire("staff first_day last_day"),
+    "StaffLeft": _wire("staff last_day"),
+    "StaffAbsenceCancelled": _wire("staff first_day"),
+    "StaffStayed": _wire("staff"),
+    # The customer: profile, people, projects. A credit code names a firm as its name does.
+    "ProfileChanged": _wire(stays="changes"),
+    "ContactRecorded": _wire("person", stays="sealed position decides"),
+    "KnowledgeRecorded": _wire("person", stays="kind value text sealed"),
+    "RegionKnowledgeRecorded": _wire("region", stays="kind value text"),
+    "PersonErased": _wire("person", stays="reason"),
+    "ProjectRecorded": _wire("project region amount site_team", stays="name stage parties"),
+    "MilestoneSet": _wire("project milestone due_on reached_on", stays="name"),
+    "CustomersMerged": _wire("merged", stays="reason"),
+    "CustomersUnmerged": _wire("merged undoes", stays="reason"),
+    # Who serves whom. Why others were passed over is said about them.
+    "LeadArrived": _wire("source lead staff amount is_new matched matches", stays="channel project needs"),
+    "AssignmentAsked": _wire(),
+    "CustomerClaimed": _wire("staff"),
+    "CustomerReleased": _wire("staff", stays="reason"),
+    "CustomerReassigned": _wire("staff", stays="reason"),
+    "CollaboratorAdded": _wire("staff"),
+    "CollaboratorRemoved": _wire("staff"),
+    "NurtureBegun": _wire("rhythm_days", stays="reason"),
+    "NurtureEnded": _wire(stays="reason"),
+    "PortfolioHandedOver": _wire("staff to kind", stays="reason"),
+    "HandoverUndone": _wire("staff undoes", stays="reason"),
+    "CollisionRuled": _wire("collision owner", stays="reason"),
+    "CustomerAssigned": _wire(
+        "staff team why rule rule_set score protected_until due_on", stays="candidates turn"
+    ),
+    "CustomerPooled": _wire("staff why rule rule_set", stays="candidates"),
+    "CollisionFound": _wire("collision holder asker certainty matched matches", stays="project"),
+    "CollisionSettled": _wire("collision owner rule_set"),
+    "ReminderDue": _wire("kind staff about due_on"),
+    # The work.
+    "FollowUpRecorded": _wire(
+        "staff next_due_on outcome opportunity satisfaction", stays="channel said next_step"
+    ),
+    "OpportunityOpened": _wire(
+        "opportunity staff project stage amount probability_percent expected_on source reference", stays="name channel"
+    ),
+    "OpportunityChanged": _wire("opportunity", stays="reason", changes=Members(_STAGED)),
+    "OpportunityReassigned": _wire("opportunity staff"),
+    "TaskHanded": _wire("task staff department to due_on opportunity", stays="title"),
+    "TaskMoved": _wire("task state staff progress_percent", stays="note"),
+    "TaskReassigned": _wire("task staff to"),
+}
+
+
+def body_of(topic: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an event (as of the current version of its class) that go on the wire. KeyError for an unknown
+    name."""
+    wire, names = WIRE[topic], _NAMES[topic]
+    body = {name: state[name] for name in names if name in state}
+    for name, shape in wire.shaped.items():
+        body[name] = shape.of(state[name])
+    return body
+
+
+_NAMES: Final[dict[str, tuple[str, ...]]] = {topic: (*BASE, *wire.goes) for topic, wire in WIRE.items()}
