@@ -53,7 +53,7 @@ def codes_of(spec: RouteSpec) -> list[str]:
     codes = [*COMMON, *spec.errors]
     if spec.permission is not Permission.PUBLIC:
         codes += KEYED
-    if "{ledger}" in spec.path:
+    if "{ledger}" in spec.path and spec.permission is not Permission.PUBLIC:
         codes += ("LEDGER_UNKNOWN", "LEDGER_UNAVAILABLE")
     if spec.bodies:
         codes += WITH_BODY

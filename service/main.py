@@ -26,6 +26,7 @@ from service.commands import (
     rules,
     servers,
     serving,
+    webhooks,
 )
 from service.output import Output, fail
 
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
+    servers, serving, keys, webhooks, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
     rules, replaying, demo,
 ):  # fmt: skip
     module.register(app)

@@ -24,8 +24,8 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Where to listen. 监听地址。")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口")] = 8700,
     roles: Annotated[
-        str, typer.Option("--roles", help="api, writer, follower: all, or some, separated by commas. 角色。")
-    ] = "api,writer,follower",
+        str, typer.Option("--roles", help="api, writer, follower, inbound: all, or some, separated by commas. 角色。")
+    ] = "api,writer,follower,inbound",
     close_after_days: Annotated[
         int,
         typer.Option(

@@ -8,11 +8,12 @@ from ledger.domain.errors import Refused
 
 
 class Role(StrEnum):
-    """One part of the service; a process has one, two or all."""
+    """One part of the service; a process has one, some or all."""
 
     API = "api"
     WRITER = "writer"
     FOLLOWER = "follower"
+    INBOUND = "inbound"
 
 
 def roles_of(text: str) -> frozenset[Role]:
