@@ -26,11 +26,11 @@ from ledger.domain.values import customer_number
 from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow
 from webhooks.backoff import Retries
+from webhooks.calling import Caller
 from webhooks.messages import Wire, event_message, notice_message
 from webhooks.notices.folding import QUERIES as NOTICES, Folding
 from webhooks.notices.notice import Notice
 from webhooks.outcomes import QUERIES, Outcomes, Placed, Told
-from webhooks.sending import Sender
 
 PAGE_MESSAGES: Final = 50
 SPAN_POSITIONS: Final = 5_000
@@ -63,10 +63,10 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What delivering is done with. `jitter` gives numbers from 0 to 1, `sender` one for each webhook."""
+    """What delivering is done with. `jitter` gives numbers from 0 to 1, `caller` one for each webhook."""
 
     wire: Wire
-    sender: Callable[[], Sender]
+    caller: Callable[[], Caller]
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     retries: Retries = field(default_factory=Retries)
@@ -234,13 +234,13 @@ class Deliverer:
 
     async def _follow(self, outcomes: Outcomes, name: str, woken: asyncio.Event, changed: asyncio.Event) -> None:
         """Work for one webhook until it is cancelled."""
-        sender = self._parts.sender()
+        caller = self._parts.caller()
         try:
             while not self._stop.is_set():
                 woken.clear()
                 changed.clear()
                 try:
-                    wait = await self._work(outcomes, name, sender, changed)
+                    wait = await self._work(outcomes, name, caller, changed)
                 except DATABASE_LOST as error:
                     self._lost = error
                     self._woken.set()
@@ -251,14 +251,14 @@ class Deliverer:
                 if wait != 0:
                     await _wait(woken, wait)
         finally:
-            await sender.close()
+            await caller.close()
 
-    async def _work(self, outcomes: Outcomes, name: str, sender: Sender, changed: asyncio.Event) -> float | None:
+    async def _work(self, outcomes: Outcomes, name: str, caller: Caller, changed: asyncio.Event) -> float | None:
         """Send what there is; how many seconds to wait then, None: until woken."""
         told = await self._told(outcomes, name)
         if told is None:
             return None
-        await self._letters(outcomes, told, sender)
+        await self._letters(outcomes, told, caller)
         if told.row["state"] != "active":
             return None
         retry_at: datetime | None = told.row["retry_at"]
@@ -269,7 +269,7 @@ class Deliverer:
             if changed.is_set() or self._stop.is_set():
                 return 0
             at = self._parts.clock()
-            sent = await sender.send(told.row["url"], placed.message, told.secrets, int(at.timestamp()))
+            sent = await caller.call(told.row["url"], placed.message, told.secrets, int(at.timestamp()))
             outcome, moved = await outcomes.store(told, placed, sent, at, self._parts.jitter())
             self.counts[name, outcome] += 1
             if outcome != "delivered":
@@ -284,7 +284,7 @@ class Deliverer:
             await outcomes.skip(told, through)
         return 0 if more else None
 
-    async def _letters(self, outcomes: Outcomes, told: Told, sender: Sender) -> None:
+    async def _letters(self, outcomes: Outcomes, told: Told, caller: Caller) -> None:
         """Another attempt for each dead letter that waits for one."""
         values = {"name": told.name, "limit": LETTERS_AT_ONCE}
         for row in await outcomes.rows("dead_waiting", values):
@@ -294,7 +294,7 @@ class Deliverer:
                 reason = "there is no such message any more, or its customer wants none"
                 await outcomes.letter_lost(told, row, at, reason)
                 continue
-            sent = await sender.send(told.row["url"], placed.message, told.secrets, int(at.timestamp()))
+            sent = await caller.call(told.row["url"], placed.message, told.secrets, int(at.timestamp()))
             self.counts[told.name, await outcomes.store_again(told, placed, sent, at, row["attempts"])] += 1
 
     async def _told(self, outcomes: Outcomes, name: str) -> Told | None:

@@ -9,9 +9,9 @@ import orjson
 
 from ledger.domain.values import customer_id, day_text, month_last_day, month_of, month_text
 from ledger.log.recorder import EventRow
+from webhooks.calling import Message
 from webhooks.notices.notice import Notice
 from webhooks.notices.wording import Titles, words_of
-from webhooks.sending import Message
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 NOTICE_TYPE: Final = "PointsNotice"

@@ -15,8 +15,8 @@ from psycopg.rows import DictRow
 
 from ledger.log.queries import queries_load
 from webhooks.backoff import Retries
+from webhooks.calling import Message, Sent
 from webhooks.notices.folding import QUERIES as NOTICES
-from webhooks.sending import Message, Sent
 
 QUERIES: Final = queries_load("webhooks", "delivering.sql")
 ATTEMPTS_KEPT: Final = 1_000

@@ -182,7 +182,7 @@ def asked_checked(asked: WebhookAsked, networks: Sequence[Network]) -> WebhookAs
 def name_checked(name: str) -> str:
     """A name that a webhook may have. Raises Refused (WEBHOOK_INVALID)."""
     if _NAME.fullmatch(name) is None or name in _NAMES_TAKEN:
-        raise _invalid("name must be 1 to 40 of a-z, 0-9 and -, beginning with a letter, and neither in nor senders", "name")
+        raise _invalid("name must be 1 to 40 of a-z, 0-9 and -, a letter first, and neither in nor senders", "name")
     return name
 
 

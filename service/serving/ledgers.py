@@ -19,12 +19,14 @@ from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
+from service.serving.calling import Calling
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
 from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
 from service.serving.roles import Role
 from service.settings import Settings
+from webhooks.addresses import Network
 
 DISCOVER_SECONDS: Final = 2.0
 HOLDER_WAIT_SECONDS: Final = 8.0
@@ -48,6 +50,7 @@ class LedgerServed:
         self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
         self.keeper: Keeper | None = None
         self.following: Following | None = None
+        self.calling: Calling | None = None
         self.handover: Handover | None = None
         self._gate = gate
 
@@ -94,6 +97,8 @@ class LedgerServed:
 
     def close(self) -> None:
         """End what runs for it, then let its connections go."""
+        if self.calling is not None:
+            self.calling.stop()
         if self.following is not None:
             self.following.stop()
         if self.keeper is not None:
@@ -131,13 +136,20 @@ class LedgersServed:
     """All ledgers. Made and used on one event loop; `start` before, `stop` after."""
 
     def __init__(
-        self, settings: Settings, database_url: str, gate: Gate, roles: frozenset[Role], close_rule: CloseRule
+        self,
+        settings: Settings,
+        database_url: str,
+        gate: Gate,
+        roles: frozenset[Role],
+        close_rule: CloseRule,
+        webhook_networks: Sequence[Network] = (),
     ) -> None:
         self.database_url = database_url
         self._settings = settings
         self._gate = gate
         self._roles = roles
         self._close_rule = close_rule
+        self._webhook_networks = webhook_networks
         self._open: dict[str, LedgerServed] = {}
         self._failing: dict[str, str] = {}
         """Those that could not be opened, each with why; they are tried again."""
@@ -205,6 +217,8 @@ class LedgersServed:
                 parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
             if ledger.following is not None:
                 parts[f"follower {ledger.name}"] = ledger.following.running or ledger.following.status
+            if ledger.calling is not None:
+                parts[f"webhooks {ledger.name}"] = ledger.calling.running or ledger.calling.status
         return parts
 
     async def _writer_there(self, ledger: LedgerServed) -> bool | str:
@@ -276,6 +290,9 @@ class LedgersServed:
         if Role.FOLLOWER in self._roles:
             ledger.following = Following(self._settings, name, self.database_url)
             ledger.following.start()
+        if Role.WEBHOOKS in self._roles:
+            ledger.calling = Calling(name, self.database_url, self._webhook_networks)
+            ledger.calling.start()
         return ledger
 
     async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:

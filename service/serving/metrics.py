@@ -33,6 +33,15 @@ class ServingCollector(Collector):
         behind = GaugeMetricFamily("plumbline_view_lag_positions", "Events a view has not seen.", labels=labels)
         seconds = GaugeMetricFamily("plumbline_view_lag_seconds", "Age of the first of them.", labels=labels)
         failed = GaugeMetricFamily("plumbline_view_failed", "1 where a view has stopped.", labels=labels)
+        hook = ["ledger", "webhook"]
+        hook_behind = GaugeMetricFamily("plumbline_webhook_lag_positions", "Events a webhook hasn't dealt with.", labels=hook)
+        hook_seconds = GaugeMetricFamily("plumbline_webhook_lag_seconds", "Age of the first of them.", labels=hook)
+        hook_dead = GaugeMetricFamily("plumbline_webhook_dead_letters", "Messages given up and not delivered since.", labels=hook)
+        hook_stopped = GaugeMetricFamily("plumbline_webhook_stopped", "1 where it is paused, held or gone.", labels=hook)
+        attempts = CounterMetricFamily(
+            "plumbline_webhook_attempts", "Attempts of this process to deliver, by outcome.", labels=[*hook, "outcome"]
+        )
+        now = self._ledgers.clock()
         for ledger in self._ledgers.served():
             handover = ledger.handover
             if ledger.keeper is not None:
@@ -46,7 +55,19 @@ class ServingCollector(Collector):
                 behind.add_metric(names, lag.behind)
                 seconds.add_metric(names, lag.seconds)
                 failed.add_metric(names, 1 if lag.status == "failed" else 0)
+            if ledger.calling is None:
+                continue
+            for hooked in ledger.calling.lags:
+                names = [ledger.name, hooked.name]
+                since = now if hooked.since is None else datetime.fromisoformat(hooked.since)
+                hook_behind.add_metric(names, hooked.behind)
+                hook_seconds.add_metric(names, max(0.0, (now - since).total_seconds()))
+                hook_dead.add_metric(names, hooked.dead)
+                hook_stopped.add_metric(names, 0 if hooked.state == "active" else 1)
+            for (name, outcome), count in ledger.calling.counts.items():
+                attempts.add_metric([ledger.name, name, outcome], count)
         yield from (writing, head, closed, position, behind, seconds, failed)
+        yield from (hook_behind, hook_seconds, hook_dead, hook_stopped, attempts)
 
 
 class InboundCollector(Collector):

@@ -81,7 +81,9 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
-    ledgers = LedgersServed(settings, url, gate, serving.roles, serving.close_rule)
+    ledgers = LedgersServed(
+        settings, url, gate, serving.roles, serving.close_rule, serving.api.webhook_networks
+    )
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()

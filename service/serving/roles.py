@@ -14,6 +14,7 @@ class Role(StrEnum):
     WRITER = "writer"
     FOLLOWER = "follower"
     INBOUND = "inbound"
+    WEBHOOKS = "webhooks"
 
 
 def roles_of(text: str) -> frozenset[Role]:

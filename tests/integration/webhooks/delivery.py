@@ -19,8 +19,8 @@ from streams.messages import message_of
 from tests.ledgers import Books
 from webhooks.addresses import networks_of
 from webhooks.backoff import Retries
+from webhooks.calling import Caller
 from webhooks.delivering import Deliverer, Parts
-from webhooks.sending import Sender
 from webhooks.subscriptions import (
     AttemptRow,
     DeadLetter,
@@ -40,10 +40,10 @@ QUICK = Retries(first_seconds=0.04, factor=2, seconds_max=0.2)
 def parts(retries: Retries = QUICK, **more: Any) -> Parts:
     """What a test delivers with: quick retries, a jitter that is always in the middle."""
 
-    def sender() -> Sender:
-        return Sender(networks=LOOPBACK, answer_seconds=10.0)
+    def caller() -> Caller:
+        return Caller(networks=LOOPBACK, answer_seconds=10.0)
 
-    return replace(Parts(message_of, sender, lambda: datetime.now(UTC), lambda: 0.5, retries, 0.05), **more)
+    return replace(Parts(message_of, caller, lambda: datetime.now(UTC), lambda: 0.5, retries, 0.05), **more)
 
 
 class Hooks:

@@ -192,12 +192,12 @@ def test_a_receiver_that_does_not_answer_in_time_fails(hooks: Hooks, receiver: R
     head = hooks.books.position
     hooks.make("mute", receiver.url, from_position=head, attempts_max=1)
 
-    def sender() -> object:
-        made = parts().sender()
+    def caller() -> object:
+        made = parts().caller()
         made.answer_seconds = 0.2
         return made
 
-    with hooks.delivered(parts(sender=sender)):
+    with hooks.delivered(parts(caller=caller)):
         hooks.until("mute", lambda w: w.dead == 1)
     release.set()
     assert hooks.dead("mute")[0].reason == "no whole answer within 0.2 seconds"
@@ -269,7 +269,7 @@ def test_changes_hold_for_the_next_message_and_a_deleted_one_is_called_no_more(h
     with receiving() as elsewhere, hooks.delivered() as deliverer:
         hooks.books.register("K-1")
         receiver.wait(1)
-        changed = asked_checked(WebhookAsked("event", elsewhere.url), parts().sender().networks)
+        changed = asked_checked(WebhookAsked("event", elsewhere.url), parts().caller().networks)
         hooks.use(webhook_change, "moving", changed, "ben")
         time.sleep(0.15)
         hooks.books.register("K-2")

@@ -52,7 +52,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Sender:
+class Caller:
     """Calls to one receiver; `close` it. Never shared among receivers: a connection that was opened for one name must
     serve no other name at the same address.
 
@@ -65,7 +65,7 @@ class Sender:
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     _client: httpx.AsyncClient | None = None
 
-    async def send(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> Sent:
+    async def call(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> Sent:
         """Send a message, signed at `timestamp` (Unix seconds)."""
         begun = time.perf_counter()
 
@@ -74,7 +74,7 @@ class Sender:
 
         try:
             async with asyncio.timeout(self.answer_seconds):
-                status, reason, after_seconds = await self._call(url, message, secrets, timestamp)
+                status, reason, after_seconds = await self._post(url, message, secrets, timestamp)
         except TimeoutError:
             return sent(0, f"no whole answer within {self.answer_seconds:g} seconds")
         except AddressRefused as refused:
@@ -89,7 +89,7 @@ class Sender:
             await self._client.aclose()
             self._client = None
 
-    async def _call(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> tuple[int, str, float]:
+    async def _post(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> tuple[int, str, float]:
         if self._client is None:
             # The time as a whole is watched from outside; httpx's own limits count from byte to byte.
             self._client = httpx.AsyncClient(
