@@ -139,16 +139,21 @@ class Deliverer:
         self._head = places["head"]
         async with self._session() as listening, self._session() as folding:
             await listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._schema)))
-            listener = asyncio.create_task(self._listen(listening))
+            beside = {asyncio.create_task(self._listen(listening))}
+            fold: asyncio.Task[None] | None = None
             try:
                 while not self._stop.is_set() and self._lost is None:
-                    self._woken.clear()
                     await self._look(outcomes)
-                    if any(work.row["kind"] == "notice" for work in self._works.values()):
-                        await self._fold(folding)
+                    wanted = any(work.row["kind"] == "notice" for work in self._works.values())
+                    if wanted and (fold is None or fold.done()):
+                        # Beside everything else: of a long log it takes minutes the first time.
+                        fold = asyncio.create_task(self._fold(folding))
                     await self._rest(outcomes)
             finally:
-                listener.cancel()
+                beside |= {fold} if fold is not None else set()
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)
                 await self._end()
         if self._lost is not None:
             raise self._lost
@@ -179,23 +184,25 @@ class Deliverer:
         """Fold the log into notices as far as it goes, and wake who waits for any."""
         folding = Folding(connection)
         try:
-            while await folding.step() and not self._stop.is_set():
+            while True:
+                more = await folding.step()
+                cursor = await connection.execute(NOTICES["tiers_read"])
+                self._titles = {row["tier"]: (row["zh"], row["en"]) for row in await cursor.fetchall()}
                 self._wake_notices()
-        except DATABASE_LOST:
-            raise
+                if not more:
+                    return
+        except DATABASE_LOST as error:
+            self._lost = error
+            self._woken.set()
         except Exception as error:
             # Other webhooks go on; it is tried again with the next look.
             _log.error("notices not made", ledger=self._ledger, exc_info=error)
-            return
-        cursor = await connection.execute(NOTICES["tiers_read"])
-        self._titles = {row["tier"]: (row["zh"], row["en"]) for row in await cursor.fetchall()}
-        self._wake_notices()
 
     async def _rest(self, outcomes: Outcomes) -> None:
         """Wait for the log to grow, or for the next look; wake those whom something new concerns."""
         await _wait(self._woken, self._parts.look_seconds)
-        if not self._woken.is_set():
-            return
+        # What is told of while this reads is read once more.
+        self._woken.clear()
         while not self._stop.is_set():
             rows = await outcomes.rows("heads_read", {"after": self._head, "limit": SPAN_POSITIONS})
             for work in self._works.values():

@@ -85,7 +85,13 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
 
 
 def _start(hooks: Hooks) -> Any:
-    return forks().start("tests.acceptance.webhooks_process", [hooks.database_url, hooks.schema], os.environ)
+    output = os.open(os.devnull, os.O_WRONLY)
+    try:
+        return forks().start(
+            "tests.acceptance.webhooks_process", [hooks.database_url, hooks.schema], os.environ, output
+        )
+    finally:
+        os.close(output)
 
 
 def _checked(got: Sequence[Got], secret: str, first: int, last: int, refused: Counter[tuple[str, str]]) -> int:

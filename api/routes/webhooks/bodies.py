@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.input import Body
 from webhooks.subscriptions import ATTEMPTS_MAX_LIMIT, OVERLAP_HOURS_DEFAULT, OVERLAP_HOURS_MAX, POSITION_MAX
@@ -61,32 +61,11 @@ class RotateWebhookBody(Body):
     overlap_hours: int = Field(default=OVERLAP_HOURS_DEFAULT, ge=0, le=OVERLAP_HOURS_MAX)
 
 
-def _example(secret: str = "", **more: Any) -> ConfigDict:
-    """A webhook for the OpenAPI document."""
-    found: dict[str, Any] = {
-        "name": "billing", "kind": "event", "url": "https://billing.example/plumbline", "types": ["PointsGranted"],
-        "customers": [], "batch": None, "consent": None, "on_dead": "skip", "attempts_max": 10,
-    }  # fmt: skip
-    return ConfigDict(json_schema_extra={"examples": [found | more | ({"secret": secret} if secret else {})]})
-
-
-_STANDS: Final[dict[str, Any]] = {
-    "state": "active", "position": 40, "behind": 2, "attempts": 0, "retry_at": None,
-    "delivered_at": "2026-01-17T10:24:03.512000+08:00", "dead": 1, "secret_old_until": None,
-    "created_at": "2026-01-16T09:00:00+08:00", "created_by": "admin", "changed_at": "2026-01-16T09:00:00+08:00",
-    "changed_by": "admin",
-}  # fmt: skip
-_SENT: Final[dict[str, Any]] = {
-    "position": 41, "message": "main/41", "status": 500, "reason": "answered 500: try again later",
-}  # fmt: skip
-
-
 class WebhookBody(BaseModel):
     """A webhook without its secret; of its URL the query isn't shown, for it may hold one of the receiver's. `position`
     is how far it has been told, `behind` how many positions that is from the log's end; `attempts` is how often the
     next message has failed, and `retry_at` when it is tried again. `dead`: messages given up."""
 
-    model_config = _example(**_STANDS)
     name: str
     kind: Kind
     url: str
@@ -113,14 +92,12 @@ class WebhookBody(BaseModel):
 class WebhookSecretBody(WebhookBody):
     """A webhook with its new secret, which is shown this once."""
 
-    model_config = _example("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", **_STANDS)
     secret: str
 
 
 class WebhookAskedBody(BaseModel):
     """A webhook as it would be."""
 
-    model_config = _example()
     name: str
     kind: Kind
     url: str
@@ -142,10 +119,6 @@ class WebhookRehearsalBody(BaseModel):
 class AttemptBody(BaseModel):
     """An attempt to deliver a message; `status` 0: there was no answer."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{
-        "number": 7, **_SENT, "attempt": 1, "at": "2026-01-17T10:24:03.512000+08:00", "outcome": "failed",
-        "latency_ms": 12,
-    }]})  # fmt: skip
     number: int
     position: int
     message: str
@@ -160,9 +133,6 @@ class AttemptBody(BaseModel):
 class DeadLetterBody(BaseModel):
     """A message that was given up; waiting: another attempt comes soon."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{
-        "id": "41.0", **_SENT, "attempts": 10, "dead_at": "2026-01-18T10:01:44.001000+08:00", "state": "dead",
-    }]})  # fmt: skip
     id: str
     position: int
     message: str
@@ -176,10 +146,6 @@ class DeadLetterBody(BaseModel):
 class WebhookTestBody(BaseModel):
     """What came of a test: whether it was taken, and if not, why."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{
-        "dry_run": False, "message": "main/test/5f2c9d1a7b3e4f60", "delivered": True, "status": 204, "latency_ms": 12,
-        "reason": "",
-    }]})  # fmt: skip
     dry_run: bool
     message: str
     delivered: bool

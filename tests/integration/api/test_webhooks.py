@@ -88,7 +88,7 @@ def test_a_dry_run_makes_nothing_and_refuses_the_same(api: Api) -> None:
         ({"name": "a", "url": URL, "attempts_max": 21}, "INPUT_INVALID attempts_max"),
         ({"name": "a", "url": URL, "from_position": 10**6}, "POSITION_AHEAD from_position"),
         ({"name": "a", "url": URL, "from_position": 0}, "INPUT_INVALID from_position"),
-        ({"name": "a", "url": URL, "secret": "x"}, "INPUT_INVALID secret"),
+        ({"name": "a", "url": URL, "secret": "x"}, "INPUT_INVALID body"),
         ({"name": "a"}, "INPUT_INVALID url"),
     ],
 )  # fmt: skip
@@ -104,7 +104,7 @@ def test_what_is_not_given_stays_as_it_is(api: Api) -> None:
     rehearsed = api.post(f"{PATH}/change/change?dry_run=true", json={"types": []}).json()
     assert rehearsed["types"] == [] and api.get(f"{PATH}/change").json()["types"] == ["PointsGranted"]
     assert api.post(f"{PATH}/change/change", json={"types": []}).json()["types"] == []
-    assert code(api, "POST", f"{PATH}/change/change", 422, json={"kind": "notice"}) == "INPUT_INVALID kind"
+    assert code(api, "POST", f"{PATH}/change/change", 422, json={"kind": "notice"}) == "INPUT_INVALID body"
     assert code(api, "POST", f"{PATH}/change/change", 422, json={"batch": "day"}) == "WEBHOOK_INVALID kind"
 
 
