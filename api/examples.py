@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from api.examples_relations import EXAMPLES
+from api.examples_webhooks import EXAMPLES as EXAMPLES_WEBHOOKS
 
 _WORDS: Final = {"zh": "签订合同", "en": "Contract signed"}
 _DAY, _MONTH, _TIME = "2026-01-17", "2026-01", "2026-01-17T10:24:03.512+08:00"
@@ -13,6 +14,7 @@ _SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a
 DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     "FactType": {"id": "site_visited", "title": {"zh": "现场回访", "en": "Site visited"}},
     **EXAMPLES,
+    **EXAMPLES_WEBHOOKS,
     "AssignmentRules": {
         "rules": [
             {

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from webhooks.addresses import Network
+
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
@@ -26,6 +28,8 @@ class ApiSettings:
     concurrent_max: int = 2_000
     imports_receiving_max: int = 4
     threads: int = 8
+    webhook_networks: tuple[Network, ...] = ()
+    """Networks beside the public internet into which webhooks may call; there without TLS, too."""
     bulk_lines: int = 1_000
     log_requests: bool = False
     request_log: Callable[[dict[str, Any]], None] | None = None

@@ -74,6 +74,13 @@ def serve(
     line_bytes_max: Annotated[
         int, _limit("line-bytes-max", 1_000, "The longest line of a bulk. 批量单行字节上限。")
     ] = _LIMITS.line_bytes_max,
+    webhook_networks: Annotated[
+        str,
+        typer.Option(
+            "--webhook-networks", envvar="PLUMBLINE_WEBHOOK_NETWORKS",
+            help="Networks of one's own into which webhooks may call, too, and without TLS: 10.1.0.0/16,… 可回调的内网。",
+        ),
+    ] = "",
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error. 日志级别。")] = "info",
     json: JsonOption = False,
     language: LanguageOption = "en",
@@ -87,6 +94,7 @@ def serve(
     from service.serving.keeper import CloseRule
     from service.serving.process import ServeSettings, serve
     from service.serving.stream_checking import CheckRule
+    from webhooks.addresses import networks_of
 
     output_of(json, language)
     if log_level not in ("debug", "info", "warning", "error"):
@@ -103,6 +111,7 @@ def serve(
                 lead_checks_per_hour=lead_checks_per_hour, lead_checks_burst=lead_checks_burst,
                 imports_receiving_max=imports_receiving_max, body_bytes_max=body_bytes_max,
                 document_bytes_max=document_bytes_max, import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
+                webhook_networks=networks_of(webhook_networks),
             ),
         ),
     )  # fmt: skip

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from service.commands import delivering, subscribing
 from service.commands.senders import senders_app
 
 webhooks_app = typer.Typer(help="Signed webhooks. 签名回调。", no_args_is_help=True, rich_markup_mode=None)
 webhooks_app.add_typer(senders_app, name="senders")
+subscribing.register(webhooks_app)
+delivering.register(webhooks_app)
 
 
 def register(app: typer.Typer) -> None:

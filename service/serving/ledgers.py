@@ -19,6 +19,7 @@ from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
+from service.serving.calling import Calling
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
@@ -28,6 +29,7 @@ from service.serving.roles import Role
 from service.serving.stream_checking import CHECK_NEVER, CheckRule, StreamChecking
 from service.settings import Settings
 from streams.relay import RelayState
+from webhooks.addresses import Network
 
 DISCOVER_SECONDS: Final = 2.0
 HOLDER_WAIT_SECONDS: Final = 8.0
@@ -53,6 +55,7 @@ class LedgerServed:
         self.following: Following | None = None
         self.relaying: Relaying | None = None
         self.checking: StreamChecking | None = None
+        self.calling: Calling | None = None
         self.handover: Handover | None = None
         self._gate = gate
 
@@ -99,6 +102,8 @@ class LedgerServed:
 
     def close(self) -> None:
         """End what runs for it, then let its connections go."""
+        if self.calling is not None:
+            self.calling.stop()
         if self.following is not None:
             self.following.stop()
         if self.keeper is not None:
@@ -148,6 +153,7 @@ class LedgersServed:
         roles: frozenset[Role],
         close_rule: CloseRule,
         check_rule: CheckRule = CHECK_NEVER,
+        webhook_networks: Sequence[Network] = (),
     ) -> None:
         self.database_url = database_url
         self._settings = settings
@@ -156,6 +162,7 @@ class LedgersServed:
         self._roles = roles
         self._close_rule = close_rule
         self._check_rule = check_rule
+        self._webhook_networks = webhook_networks
         self._open: dict[str, LedgerServed] = {}
         self._failing: dict[str, str] = {}
         """Those that could not be opened, each with why; they are tried again."""
@@ -223,6 +230,8 @@ class LedgersServed:
                 parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
             if ledger.following is not None:
                 parts[f"follower {ledger.name}"] = ledger.following.running or ledger.following.status
+            if ledger.calling is not None:
+                parts[f"webhooks {ledger.name}"] = ledger.calling.running or ledger.calling.status
         return parts
 
     async def _writer_there(self, ledger: LedgerServed) -> bool | str:
@@ -302,6 +311,9 @@ class LedgersServed:
                 name, self.database_url, self._nats_url, self._check_rule, lambda: relaying.state is RelayState.RELAYING
             )
             ledger.checking.start()
+        if Role.WEBHOOKS in self._roles:
+            ledger.calling = Calling(name, self.database_url, self._webhook_networks)
+            ledger.calling.start()
         return ledger
 
     async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:

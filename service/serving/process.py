@@ -84,7 +84,9 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
     relay = embedded.nats_relay_url(settings)
-    ledgers = LedgersServed(settings, url, relay, gate, serving.roles, serving.close_rule, serving.check_rule)
+    ledgers = LedgersServed(
+        settings, url, relay, gate, serving.roles, serving.close_rule, serving.check_rule, serving.api.webhook_networks
+    )
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()

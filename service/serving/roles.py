@@ -16,6 +16,7 @@ class Role(StrEnum):
     FOLLOWER = "follower"
     RELAY = "relay"
     INBOUND = "inbound"
+    WEBHOOKS = "webhooks"
 
 
 ROLES_ALL: Final = ",".join(Role)

@@ -14,12 +14,13 @@ from plumbline_client.calls.relations import RelationsReads
 from plumbline_client.calls.reports import ReportCalls
 from plumbline_client.calls.rules import RuleCalls
 from plumbline_client.calls.senders import SenderCalls
+from plumbline_client.calls.webhooks import WebhookCalls
 
 __all__ = ["Admin", "JobKind", "Ledger", "fact", "rehearsed"]
 
 
 class Ledger(
     FactCalls, CustomerCalls, PointCalls, RedemptionCalls, FinanceCalls, ReportCalls, LogCalls, RuleCalls, JobCalls,
-    RelationsReads, FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites, SenderCalls,
+    RelationsReads, FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites, SenderCalls, WebhookCalls,
 ):  # fmt: skip
     """One ledger. Every method gives a call for a client to send; writes get a key of their own unless one is given."""

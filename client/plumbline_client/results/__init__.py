@@ -128,6 +128,7 @@ from plumbline_client.results.senders import (
     WebhookSenderKey,
     WebhookSenderMade,
 )
+from plumbline_client.results.webhooks import Webhook, WebhookAttempt, WebhookLetter, WebhookMade, WebhookTest
 from plumbline_client.results.work import (
     FollowUp,
     FunnelStage,
@@ -261,10 +262,15 @@ __all__ = [
     "TimelineEvent",
     "Totals",
     "ViewStatus",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookLetter",
+    "WebhookMade",
     "WebhookSender",
     "WebhookSenderDetail",
     "WebhookSenderKey",
     "WebhookSenderMade",
+    "WebhookTest",
     "Why",
     "Workload",
 ]

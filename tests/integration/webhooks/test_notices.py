@@ -1,0 +1,253 @@
+"""Notices about points, with the arithmetic written out: which movement stands in which, who gets any, in which words."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from ledger.domain.commands import CloseDays, CommitRedemption, GiveConsent, ReserveRedemption, WithdrawConsent
+from ledger.log.queries import queries_load
+from tests.catalogue import catalogue_activate
+from tests.integration.webhooks.delivery import Hooks
+from tests.ledgers import fact
+from tests.receiver import Receiver
+from webhooks.notices.folding import Folding
+from webhooks.notices.notice import Notice, choice_after
+from webhooks.notices.wording import words_of
+from webhooks.subscriptions import webhook_rewind
+
+SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
+
+
+def fold(hooks: Hooks, events_max: int = 5_000) -> list[tuple[Any, ...]]:
+    """Fold to the head of the log; the notices so far, by position, customer, batch."""
+
+    async def run() -> None:
+        async with await AsyncConnection[DictRow].connect(
+            hooks.database_url, autocommit=True, row_factory=dict_row
+        ) as connection:
+            await connection.execute(SESSION, {"schema": hooks.schema, "idle_in_transaction_ms": "60000"})
+            folding = Folding(connection)
+            while await folding.step(events_max):
+                pass
+
+    asyncio.run(run())
+    return notices(hooks)
+
+
+def notices(hooks: Hooks) -> list[tuple[Any, ...]]:
+    with hooks.books.recorder.datastore.get_connection() as connection:
+        rows = connection.execute(
+            "SELECT customer, batch, day, opening, earned, deducted, redeemed, expired, closing, tier_before, tier, expiring"
+            " FROM notice ORDER BY position, customer, batch"
+        ).fetchall()
+    return [tuple(row.values()) for row in rows]
+
+
+def begin_again(hooks: Hooks) -> None:
+    """Throw everything that was folded away."""
+    with hooks.books.recorder.datastore.get_connection() as connection:
+        for table in ("notice_customer", "notice_lot", "notice_pending", "notice_told", "notice", "notice_tier"):
+            connection.execute(b"DELETE FROM " + table.encode())
+        connection.execute("UPDATE notice_place SET position = 0, closing_position = NULL, closing_day = NULL")
+
+
+def closed(hooks: Hooks, through: str) -> None:
+    answer = hooks.books.do(CloseDays(through))
+    assert answer.status == "accepted", answer
+
+
+DAY = {"2026-09-30": 20726, "2026-10-01": 20727, "2026-10-02": 20728, "2026-10-30": 20756, "2026-10-31": 20757}
+
+
+def test_a_month_adds_up_from_its_opening_to_its_closing_balance(hooks: Hooks, receiver: Receiver) -> None:
+    books = hooks.books
+    catalogue_activate(books)
+    [customer] = books.register("K-1")
+    secret = hooks.make("notices", receiver.url, kind="notice", batch="month", from_position=1)
+    books.do(GiveConsent(customer, "points_notice"))
+    closed(hooks, "2026-08-31")
+    # September: a contract of 2.5 million CNY brings 250 × 2 = 500.00 points.
+    books.do(fact("C-1", "contract_signed", "2026-09-10", customer, amount="2500000"))
+    closed(hooks, "2026-09-30")
+    # October: 1,050,000 CNY bring 105 × 2 = 210.00; one completed project 50.00; a major complaint takes 30.00; an
+    # offset of 10 of which spends 100.00. 500 + 260 - 30 - 100 = 630.00.
+    books.do(fact("C-2", "contract_signed", "2026-10-05", customer, amount="1050000"))
+    books.do(fact("P-1", "project_completed", "2026-10-06", customer))
+    books.do(fact("B-1", "complaint_filed", "2026-10-07", customer, severity="major"))
+    held = books.do(ReserveRedemption(customer, "small", points="100", occurred_on="2026-10-08"))
+    assert held.status == "accepted", held
+    books.do(CommitRedemption(held.id, occurred_on="2026-10-08"))
+    closed(hooks, "2026-10-31")
+    with hooks.delivered():
+        receiver.wait(2)
+        hooks.told("notices")
+    september, october = (g.document for g in receiver.got)
+    assert (september["type"], september["subject"], september["id"]) == (
+        "PointsNotice", customer, f"main/notice/month/2026-09-30/{customer}",
+    )  # fmt: skip
+    figures = ("opening", "earned", "deducted", "redeemed", "expired", "closing")
+    assert [september["data"][f] for f in figures] == [0, 500_00, 0, 0, 0, 500_00]
+    assert [october["data"][f] for f in figures] == [500_00, 260_00, -30_00, -100_00, 0, 630_00]
+    assert (october["data"]["period"], october["data"]["expiring"]) == ("2026-10", 0)
+    assert october["data"]["text"] == {
+        "zh": "您2026年10月的积分变动：期初500.00分，获得260.00分，扣减30.00分，兑换100.00分，期末630.00分。",
+        "en": "Your points, October 2026: opening balance 500.00, earned 260.00, deducted 30.00, redeemed 100.00,"
+        " closing balance 630.00.",
+    }
+    assert [g.verified(secret) for g in receiver.got] == receiver.ids
+    assert not any("公司" in g.body.decode() or "alice" in g.body.decode() for g in receiver.got)
+
+
+def test_each_movement_stands_in_one_notice_of_a_day_and_what_is_booked_late_in_the_next(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1", "K-2")
+    closed(hooks, "2026-09-30")
+    done = "project_completed"
+    # Recorded before the first of October is closed, though it is of the second: it waits for the second.
+    books.do(fact("P-1", done, "2026-10-01"))
+    books.do(fact("P-2", done, "2026-10-02", "C-000002"))
+    closed(hooks, "2026-10-01")
+    # Recorded after the first was closed, booked on it: told with the second.
+    books.do(fact("P-3", done, "2026-10-01"))
+    closed(hooks, "2026-10-02")
+    # A correction that takes back all: the points come and go, so the next notice of the second customer says -50.
+    books.do(fact("P-2", "login", "2026-10-02", "C-000002"))
+    closed(hooks, "2026-10-30")
+    closed(hooks, "2026-10-31")
+    first, second = (1, 2)
+    assert fold(hooks) == [
+        (first, "day", DAY["2026-10-01"], 0, 50_00, 0, 0, 0, 50_00, "", "", 0),
+        (first, "day", DAY["2026-10-02"], 50_00, 50_00, 0, 0, 0, 100_00, "", "", 0),
+        (second, "day", DAY["2026-10-02"], 0, 50_00, 0, 0, 0, 50_00, "", "", 0),
+        (second, "day", DAY["2026-10-02"] + 1, 50_00, -50_00, 0, 0, 0, 0, "", "", 0),
+        (first, "month", DAY["2026-10-31"], 0, 100_00, 0, 0, 0, 100_00, "", "", 0),
+    ]  # fmt: skip
+
+
+def test_what_expires_is_announced_a_month_ahead_and_told_by_its_close_and_so_are_tiers(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1")
+    # Points expire after 24 months. 5.5 million CNY bring 1,100.00 in September 2024: from 1,000 on that is silver.
+    books.do(fact("C-1", "contract_signed", "2024-09-15", amount="5500000"))
+    closed(hooks, "2026-09-30")
+    told = [n for n in fold(hooks) if n[1] == "month"]
+    september_2024, september_2026 = (DAY["2026-09-30"] - 730, DAY["2026-09-30"])
+    months = {n[2]: n[3:] for n in told}
+    assert months[september_2024] == (0, 1_100_00, 0, 0, 0, 1_100_00, "bronze", "silver", 0)
+    assert months[september_2026][:6] == (1_100_00, 0, 0, 0, -1_100_00, 0)
+    # Down to bronze with the end of 2025, for nothing was earned since.
+    december = [(n[9], n[10]) for n in told if n[9] != n[10]]
+    assert december == [("bronze", "silver"), ("silver", "bronze")]
+    notice = Notice(1, 1, "month", september_2026 - 30, "", 1, 0, 0, 0, 0, 1, "bronze", "silver", 1_100_00, "")
+    assert words_of(notice, {"bronze": ("铜牌", "Bronze"), "silver": ("银牌", "Silver")}) == {
+        "zh": "您2026年8月的积分变动：期初0.01分，期末0.01分。等级由“铜牌”变为“银牌”。2026年9月30日将有1100.00分过期。",
+        "en": "Your points, August 2026: opening balance 0.01, closing balance 0.01. Your tier went from Bronze to Silver."
+        " 1100.00 points expire on 2026-09-30.",
+    }
+
+
+def test_points_about_to_expire_are_those_of_the_month_after_the_close(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1")
+    books.do(fact("C-1", "project_completed", "2024-11-15"))
+    closed(hooks, "2026-09-30")
+    books.do(fact("C-2", "project_completed", "2026-10-15"))
+    closed(hooks, "2026-10-31")
+    # 50.00 of November 2024 expire with November 2026; the other 50.00 two years later.
+    assert fold(hooks)[-1] == (1, "month", DAY["2026-10-31"], 50_00, 50_00, 0, 0, 0, 100_00, "", "", 50_00)
+
+
+def test_the_same_log_gives_the_same_notices_however_it_is_cut(hooks: Hooks) -> None:
+    books = hooks.books
+    customers = books.register(*(f"K-{i}" for i in range(5)))
+    closed(hooks, "2026-08-31")
+    for day in ("2026-09-10", "2026-09-30", "2026-10-01"):
+        books.send(*(fact(f"{day}/{c}", "project_completed", day, c) for c in customers))
+        books.do(fact(f"x{day}", "complaint_filed", day, customers[0], severity="major"))
+        if day != "2026-10-01":
+            closed(hooks, day)
+    closed(hooks, "2026-10-31")
+    whole = fold(hooks)
+    assert len([n for n in whole if n[1] == "month"]) == 10
+    for events_max in (1, 2, 7):
+        begin_again(hooks)
+        assert fold(hooks, events_max) == whole
+    # Closing balances are the opening ones of the next, and the last is what the books say.
+    for customer in range(1, 6):
+        for batch in ("day", "month"):
+            mine = [n for n in whole if n[:2] == (customer, batch)]
+            assert [n[3] for n in mine] == [0, *(n[8] for n in mine[:-1])]
+            assert mine[-1][8] == books.balance(f"C-{customer:06d}")
+
+
+def test_folding_as_the_log_grows_gives_what_folding_at_the_end_does(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1", "K-2")
+    closed(hooks, "2026-09-30")
+    for number, day in enumerate(("2026-10-01", "2026-10-02", "2026-10-31")):
+        books.do(fact(f"P-{number}", "project_completed", day))
+        fold(hooks)
+        closed(hooks, day)
+        fold(hooks)
+    as_it_grew = notices(hooks)
+    begin_again(hooks)
+    assert fold(hooks) == as_it_grew and len(as_it_grew) == 4
+
+
+def test_notices_go_to_those_who_want_them_in_the_batch_they_chose(hooks: Hooks, receiver: Receiver) -> None:
+    books = hooks.books
+    yes, daily, silent, withdrawn, later = books.register("a", "b", "c", "d", "e")
+    for customer, purpose in ((yes, "points_notice"), (daily, "points_notice_day"), (withdrawn, "points_notice"), (later, "points_notice")):
+        books.do(GiveConsent(customer, purpose))
+    books.do(WithdrawConsent(withdrawn, "points_notice"))
+    closed(hooks, "2026-09-30")
+    for customer in (yes, daily, silent, withdrawn, later):
+        books.do(fact(customer, "project_completed", "2026-10-01", customer))
+    closed(hooks, "2026-10-31")
+    # They withdraw after the close and before anything is sent: nobody is told who wants no more.
+    books.do(WithdrawConsent(later, "points_notice"))
+    hooks.make("asked", receiver.url, kind="notice", from_position=1)
+    with hooks.delivered():
+        receiver.wait(2)
+        hooks.told("asked")
+        assert [(g.document["subject"], g.document["data"]["batch"]) for g in receiver.got] == [(daily, "day"), (yes, "month")]
+        # Whoever said nothing gets them from a webhook that goes to all who didn't withdraw; days are its own batch.
+        hooks.make("all", receiver.url, kind="notice", batch="day", consent="not_withdrawn", from_position=1)
+        receiver.wait(5)
+        hooks.told("all")
+    assert sorted((g.document["subject"], g.document["data"]["batch"]) for g in receiver.got[2:]) == [
+        (yes, "day"), (daily, "day"), (silent, "day")]  # fmt: skip
+
+
+def test_notices_are_sent_again_from_a_position_on_with_their_ids(hooks: Hooks, receiver: Receiver) -> None:
+    books = hooks.books
+    books.register("a", "b")
+    hooks.make("again", receiver.url, kind="notice", batch="day", consent="not_withdrawn")
+    closed(hooks, "2026-09-30")
+    for day in ("2026-10-01", "2026-10-02"):
+        books.send(*(fact(f"{day}/{c}", "project_completed", day, c) for c in ("C-000001", "C-000002")))
+        closed(hooks, day)
+    with hooks.delivered():
+        got = receiver.wait(4)
+        hooks.told("again")
+        hooks.use(webhook_rewind, "again", int(got[2].document["position"]), "ann")
+        receiver.wait(6)
+        found = hooks.told("again")
+    assert receiver.ids == [f"main/notice/day/2026-10-0{d}/C-00000{c}" for d in (1, 2) for c in (1, 2)] + receiver.ids[2:4]
+    assert found.position == books.position
+
+
+def test_the_last_word_of_a_customer_counts() -> None:
+    choice = ""
+    told: list[str] = []
+    for purpose, given in (
+        ("publication", True), ("points_notice", True), ("points_notice_month", True), ("points_notice_day", False),
+        ("points_notice_week", True), ("points_notice_month", False), ("points_notice_day", True), ("points_notice", False),
+    ):  # fmt: skip
+        choice = choice_after(choice, purpose, given)
+        told.append(choice)
+    assert told == ["", "yes", "month", "month", "month", "no", "day", "no"]

@@ -1,0 +1,235 @@
+"""Folds the log into notices, position by position.
+
+Each movement of points stands in exactly one notice of each batch: in that of the first close after it whose day it is
+booked on or before. So opening and closing balances follow one another, what is booked late is told with the next
+close, and the same log gives the same notices, whenever it is folded. Tiers and what is about to expire are told as of
+the close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from ledger.domain.events import POINTS_TOPICS
+from ledger.domain.values import customer_number, day_parse, month_last_day, month_of
+from ledger.log.codec import state_of
+from ledger.log.queries import queries_load
+from webhooks.notices.notice import BATCHES, PURPOSE, choice_after
+
+QUERIES: Final = queries_load("webhooks.notices", "notices.sql")
+EVENTS_MAX: Final = 5_000
+_CONSENTS: Final = {"ConsentGiven": True, "ConsentWithdrawn": False}
+_ANY_DAY: Final = -1
+"""Booked before any day: it goes into the next notice."""
+
+
+@dataclass(slots=True)
+class Moves:
+    """What a run of events comes to. `pending`: earned, deducted, redeemed, expired by (customer, day booked on);
+    `lots`: points by (customer, month at whose end they expire)."""
+
+    pending: dict[tuple[int, int], list[int]] = field(default_factory=dict[tuple[int, int], list[int]])
+    lots: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    tiers: dict[int, str] = field(default_factory=dict[int, str])
+    tiers_before: dict[int, str] = field(default_factory=dict[int, str])
+    consents: dict[int, list[tuple[str, bool]]] = field(default_factory=dict[int, list[tuple[str, bool]]])
+
+    def add(self, customer: int, topic: str, state: Mapping[str, Any], closing_day: int | None) -> None:
+        """Take in an event of a customer; `closing_day` is the day whose close it follows from."""
+        if topic in _CONSENTS:
+            if str(state["purpose"]).startswith(PURPOSE):
+                self.consents.setdefault(customer, []).append((state["purpose"], _CONSENTS[topic]))
+        elif topic == "TierChanged":
+            self.tiers_before.setdefault(customer, state["tier_before"])
+            self.tiers[customer] = state["tier"]
+            self._move(customer, _ANY_DAY, 0, 0)
+        elif topic in POINTS_TOPICS:
+            self._points(customer, topic, state, closing_day)
+
+    def _points(self, customer: int, topic: str, state: Mapping[str, Any], closing_day: int | None) -> None:
+        points: int = state["points"]
+        if topic == "PointsExpired":
+            self._move(customer, day_parse(state["expired_on"]) if closing_day is None else closing_day, 3, points)
+            self._lot(customer, _month(state["expired_on"]), points)
+            return
+        day = day_parse(state["booked_on"])
+        if topic == "PointsGranted":
+            self._move(customer, day, 0, points)
+            self._lot(customer, _month(state["expires_on"]), points - state["debt_paid"])
+        elif topic == "PointsDeducted":
+            self._move(customer, day, 1, points)
+            self._lots(customer, state, -1)
+        elif topic == "PointsReversed":
+            # Taken back is what was earned, given back what was deducted.
+            self._move(customer, day, 0 if points < 0 else 1, points)
+            self._lots(customer, state, 1)
+        elif topic == "PointsHeld":
+            self._lots(customer, state, -1)
+        elif topic == "PointsFreed":
+            self._lots(customer, state, 1)
+        elif topic == "PointsRedeemed":
+            self._move(customer, day, 2, points)
+        else:
+            self._move(customer, day, 2, points)
+            self._lots(customer, state, 1)
+
+    def _move(self, customer: int, day: int, kind: int, points: int) -> None:
+        self.pending.setdefault((customer, day), [0, 0, 0, 0])[kind] += points
+
+    def _lots(self, customer: int, state: Mapping[str, Any], sign: int) -> None:
+        for month, points in state["lots"]:
+            self._lot(customer, month, sign * points)
+
+    def _lot(self, customer: int, month: int | None, points: int) -> None:
+        # What never expires is never about to.
+        if month is not None and points:
+            self.lots[customer, month] = self.lots.get((customer, month), 0) + points
+
+
+def _month(day: str | None) -> int | None:
+    return None if day is None else month_of(day_parse(day))
+
+
+@dataclass(slots=True)
+class Place:
+    """How far the log is folded, and the close whose consequences follow."""
+
+    position: int
+    closing_position: int | None
+    closing_day: int | None
+    closing_at: str | None
+
+
+class Folding:
+    """Folds one ledger's log over a connection that nobody else uses meanwhile."""
+
+    def __init__(self, connection: AsyncConnection[DictRow]) -> None:
+        self._connection = connection
+
+    async def step(self, events_max: int = EVENTS_MAX) -> bool:
+        """Fold the next events in one transaction; False once there are no more."""
+        async with self._connection.transaction():
+            place = Place(**await _one(self._connection, "place_lock", {}))
+            rows = await _all(self._connection, "events_after", {"after": place.position, "limit": events_max})
+            whole = len(rows) < events_max
+            if not rows and place.closing_position is None:
+                return False
+            moves = Moves()
+            for row in rows:
+                moves = await self._event(place, moves, row)
+            if whole and place.closing_position is not None:
+                # A close is committed with all that follows from it: at the log's end nothing is missing.
+                moves = await self._close(place, moves)
+            await self._store(moves)
+            await self._connection.execute(
+                QUERIES["place_store"],
+                {
+                    "position": place.position, "closing_position": place.closing_position,
+                    "closing_day": place.closing_day, "closing_at": place.closing_at,
+                },
+            )  # fmt: skip
+        return not whole
+
+    async def _event(self, place: Place, moves: Moves, row: Mapping[str, Any]) -> Moves:
+        topic: str = row["topic"]
+        customer = customer_number(row["originator_id"])
+        state = None
+        if place.closing_position is not None:
+            state = state_of(topic, row["state"])
+            # What follows from a close names it, or something after it, as its cause; an input names nothing.
+            if state["cause"] < place.closing_position:
+                moves = await self._close(place, moves)
+        if topic == "DayClosed":
+            state = state or state_of(topic, row["state"])
+            place.closing_position = row["notification_id"]
+            place.closing_day, place.closing_at = day_parse(state["day"]), state["recorded_at"]
+        elif topic == "RuleSetActivated":
+            await self._tiers_name((state or state_of(topic, row["state"]))["rule_set"])
+        elif customer and (topic in POINTS_TOPICS or topic == "TierChanged" or topic in _CONSENTS):
+            moves.add(customer, topic, state or state_of(topic, row["state"]), place.closing_day)
+        place.position = row["notification_id"]
+        return moves
+
+    async def _close(self, place: Place, moves: Moves) -> Moves:
+        """Make the notices of the close whose consequences are all folded."""
+        day = place.closing_day
+        assert day is not None
+        await self._store(moves)
+        for batch in BATCHES:
+            if batch == "day" or day == month_last_day(month_of(day)):
+                values = {
+                    "batch": batch, "day": day, "position": place.closing_position, "at": place.closing_at,
+                    "month_next": month_of(day + 1),
+                }  # fmt: skip
+                await self._connection.execute(QUERIES["notices_make"], values)
+        place.closing_position = place.closing_day = place.closing_at = None
+        return Moves()
+
+    async def _store(self, moves: Moves) -> None:
+        connection = self._connection
+        if moves.pending:
+            keys = sorted(moves.pending)
+            earned, deducted, redeemed, expired = zip(*(moves.pending[key] for key in keys), strict=True)
+            values = {
+                "customer": [c for c, _ in keys], "day": [d for _, d in keys], "earned": list(earned),
+                "deducted": list(deducted), "redeemed": list(redeemed), "expired": list(expired),
+            }  # fmt: skip
+            await connection.execute(QUERIES["pending_add"], values)
+        lots = [(c, m, p) for (c, m), p in sorted(moves.lots.items()) if p]
+        if lots:
+            values = {"customer": [c for c, _, _ in lots], "month": [m for _, m, _ in lots],
+                      "points": [p for _, _, p in lots]}  # fmt: skip
+            await connection.execute(QUERIES["lots_add"], values)
+        if moves.tiers or moves.consents:
+            await self._customers_store(moves)
+
+    async def _customers_store(self, moves: Moves) -> None:
+        numbers = sorted({*moves.tiers, *moves.consents})
+        known: dict[int, tuple[str, str]] = {
+            row["customer"]: (row["tier"], row["choice"])
+            for row in await _all(self._connection, "customers_read", {"customers": numbers})
+        }
+        tiers: list[str] = []
+        choices: list[str] = []
+        for number in numbers:
+            tier, choice = known.get(number, ("", ""))
+            for purpose, given in moves.consents.get(number, ()):
+                choice = choice_after(choice, purpose, given)
+            tiers.append(moves.tiers.get(number, tier))
+            choices.append(choice)
+        if moves.tiers_before:
+            before = {"customer": list(moves.tiers_before), "tier": list(moves.tiers_before.values())}
+            await self._connection.execute(QUERIES["told_begin"], before)
+        await self._connection.execute(
+            QUERIES["customers_store"], {"customer": numbers, "tier": tiers, "choice": choices}
+        )
+
+    async def _tiers_name(self, rule_set: str) -> None:
+        """Take up what a rule set that is activated calls its tiers."""
+        for row in await _all(self._connection, "rule_set_document", {}):
+            state = state_of(row["topic"], row["state"])
+            if state["rule_set"] == rule_set:
+                tiers: dict[str, Any] = state["document"].get("tiers") or {}
+                levels: list[dict[str, Any]] = tiers.get("levels", [])
+                values = {
+                    "tier": [level["id"] for level in levels],
+                    "zh": [level["title"]["zh"] for level in levels],
+                    "en": [level["title"]["en"] for level in levels],
+                }
+                await self._connection.execute(QUERIES["tiers_store"], values)
+                return
+
+
+async def _one(connection: AsyncConnection[DictRow], query: str, values: Mapping[str, Any]) -> DictRow:
+    [row] = await _all(connection, query, values)
+    return row
+
+
+async def _all(connection: AsyncConnection[DictRow], query: str, values: Mapping[str, Any]) -> list[DictRow]:
+    cursor = await connection.execute(QUERIES[query], values)
+    return await cursor.fetchall()
