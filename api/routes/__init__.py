@@ -10,7 +10,7 @@ from api.routing import Router
 MODULES: Final = (
     "facts", "balances", "bulk", "standing", "history", "customers", "customers_read", "explanations", "ledgers",
     "log_read", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules", "rules_read",
-    "keys", "system", "redemptions", "redemptions_write",
+    "keys", "system", "redemptions", "entitlements", "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
     "relations.writes", "relations.leads", "finance.reads", "finance.writes",
 )  # fmt: skip

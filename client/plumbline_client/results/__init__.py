@@ -83,6 +83,7 @@ from plumbline_client.results.profiles import (
 )
 from plumbline_client.results.redemptions import (
     Entitlement,
+    EntitlementUse,
     Obstacle,
     Offer,
     Price,
@@ -145,6 +146,7 @@ __all__ = [
     "CustomerDetail",
     "Dismissed",
     "Entitlement",
+    "EntitlementUse",
     "Event",
     "EventsPage",
     "Evidence",
