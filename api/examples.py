@@ -94,7 +94,10 @@ VALUES: Final[dict[str, Any]] = {
     "on_hand": 50, "free": 48, "redemption": "R-000001", "held_until": "2026-01-31", "project": "J-000007",
     "freed": "0.00", "spent": "40.00", "returned": "0.00", "valid_until": None, "quantity_returned": 0,
     "money_returned": "0.00", "possible": False, "code": "POINTS_INSUFFICIENT", "entitlement": "priority_quote",
-    "stage": "bidding", "entitled": True,
+    "stage": "bidding", "entitled": True, "times": 4, "used": 1, "left": 3, "missing": "40.00",
+    "sentence": {
+        "zh": "需80.00分，可用40.00分，缺40.00分", "en": "costs 80.00 points, 40.00 can be spent: 40.00 are missing",
+    },
     # commands, jobs, files
     "id": "HT-2026-0117", "status": "accepted", "state": "done", "progress_done": 8, "progress_of": 8, "error": None,
     "request": {"rule_set": "RS-0002", "day_from": None}, "result": {"run_id": "what-if-7f3a91", "digest": _SHA256},
@@ -114,7 +117,9 @@ MEMBERS: Final[dict[tuple[str, str], Any]] = {
     ("PartBody", "part"): 1, ("PartBody", "money"): "0.00", ("PartBody", "reference"): "slip 17",
     ("StockBody", "held"): 2, ("QuoteBody", "kind"): "gift", ("QuoteBody", "money"): "0.00",
     ("ObstacleBody", "reason"): "costs 80.00 points, 40.00 can be spent: 40.00 are missing",
-    ("ObstacleBody", "field"): "points", ("EntitlementBody", "title"): {"zh": "优先报价", "en": "Priority quotation"},
+    ("EntitlementBody", "window"): "year", ("EntitlementUseBody", "reference"): "T-2026-09",
+    ("ObstacleBody", "field"): "points",
+    ("EntitlementBody", "title"): {"zh": "优先报价", "en": "Priority quotation"},
     ("EntitlementBody", "reason"): {"zh": "金牌及以上客户", "en": "customers from gold on"},
     ("EventBody", "state"): {
         "rule": "contract_signed", "points": 4000, "cause": 41, "actor": "wang.li", "recorded_at": _TIME,

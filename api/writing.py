@@ -13,7 +13,7 @@ from api.core import Context, context_of, principal_of
 from api.input import flag, idempotency_key
 from api.problems import problem_response
 from ledger.domain.commands import Answer, Command, Request
-from ledger.domain.errors import Refused
+from ledger.domain.errors import Problem, Refused
 from ledger.domain.values import points_text
 
 
@@ -71,4 +71,7 @@ def answer_response(context: Context, answer: Answer) -> Response:
 def refusal_response_of(context: Context, answer: Answer) -> Response:
     """A refusal of the writer as a problem."""
     headers = {"Idempotency-Hit": "true"} if answer.hit else None
-    return problem_response(context.request_id, answer.code, answer.reason, answer.field, headers=headers)
+    faults = [Problem(o["field"], o["reason"]) for o in answer.obstacles or ()]
+    return problem_response(
+        context.request_id, answer.code, answer.reason, answer.field, errors=faults, headers=headers
+    )

@@ -1155,6 +1155,7 @@ GRANT UPDATE (mapping_sha256, changed_at, changed_by, revoked_at, revoked_by) ON
 GRANT UPDATE (ends_at) ON webhook_sender_key TO plumbline_app;
 GRANT SELECT, INSERT, DELETE ON webhook_message TO plumbline_app;
 
+-- ---------------------------------------------------------------------------------------------------------------------
 -- Webhooks. position, part: the last message that is through, in the order of the log; part tells the notices of one
 -- close apart (the customer's number, 0 for events). rewinds: how often a person set that place, so that a delivery that
 -- was under way then doesn't move it. attempts: how often the next message has failed; retry_at: when it is tried again.
@@ -1309,3 +1310,23 @@ CREATE TABLE notice_tier (
 
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON notice_place, notice_customer, notice_lot, notice_pending, notice_told, notice, notice_tier TO plumbline_app;
+-- ---------------------------------------------------------------------------------------------------------------------
+-- entitlements: which customer used which entitlement, when, at which stage of the business. position: of the event.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE entitlement_use (
+    position    bigint      PRIMARY KEY,
+    customer    bigint      NOT NULL,
+    entitlement text        NOT NULL,
+    stage       text        NOT NULL,
+    booked_on   date        NOT NULL,
+    rule_set    text        NOT NULL,
+    reference   text        NOT NULL,
+    actor       text        NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+CREATE INDEX entitlement_use_customer_idx ON entitlement_use (customer, position);
+
+INSERT INTO view_table (name, view) VALUES ('entitlement_use', 'entitlements');
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON entitlement_use TO plumbline_app;

@@ -14,6 +14,7 @@ from projections.balances import BalancesView
 from projections.campaigns import CampaignsView
 from projections.columns import ColumnsView
 from projections.customers import CustomersView
+from projections.entitlements import EntitlementsView
 from projections.history import HistoryView
 from projections.redemptions import RedemptionsView
 from projections.relations.arrivals import ArrivalsView
@@ -32,7 +33,7 @@ def views(columns_folder: Path) -> list[View]:
     """All views of a ledger, new ones each time; the columns go to this folder."""
     return [
         CustomersView(), BalancesView(), TiersView(), HistoryView(), SearchView(), ActivityView(),
-        CampaignsView(), RedemptionsView(),
+        CampaignsView(), RedemptionsView(), EntitlementsView(),
         StaffView(), OwnershipView(), ProfileView(), WorkView(), ArrivalsView(), RemindersView(),
         TimelineView(), ColumnsView(columns_folder),
     ]  # fmt: skip

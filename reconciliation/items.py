@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -16,7 +16,8 @@ _SEPARATORS: Final = re.compile(r"[\s,;，；、|+&]+")
 
 
 class Item(NamedTuple):
-    """One side's item. `references` are the words it is known by; `open` what is not settled of `claimed`."""
+    """One side's item. `customer` is the one that stands for whoever it is booked for: customers that were merged are
+    one. `references` are the words it is known by; `open` what is not settled of `claimed`."""
 
     key: str
     customer: int
@@ -61,10 +62,11 @@ def words(text: str) -> tuple[str, ...]:
 
 def items_of(settlement: Settlement, period: int) -> Ledgers:
     """Both sides as they are booked up to a month's end; payments that never took anything off are left out."""
+    into = settlement.survivors(period)
     if period >= settlement.period_last:
-        parts = [_part_item(p, p.amount, p.open, p.settled, p.ruled) for p in settlement.parts.values()]
+        parts = [_part_item(p, into, p.amount, p.open, p.settled, p.ruled) for p in settlement.parts.values()]
         payments = [
-            _payment_item(p, p.offset, p.open, p.settled, p.ruled)
+            _payment_item(p, into, p.offset, p.open, p.settled, p.ruled)
             for p in settlement.payments.values()
             if p.offset or p.settled or p.ruled
         ]
@@ -73,28 +75,32 @@ def items_of(settlement: Settlement, period: int) -> Ledgers:
     payments = list[Item]()
     for key, s in standings_of(settlement, period).items():
         if is_part(key):
-            parts.append(_part_item(settlement.parts[key], s.claimed, s.open, s.settled, s.ruled))
+            parts.append(_part_item(settlement.parts[key], into, s.claimed, s.open, s.settled, s.ruled))
         else:
-            payments.append(_payment_item(settlement.payments[key], s.claimed, s.open, s.settled, s.ruled))
+            payments.append(_payment_item(settlement.payments[key], into, s.claimed, s.open, s.settled, s.ruled))
     return Ledgers(parts, payments, settlement.barred.keys())
 
 
-def _part_item(part: Part, claimed: int, is_open: int, settled: int, ruled: int) -> Item:
+def _part_item(part: Part, into: Mapping[int, int], claimed: int, is_open: int, settled: int, ruled: int) -> Item:
     """A committed part as an item. Its redemption, itself and its own reference are what it is known by."""
     known = (word(part.redemption), word(part.key))
     if part.reference and (own := word(part.reference)) not in known:
         known = (*known, own)
+    customer = into.get(part.customer, part.customer)
     return Item(
-        part.key, part.customer, part.day, part.period, known, word(part.project), claimed, is_open, settled, ruled
+        part.key, customer, part.day, part.period, known, word(part.project), claimed, is_open, settled, ruled
     )
 
 
-def _payment_item(payment: Payment, claimed: int, is_open: int, settled: int, ruled: int) -> Item:
+def _payment_item(
+    payment: Payment, into: Mapping[int, int], claimed: int, is_open: int, settled: int, ruled: int
+) -> Item:
     """A payment as an item. The references it gives and its invoice are what it is known by."""
     known = words(payment.reference)
     if payment.invoice and (invoice := word(payment.invoice)) not in known:
         known = (*known, invoice)
+    customer = into.get(payment.customer, payment.customer)
     return Item(
-        payment.key, payment.customer, payment.day, payment.period, known, word(payment.project), claimed, is_open,
+        payment.key, customer, payment.day, payment.period, known, word(payment.project), claimed, is_open,
         settled, ruled,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 import orjson
 
 from ledger.domain.settlement.figures import Figures, Side, figures_of
-from ledger.domain.settlement.records import Match, Part, Payment, ruling_id, settlement_id
+from ledger.domain.settlement.records import PERSON, Match, Part, Payment, ruling_id, settlement_id
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_id, day_text, money_text, month_last_day, month_of, month_text
 from reconciliation.candidates import Terms, edges_of
@@ -61,7 +61,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A month. `faults` is empty where everything adds up; else each says what differs, by how much."""
+    """A month. `faults` is empty where everything adds up; else each says what differs, by how much.
+
+    `across` are the matches that rules made and that now join two customers: a merging was taken back since, or a
+    payment turned out to be another customer's. They settle what they settle until people undo them.
+    """
 
     period: int
     figures: Figures
@@ -70,6 +74,7 @@ class Report:
     undone: tuple[Match, ...]
     signed: bool
     faults: tuple[str, ...]
+    across: tuple[int, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,6 +91,7 @@ class Report:
             "open": [line.document() for line in self.lines],
             "matched": [match_document(m, "matched") for m in self.matches],
             "undone": [match_document(m, "undone") for m in self.undone],
+            "across_customers": [settlement_id(number) for number in self.across],
         }  # fmt: skip
 
     @property
@@ -147,11 +153,13 @@ def report_of(settlement: Settlement, period: int) -> Report:
             nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
             kind = _kind(side, item, bool(nearest), item.key in twins)
             month = month_of(item.day)
+            record = settlement.item(item.key)
+            assert record is not None, "an item is of what is recorded"
             lines.append(
                 Line(
-                    item.key, side, kind, item.customer, item.day, max(day_end - item.day, 0), item.claimed,
+                    item.key, side, kind, record.customer, item.day, max(day_end - item.day, 0), item.claimed,
                     item.settled, item.ruled, item.open, month if item.period > month else None,
-                    _evidence(settlement.item(item.key)), nearest, twins.get(item.key, ""),
+                    _evidence(record), nearest, twins.get(item.key, ""),
                 )
             )  # fmt: skip
     lines.sort(key=lambda line: (KINDS.index(line.kind), line.day, line.item))
@@ -159,12 +167,27 @@ def report_of(settlement: Settlement, period: int) -> Report:
     undone = [m for m in settlement.matches.values() if m.undone_period == period]
     return Report(
         period, figures, tuple(lines), tuple(matches), tuple(undone), period in settlement.signed,
-        _faults(figures, ledgers.parts, ledgers.payments),
+        _faults(figures, ledgers.parts, ledgers.payments), _across(settlement, period),
     )  # fmt: skip
 
 
 def _in_force(match: Match, period: int) -> bool:
     return match.state == "matched" or (match.state == "undone" and match.undone_period > period)
+
+
+def _across(settlement: Settlement, period: int) -> tuple[int, ...]:
+    """The matches by rule in force at a month's end whose items are not all one customer's."""
+    into = settlement.survivors(period)
+    parts, payments = settlement.parts, settlement.payments
+    found: list[int] = []
+    for match in settlement.matches.values():
+        if match.rule == PERSON or match.period > period or not _in_force(match, period):
+            continue
+        customers = {parts[key].customer for key, _ in match.redemptions}
+        customers.update([payments[key].customer for key, _ in match.payments])
+        if len(customers) > 1 and len({into.get(c, c) for c in customers}) > 1:
+            found.append(match.number)
+    return tuple(found)
 
 
 def _kind(side: SideName, item: Item, has_candidates: bool, is_twin: bool) -> Kind:
@@ -195,9 +218,7 @@ def _twins(payments: Sequence[Item]) -> dict[str, str]:
     return found
 
 
-def _evidence(item: Part | Payment | None) -> dict[str, str]:
-    if item is None:
-        return {}
+def _evidence(item: Part | Payment) -> dict[str, str]:
     said = {"reference": item.reference, "project": item.project}
     if isinstance(item, Payment):
         said |= {"payer": item.payer, "invoice": item.invoice, "paid": money_text(item.paid)}

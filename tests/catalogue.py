@@ -43,7 +43,7 @@ def catalogue(**more: Any) -> dict[str, Any]:
     entitlements = [
         {
             "id": "priority_quote", "stage": "bidding", "title": words("quote"), "reason": words("from 100 points"),
-            "when": {"balance": True, "at_least": 100},
+            "when": {"balance": True, "at_least": 100}, "uses": {"times": 2, "window": "month"},
         },
     ]  # fmt: skip
     return {"offers": offers, "entitlements": entitlements, **more}

@@ -25,13 +25,23 @@ from ledger.domain.commands import (
     ReverseRedemption,
     VoidRedemption,
 )
-from ledger.domain.values import customer_id, date_of, day_of, day_text, month_last_day, month_of, points_text
+from ledger.domain.values import (
+    customer_id,
+    date_of,
+    day_of,
+    day_text,
+    month_first_day,
+    month_last_day,
+    month_of,
+    points_text,
+)
 from tests.ledgers import Books, fact
 
 CUSTOMERS = 6
 EXPIRY_MONTHS = 2
 HOLD_DAYS = 9
 PEN = 7_00
+MONTH_FIRST = month_of(day_of(datetime(2024, 1, 1).date()))
 KINDS = {"project_completed": 50_00, "complaint_filed": -20_00}
 DEBT = 10**9
 """The month of a piece that the lots lacked: it is taken last."""
@@ -89,6 +99,8 @@ class Account:
     debt: int = 0
     moved: int = 0
     """The sum of everything that was ever granted, taken, spent …"""
+    booked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """(day, points) of everything that changed what can be spent."""
 
     def put(self, points: int, month: int) -> None:
         paid = min(self.debt, points)
@@ -107,6 +119,12 @@ class Account:
     def available(self, month: int) -> int:
         return sum(points for m, points in self.lots.items() if m >= month)
 
+    def available_on(self, day: int) -> int:
+        """What was there on a day, still is, and was on every day between."""
+        since = [(booked, points) for booked, points in self.booked if booked > day]
+        later = [sum(points for booked, points in since if booked > until) for until in {day, *(d for d, _ in since)}]
+        return max(self.available(month_of(day)) - max(later), 0)
+
 
 @dataclass
 class Fact:
@@ -116,6 +134,7 @@ class Fact:
     kind: str
     day: int
     month: int
+    booked: int = 0
     pieces: list[Piece] = field(default_factory=list[Piece])
 
 
@@ -195,6 +214,8 @@ class Walk:
     def _award(self, found: Fact) -> None:
         account, points = self.accounts[found.customer], KINDS[found.kind]
         account.moved += points
+        found.booked = found.day if found.month == month_of(found.day) else month_first_day(found.month)
+        account.booked.append((found.booked, points))
         if points > 0:
             account.put(points, found.month + EXPIRY_MONTHS)
         else:
@@ -209,6 +230,7 @@ class Walk:
         account, points = self.accounts[found.customer], KINDS[found.kind]
         now = max(found.month, self.closed_month + 1)
         account.moved -= points
+        account.booked.append((found.booked, -points))
         if points > 0:
             lot = found.month + EXPIRY_MONTHS
             own = min(account.lots.get(lot, 0), points) if lot > self.closed_month else 0
@@ -232,24 +254,31 @@ class Walk:
     def reserve(self) -> None:
         customer = self.random.randint(1, CUSTOMERS)
         account = self.accounts[customer]
+        # Often some days ago, as long as their month is open.
+        first = month_first_day(max(self.closed_month + 1, MONTH_FIRST))
+        day = max(self.today - self.random.choice([0, 0, 0, 1, 4, 20]), first)
+        on = "" if day == self.today else day_text(day)
         if self.random.random() < 0.4:
             quantity = self.random.randint(1, 5)
             points = quantity * PEN
-            command = ReserveRedemption(customer_id(customer), "pen", quantity=quantity)
+            command = ReserveRedemption(customer_id(customer), "pen", quantity=quantity, occurred_on=on)
             free = self.stock - sum(total(r.pieces) // PEN for r in self.redemptions if r.offer == "pen")
             expected = "STOCK_INSUFFICIENT" if quantity > free else "accepted"
         else:
             # At the edge of what is there, and beyond it.
-            most = account.available(self.month)
+            most = account.available_on(day)
             points = max(self.random.choice([1_00, 33_33, 60_00, most // 2, most, most + 1, 300_00]), 1_00)
-            command = ReserveRedemption(customer_id(customer), "off", points=points_text(points))
+            command = ReserveRedemption(customer_id(customer), "off", points=points_text(points), occurred_on=on)
             expected = "accepted"
-        if expected == "accepted" and points > account.available(self.month):
+        if expected == "accepted" and points > account.available_on(day):
             expected = "POINTS_INSUFFICIENT"
+            if points <= account.available(month_of(day)):
+                self.counts["came later"] = self.counts.get("came later", 0) + 1
         self.ask(command, expected)
         if expected == "accepted":
-            pieces = account.take(points, self.month)
-            self.redemptions.append(Held(customer, command.offer, self.today + HOLD_DAYS, pieces))
+            pieces = account.take(points, month_of(day))
+            account.booked.append((day, -points))
+            self.redemptions.append(Held(customer, command.offer, day + HOLD_DAYS, pieces))
 
     def commit(self) -> None:
         number = self._pick(lambda r: bool(r.pieces))
@@ -270,10 +299,11 @@ class Walk:
         number = self._pick(lambda r: bool(r.pieces))
         if number is not None:
             self.ask(VoidRedemption(_id(number), "no more"), "accepted")
-            self._free(self.redemptions[number])
+            self._free(self.redemptions[number], self.today)
 
-    def _free(self, redemption: Held) -> None:
+    def _free(self, redemption: Held, day: int) -> None:
         account = self.accounts[redemption.customer]
+        account.booked.append((day, total(redemption.pieces)))
         for month, points in redemption.pieces:
             account.put(points, max(month, self.closed_month))
         redemption.pieces = []
@@ -289,6 +319,7 @@ class Walk:
         back, redemption.parts[at] = cut(redemption.parts[at], points)
         account = self.accounts[redemption.customer]
         account.moved += points
+        account.booked.append((self.today, points))
         for month, part in back:
             account.put(part, max(month, self.closed_month))
         if redemption.offer == "pen":
@@ -327,7 +358,7 @@ class Walk:
                 self._close_month(month_of(day))
             for redemption in self.redemptions:
                 if redemption.pieces and redemption.held_until <= day:
-                    self._free(redemption)
+                    self._free(redemption, day + 1 if day == month_last_day(month_of(day)) else day)
 
     @property
     def closed_any(self) -> bool:

@@ -11,7 +11,7 @@ from ledger.domain.relations.policy import NoPolicy
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Happened
 from ledger.domain.settlement.records import part_key, payment_key
-from ledger.domain.values import day_parse, day_text, month_last_day, month_parse
+from ledger.domain.values import customer_id, day_parse, day_text, month_last_day, month_parse
 from reconciliation.invented import InventedPayment, fact_fields
 from reconciliation.reconciling import commands_of, found_in, rehearsed, state_new
 from reconciliation.report import Report, report_of
@@ -67,6 +67,15 @@ class Desk:
         fields = fact_fields(paid) | {"corrects": corrects, "fact_type": fact_type}
         self.happened("FactRecorded", customer, recorded or day, **fields)
         return payment_key("bank", external_id)
+
+    def merge(self, merged: int, survivor: int, on: str = "2025-06-30") -> None:
+        """A customer is found to be another one."""
+        self.happened("CustomersMerged", survivor, on, merged=customer_id(merged), reason="same firm")
+
+    def unmerge(self, merged: int, survivor: int, on: str = "2025-07-01") -> None:
+        """And is two after all."""
+        undoes = self.state.mergings[merged].position
+        self.happened("CustomersUnmerged", survivor, on, merged=customer_id(merged), undoes=undoes, reason="two firms")
 
     def close(self, month: str) -> None:
         last = month_last_day(month_parse(month))

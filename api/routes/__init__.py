@@ -11,7 +11,7 @@ MODULES: Final = (
     "facts", "balances", "bulk", "standing", "history", "customers", "customers_read", "explanations", "ledgers",
     "log_read", "log_wire", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules",
     "rules_read", "keys", "senders", "webhooks_in", "webhooks.subscriptions", "webhooks.deliveries", "system",
-    "redemptions", "redemptions_write",
+    "redemptions", "entitlements", "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
     "relations.writes", "relations.leads", "finance.reads", "finance.writes", "event_schemas",
 )  # fmt: skip

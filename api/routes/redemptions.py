@@ -1,11 +1,11 @@
-"""What can be redeemed, what was, what is in stock, and what a customer is entitled to."""
+"""What can be redeemed, what was, what is in stock."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ from ledger.domain.redemption.state import Redemptions, redemption_number
 from ledger.domain.redemption.terms import Holder, Terms
 from ledger.domain.values import day_of
 from ledger.rules.redemption.terms import redemption_terms
-from ledger.rules.redemption.told import catalogue_documents, entitlement_documents, quote_document
+from ledger.rules.redemption.told import catalogue_documents, quote_document
 from projections.balances import balance_read
 from projections.redemptions import holder_read, redemptions_read, stock_read
 from projections.rulebook import Rulebook
@@ -31,9 +31,6 @@ from projections.tiers import tiers_read
 router = Router(tags=["redemptions"])
 
 State = Annotated[Literal["held", "committed", "freed", "reversed"] | None, Query(description="How it stands.")]
-Stage = Annotated[
-    Literal["bidding", "construction", "settlement"] | None, Query(description="A stage of the business.")
-]
 RedemptionId = Annotated[str, Path(max_length=40, description="R-000001", examples=["R-000001"])]
 Title = dict[str, str]
 _WRITER = ("WRITER_UNAVAILABLE", "WRITER_STOPPED")
@@ -125,11 +122,13 @@ class RedemptionBody(BaseModel):
 
 
 class ObstacleBody(BaseModel):
-    """What stands in the way, as the refusal would say it."""
+    """One thing that stands in the way, as a refusal would say it."""
 
     code: str
     reason: str
     field: str
+    missing: str = Field(description="How much is missing, of what `field` counts; empty where nothing is counted.")
+    sentence: Title
 
 
 class QuoteBody(BaseModel):
@@ -147,17 +146,7 @@ class QuoteBody(BaseModel):
     available: str = Points
     points_missing: str = Points
     possible: bool
-    obstacle: ObstacleBody | None
-
-
-class EntitlementBody(BaseModel):
-    """What a customer is entitled to at a stage of the business, and why."""
-
-    entitlement: str
-    stage: str
-    title: Title
-    reason: Title
-    entitled: bool
+    obstacles: list[ObstacleBody] = Field(description="Everything that stands in the way; empty where it is possible.")
 
 
 @router.get(
@@ -183,14 +172,14 @@ async def catalogue(request: Request) -> Response:
 async def customer_catalogue(request: Request, customer: str) -> Response:
     """What a customer's points can be redeemed for."""
     number = await customer_known(request, customer, None, tiers_read)
-    holder = await _holder(request, number)
+    holder = await holder_now(request, number)
     return await _catalogue(request, holder.tier)
 
 
 async def _catalogue(request: Request, tier: str | None = None) -> Response:
     rulebook = await rulebook_of(request)
     day = day_of(today(request, rulebook))
-    rules, terms = rulebook.in_force(day), _terms(rulebook, day)
+    rules, terms = rulebook.in_force(day), terms_of(rulebook, day)
     found = [] if rules is None else catalogue_documents(rules, terms, day)
     return list_response([o for o in found if tier is None or not o["tiers"] or tier in o["tiers"]])
 
@@ -305,43 +294,26 @@ async def customer_quote(
     assert ledger is not None
     asked = Asked(offer, variant, quantity, points)
     # What it costs follows from the rules alone; what stands in the way, the writer knows.
-    cost = quote(Redemptions(), _terms(rulebook, day), asked, number, Holder(), day)
+    cost = quote(Redemptions(), terms_of(rulebook, day), asked, number, Holder(), day)
     command = ReserveRedemption(customer, offer, variant, quantity, points)
     [rehearsal] = await ledger.rehearse([Asking(command, principal_of(request).actor)])
-    answer = rehearsal.answer
-    obstacle = (answer.code, answer.reason, answer.field) if answer.status == "refused" else None
-    # Where the writer runs in this process, what can be spent is told as of the same moment as the obstacle.
+    # Where the writer runs in this process, what can be spent is told as of the same moment as the obstacles.
     account = ledger.account(number)
     if account is not None:
         available = account.available(day)
     else:
         available = (await read(request, balance_read, number, day)).available
-    return json_response({"customer": customer, **quote_document(cost, obstacle, max(available, 0))})
+    return json_response({"customer": customer, **quote_document(cost, rehearsal.answer, max(available, 0))})
 
 
-@router.get(
-    "/v1/ledgers/{ledger}/customers/{customer}/entitlements",
-    permission=Permission.POINTS_READ,
-    errors=("CUSTOMER_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
-    response_model=Page[EntitlementBody],
-    summary="What a customer is entitled to at a stage of the business, and why",
-)
-async def customer_entitlements(
-    request: Request, customer: str, stage: Stage = None, min_position: MinPosition = None
-) -> Response:
-    """What a customer is entitled to at a stage of the business, and why."""
-    number = await customer_known(request, customer, min_position, holder_read)
-    rulebook = await rulebook_of(request)
-    terms = _terms(rulebook, day_of(today(request, rulebook)))
-    return list_response(entitlement_documents(terms.entitlements, await _holder(request, number), stage))
-
-
-def _terms(rulebook: Rulebook, day: int) -> Terms:
+def terms_of(rulebook: Rulebook, day: int) -> Terms:
+    """What the rules in force on a day say about redemption."""
     rules = rulebook.in_force(day)
     return Terms() if rules is None else redemption_terms(rulebook.book.in_force(day) or "", rules)
 
 
-async def _holder(request: Request, number: int) -> Holder:
+async def holder_now(request: Request, number: int) -> Holder:
+    """A customer as redemption sees it, as the views have it today."""
     rulebook = await rulebook_of(request)
     day = day_of(today(request, rulebook))
     rules = rulebook.in_force(day)

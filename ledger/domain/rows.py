@@ -31,7 +31,8 @@ OP_SPEND: Final = 3
 OP_FREE: Final = 4
 OP_RETURN: Final = 5
 OP_HOLD_COVERED: Final = 6
-"""As OP_HOLD where the lots suffice; refused otherwise. No event stands for it: who decides asks for it."""
+"""As OP_HOLD where the points were there on its day and ever since; refused otherwise. No event stands for it: a replay
+asks for it, which folds an account from its first row on."""
 
 COLUMN_POINTS: Final = 0
 COLUMN_BEFORE: Final = 1

@@ -25,6 +25,14 @@ WHERE notification_id > %b AND notification_id <= %b
 ORDER BY notification_id
 LIMIT %b
 
+-- name: select_stream_back
+-- The events of a stream before a version, the last first; the primary key serves it.
+SELECT originator_version, topic, state
+FROM event
+WHERE originator_id = %b AND originator_version < %b
+ORDER BY originator_version DESC
+LIMIT %b
+
 -- name: select_answers
 -- Stored answers for (client, key) pairs, oldest first.
 SELECT a.client, a.key, a.request_sha256, a.body, a.position

@@ -166,6 +166,12 @@ class LogRecorder(PostgresApplicationRecorder):
         return cast(list[EventRow], self._select("select_range", params))
 
     @_read_retry
+    def select_stream_back(self, stream: str, before: int, limit: int) -> list[tuple[int, str, bytes]]:
+        """Up to `limit` events of a stream below a version, the last first: (version, topic, state) each."""
+        params = (stream, Int8(before), Int8(limit))
+        return cast(list[tuple[int, str, bytes]], self._select("select_stream_back", params))
+
+    @_read_retry
     def select_answers(self, pairs: Sequence[tuple[str, str]]) -> list[AnswerEntry]:
         """The stored answers among the (client, key) pairs, oldest first.
 

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel
 
 from ledger.domain.fact_types import FactType, Words
+from ledger.domain.redemption.terms import WINDOW_WORDS
 from ledger.rules.assignment.document import FALLBACK, AssignmentRule, AssignmentRules
 from ledger.rules.assignment.sentences import (
     NO_TITLES,
@@ -22,7 +23,7 @@ from ledger.rules.assignment.sentences import (
     titles_of,
 )
 from ledger.rules.document import Cap, Credit, Ladder, Measure, Rule, RuleSet, Tag
-from ledger.rules.explain import WINDOW_WORDS, clause
+from ledger.rules.explain import clause
 from ledger.rules.redemption.document import Entitlement, Offer, RedemptionRules
 from ledger.rules.redemption.sentences import (
     DEBT_WORDS,

@@ -2,7 +2,8 @@
 replay is a batch of ten million with empty records. Both go through `run`.
 
 The law the tests hold it to: `run(a ++ b, s) == run(b, state after run(a, s))` for every split in order of
-position, where the state is the records and the awards that can still be corrected (`prior`).
+position, where the state is the records and the awards that can still be corrected (`prior`). Only whether a hold is
+covered on the day it is booked on is known where an account is folded from its first row on, as replays do.
 """
 
 from __future__ import annotations

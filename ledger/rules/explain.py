@@ -6,19 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ledger.domain.fact_types import FactType
+from ledger.domain.redemption.terms import WINDOW_WORDS
 from ledger.domain.values import points_parse, points_text, scaled_text
 from ledger.rules.conditions import places_of
 from ledger.rules.document import Rule, RuleSet
 
 Language = Literal["zh", "en"]
-
-WINDOW_WORDS: Mapping[str, tuple[str, str]] = {
-    "day": ("每天", "a day"),
-    "month": ("每月", "a month"),
-    "quarter": ("每季度", "a quarter"),
-    "year": ("每年", "a year"),
-    "lifetime": ("终身", "in a lifetime"),
-}
 
 
 def points_short(points: int, *, signed: bool = False) -> str:

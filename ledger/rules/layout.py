@@ -224,7 +224,8 @@ DETAIL_FIELDS: Final = 10
 DETAIL_BEFORE: Final = 0
 DETAIL_AFTER: Final = 1
 DETAIL_AVAILABLE: Final = 0
-"""Of redemptions: what can be spent afterwards, and (below) by how much a hold went beyond what could be spent."""
+"""Of redemptions: what can be spent afterwards, and (below) by how much a hold went beyond what could be spent on
+its day and ever since."""
 DETAIL_LACKED: Final = 1
 
 # Columns of `moves`: which lots a penalty, a hold or what is spent took its points from (negative: gave them back to);

@@ -5,6 +5,7 @@ it left. What is decided is written out as events; the state moves only by what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,10 +19,13 @@ from ledger.domain.redemption.decisions import Context, Ordered, decide
 from ledger.domain.redemption.terms import Holder
 from ledger.domain.rows import OPERATIONS, RowExpander, columns_count
 from ledger.domain.values import customer_id, customer_number, date_of, day_of, day_parse, month_of
+from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry
 from ledger.rules.engine import Ints, rows_of
+from ledger.rules.layout import REC_DAY_LAST
 from ledger.writer.batch import Decided
 from ledger.writer.decisions import DecisionWriter, Stamp
+from ledger.writer.later import Later
 from ledger.writer.once import each_once
 from ledger.writer.redemptions import moved_before
 from ledger.writer.state import NO_CLOSINGS, LedgerState
@@ -72,8 +76,15 @@ class PointsMover:
 class RedemptionDecider:
     """Decides one run. `stored` are the answers found in the log so far."""
 
-    def __init__(self, state: LedgerState, now: datetime, stored: Mapping[tuple[str, str], AnswerEntry]) -> None:
+    def __init__(
+        self,
+        state: LedgerState,
+        recorder: LogRecorder,
+        now: datetime,
+        stored: Mapping[tuple[str, str], AnswerEntry],
+    ) -> None:
         self.state = state
+        self.later = Later(state.book, recorder)
         self.stored = stored
         self.zone: tzinfo = ZoneInfo(state.book.timezone)
         self.recorded_at = now.astimezone(self.zone).isoformat()
@@ -98,7 +109,16 @@ class RedemptionDecider:
         return self.decided
 
     def _holder(self, customer: int, day: int) -> Holder:
-        return self.state.holder(customer, day, self.mover.record(customer))
+        """A customer for a booked day: of its points, those that were there by then, and on every day since."""
+        record = self.mover.record(customer)
+        holder = self.state.holder(customer, day, record)
+        if not holder.available:
+            return holder
+        found = self.state.records[customer - 1] if record is None else record
+        if day >= self.context.today and found[REC_DAY_LAST] <= day:
+            return holder
+        later = min(self.later.points(customer, day, self.decided.events), holder.available)
+        return replace(holder, available=holder.available - later, later=later)
 
     def _one(self, request: Request) -> Answer:
         command: RedemptionCommand = request.command  # pyright: ignore[reportAssignmentType]

@@ -79,7 +79,7 @@ class Rehearser:
     def _rehearse_redemptions(self, requests: list[Request]) -> list[Rehearsal]:
         stored: dict[tuple[str, str], AnswerEntry] = {}
         look_up_answers(self.recorder, requests, stored)
-        decided = RedemptionDecider(self.state, self.clock(), stored).decide(requests)
+        decided = RedemptionDecider(self.state, self.recorder, self.clock(), stored).decide(requests)
         self.publish()
         return self._told(decided)
 

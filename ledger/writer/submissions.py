@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ledger.domain.commands import Answer, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
+from ledger.domain.redemption.obstacles import Obstructed
 
 LEDGER_CLOSED: Final = Answer(
     "refused", code="LEDGER_CLOSED", reason="the books are closed for good; they can only be read", field="ledger"
@@ -76,7 +77,8 @@ def run_end(requests: Sequence[Request], first: int, kinds: tuple[type[Any], ...
 def refusal_of(error: Exception) -> Answer:
     """The answer to a command that failed; what is no refusal is logged."""
     if isinstance(error, Refused):
-        return Answer("refused", code=error.code, reason=error.reason, field=error.field)
+        obstacles = [o.document() for o in error.obstacles] if isinstance(error, Obstructed) else None
+        return Answer("refused", code=error.code, reason=error.reason, field=error.field, obstacles=obstacles)
     # A fault of ours, not of the request: it must not take the others with it, nor go unseen.
     logging.getLogger(__name__).error("a command failed", exc_info=error)
     reason = f"could not be carried out: {type(error).__name__}"

@@ -346,7 +346,7 @@ class Writer:
         look_up_answers(self.recorder, requests, stored)
 
         def decide() -> Decided:
-            decided = RedemptionDecider(self.state, self.clock(), stored).decide(requests)
+            decided = RedemptionDecider(self.state, self.recorder, self.clock(), stored).decide(requests)
             self._publish()
             return decided
 

@@ -18,13 +18,14 @@ from ledger.domain.commands import (
 from ledger.domain.errors import Refused
 from ledger.domain.redemption.quoting import Asked, quote
 from ledger.domain.redemption.state import Redemptions, redemption_number
-from ledger.domain.redemption.terms import STAGES, Holder, Terms
+from ledger.domain.redemption.terms import STAGES, WINDOW_WORDS, Holder, Terms
 from ledger.domain.values import customer_id
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.redemption.sentences import KIND_WORDS, STAGE_WORDS
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.rules.redemption.told import catalogue_documents, entitlement_documents, quote_document
 from projections.balances import balance_read
+from projections.entitlements import used_read, uses_read
 from projections.redemptions import RedemptionRow, holder_read, redemptions_read, stock_read
 from service.commanding import commands
 from service.commands.relations.asking import DryRunOption, LimitOption, Looking, looking, send
@@ -69,9 +70,7 @@ def redeem_quote(
         command = ReserveRedemption(customer_id(number), offer, variant, quantity, points)
         with commands(look.handle, actor) as writing:
             [rehearsal] = writing.rehearse([Request(command, actor)])
-    answer = rehearsal.answer
-    obstacle = (answer.code, answer.reason, answer.field) if answer.status == "refused" else None
-    found = {"customer": customer_id(number), **quote_document(cost, obstacle, available)}
+    found = {"customer": customer_id(number), **quote_document(cost, rehearsal.answer, available)}
     if out.json:
         out.document(found)
         return
@@ -83,8 +82,8 @@ def redeem_quote(
             f"{title}: {found['points']} points{worth}; {found['available']} can be spent; held until {found['held_until']}.",
         )
     )
-    if obstacle is not None:
-        out.console.print(f"{obstacle[0]}: {obstacle[1]}", style="red")
+    for obstacle in found["obstacles"]:
+        out.console.print(f"{obstacle['code']}: {obstacle['sentence'][language]}", style="red")
 
 
 @redeem_app.command("reserve")
@@ -281,38 +280,82 @@ def stock_move(
 
 
 def entitlements(
-    customer: str,
+    customer: Annotated[str, typer.Argument(help="Needed but for --uses. 客户")] = "",
     stage: StageOption = "",
     use: Annotated[str, typer.Option("--use", help="Record that this one is used. 使用该权益")] = "",
+    uses: Annotated[bool, typer.Option("--uses", help="List what was used, the latest first. 使用记录")] = False,
+    entitlement: Annotated[str | None, typer.Option("--entitlement", help="Of --uses: of this one. 权益")] = None,
+    limit: LimitOption = 50,
     reference: ReferenceOption = "",
+    on: OnOption = "",
     dry_run: DryRunOption = False,
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """What a customer is entitled to at a stage of the business, and why. 客户权益。"""
+    """What a customer is entitled to at a stage of the business, and why; what was used. 客户权益。"""
     out = output_of(json, language)
     if stage and stage not in STAGES:
         raise Refused("STAGE_UNKNOWN", f"stage is one of {', '.join(STAGES)}", "stage")
+    if uses and not use:
+        _uses(out, ledger, actor, customer, entitlement, stage or None, limit)
+        return
+    if not customer:
+        raise Refused("USAGE", "name a customer, or ask for --uses of all", "customer")
     if use:
-        send(out, UseEntitlement(customer, use, stage, reference), ledger, actor, dry_run=dry_run)
+        send(out, UseEntitlement(customer, use, stage, reference, on), ledger, actor, dry_run=dry_run)
         return
     with looking(ledger, actor) as look:
         rules, terms = _in_force(look)
         ladder = rules.tiers if rules is not None else None
-        holder = holder_read(look.connection, ladder, look.customer(customer), look.today)
-    found = entitlement_documents(terms.entitlements, holder, stage or None)
+        number = look.customer(customer)
+        holder = holder_read(look.connection, ladder, number, look.today)
+        used = used_read(look.connection, number)
+        found = entitlement_documents(terms.entitlements, holder, stage or None, used, look.today)
     if out.json:
         out.document(found)
         return
     at = 0 if language == "zh" else 1
-    headers = ["权益", "阶段", "享有", "理由"] if at == 0 else ["entitlement", "stage", "entitled", "reason"]
+    headers = (
+        ["编号", "权益", "阶段", "享有", "已用", "尚余", "理由"]
+        if at == 0
+        else ["id", "entitlement", "stage", "entitled", "used", "left", "reason"]
+    )
     yes_no = [("否", "no"), ("是", "yes")]
     rows: list[list[str]] = [
-        [e["title"][language], STAGE_WORDS[e["stage"]][at], yes_no[e["entitled"]][at], e["reason"][language]] for e in found
-    ]
-    out.table(out.say("权益", "Entitlements"), headers, rows)
+        [
+            e["entitlement"], e["title"][language], STAGE_WORDS[e["stage"]][at], yes_no[e["entitled"]][at],
+            str(e["used"]) if e["window"] is None else f"{e['used']} {WINDOW_WORDS[e['window']][at]}",
+            "–" if e["left"] is None else str(e["left"]), e["reason"][language],
+        ]
+        for e in found
+    ]  # fmt: skip
+    out.table(out.say("权益", "Entitlements"), headers, rows, numbers=(5,))
+
+
+def _uses(
+    out: Output, ledger: str, actor: str, customer: str, entitlement: str | None, stage: str | None, limit: int
+) -> None:
+    with looking(ledger, actor) as look:
+        number = look.customer(customer) if customer else None
+        rows = uses_read(look.connection, customer=number, entitlement=entitlement, stage=stage, limit=limit)
+    found = [row.document() for row in rows]
+    if out.json:
+        out.document(found)
+        return
+    at = 0 if out.language == "zh" else 1
+    headers = (
+        ["序号", "客户", "权益", "阶段", "日期", "单号", "操作人"]
+        if at == 0
+        else ["position", "customer", "entitlement", "stage", "booked on", "reference", "recorded by"]
+    )
+    cells = [
+        [str(u["position"]), u["customer"], u["entitlement"], STAGE_WORDS[u["stage"]][at], u["booked_on"],
+         u["reference"], u["actor"]]
+        for u in found
+    ]  # fmt: skip
+    out.table(out.say("权益使用记录", "Uses of entitlements"), headers, cells, numbers=(0,))
 
 
 def _in_force(look: Looking) -> tuple[RuleSet | None, Terms]:

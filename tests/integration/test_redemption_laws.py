@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from ledger.rules import layout as at
 from ledger.rules.engine import state_of
 from ledger.writer import LedgerState
 from replay.run import lots_of
-from replay.what_if import recorded_check
+from replay.scenario import scenario_recorded
+from replay.what_if import recorded_check, threads_run
 from tests.ledgers import Books, books_open
 from tests.redemption_walk import Walk
 
@@ -57,6 +59,11 @@ def walk(books: Books, folder: Path, steps: int, seed: int) -> Walk:
     columns = columns_build(books, folder)
     result, count, differences = recorded_check(columns, 2, lambda done, of: None)
     assert (count, differences) == (0, [])
+    # Decided again by the rules that were in force, every reservation is what it was, those on days of the past too.
+    again = replace(scenario_recorded(columns), redemptions="decided")
+    decided = threads_run(columns, again, 2, lambda done, of: None)
+    assert not decided.sums[:, at.KIND_REFUSED].any()
+    assert decided.records.tolist() == result.records.tolist()
     assert result.records[:, at.REC_BALANCE].tolist() == [a.moved for a in going.accounts.values()]
     lots: dict[int, dict[int, int]] = {n: {} for n in going.accounts}
     for account, month, points in lots_of(result.program, result.accounts, result.records).tolist():
@@ -80,7 +87,7 @@ def test_two_thousand_steps_leave_points_and_stock_where_a_simple_model_has_them
         ("ReserveRedemption accepted", 100), ("ReserveRedemption POINTS_INSUFFICIENT", 20),
         ("ReserveRedemption STOCK_INSUFFICIENT", 10), ("CommitRedemption accepted", 100),
         ("CommitRedemption HOLD_OVER", 5), ("VoidRedemption accepted", 20), ("ReverseRedemption accepted", 50),
-        ("RecordFact corrected", 50), ("CloseDays accepted", 30),
+        ("RecordFact corrected", 50), ("CloseDays accepted", 30), ("came later", 20),
     ):  # fmt: skip
         assert going.counts.get(told, 0) >= least, going.counts
     topics = {name for _, _, name, _ in books.log()}

@@ -12,12 +12,14 @@ from ledger.domain.commands import (
     CloseDays,
     CommitRedemption,
     MatchByRule,
+    MergeCustomers,
     ProposeMatch,
     Request,
     ReserveRedemption,
     ReverseRedemption,
     SignPeriodOff,
     UndoSettlement,
+    UnmergeCustomers,
 )
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import customer_number, money_text, month_parse
@@ -119,6 +121,27 @@ def test_undoing_a_match_restores_the_list_and_a_restart_and_the_columns_say_the
     assert relations_dump(shop.state.relations)["settlement"] == live
     read: Relations = state_read(columns_of(shop, tmp_path))
     assert relations_dump(read)["settlement"] == live
+
+
+def test_merged_customers_settle_each_other_and_a_restart_and_the_columns_say_the_same(
+    shop: Books, tmp_path: Path
+) -> None:
+    redeem(shop, 3, 2, 50_00)
+    # The redemption is the second customer's, the payment comes under the first.
+    assert shop.do(fact("p4", "payment_received", f"{OCTOBER}-12", amount="9.00", offset_amount="50.00", reference="R-000003")).status == "accepted"
+    first, _ = reconciled(shop, tmp_path)
+    assert {line.item for line in first.lines} == {"crm:p2", "crm:p4", "R-000003/1"}
+    assert shop.do(MergeCustomers("C-000002", "C-000001", "同一家")).status == "accepted"
+    second, recorded = reconciled(shop, tmp_path)
+    assert recorded == 1 and [line.item for line in second.lines] == ["crm:p2"] and second.faults == ()
+    live = relations_dump(shop.state.relations)["settlement"]
+    assert relations_dump(state_read(columns_of(shop, tmp_path)))["settlement"] == live
+    shop.restart()
+    assert relations_dump(shop.state.relations)["settlement"] == live
+    assert shop.do(UnmergeCustomers("C-000001", "两家")).status == "accepted"
+    third = report_of(state_read(columns_of(shop, tmp_path)).settlement, month_parse(OCTOBER))
+    assert third.faults == () and third.across == (second.matches[-1].number,)
+    assert third.figures == second.figures
 
 
 def test_people_match_what_rules_do_not_and_a_dry_run_records_nothing(shop: Books) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import accumulate
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ledger.domain.commands import (
     Answer,
@@ -21,7 +26,7 @@ from ledger.domain.commands import (
 from ledger.domain.redemption.state import Stock
 from ledger.rules.engine import state_of
 from tests.catalogue import catalogue, catalogue_activate
-from tests.ledgers import Books, fact
+from tests.ledgers import Books, books_open, fact
 
 PROJECT = "project_completed"
 
@@ -309,3 +314,70 @@ def test_tiers_admitted_and_days_of_an_offer_are_held_to(books: Books) -> None:
     assert refused(books.do(ReserveRedemption("C-000001", "pen"))) == ("OFFER_NOT_ADMITTED", "offer")
     assert refused(books.do(ReserveRedemption("C-000001", "small", points="10"))) == ("OFFER_OVER", "offer")
     assert books.do(ReserveRedemption("C-000001", "small", points="10", occurred_on="2026-10-31")).status == "accepted"
+
+
+def test_on_a_day_of_the_past_only_what_was_there_by_then_and_ever_since_can_be_redeemed(books: Books) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.send(fact("1", PROJECT, "2026-10-05"), fact("2", PROJECT, "2026-10-20"))
+    early = books.do(ReserveRedemption("C-000001", "small", points="10", occurred_on="2026-10-04"))
+    assert refused(early) == ("POINTS_INSUFFICIENT", "points")
+    assert early.reason == (
+        "costs 10.00 points, 0.00 can be spent: 10.00 are missing; another 100.00 came only after that day"
+    )
+    # 50 points by the 5th, of which 30 are held from the 10th on; 100 by the 20th.
+    sent = books.send(
+        ReserveRedemption("C-000001", "small", points="30", occurred_on="2026-10-10"),
+        ReserveRedemption("C-000001", "small", points="21", occurred_on="2026-10-06"),
+        ReserveRedemption("C-000001", "small", points="20", occurred_on="2026-10-06"),
+        ReserveRedemption("C-000001", "small", points="50", occurred_on="2026-10-19"),
+        ReserveRedemption("C-000001", "small", points="50", occurred_on="2026-10-20"),
+    )
+    assert [a.code or a.status for a in sent] == [
+        "accepted", "POINTS_INSUFFICIENT", "accepted", "POINTS_INSUFFICIENT", "accepted",
+    ]  # fmt: skip
+    assert figures(books) == (10_000, 10_000, 0)
+    books.restart()
+    # What was held on the 10th and freed on the 25th was not to be had on the 24th.
+    books.do(VoidRedemption("R-000001", "not needed", "2026-10-25"))
+    late = [ReserveRedemption("C-000001", "small", points="30", occurred_on=f"2026-10-{day}") for day in (24, 25)]
+    assert [a.code or a.status for a in books.send(*late)] == ["POINTS_INSUFFICIENT", "accepted"]
+
+
+def test_a_fact_that_bears_tomorrows_date_gives_nothing_to_redeem_today(books: Books) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    assert books.do(fact("1", PROJECT, "2026-11-02")).status == "accepted"
+    assert books.now.date().isoformat() == "2026-11-01"
+    today = books.do(ReserveRedemption("C-000001", "small", points="10"))
+    assert refused(today) == ("POINTS_INSUFFICIENT", "points")
+    books.now += timedelta(days=1)
+    assert books.do(ReserveRedemption("C-000001", "small", points="10")).status == "accepted"
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_of_no_day_is_less_than_nothing_to_be_had(database_url: str, data: st.DataObject) -> None:
+    """Facts and reservations on any days in any order: added up by the days they are booked on, no day is below zero."""
+    days = st.integers(1, 20).map(lambda day: f"2026-10-{day:02d}")
+    with books_open(database_url, f"later_{uuid4().hex}") as books:
+        catalogue_activate(books)
+        books.register("a")
+        accepted = 0
+        for number in range(data.draw(st.integers(2, 14))):
+            day = data.draw(days)
+            if data.draw(st.booleans()):
+                books.do(fact(str(number), PROJECT, day))
+            elif accepted and data.draw(st.integers(0, 3)) == 0:
+                books.do(VoidRedemption(f"R-{data.draw(st.integers(1, accepted)):06d}", "no", day))
+            else:
+                points = data.draw(st.sampled_from(["10", "20", "50", "70"]))
+                answer = books.do(ReserveRedemption("C-000001", "small", points=points, occurred_on=day))
+                accepted += answer.status == "accepted"
+        by_day: Counter[str] = Counter()
+        for _, _, name, state in books.log():
+            sign = {"PointsGranted": 1, "PointsFreed": 1, "PointsHeld": -1}.get(name)
+            if sign is not None:
+                by_day[state["booked_on"]] += sign * state["points"]
+        there = list(accumulate(by_day[day] for day in sorted(by_day)))
+        assert min(there, default=0) >= 0

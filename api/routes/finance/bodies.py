@@ -105,6 +105,11 @@ class ReportBody(BaseModel):
     open: list[OpenItemBody]
     matched: list[SettlementBody]
     undone: list[SettlementBody] = Field(examples=[[]])
+    across_customers: list[str] = Field(
+        description="Matches that rules made and that now join two customers: a merging was taken back since, or a"
+        " payment is another customer's. They hold until people undo them.",
+        examples=[[]],
+    )
 
 
 class ReconciledBody(ReportBody):

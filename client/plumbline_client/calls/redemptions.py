@@ -6,9 +6,10 @@ from typing import Literal
 
 from plumbline_client.calls.base import LedgerCalls
 from plumbline_client.core import Call, Page, ReportPage, part as path_part
-from plumbline_client.results import Answer, Entitlement, Offer, Quote, Redemption, Stock
+from plumbline_client.results import Answer, Entitlement, EntitlementUse, Offer, Quote, Redemption, Stock
 
 State = Literal["held", "committed", "freed", "reversed"]
+Stage = Literal["bidding", "construction", "settlement"]
 
 
 class RedemptionCalls(LedgerCalls):
@@ -148,10 +149,31 @@ class RedemptionCalls(LedgerCalls):
             points=points,
         )  # fmt: skip
 
-    def entitlements(
-        self, customer: str, *, stage: Literal["bidding", "construction", "settlement"] | None = None
-    ) -> Call[Page[Entitlement]]:
-        """What a customer is entitled to at a stage of the business, and why."""
+    def entitlements(self, customer: str, *, stage: Stage | None = None) -> Call[Page[Entitlement]]:
+        """What a customer is entitled to at a stage of the business, and why; how often it used it, and still may."""
         return self._read(
             f"/customers/{path_part(customer)}/entitlements", Page[Entitlement], waits=True, stage=stage
         )
+
+    def entitlement_uses(
+        self,
+        *,
+        of_customer: str | None = None,
+        entitlement: str | None = None,
+        stage: Stage | None = None,
+        limit: int | None = None,
+    ) -> Call[ReportPage[EntitlementUse]]:
+        """Which customer used which entitlement, the latest first."""
+        return self._read(
+            "/entitlements/uses", ReportPage[EntitlementUse], waits=True, of_customer=of_customer,
+            entitlement=entitlement, stage=stage, limit=limit,
+        )  # fmt: skip
+
+    def customer_entitlement_uses(
+        self, customer: str, *, entitlement: str | None = None, stage: Stage | None = None, limit: int | None = None
+    ) -> Call[ReportPage[EntitlementUse]]:
+        """Which entitlements a customer used, the latest first."""
+        return self._read(
+            f"/customers/{path_part(customer)}/entitlements/uses", ReportPage[EntitlementUse], waits=True,
+            entitlement=entitlement, stage=stage, limit=limit,
+        )  # fmt: skip

@@ -92,6 +92,7 @@ from plumbline_client.results.profiles import (
 )
 from plumbline_client.results.redemptions import (
     Entitlement,
+    EntitlementUse,
     Obstacle,
     Offer,
     Price,
@@ -161,6 +162,7 @@ __all__ = [
     "CustomerDetail",
     "Dismissed",
     "Entitlement",
+    "EntitlementUse",
     "Event",
     "EventSchema",
     "EventsPage",

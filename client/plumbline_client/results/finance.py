@@ -92,6 +92,7 @@ class Reconciliation:
     open: list[OpenItem]
     matched: list[Settlement]
     undone: list[Settlement]
+    across_customers: list[str]
 
 
 @dataclass(frozen=True, slots=True)

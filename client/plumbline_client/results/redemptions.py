@@ -100,16 +100,19 @@ class Redemption:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What stands in the way, as the refusal would say it."""
+    """One thing that stands in the way, as a refusal would say it. `missing`: how much, "" where nothing is counted;
+    `sentence` says it in "zh" and "en"."""
 
     code: str
     reason: str
     field: str
+    missing: str
+    sentence: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What something would cost a customer now, and what stands in the way."""
+    """What something would cost a customer now, and everything that stands in the way."""
 
     customer: str
     offer: str
@@ -123,15 +126,38 @@ class Quote:
     available: Points
     points_missing: Points
     possible: bool
-    obstacle: Obstacle | None
+    obstacles: list[Obstacle]
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """What a customer is entitled to (or not) at a stage of the business, and why."""
+    """What a customer is entitled to (or not) at a stage of the business, and why.
+
+    It may use it `times` in a `window` (None: as often as it likes); it `used` it so often in this one (without a limit
+    ever), and so many are `left`.
+    """
 
     entitlement: str
     stage: str
     title: dict[str, str]
     reason: dict[str, str]
     entitled: bool
+    window: str | None
+    times: int | None
+    used: int
+    left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementUse:
+    """A use of an entitlement."""
+
+    position: int
+    customer: str
+    entitlement: str
+    stage: str
+    booked_on: str
+    rule_set: str
+    reference: str
+    actor: str
+    recorded_at: str

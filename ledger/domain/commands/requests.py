@@ -35,8 +35,8 @@ class Answer:
 
     `status` is "accepted", "duplicate", "corrected" or "refused".
 
-    A refusal has a code, a reason and the field concerned; all others the position of the log that contains
-    them.
+    A refusal has a code, a reason and the field concerned, and where several things stand in the way, each of them in
+    `obstacles`; all others have the position of the log that contains them.
     """
 
     status: str
@@ -48,6 +48,7 @@ class Answer:
     field: str = ""
     points: int = 0
     hit: bool = False
+    obstacles: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

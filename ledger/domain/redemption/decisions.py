@@ -16,6 +16,7 @@ from ledger.domain.commands.redemption import (
     VoidRedemption,
 )
 from ledger.domain.errors import Refused
+from ledger.domain.redemption.obstacles import Obstructed
 from ledger.domain.redemption.quoting import (
     QUANTITY_MAX,
     Asked,
@@ -26,7 +27,7 @@ from ledger.domain.redemption.quoting import (
     variant_check,
 )
 from ledger.domain.redemption.state import Redemption, Redemptions, redemption_id
-from ledger.domain.redemption.terms import GIFT, OFFSET, STAGES, Holder, Terms, share
+from ledger.domain.redemption.terms import GIFT, OFFSET, STAGES, WINDOW_WORDS, Holder, Terms, share
 from ledger.domain.values import day_parse, day_text, points_text, text_checked
 
 REFERENCE_LENGTH_MAX: Final = 200
@@ -70,7 +71,7 @@ def decide(state: Redemptions, context: Context, command: RedemptionCommand) -> 
         return _reverse(state, context, command)
     if isinstance(command, MoveStock):
         return _stock(state, context, command)
-    return _use(context, command)
+    return _use(state, context, command)
 
 
 def lapse(redemption: Redemption, booked: int) -> Mapping[str, Any]:
@@ -94,7 +95,7 @@ def _reserve(state: Redemptions, context: Context, command: ReserveRedemption) -
     asked = Asked(command.offer, command.variant, command.quantity, command.points)
     found = quote(state, context.terms(booked), asked, customer, context.holder(customer, booked), booked)
     if found.obstacles:
-        raise found.obstacles[0]
+        raise Obstructed(found.obstacles)
     number = len(state.redemptions) + 1
     fields = {
         "booked_on": day_text(booked),
@@ -209,7 +210,7 @@ def _stock(state: Redemptions, context: Context, command: MoveStock) -> Ordered:
     return Ordered("StockMoved", 0, fields, context.today, offer.id)
 
 
-def _use(context: Context, command: UseEntitlement) -> Ordered:
+def _use(state: Redemptions, context: Context, command: UseEntitlement) -> Ordered:
     day = _day(context, command.occurred_on)
     booked = context.booked(day)
     customer = customer_named(context, command.customer)
@@ -222,6 +223,11 @@ def _use(context: Context, command: UseEntitlement) -> Ordered:
     if not found.holds(context.holder(customer, booked)):
         reason = f"the customer is not entitled to it now: {found.reason[1]}"
         raise Refused("ENTITLEMENT_NOT_HELD", reason, "entitlement")
+    if found.uses is not None:
+        times, window = found.uses
+        if state.used_of(customer, found.id, window, booked) >= times:
+            reason = f"the customer may use it {times} times {WINDOW_WORDS[window][1]}, and did"
+            raise Refused("LIMIT_REACHED", reason, "entitlement")
     fields = {
         "booked_on": day_text(booked),
         "entitlement": found.id,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.domain.errors import Refused
+from ledger.domain.redemption.obstacles import Obstacle
 from ledger.domain.redemption.state import Redemptions
-from ledger.domain.redemption.terms import GIFT, OFFSET, SERVICE, Holder, Offer, Terms
+from ledger.domain.redemption.terms import GIFT, OFFSET, SERVICE, WINDOW_WORDS, Holder, Offer, Terms
 from ledger.domain.values import INTEGER_MAX, day_text, points_parse, points_text
 
 QUANTITY_MAX: Final = 1_000_000
@@ -16,7 +17,7 @@ POINTS_MAX: Final = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What is asked for, what it costs, and every obstacle, the first of which would refuse it.
+    """What is asked for, what it costs, and every obstacle there is.
 
     `money` is what an offset takes off, in fen. `held_until` is the last day that points and stock would be held.
     """
@@ -29,7 +30,7 @@ class Quote:
     rule_set: str
     held_until: int
     available: int
-    obstacles: tuple[Refused, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +48,37 @@ def quote(state: Redemptions, terms: Terms, asked: Asked, customer: int, holder:
     offer = offer_named(terms, asked.offer)
     points, quantity = _size(offer, asked)
     money = offer.money(points)
-    obstacles: list[Refused] = []
+    obstacles: list[Obstacle] = []
     if not offer.day_from <= day <= offer.day_to:
-        reason = f"the offer holds from {day_text(offer.day_from)} to {day_text(offer.day_to)}"
-        obstacles.append(Refused("OFFER_OVER", reason, "offer"))
+        first, last = day_text(offer.day_from), day_text(offer.day_to)
+        words = f"该项目有效期为{first}至{last}", f"the offer holds from {first} to {last}"
+        obstacles.append(Obstacle("OFFER_OVER", "offer", words))
     if offer.tiers and holder.tier not in offer.tiers:
-        names = ", ".join(terms.level_titles[tier][1] for tier in terms.level_titles if tier in offer.tiers)
-        obstacles.append(Refused("OFFER_NOT_ADMITTED", f"the offer is for these tiers: {names}", "offer"))
+        titles = [terms.level_titles[tier] for tier in terms.level_titles if tier in offer.tiers]
+        zh, en = "、".join(t[0] for t in titles), ", ".join(t[1] for t in titles)
+        words = f"该项目只对以下等级开放：{zh}", f"the offer is for these tiers: {en}"
+        obstacles.append(Obstacle("OFFER_NOT_ADMITTED", "offer", words))
     obstacles += _limits(state, offer, customer, day, points)
     if offer.quota is not None:
         units, window = offer.quota
-        left = units - state.taken_of(offer.id, window, day)
+        left = max(units - state.taken_of(offer.id, window, day), 0)
         if quantity > left:
-            reason = f"{max(left, 0)} of {units} a {window} are left; {quantity - max(left, 0)} are missing"
-            obstacles.append(Refused("QUOTA_REACHED", reason, "quantity"))
+            zh, en = WINDOW_WORDS[window]
+            words = (
+                f"{zh}共{units}份，尚余{left}份，缺{quantity - left}份",
+                f"{left} of {units} {en} are left; {quantity - left} are missing",
+            )
+            obstacles.append(Obstacle("QUOTA_REACHED", "quantity", words, str(quantity - left)))
     if offer.kind == GIFT:
         free = state.stock_of(offer.id, asked.variant).free
         if quantity > free:
-            reason = f"{free} are in stock and not held by others; {quantity - free} are missing"
-            obstacles.append(Refused("STOCK_INSUFFICIENT", reason, "quantity"))
-    if points > holder.available:
-        obstacles.append(
-            Refused(
-                "POINTS_INSUFFICIENT",
-                f"costs {points_text(points)} points, {points_text(holder.available)} can be spent:"
-                f" {points_text(points - holder.available)} are missing",
-                "points",
+            words = (
+                f"库存可用{free}件，缺{quantity - free}件",
+                f"{free} are in stock and not held by others; {quantity - free} are missing",
             )
-        )
+            obstacles.append(Obstacle("STOCK_INSUFFICIENT", "quantity", words, str(quantity - free)))
+    if points > holder.available:
+        obstacles.append(_points_lacking(points, holder))
     return Quote(
         offer, asked.variant, quantity, points, money, terms.rule_set, day + offer.hold_days, holder.available,
         tuple(obstacles),
@@ -133,18 +137,35 @@ def _size(offer: Offer, asked: Asked) -> tuple[int, int]:
     return points, asked.quantity
 
 
-def _limits(state: Redemptions, offer: Offer, customer: int, day: int, points: int) -> list[Refused]:
-    found: list[Refused] = []
+def _points_lacking(points: int, holder: Holder) -> Obstacle:
+    cost, there, missing = (points_text(n) for n in (points, holder.available, points - holder.available))
+    zh = f"需{cost}分，可用{there}分，缺{missing}分"
+    en = f"costs {cost} points, {there} can be spent: {missing} are missing"
+    if holder.later:
+        later = points_text(holder.later)
+        zh, en = f"{zh}；另有{later}分晚于该日入账", f"{en}; another {later} came only after that day"
+    return Obstacle("POINTS_INSUFFICIENT", "points", (zh, en), missing)
+
+
+def _limits(state: Redemptions, offer: Offer, customer: int, day: int, points: int) -> list[Obstacle]:
+    found: list[Obstacle] = []
     for limit in offer.limits:
         times, counted = state.counted_of(customer, offer.id, limit.window, day)
-        window = "in a lifetime" if limit.window == "lifetime" else f"a {limit.window}"
+        zh, en = WINDOW_WORDS[limit.window]
         if limit.times is not None and times >= limit.times:
-            reason = f"each customer can redeem it {limit.times} times {window}, and did"
-            found.append(Refused("LIMIT_REACHED", reason, "offer"))
-        elif limit.points is not None and counted + points > limit.points:
+            words = (
+                f"每位客户{zh}限{limit.times}次，已用完",
+                f"each customer can redeem it {limit.times} times {en}, and did",
+            )
+            found.append(Obstacle("LIMIT_REACHED", "offer", words, "1"))
+        if limit.points is not None and counted + points > limit.points:
             left = max(limit.points - counted, 0)
-            reason = f"{points_text(left)} of {points_text(limit.points)} points {window} are left for this customer"
-            found.append(Refused("LIMIT_REACHED", reason, "offer"))
+            most, rest, missing = (points_text(n) for n in (limit.points, left, points - left))
+            words = (
+                f"每位客户{zh}限{most}分，尚余{rest}分，缺{missing}分",
+                f"{rest} of {most} points {en} are left for this customer; {missing} are missing",
+            )
+            found.append(Obstacle("LIMIT_REACHED", "points" if offer.kind == OFFSET else "offer", words, missing))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ledger.domain.redemption.terms import GIFT, window_number
+from ledger.domain.redemption.terms import GIFT, window_months, window_number
 from ledger.domain.relations.journal import Buckets, Journal, Table
 from ledger.domain.rows import MONTH_NEVER, MOVE_DEBT
 from ledger.domain.values import day_parse, month_of
@@ -16,7 +16,7 @@ Lots = tuple[tuple[int, int], ...]
 """(expiry month, MONTH_NEVER or MOVE_DEBT; points), in the order in which they were taken."""
 
 MONTH_EVER: Final = -1
-"""Under this month, what was taken of an offer in all."""
+"""Under this month, what was taken of an offer, or how often an entitlement was used, in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,8 @@ class Redemptions:
         """By (offer, variant)."""
         self.taken: Table[tuple[str, int], int] = Table(journal)
         """By (offer, month of the reservation; MONTH_EVER for all): the quantity neither freed nor taken back."""
+        self.used: Table[tuple[int, str, int], int] = Table(journal)
+        """By (customer, entitlement, month; MONTH_EVER for all): how often it was used."""
         self.of_customer: Buckets[int, int] = Buckets(journal)
         """The numbers of redemptions by customer."""
         self.due: Buckets[int, int] = Buckets(journal)
@@ -134,6 +136,7 @@ class Redemptions:
             "RedemptionReversed": self._reversed,
             "PointsHeld": self._held,
             "PointsRedeemed": self._redeemed,
+            "EntitlementUsed": self._used,
         }
 
     def find(self, text: str) -> Redemption | None:
@@ -146,11 +149,13 @@ class Redemptions:
 
     def taken_of(self, offer: str, window: str, day: int) -> int:
         """How much was taken of an offer in the window that holds a day."""
-        if window == "lifetime":
-            return self.taken.get((offer, MONTH_EVER), 0)
-        length = {"month": 1, "quarter": 3, "year": 12}[window]
-        first = window_number(window, day) * length
-        return sum(self.taken.get((offer, month), 0) for month in range(first, first + length))
+        months = window_months(window, day) or (MONTH_EVER,)
+        return sum(self.taken.get((offer, month), 0) for month in months)
+
+    def used_of(self, customer: int, entitlement: str, window: str, day: int) -> int:
+        """How often a customer used an entitlement in the window that holds a day."""
+        months = window_months(window, day) or (MONTH_EVER,)
+        return sum(self.used.get((customer, entitlement, month), 0) for month in months)
 
     def counted_of(self, customer: int, offer: str, window: str, day: int) -> tuple[int, int]:
         """How often a customer redeemed an offer in the window that holds a day, and for how many points."""
@@ -231,6 +236,11 @@ class Redemptions:
         key = fields["offer"], fields["variant"]
         stock = self.stock_of(*key)
         self.stock.put(key, replace(stock, on_hand=stock.on_hand + fields["quantity"]))
+
+    def _used(self, position: int, customer: int, fields: Fields) -> None:
+        for month in (month_of(day_parse(fields["booked_on"])), MONTH_EVER):
+            key = customer, fields["entitlement"], month
+            self.used.put(key, self.used.get(key, 0) + 1)
 
     def _of(self, fields: Fields) -> Redemption:
         return self.redemptions[redemption_number(fields["redemption"])]

@@ -18,11 +18,21 @@ Both = tuple[str, str]
 """In Chinese, in English."""
 
 
+WINDOW_WORDS: Final[Mapping[str, Both]] = {
+    "day": ("每天", "a day"),
+    "month": ("每月", "a month"),
+    "quarter": ("每季度", "a quarter"),
+    "year": ("每年", "a year"),
+    "lifetime": ("终身", "in a lifetime"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """A customer as redemption sees it: where it stands by ids, and its points in 1/100.
 
-    `available` is what can be spent now; `earned` counts for the tier in its window, `earned_ever` for a lifetime.
+    `available` is what can be spent on the day that is looked at: what was there by then and still is. `later` of what
+    can be spent now was not. `earned` counts for the tier in its window, `earned_ever` for a lifetime.
     """
 
     tier: str = ""
@@ -34,6 +44,7 @@ class Holder:
     debt: int = 0
     earned: int = 0
     earned_ever: int = 0
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +93,19 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """What a customer is entitled to at a stage while `holds` says so."""
+    """What a customer is entitled to at a stage while `holds` says so. `uses`: each customer so often in a window, None
+    where that is not limited."""
 
     id: str
     stage: str
     title: Both
     reason: Both
     holds: Callable[[Holder], bool]
+    uses: tuple[int, str] | None = None
+
+
+Used = Callable[[str, str, int], int]
+"""Of one customer: how often it used an entitlement in the window of a kind that holds a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +126,15 @@ def window_number(window: str, day: int) -> int:
         return day
     month = month_of(day)
     return {"month": month, "quarter": month // 3, "year": month // 12, "lifetime": 0}[window]
+
+
+def window_months(window: str, day: int) -> range | None:
+    """The months, counted from 1970-01, of the window that holds a day; None for a lifetime. A day has none."""
+    if window == "lifetime":
+        return None
+    length = {"month": 1, "quarter": 3, "year": 12}[window]
+    first = window_number(window, day) * length
+    return range(first, first + length)
 
 
 def share(total: int, of: int, part: int) -> int:

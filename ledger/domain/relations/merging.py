@@ -89,6 +89,7 @@ def _was_merged(state: Relations, event: Happened) -> None:
     state.restoring.put(merged, _out_of_the_way(old, event))
     state.handed.drop(merged)
     state.merged.put(merged, survivor)
+    state.settlement.merge(event.position, merged, survivor)
     state.members.add(survivor, merged)
     state.mergings.put(
         merged,
@@ -116,6 +117,7 @@ def _was_unmerged(state: Relations, event: Happened) -> None:
     merging = state.mergings[merged]
     survivor = merging.survivor
     state.merged.drop(merged)
+    state.settlement.merge(event.position, merged, merged)
     state.members.drop(survivor, merged)
     state.mergings.put(merged, replace(merging, is_undone=True))
     now, old = state.holding(survivor), merging.merged

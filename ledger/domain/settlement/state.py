@@ -42,6 +42,8 @@ class Settlement:
         """Every amount that was ever booked, in order."""
         self.signed_last: Table[str, int] = Table(journal)
         """Under "month": the last month that was signed off."""
+        self.mergings: list[tuple[int, int, int]] = []
+        """(position, customer, survivor): from there on they are one; where both are the same, it was taken back."""
         self.honours: Table[int, int] = Table(journal)
         """Years whose best were made known, and the position of it."""
 
@@ -58,6 +60,29 @@ class Settlement:
         """The month that something of this month is booked in: itself, or where it was signed off, the next that was
         not."""
         return max(month, self.signed_last.get("month", NOTHING) + 1)
+
+    def merge(self, position: int, customer: int, survivor: int) -> None:
+        """A customer is another one from here on, or (where both are the same) itself again."""
+        self.mergings.append((position, customer, survivor))
+        self._journal.note(self.mergings.pop)
+
+    def survivors(self, period: int) -> dict[int, int]:
+        """Who stands for each customer that was merged into another: as of now, or for a month that was signed off, as
+        of then, so that its report goes on saying what was signed."""
+        signed = self.signed.get(period)
+        into: dict[int, int] = {}
+        for position, customer, survivor in self.mergings:
+            if signed is not None and position > signed.through:
+                break
+            into[customer] = survivor
+        found: dict[int, int] = {}
+        for customer in into:
+            last = customer
+            while (above := into.get(last, last)) != last:
+                last = above
+            if last != customer:
+                found[customer] = last
+        return found
 
     def book(self, period: int, key: str, what: str, fen: int) -> None:
         """Book an amount."""

@@ -109,6 +109,7 @@ def fold(
         promoted_month = NONE
         reviewed_set = NONE
         reviewed_key = NONE
+        day_last = NONE
         first = firsts[a]
         last = firsts[a + 1]
         for row in range(first, last):
@@ -124,6 +125,8 @@ def fold(
                 closing += 1
             rule_set = rule_sets[row]
             day = days[row]
+            if day > day_last:
+                day_last = day
             if record[REC_ACTIVE] == 0:
                 record[REC_ACTIVE] = 1
                 if t.sets[rule_set, SET_LEVELS_FIRST] != t.sets[rule_set, SET_LEVELS_LAST]:
@@ -132,8 +135,8 @@ def fold(
             n_before = n
             if operations[row] > OP_REVERSE:
                 n, moves_n = redeem(
-                    t, record, accounts[a], row, first, positions, operations[row], rule_set, day, refers, attributes,
-                    outs, details, n, n_first, moves, moves_first, moves_n, prior, prior_moves,
+                    t, record, accounts[a], row, first, positions, operations[row], rule_set, days, day_last, refers,
+                    attributes, outs, details, n, n_first, moves, moves_first, moves_n, prior, prior_moves,
                 )  # fmt: skip
                 if n != n_before and outs[n_before, OUT_KIND] in (KIND_SPEND, KIND_RETURN):
                     reviewed_set = NONE

@@ -22,6 +22,7 @@ from ledger.rules.layout import (
     KIND_HOLD,
     KIND_REFUSED,
     KIND_RETURN,
+    KIND_REVERSAL,
     KIND_SPEND,
     MONTH_NEVER,
     MOVE_DEBT,
@@ -35,6 +36,7 @@ from ledger.rules.layout import (
     OP_RETURN,
     OP_SPEND,
     OUT_KIND,
+    OUT_POINTS,
     OUT_ROW,
     PRIOR_ACCOUNT,
     PRIOR_MOVES_FIRST,
@@ -71,6 +73,32 @@ def available(t: Tables, rule_set: int, record: Ints, month: int) -> int:
 
 
 @jit
+def booked_later(outs: Ints, n_first: int, n: int, days: Ints, day: int, day_last: int) -> int:
+    """By how much less could be spent on some day from `day` on than can be spent now, for what is booked after it;
+    0 where nothing is. `day_last` is the last day that anything is booked on."""
+    first = n_first
+    while first < n and (outs[first, OUT_ROW] < 0 or days[outs[first, OUT_ROW]] <= day):
+        first += 1
+    most = 0
+    until = day
+    while first < n and until < day_last:
+        points = 0
+        for o in range(first, n):
+            row = outs[o, OUT_ROW]
+            # What expires is booked on the last day of a month that is closed, and never after this one.
+            if row >= 0 and days[row] > until:
+                kind = outs[o, OUT_KIND]
+                if kind == KIND_HOLD:
+                    points -= outs[o, OUT_POINTS]
+                elif kind <= KIND_REVERSAL or kind in (KIND_FREE, KIND_RETURN):
+                    points += outs[o, OUT_POINTS]
+        if points > most:
+            most = points
+        until += 1
+    return most
+
+
+@jit
 def put_back(
     t: Tables, rule_set: int, record: Ints, month: int, moved: int, points: int,
     moves: Ints, moves_n: int, out: int,
@@ -94,12 +122,15 @@ def put_back(
 
 @jit
 def hold(
-    t: Tables, record: Ints, row: int, operation: int, rule_set: int, month: int, points: int,
+    t: Tables, record: Ints, row: int, operation: int, rule_set: int, month: int, points: int, later: int,
     outs: Ints, details: Ints, n: int, moves: Ints, moves_n: int,
 ) -> tuple[int, int]:
     """Hold points: out of the lots, oldest to expire first. What they lack becomes debt, or with OP_HOLD_COVERED
-    nothing is held. Returns the new counts of outputs and moves."""
-    before = available(t, rule_set, record, month)
+    nothing is held. It lacks what could not be spent on its day or some day since: `later` of what can be spent now was
+    not there yet. Returns the new counts of outputs and moves."""
+    before = available(t, rule_set, record, month) - later
+    if before < 0:
+        before = 0
     lacked = points - before if points > before else 0
     debt = 0
     kind = KIND_HOLD
@@ -229,7 +260,8 @@ def redeem(
     positions: Ints,
     operation: int,
     rule_set: int,
-    day: int,
+    days: Ints,
+    day_last: int,
     refers: Ints,
     attributes: Ints,
     outs: Ints,
@@ -242,14 +274,17 @@ def redeem(
     prior: Ints,
     prior_moves: Ints,
 ) -> tuple[int, int]:
-    """One row of a redemption. Returns the new counts of outputs and moves."""
+    """One row of a redemption; `day_last` is the last day that a row of the account was booked on so far. Returns the
+    new counts of outputs and moves."""
+    day = days[row]
     points = attributes[COLUMN_POINTS, row]
     before = attributes[COLUMN_BEFORE, row]
     month = t.month_of_day[day]
     if month <= record[REC_CLOSED_MONTH]:
         month = record[REC_CLOSED_MONTH] + 1
     if operation in (OP_HOLD, OP_HOLD_COVERED):
-        return hold(t, record, row, operation, rule_set, month, points, outs, details, n, moves, moves_n)
+        later = booked_later(outs, n_first, n, days, day, day_last) if day < day_last else 0
+        return hold(t, record, row, operation, rule_set, month, points, later, outs, details, n, moves, moves_n)
     low = first
     high = row
     while low < high:

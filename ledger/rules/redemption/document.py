@@ -119,15 +119,23 @@ class Offer(Strict):
                 raise ValueError("a later step gives less for a point than an earlier one")
 
 
+class Uses(Strict):
+    """At most so many uses of an entitlement by each customer in a window."""
+
+    times: Annotated[int, Field(ge=1, le=1_000_000)]
+    window: Literal["month", "quarter", "year", "lifetime"]
+
+
 class Entitlement(Strict):
     """What a customer is entitled to at a stage of the business, while the conditions hold; `reason` says why in
-    words."""
+    words. `uses` limits how often."""
 
     id: Identifier
     stage: Stage
     title: Words
     reason: Words
     when: Condition | None = None
+    uses: Uses | None = None
 
     @model_validator(mode="after")
     def _sense(self) -> Entitlement:

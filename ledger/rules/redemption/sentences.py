@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ledger.domain.redemption.terms import Both
+from ledger.domain.redemption.terms import WINDOW_WORDS, Both
 from ledger.domain.values import points_parse, scaled_parse, scaled_text
 from ledger.rules.comparisons import All, Any_, BalanceIs, Comparison, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
-from ledger.rules.explain import WINDOW_WORDS, points_short
+from ledger.rules.explain import points_short
 from ledger.rules.redemption.document import Entitlement, Offer, PointValue
 
 KIND_WORDS: Final[Mapping[str, Both]] = {
@@ -28,7 +28,7 @@ DEBT_WORDS: Final[Mapping[str, Both]] = {
 }
 OFFER_TOLD: Final = frozenset({"points", "variants", "steps", "quota", "limits", "kind"})
 """What the sentence of an offer tells."""
-ENTITLEMENT_TOLD: Final = frozenset({"stage", "when"})
+ENTITLEMENT_TOLD: Final = frozenset({"stage", "when", "uses"})
 _COMPARED: Final[Mapping[str, Both]] = {
     "equals": ("等于", "equal to"), "not_equals": ("不等于", "other than"), "at_least": ("至少", "at least"),
     "above": ("高于", "above"), "at_most": ("至多", "at most"), "below": ("低于", "below"),
@@ -78,9 +78,13 @@ def offer_words(offer: Offer, at: int) -> str:
 def entitlement_words(entitlement: Entitlement, at: int) -> str:
     """At which stage, and under which conditions."""
     stage = STAGE_WORDS[entitlement.stage][at]
+    often = ""
+    if entitlement.uses is not None:
+        window = WINDOW_WORDS[entitlement.uses.window][at]
+        often = _say(f"，{window}{entitlement.uses.times}次", f", {entitlement.uses.times} times {window}", at)
     if entitlement.when is None:
-        return _say(f"{stage}，人人享有", f"{stage}, for everybody", at)
-    return _say(f"{stage}，条件：", f"{stage}, where ", at) + condition_words(entitlement.when, at)
+        return _say(f"{stage}，人人享有", f"{stage}, for everybody", at) + often
+    return _say(f"{stage}，条件：", f"{stage}, where ", at) + condition_words(entitlement.when, at) + often
 
 
 def condition_words(condition: Condition, at: int) -> str:

@@ -32,7 +32,10 @@ def redemption_terms(rule_set: str, rules: RuleSet) -> Terms:
         rule_set,
         {offer.id: _offer(offer, section) for offer in section.offers},
         [
-            Entitlement(e.id, e.stage, _both(e.title), _both(e.reason), condition_holds(e.when, levels))
+            Entitlement(
+                e.id, e.stage, _both(e.title), _both(e.reason), condition_holds(e.when, levels),
+                None if e.uses is None else (e.uses.times, e.uses.window),
+            )
             for e in section.entitlements
         ],
         section.debt == "negative",

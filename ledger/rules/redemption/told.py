@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ledger.domain.commands import Answer
+from ledger.domain.redemption.obstacles import Obstacle
 from ledger.domain.redemption.quoting import Quote
-from ledger.domain.redemption.terms import Entitlement, Holder, Terms
+from ledger.domain.redemption.terms import Entitlement, Holder, Terms, Used
 from ledger.domain.values import day_text, money_text, points_text
 from ledger.rules.document import RuleSet
 from ledger.rules.redemption.sentences import offer_words
@@ -38,26 +40,36 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
     return found
 
 
-def quote_document(quote: Quote, obstacle: tuple[str, str, str] | None, available: int) -> dict[str, Any]:
-    """What something costs, and the first thing that stands in the way: its code, reason and field."""
+def quote_document(quote: Quote, answer: Answer, available: int) -> dict[str, Any]:
+    """What something costs, and everything that stands in the way, as `answer` to a rehearsed reservation says."""
+    obstacles = answer.obstacles or []
+    if answer.status == "refused" and not obstacles:
+        # Such as no redemption can be: no rule set in force, books that are closed.
+        obstacles = [Obstacle(answer.code, answer.field, (answer.reason, answer.reason)).document()]
     return {
         "offer": quote.offer.id, "kind": quote.offer.kind, "variant": quote.variant, "quantity": quote.quantity,
         "points": points_text(quote.points), "money": money_text(quote.money), "rule_set": quote.rule_set,
         "held_until": day_text(quote.held_until), "available": points_text(available),
-        "points_missing": points_text(max(quote.points - available, 0)), "possible": obstacle is None,
-        "obstacle": None if obstacle is None else dict(zip(("code", "reason", "field"), obstacle, strict=True)),
+        "points_missing": points_text(max(quote.points - available, 0)), "possible": not obstacles,
+        "obstacles": obstacles,
     }  # fmt: skip
 
 
 def entitlement_documents(
-    entitlements: Iterable[Entitlement], holder: Holder, stage: str | None
+    entitlements: Iterable[Entitlement], holder: Holder, stage: str | None, used: Used, day: int
 ) -> list[dict[str, Any]]:
-    """What a customer is entitled to, with the reason, and what it is not."""
-    return [
-        {
+    """What a customer is entitled to, with the reason, and what it is not; how often it used each in the window of its
+    limit that holds a day (ever, where it has none), and how often it still may."""
+    found: list[dict[str, Any]] = []
+    for e in entitlements:
+        if stage is not None and e.stage != stage:
+            continue
+        times, window = e.uses or (None, "lifetime")
+        count = used(e.id, window, day)
+        found.append({
             "entitlement": e.id, "stage": e.stage, "title": {"zh": e.title[0], "en": e.title[1]},
             "reason": {"zh": e.reason[0], "en": e.reason[1]}, "entitled": e.holds(holder),
-        }
-        for e in entitlements
-        if stage is None or e.stage == stage
-    ]  # fmt: skip
+            "window": window if e.uses else None, "times": times, "used": count,
+            "left": None if times is None else max(times - count, 0),
+        })  # fmt: skip
+    return found

@@ -126,6 +126,11 @@ def _show(out: Output, report: Report, rules: list[str], dry_run: bool) -> None:
         rows.append([out.say(*words), *(money_text(f) for f in figures)])
     title = out.say(f"对账 {month_text(report.period)}", f"Reconciliation {month_text(report.period)}")
     out.table(("（试运行）" if zh else "(dry run) ") * dry_run + title, heads, rows, [1, 2, 3, 4, 5])
+    if report.across:
+        named = ", ".join(settlement_id(number) for number in report.across[:LINES_SHOWN_MAX])
+        zh_words = f"按规则匹配、如今跨两个客户（合并已撤销或付款改属他人），请复核并撤销：{named}"
+        en_words = f"Matched by rule and now joining two customers; look at them, and undo what doesn't belong: {named}"
+        out.console.print(out.say(zh_words, en_words), style="yellow")
     if not report.lines:
         out.console.print(out.say("没有未结项。", "Nothing is open."))
         return

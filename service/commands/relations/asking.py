@@ -46,7 +46,8 @@ def send(out: Output, command: Command, ledger: str, actor: str, *, dry_run: boo
             else:
                 [answer], events = writing.submit([request]), []
         if answer.status == "refused":
-            raise Refused(answer.code, answer.reason, answer.field)
+            told = [o["sentence"][out.language] for o in answer.obstacles or ()]
+            raise Refused(answer.code, "; ".join(told) or answer.reason, answer.field)
         if not dry_run:
             handle.follow()
     _say(out, answer, events, dry_run)

@@ -61,19 +61,44 @@ def test_a_redemption_goes_its_way_over_http(api: Api, shop: LedgerHere) -> None
 
 def test_a_quote_says_the_cost_and_what_stands_in_the_way(api: Api, shop: LedgerHere) -> None:
     found = api.get(f"{OWN}/quote?offer=small&points=50").json()
-    assert (found["points"], found["money"], found["possible"], found["obstacle"]) == ("50.00", "2.50", True, None)
+    assert (found["points"], found["money"], found["possible"], found["obstacles"]) == ("50.00", "2.50", True, [])
     before = shop.books.position
     short = api.get(f"{OWN}/quote?offer=cash&points=5000").json()
     # 5,000 reach the second step: 275 CNY.
     assert (short["money"], short["possible"], short["points_missing"]) == ("275.00", False, "4800.00")
-    assert short["obstacle"]["code"] == "POINTS_INSUFFICIENT"
-    assert api.get(f"{OWN}/quote?offer=plaque").json()["obstacle"]["code"] == "OFFER_NOT_ADMITTED"
+    [lacking] = short["obstacles"]
+    assert lacking == {
+        "code": "POINTS_INSUFFICIENT", "field": "points", "missing": "4800.00",
+        "reason": "costs 5000.00 points, 200.00 can be spent: 4800.00 are missing",
+        "sentence": {
+            "zh": "需5000.00分，可用200.00分，缺4800.00分",
+            "en": "costs 5000.00 points, 200.00 can be spent: 4800.00 are missing",
+        },
+    }  # fmt: skip
+    assert [o["code"] for o in api.get(f"{OWN}/quote?offer=plaque").json()["obstacles"]] == ["OFFER_NOT_ADMITTED"]
     assert api.get(f"{OWN}/quote?offer=car").status_code == 404
     assert api.get(f"{OWN}/quote?offer=cash&points=x").json()["code"] == "POINTS_INVALID"
     assert shop.books.position == before
     refused = api.post(f"{MAIN}/redemptions", json={"customer": "C-000001", "offer": "cash", "points": "5000"})
     assert (refused.status_code, refused.json()["code"]) == (409, "POINTS_INSUFFICIENT")
     assert refused.json()["detail"].endswith("4800.00 are missing")
+
+
+def test_a_quote_names_everything_that_stands_in_the_way_and_so_does_the_refusal(api: Api, shop: LedgerHere) -> None:
+    found = api.get(f"{OWN}/quote?offer=plaque&quantity=11").json()
+    # 11 of 20 points are 220; the customer has 200, and the plaque is for gold.
+    assert [(o["code"], o["missing"]) for o in found["obstacles"]] == [
+        ("OFFER_NOT_ADMITTED", ""), ("POINTS_INSUFFICIENT", "20.00"),
+    ]  # fmt: skip
+    assert found["possible"] is False and all(o["sentence"]["zh"] != o["sentence"]["en"] for o in found["obstacles"])
+    hours = api.get(f"{OWN}/quote?offer=advice&quantity=12").json()
+    # 12 hours cost 360 points, and 10 a month are to be had.
+    assert [(o["code"], o["missing"]) for o in hours["obstacles"]] == [
+        ("QUOTA_REACHED", "2"), ("POINTS_INSUFFICIENT", "160.00"),
+    ]  # fmt: skip
+    refused = api.post(f"{MAIN}/redemptions", json={"customer": "C-000001", "offer": "advice", "quantity": 12})
+    assert (refused.status_code, refused.json()["code"]) == (409, "QUOTA_REACHED")
+    assert [e["field"] for e in refused.json()["errors"]] == ["quantity", "points"]
 
 
 def test_the_catalogue_is_told_in_both_languages_and_to_customers_by_their_tier(api: Api, shop: LedgerHere) -> None:
@@ -96,6 +121,30 @@ def test_entitlements_are_told_with_the_reason_and_used_while_they_hold(api: Api
     assert api.post(f"{OWN}/entitlements", json=use).status_code == 201
     refused = api.post(f"{MAIN}/customers/C-000002/entitlements", json=use)
     assert (refused.status_code, refused.json()["code"]) == (409, "ENTITLEMENT_NOT_HELD")
+
+
+def test_uses_of_entitlements_are_listed_and_counted_against_their_limit(api: Api, shop: LedgerHere) -> None:
+    # The catalogue lets each customer use it twice a month; the test before used it once.
+    use = {"entitlement": "priority_quote", "stage": "bidding", "reference": "T-2"}
+    second = api.post(f"{OWN}/entitlements", json=use)
+    third = api.post(f"{OWN}/entitlements", json={**use, "reference": "T-3"})
+    assert (second.status_code, third.status_code, third.json()["code"]) == (201, 409, "LIMIT_REACHED")
+    shop.follow()
+    [told] = api.get(f"{OWN}/entitlements?min_position={second.json()['position']}").json()["data"]
+    assert (told["window"], told["times"], told["used"], told["left"]) == ("month", 2, 2, 0)
+    page = api.get(f"{MAIN}/entitlements/uses?limit=1").json()
+    rest = api.get(f"{MAIN}/entitlements/uses?cursor={page['next']}").json()
+    assert [u["reference"] for u in [*page["data"], *rest["data"]]] == ["T-2", "T-1"]
+    [row, _] = api.get(f"{OWN}/entitlements/uses?stage=bidding", key="customer").json()["data"]
+    assert row == {
+        "position": second.json()["position"], "customer": "C-000001", "entitlement": "priority_quote",
+        "stage": "bidding", "booked_on": row["booked_on"], "rule_set": row["rule_set"], "reference": "T-2",
+        "actor": row["actor"], "recorded_at": row["recorded_at"],
+    }  # fmt: skip
+    assert row["rule_set"].startswith("RS-") and row["booked_on"] == row["recorded_at"][:10]
+    assert api.get(f"{MAIN}/entitlements/uses?stage=settlement").json()["data"] == []
+    assert api.get(f"{MAIN}/entitlements/uses?of_customer=C-000002").json()["data"] == []
+    assert api.get(f"{MAIN}/entitlements/uses", key="customer").status_code == 403
 
 
 def test_customers_see_their_own_and_write_nothing(api: Api, shop: LedgerHere) -> None:

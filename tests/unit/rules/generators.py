@@ -246,10 +246,10 @@ def _follow(draw: st.DrawFn, play: Play, stretches: list[_Stretch]) -> None:
 
 
 @st.composite
-def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24) -> Play:
+def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24, whole: bool = True) -> Play:
     """A history: facts in any order of dates, corrections of any version that stands, month ends, changes of
     customers, sometimes a second activation; points held, spent, freed and given back in parts. Month ends are closed
-    one after the other."""
+    one after the other. `whole`: it is folded in one piece, so holds may ask whether they are covered."""
     play = Play(draw(rule_sets(plain)))
     for account in ACCOUNTS:
         play.traits[account] = ("x", "", "", "")
@@ -285,7 +285,7 @@ def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24) -> Play:
                 play.close(f"{1970 + number // 12}-{number % 12 + 1:02d}")
         elif step == "hold":
             account, points = draw(st.sampled_from(ACCOUNTS)), draw(st.sampled_from([100, 500, 750, 4000]))
-            position = play.hold(draw(DAYS), points, account, covered=draw(st.booleans()))
+            position = play.hold(draw(DAYS), points, account, covered=whole and draw(st.booleans()))
             stretches.append(_Stretch(position, account, points, True))
         elif step == "follow":
             _follow(draw, play, stretches)

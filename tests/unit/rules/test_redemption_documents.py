@@ -129,7 +129,9 @@ def test_what_changes_in_a_catalogue_is_told_in_words() -> None:
         " → offset: 1000 points → 40 CNY, 5000 points → 275 CNY, 10000 points → 600 CNY"
     )
     assert told[1].zh == "兑换项目“pen”：供应商 无 → y"
-    assert told[3].en.endswith("bidding, where balance at least 100 → bidding, where tier at least mid")
+    assert told[3].en.endswith(
+        "bidding, where balance at least 100, 2 times a month → bidding, where tier at least mid, 2 times a month"
+    )
     assert told[6].zh == "积分价值：1000分=50元 → 1000分=40元"
     added = rule_sets_differences(rules_with(None), rules_with(old), {})
     assert (added[0].kind, added[0].part, len(added)) == ("added", "redemption", 1 + 6 + 1)

@@ -138,3 +138,50 @@ def test_tags_that_look_at_the_balance_follow_what_is_spent_and_not_what_is_held
     assert result.of(spent) == [("spend", -100), ("tags", 0)]
     assert result.of(back) == [("return", 100), ("tags", 0)]
     assert result.state()["tags"] == ["rich"]
+
+
+def test_a_hold_on_a_day_is_covered_by_what_was_booked_by_then_only() -> None:
+    play = play_with()
+    play.fact("2024-01-10")
+    play.fact("2024-01-20")
+    before, edge = play.hold("2024-01-09", 100, covered=True), play.hold("2024-01-19", 501, covered=True)
+    first, then = play.hold("2024-01-10", 400, covered=True), play.hold("2024-01-25", 600, covered=True)
+    result = play.run()
+    # Nothing was there on the 9th, 5 points on the 19th, of which 4 are held from the 10th on; 10 by the 25th.
+    assert [result.of(position) for position in (before, edge, first, then)] == [
+        [("refused", 100)], [("refused", 501)], [("hold", 400)], [("hold", 600)],
+    ]  # fmt: skip
+    assert [result.detail(position)[at.DETAIL_LACKED] for position in (before, edge, first, then)] == [100, 1, 0, 0]
+
+
+def test_a_hold_on_a_day_takes_nothing_that_was_held_on_a_day_since() -> None:
+    play = play_with()
+    play.fact("2024-01-10")
+    held = play.hold("2024-01-12", 400)
+    play.free(held, 400, occurred="2024-01-20")
+    play.fact("2024-01-22")
+    # 10 points can be spent now; of the 12th to the 19th 1 was left, before and after that 5.
+    assert [play.run().state()[name] for name in ("balance", "held")] == [1000, 0]
+    holds = [play.hold(day, points, covered=True) for day, points in (("2024-01-11", 101), ("2024-01-11", 100))]
+    late = play.hold("2024-01-20", 401, covered=True), play.hold("2024-01-20", 400, covered=True)
+    result = play.run()
+    assert [result.of(p)[0][0] for p in (*holds, *late)] == ["refused", "hold", "refused", "hold"]
+
+
+def test_a_hold_repeated_as_a_fact_tells_what_it_lacked_on_its_day_and_goes_into_no_debt_for_it() -> None:
+    play = play_with()
+    play.fact("2024-01-20")
+    held = play.hold("2024-01-10", 300)
+    result = play.run()
+    assert result.of(held) == [("hold", 300)]
+    assert (result.detail(held)[at.DETAIL_LACKED], result.detail(held)[at.DETAIL_DEBT]) == (300, 0)
+
+
+def test_what_a_correction_took_back_of_a_day_covers_nothing_on_it() -> None:
+    play = play_with()
+    first = play.fact("2024-01-10")
+    play.fact("2024-01-20")
+    play.correct(first, occurred="2024-01-18")
+    early, late = play.hold("2024-01-17", 100, covered=True), play.hold("2024-01-18", 500, covered=True)
+    result = play.run()
+    assert (result.of(early), result.of(late)) == ([("refused", 100)], [("hold", 500)])
