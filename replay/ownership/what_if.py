@@ -158,4 +158,3 @@ def _run(
         standings_of(columns, points),
         lambda done, _: progress(before + done, of),
     )
-

@@ -32,9 +32,6 @@ _EXACT: Final = 100
 _SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "similar_name": 4}
 """Of two customers that a lead matches alike, the one that the better evidence speaks for."""
 
-_LEAD: Final = ("source", "lead", "channel", "staff", "project", "amount", "needs")
-"""What is kept of the last lead of a customer."""
-
 
 @decides(ReportLead)
 def _report(draft: Draft, command: ReportLead) -> Answer:
@@ -138,7 +135,13 @@ def _arrived(state: Relations, event: Happened) -> None:
     state.leads.put((said["source"], said["lead"]), Lead(event.customer, event.position if collides else 0))
     # What somebody else reports of a customer that has its owner says nothing about their business with it.
     if said["is_new"] or not collides:
-        state.arrived.put(event.customer, {name: said[name] for name in _LEAD})
+        state.arrived.put(
+            event.customer,
+            {
+                "source": said["source"], "lead": said["lead"], "channel": said["channel"], "staff": said["staff"],
+                "project": said["project"], "amount": said["amount"], "needs": said["needs"],
+            },
+        )  # fmt: skip
 
 
 def _collides(state: Relations, event: Happened) -> bool:

@@ -133,6 +133,10 @@ class Buckets(Generic[K, V]):
         """The members of a set."""
         return list(self._sets.get(key, ()))
 
+    def __bool__(self) -> bool:
+        """Whether any set has members."""
+        return bool(self._sets)
+
     def size(self, key: K) -> int:
         """How many there are in a set."""
         return len(self._sets.get(key, ()))
