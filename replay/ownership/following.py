@@ -15,6 +15,7 @@ from ledger.domain.relations.drafts import Context, Draft
 from ledger.domain.relations.holdings import assigned, pooled
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.policy import NAMED, Choice
+from ledger.domain.relations.records import new
 from ledger.domain.relations.state import Relations
 
 
@@ -51,7 +52,8 @@ class Following(Draft):
         assigned(state, customer, position, day, staff, team, why, protected_day, due_day, choice.turn)
         state.position = position
         rule_set = "" if choice is NAMED else context.policy.rule_set
-        self.decisions.append(Decision(self.cause, customer, staff_id(staff), why, choice.rule, rule_set, day))
+        decision = (self.cause, customer, staff_id(staff), why, choice.rule, rule_set, day)
+        self.decisions.append(new(Decision, decision))
 
     def pool(self, customer: int, cause: int, owner: int, why: str, choice: Choice) -> None:
         """A customer is in the pool."""
@@ -60,7 +62,7 @@ class Following(Draft):
         pooled(state, customer, position, day, why)
         state.position = position
         rule_set = "" if choice is NAMED else context.policy.rule_set
-        self.decisions.append(Decision(self.cause, customer, "", why, choice.rule, rule_set, day))
+        self.decisions.append(new(Decision, (self.cause, customer, "", why, choice.rule, rule_set, day)))
 
     def remind(self, customer: int, cause: int, kind: str, staff: int, about: str, due_day: int) -> None:
         """Somebody is told what is due."""

@@ -41,9 +41,7 @@ def ownership_print(console: Console, language: Language, found: OwnershipBackte
     )
     console.print(f"{'摘要' if zh else 'digest'} {run.digest}", style="dim")
     console.print()
-    table = report_table(
-        "分配结果" if zh else "Outcome", ["", "现行" if zh else "in force", "候选" if zh else "candidate"]
-    )
+    table = report_table("分配结果" if zh else "Outcome", ["", "现行" if zh else "in force", "候选" if zh else "candidate"])
     for name, label_zh, label_en in _MEASURES:
         table.add_row(
             label_zh if zh else label_en, _figure(name, comparison.recorded), _figure(name, comparison.candidate)
@@ -52,27 +50,15 @@ def ownership_print(console: Console, language: Language, found: OwnershipBackte
     _dropped(console, zh, comparison.candidate.dropped)
     console.print()
     console.print(
-        f"{len(comparison.changes):,} 家客户会换负责人。"
-        if zh
-        else f"{len(comparison.changes):,} customers would be somebody else's."
+        f"{len(comparison.changes):,} 家客户会换负责人。" if zh else f"{len(comparison.changes):,} customers would be somebody else's."
     )
     if comparison.moves:
-        table = report_table(
-            "按规则" if zh else "By rule",
-            ["现行规则", "候选规则", "客户数"] if zh else ["rule in force", "candidate rule", "customers"],
-            2,
-        )
+        table = report_table("按规则" if zh else "By rule", ["现行规则", "候选规则", "客户数"] if zh else ["rule in force", "candidate rule", "customers"], 2)
         for before, after, count in comparison.moves[:limit]:
             table.add_row(before or "–", after or "–", f"{count:,}")
         console.print(table)
     if comparison.changes:
-        table = report_table(
-            "客户" if zh else "Customers",
-            ["客户", "现负责人", "规则", "候选负责人", "规则"]
-            if zh
-            else ["customer", "owner", "rule", "owner then", "rule then"],
-            5,
-        )
+        table = report_table("客户" if zh else "Customers", ["客户", "现负责人", "规则", "候选负责人", "规则"] if zh else ["customer", "owner", "rule", "owner then", "rule then"], 5)
         pool = "公海" if zh else "pool"
         for change in comparison.changes[:limit]:
             table.add_row(
@@ -94,12 +80,9 @@ def ownership_recorded_print(
         )  # fmt: skip
         return
     console.print(
-        f"分配记录：{count:,} 次归属变更不一致。" if zh else f"Ownership: {count:,} changes of owner differ.",
-        style="bold red",
+        f"分配记录：{count:,} 次归属变更不一致。" if zh else f"Ownership: {count:,} changes of owner differ.", style="bold red"
     )
-    table = report_table(
-        "", ["位置", "客户", "记录", "复算"] if zh else ["position", "customer", "recorded", "replayed"], 4
-    )
+    table = report_table("", ["位置", "客户", "记录", "复算"] if zh else ["position", "customer", "recorded", "replayed"], 4)
     for d in differences:
         table.add_row(str(d.position), d.customer, d.recorded or "–", d.replayed or "–")
     console.print(table)
@@ -107,10 +90,7 @@ def ownership_recorded_print(
 
 def _dropped(console: Console, zh: bool, dropped: Mapping[str, int]) -> None:
     if dropped:
-        table = report_table(
-            "无法重演的操作" if zh else "What could not happen again",
-            ["操作", "次数"] if zh else ["what, and why", "times"],
-        )
+        table = report_table("无法重演的操作" if zh else "What could not happen again", ["操作", "次数"] if zh else ["what, and why", "times"])
         for what, count in dropped.items():
             table.add_row(what, f"{count:,}")
         console.print(table)
@@ -125,3 +105,4 @@ def _figure(name: str, measures: Measures) -> str:
     if name.endswith("_hundredths"):
         return f"{value // 100}.{value % 100:02d}"
     return f"{value:,}"
+

@@ -72,13 +72,14 @@ class _Rules:
         self._made: dict[int, Policy] = {}
         self._found: Policy = NoPolicy()
         self._day = NONE
-        self._first, self._last = 1, 0
-        """Positions at which what was found last holds on that day."""
+        self.last = 0
+        """The last position at which what was found last holds on that day."""
 
     def at(self, position: int, day: int) -> Policy:
-        if day != self._day or not self._first <= position <= self._last:
-            self._day, self._first = day, position
-            self._last = min((a.position for a in self._activations if a.position >= position), default=INTEGER_MAX)
+        """Those at a position, which must not lie before the one asked about last."""
+        if day != self._day or position > self.last:
+            self._day = day
+            self.last = min((a.position for a in self._activations if a.position >= position), default=INTEGER_MAX)
             self._found = self._find(position, day)
         return self._found
 
@@ -150,10 +151,8 @@ class _Run:
             self._standings.follow(known)
         self.day_last = day
         draft, relations = self.draft, self.relations
-        context = draft.context
-        policy = self._rules.at(cause, day)
-        if context.day != day or context.policy is not policy:
-            draft.context = replace(context, day=day, policy=policy)
+        if draft.context.day != day or cause > self._rules.last:
+            draft.context = replace(draft.context, day=day, policy=self._rules.at(cause, day))
         if topic in _NAMING and self._moved:
             event = self._renamed(event)
         admit = ADMITS.get(topic)

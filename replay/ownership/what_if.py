@@ -158,3 +158,4 @@ def _run(
         standings_of(columns, points),
         lambda done, _: progress(before + done, of),
     )
+

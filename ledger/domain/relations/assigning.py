@@ -14,7 +14,7 @@ from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.holdings import KEEPS
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
 from ledger.domain.relations.policy import NAMED, Choice, Wanted
-from ledger.domain.relations.records import NONE, Holding, Staff, Standing
+from ledger.domain.relations.records import NONE, Holding, Staff, Standing, new
 from ledger.domain.relations.state import Relations
 
 OWNERS: Final = frozenset({"seller", "manager", "executive"})
@@ -61,25 +61,17 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
     state = draft.state
     traits = state.traits(customer)
     lead = state.arrived.get(customer)
-    # In the order of its fields.
-    return Wanted(
-        customer,
-        traits,
-        lead["needs"] if lead else {},
-        lead["amount"] if lead else 0,
-        lead["channel"] if lead else "",
-        _knowledge(state, customer, traits),
-        # Whoever is registered only now has no points yet.
-        Standing() if customer in state.fresh else draft.context.standing(customer),
-        previous,
+    needs, amount, channel = (lead["needs"], lead["amount"], lead["channel"]) if lead else ({}, 0, "")
+    knowledge = _knowledge(state, customer, traits) if state.knowledge or state.region_knowledge else _NONE_KNOWN
+    # Whoever is registered only now has no points yet.
+    standing = Standing() if customer in state.fresh else draft.context.standing(customer)
+    if state.leaving:
         # Until their last day they are here, but what they get now would be handed over by nobody.
-        not_staff.union(state.leaving) if state.leaving else not_staff,
-    )
+        not_staff = not_staff.union(state.leaving)
+    return new(Wanted, (customer, traits, needs, amount, channel, knowledge, standing, previous, not_staff))
 
 
 def _knowledge(state: Relations, customer: int, traits: Mapping[str, str]) -> frozenset[str]:
-    if not state.knowledge and not state.region_knowledge:
-        return _NONE_KNOWN
     return frozenset(f"{entry.kind}:{entry.value}" for entry in entries_of(state, customer, traits))
 
 
@@ -112,7 +104,7 @@ def assign(draft: Draft, customer: int, staff: int, why: str, cause: int, choice
         customer, cause, staff, state.staff[staff].team, why, day + protection_days if protection_days else NONE,
         due_day, choice,
     )  # fmt: skip
-    if why in _GOES_ALONG:
+    if why in _GOES_ALONG and (state.opportunities or state.tasks):
         _work_goes_along(draft, customer, before.owner or before.former, staff, cause)
 
 
@@ -130,8 +122,6 @@ def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: 
     """What the last owner (or nobody) has open with a customer goes to the new one: opportunities, and tasks that they
     handed."""
     state = draft.state
-    if not state.opportunities_of and not state.tasks_of:
-        return
     for who in (0, last) if last not in (0, staff) else (0,):
         if not state.opportunities_of.size(who) and not state.tasks_of.size(who):
             continue

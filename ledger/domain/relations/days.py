@@ -24,6 +24,8 @@ def _over(state: Relations, event: Happened) -> None:
     for staff, last_day in list(state.leaving.items()):
         if last_day <= day:
             state.leaving.drop(staff)
+    for lookup in (state.owned, *state.due_lookups):
+        lookup.tidy()
 
 
 @reacts("DayClosed")
@@ -53,12 +55,16 @@ def _listed(state: Relations, kind: str, through: int) -> list[tuple[int, int]]:
 def _returns(draft: Draft, day: int, cause: int) -> None:
     """Who was not followed up by its day returns to the pool, protected or not; the others soon due are announced."""
     state = draft.state
-    for due_day, customer in _listed(state, "return", day + draft.context.policy.terms.announce_days):
-        holding = state.holding(customer)
+    due, holdings = state.due["return"], state.holdings
+    for due_day in sorted(d for d in due.filled() if d <= day + draft.context.policy.terms.announce_days):
         if due_day <= day:
-            pool(draft, customer, "deadline", cause)
-        elif holding.announced_day != due_day:
-            draft.remind(customer, cause, "return_announced", holding.owner, "", due_day)
+            for customer in due.of(due_day):
+                pool(draft, customer, "deadline", cause)
+        else:
+            for customer in due.of(due_day):
+                holding = holdings[customer]
+                if holding.announced_day != due_day:
+                    draft.remind(customer, cause, "return_announced", holding.owner, "", due_day)
 
 
 def _quiet(draft: Draft, day: int, cause: int) -> None:

@@ -39,9 +39,7 @@ def protection_day(holding: Holding) -> int:
 
 def quiet_day(holding: Holding) -> int:
     """Since when nobody has talked with it, until that was said."""
-    if not holding.owner:
-        return NONE
-    touched_day = holding.touched_day
+    touched_day = holding.touched_day if holding.owner else NONE
     return NONE if touched_day == holding.quiet_said_day else touched_day
 
 

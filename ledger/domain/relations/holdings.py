@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ledger.domain.relations.dues import Dues, dues
+from ledger.domain.relations.dues import NOTHING_DUE, Dues, dues
 from ledger.domain.relations.ids import staff_number
-from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded
+from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded, new
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.values import day_parse
 
@@ -21,9 +21,8 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
     """Put a holding, and all that is counted and looked up of it. Nothing else but `announced` changes holdings."""
     before = state.holdings.get(customer, NOBODY)
     owner_before, owner = before.owner, holding.owner
-    due_before, due = dues(before), dues(holding)
     if state.journal.keeps:
-        _looked_up_again(state, customer, owner_before, due_before)
+        _looked_up_again(state, customer, owner_before, dues(before))
     if not holding.since and holding == NOBODY:
         state.holdings.drop(customer)
     else:
@@ -34,17 +33,22 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
         if owner:
             state.owned.add(owner, customer)
             state.load.add(owner, 1)
-    claimed_before = owner_before if before.why == "claim" else 0
-    claimed = owner if holding.why == "claim" else 0
-    if claimed_before != claimed:
-        if claimed_before:
-            state.claimed.add(claimed_before, -1)
-        if claimed:
-            state.claimed.add(claimed, 1)
-    if owner and due_before != due:
-        for lookup, day_before, day in zip(state.due_lookups, due_before, due, strict=True):
+    if before.why == "claim" or holding.why == "claim":
+        _claimed(state, owner_before if before.why == "claim" else 0, owner if holding.why == "claim" else 0)
+    if owner:
+        due_before = dues(before) if owner_before else NOTHING_DUE
+        for lookup, day_before, day in zip(state.due_lookups, due_before, dues(holding), strict=True):
             if day_before != day and day != NONE:
                 lookup.add(day, customer)
+
+
+def _claimed(state: Relations, before: int, after: int) -> None:
+    """Count who owns a customer by a claim, 0 for nobody."""
+    if before != after:
+        if before:
+            state.claimed.add(before, -1)
+        if after:
+            state.claimed.add(after, 1)
 
 
 def _looked_up_again(state: Relations, customer: int, owner: int, due: Dues) -> None:
@@ -61,8 +65,8 @@ def _looked_up_again(state: Relations, customer: int, owner: int, due: Dues) -> 
 def followed(state: Relations, event: Happened) -> None:
     """A talk with a customer counts for whoever has it: its deadline and its next talk move. A customer in the pool
     stays as it is, whoever talks with it."""
-    customer = state.standing_for(event.customer)
-    holding = state.holding(customer)
+    customer = state.standing_for(event.customer) if state.merged else event.customer
+    holding = state.holdings.get(customer, NOBODY)
     if not holding.owner:
         return
     days = holding.rhythm_days or holding.follow_up_days
@@ -72,7 +76,7 @@ def followed(state: Relations, event: Happened) -> None:
 
 def announced(state: Relations, customer: int, due_day: int) -> None:
     """The return of a customer on a day, or its next talk, was said beforehand."""
-    holding = state.holding(customer)
+    holding = state.holdings.get(customer, NOBODY)
     if holding.rhythm_days:
         hold(state, customer, holding.announced(due_day))
     else:
@@ -116,16 +120,16 @@ def assigned(
     kept = before if before.owner and why in KEEPS else NOBODY
     # A nurtured customer is due for its next talk: what holds once it is nurtured no more isn't told by that.
     follow_up_days = kept.follow_up_days if kept.rhythm_days else max(due_day - day, 0)
-    # By place: this is made with every assignment, and by name it takes twice as long.
-    hold(
-        state,
-        customer,
-        Holding(
+    collaborators = kept.collaborators - {staff} if kept.collaborators else kept.collaborators
+    # By place, and past the function that takes fields by name: that would take four times as long.
+    holding = new(
+        Holding,
+        (
             staff, team, why, position, day, protected_day, due_day, NONE, kept.rhythm_days, before.followed_day,
-            follow_up_days, kept.next_due_day, NONE, NONE, 0, NONE,
-            kept.collaborators - {staff} if kept.collaborators else kept.collaborators,
+            follow_up_days, kept.next_due_day, NONE, NONE, 0, NONE, collaborators,
         ),
     )  # fmt: skip
+    hold(state, customer, holding)
     if why == "handover":
         _turn_handed(state, customer, staff, position, turn)
     else:
@@ -154,14 +158,14 @@ def pooled(state: Relations, customer: int, position: int, day: int, why: str) -
         before = restoring
     # Whatever is said of a customer in the pool, it has been there since it came.
     if before.owner or customer not in state.holdings:
-        hold(
-            state,
-            customer,
-            Holding(
+        holding = new(
+            Holding,
+            (
                 0, "", why, position, day, NONE, NONE, NONE, 0, before.followed_day, 0, NONE, NONE, NONE, before.owner,
-                day,
+                day, NOBODY.collaborators,
             ),
         )  # fmt: skip
+        hold(state, customer, holding)
         if customer in state.handed:
             _handed(state, customer, why)
 

@@ -122,7 +122,7 @@ class Relations:
         """Collisions that wait for a ruling, by customer."""
         # ownership.py
         self.holdings: Table[int, Holding] = Table(journal)
-        self.owned = Lookup(self.holdings, attrgetter("owner"))
+        self.owned = Lookup(self.holdings, attrgetter("owner"), but=0)
         """Customers by owner."""
         self.load = Counters(journal)
         """How many customers each member of staff owns."""
@@ -190,7 +190,7 @@ class Relations:
 
     def traits(self, customer: int) -> Mapping[str, str]:
         """industry, region, customer_type, scale of a customer; "" where unknown."""
-        fresh = self.fresh.get(customer)
+        fresh = self.fresh.get(customer) if self.fresh else None
         return fresh.traits if fresh else self.customers.traits(customer)
 
     def register(self, customer: int, fresh: Fresh) -> None:
