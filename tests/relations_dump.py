@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation
+from ledger.domain.relations.lookup import Lookup
 from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.state import Settlement
 
@@ -14,13 +15,15 @@ from ledger.domain.settlement.state import Settlement
 def relations_dump(state: Relations) -> dict[str, Any]:
     """Everything but how it is undone, and the generations, which rise by undoing too. What holds nothing is left out:
     a counter that was never raised is one that is 0."""
-    dumped = {name: _plain(value) for name, value in vars(state).items() if name != "customers"}
+    dumped = {name: _plain(value) for name, value in vars(state).items() if name not in ("customers", "due_lookups")}
     return {name: value for name, value in dumped.items() if value not in ({}, None)}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Buckets):
         return {key: sorted(members) for key, members in value.items()}
+    if isinstance(value, Lookup):
+        return dict(value.items())
     if isinstance(value, (Generations, Journal)):
         return None
     if isinstance(value, Counters):

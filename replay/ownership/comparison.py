@@ -8,8 +8,9 @@ from typing import Any
 
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.values import customer_id
+from replay.ownership.following import Decision
 from replay.ownership.measures import Measures, measures_of
-from replay.ownership.run import Decision, OwnershipRun
+from replay.ownership.run import OwnershipRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
 from ledger.domain.errors import Refused
-from ledger.domain.relations.drafts import ADMITS, Context, Draft
+from ledger.domain.relations.drafts import ADMITS, Context
 from ledger.domain.relations.ids import collision_id, collision_number
 from ledger.domain.relations.policy import NoPolicy, Policy
 from ledger.domain.relations.records import NONE
@@ -27,29 +27,16 @@ from ledger.log.collector import collection_deferred
 from ledger.log.columns.relations import REGISTRATION_TOPICS
 from ledger.rules.assignment.policy import assignment_policy
 from ledger.rules.compile import Activation
+from replay.ownership.following import Decision, Following
 from replay.ownership.history import HistoryCustomers
 from replay.ownership.standings import Standings
 
 Progress = Callable[[int, int], None]
 
-_OWNERSHIP: Final = ("CustomerAssigned", "CustomerPooled")
 _NAMED: Final = frozenset({"PortfolioHandedOver", "CustomersMerged", "LeadArrived"})
 """Inputs that others name by their position; leads by the collision they led to."""
 _NAMING: Final = frozenset({"HandoverUndone", "CustomersUnmerged", "CollisionRuled"})
 _PROGRESS_EVERY: Final = 5_000
-
-
-class Decision(NamedTuple):
-    """One change of owner: the position of the input it followed from, whom it gave the customer to ("" for the pool),
-    why, and the rule that chose."""
-
-    cause: int
-    customer: int
-    staff: str
-    why: str
-    rule: str
-    rule_set: str
-    day: int
 
 
 @dataclass(frozen=True)
@@ -85,13 +72,14 @@ class _Rules:
         self._made: dict[int, Policy] = {}
         self._found: Policy = NoPolicy()
         self._day = NONE
-        self._first, self._last = 1, 0
-        """Positions at which what was found last holds on that day."""
+        self.last = 0
+        """The last position at which what was found last holds on that day."""
 
     def at(self, position: int, day: int) -> Policy:
-        if day != self._day or not self._first <= position <= self._last:
-            self._day, self._first = day, position
-            self._last = min((a.position for a in self._activations if a.position >= position), default=INTEGER_MAX)
+        """Those at a position, which must not lie before the one asked about last."""
+        if day != self._day or position > self.last:
+            self._day = day
+            self.last = min((a.position for a in self._activations if a.position >= position), default=INTEGER_MAX)
             self._found = self._find(position, day)
         return self._found
 
@@ -132,65 +120,63 @@ def ownership_run(
                 progress(done, count)
     progress(done, count)
     return OwnershipRun(
-        name, done, run.decisions, run.relations, run.dropped, run.reminders, run.day_last, run.arrived,
+        name, done, run.draft.decisions, run.relations, run.dropped, run.draft.reminders, run.day_last, run.arrived,
         time.perf_counter() - started,
     )  # fmt: skip
 
 
 class _Run:
-    def __init__(
-        self, relations: Relations, customers: HistoryCustomers, rules: _Rules, standings: Standings
-    ) -> None:
+    def __init__(self, relations: Relations, customers: HistoryCustomers, rules: _Rules, standings: Standings) -> None:
         self.relations = relations
-        self.decisions: list[Decision] = []
+        self.draft = Following(relations, Context("", 0, NoPolicy(), standings.of, detail=False))
         self.dropped: Counter[tuple[str, str]] = Counter()
-        self.reminders: Counter[str] = Counter()
         self.arrived: dict[int, int] = {}
         self.day_last = 0
         self._customers = customers
         self._rules = rules
         self._standings = standings
-        self._draft = Draft(relations, Context("", 0, NoPolicy(), standings.of, detail=False))
         # Where a run's decisions are more than history's, what follows is moved on: the positions in the log of inputs
         # that others name, and those in the run.
         self._moved: dict[int, int] = {}
 
     def take(self, event: Happened) -> None:
         """Let an input of history happen, with what follows from it."""
-        if event.topic in REGISTRATION_TOPICS:
+        cause, customer, topic, _, day = event
+        if topic in REGISTRATION_TOPICS:
             self._customers.follow(event)
             return
         # What the points of a day's end come to, its reminders see; whatever else is decided before its own points are.
-        self._standings.follow(event.position if event.topic == "DayClosed" else event.position - 1)
-        self.day_last = event.day
-        draft, relations = self._draft, self.relations
-        context = draft.context
-        policy = self._rules.at(event.position, event.day)
-        if context.day != event.day or context.policy is not policy:
-            draft.context = replace(context, day=event.day, policy=policy)
-        if relations.position < event.position - 1:
-            relations.stand_at(event.position - 1)
-        if event.topic in _NAMING and self._moved:
+        known = cause if topic == "DayClosed" else cause - 1
+        if known >= self._standings.next:
+            self._standings.follow(known)
+        self.day_last = day
+        draft, relations = self.draft, self.relations
+        if draft.context.day != day or cause > self._rules.last:
+            draft.context = replace(draft.context, day=day, policy=self._rules.at(cause, day))
+        if topic in _NAMING and self._moved:
             event = self._renamed(event)
-        admit = ADMITS.get(event.topic)
+        admit = ADMITS.get(topic)
         if admit is not None:
             # Whether it can happen is asked before anything of it does, so there is nothing to take back.
             try:
-                admit(draft, event.customer, event.fields)
+                admit(draft, customer, event.fields)
             except Refused as refusal:
-                self.dropped[event.topic, refusal.code] += 1
+                self.dropped[topic, refusal.code] += 1
                 return
-        cause, position = event.position, relations.position + 1
-        if position != cause:
-            if event.topic in _NAMED:
+        position = relations.position + 1
+        if position < cause:
+            position = cause
+            relations.position = cause - 1
+        elif position != cause:
+            if topic in _NAMED:
                 self._moved[cause] = position
-            event = Happened(position, event.customer, event.topic, event.fields, event.day)
+            event = Happened(position, customer, topic, event.fields, day)
+        draft.cause = cause
         draft.follow(event)
-        if event.topic == "LeadArrived":
-            self.arrived.setdefault(relations.standing_for(event.customer), event.day)
-        if draft.events:
-            self._note(cause, event.day)
-            draft.events.clear()
+        if topic == "LeadArrived":
+            self.arrived.setdefault(relations.standing_for(customer), day)
+        # Nobody asks for what else was decided.
+        draft.events.clear()
 
     def _renamed(self, event: Happened) -> Happened:
         """An input with the positions it names as they are in the run; collisions are numbered by theirs."""
@@ -202,14 +188,3 @@ class _Run:
         if collision in self._moved:
             return event._replace(fields={**fields, "collision": collision_id(self._moved[collision])})
         return event
-
-    def _note(self, cause: int, day: int) -> None:
-        for drafted in self._draft.events:
-            said = drafted.fields
-            if drafted.topic in _OWNERSHIP:
-                owner = said["staff"] if drafted.topic == "CustomerAssigned" else ""
-                self.decisions.append(
-                    Decision(cause, drafted.customer, owner, said["why"], said["rule"], said["rule_set"], day)
-                )
-            elif drafted.topic == "ReminderDue":
-                self.reminders[said["kind"]] += 1

@@ -33,20 +33,20 @@ class Standings:
         self._accounts: list[int] = accounts[order].tolist()
         self._changes = [changes[i] for i in order]
         self._at = 0
-        self._next = int(self._causes[0]) if len(order) else INTEGER_MAX
+        self.next = int(self._causes[0]) if len(order) else INTEGER_MAX
         """Where the next change comes of."""
         self._now: dict[int, Standing] = {}
 
     def follow(self, position: int) -> None:
         """Take in what came of the inputs up to and with this position."""
-        if position < self._next:
+        if position < self.next:
             return
         until = int(np.searchsorted(self._causes, position, side="right"))
         for i in range(self._at, until):
             account = self._accounts[i]
             self._now[account] = self._changes[i](self._now.get(account, _NOWHERE))
         self._at = until
-        self._next = int(self._causes[until]) if until < len(self._changes) else INTEGER_MAX
+        self.next = int(self._causes[until]) if until < len(self._changes) else INTEGER_MAX
 
     def of(self, customer: int) -> Standing:
         """Where a customer stands now."""

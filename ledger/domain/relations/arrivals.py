@@ -32,9 +32,6 @@ _EXACT: Final = 100
 _SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "similar_name": 4}
 """Of two customers that a lead matches alike, the one that the better evidence speaks for."""
 
-_LEAD: Final = ("source", "lead", "channel", "staff", "project", "amount", "needs")
-"""What is kept of the last lead of a customer."""
-
 
 @decides(ReportLead)
 def _report(draft: Draft, command: ReportLead) -> Answer:
@@ -138,15 +135,21 @@ def _arrived(state: Relations, event: Happened) -> None:
     state.leads.put((said["source"], said["lead"]), Lead(event.customer, event.position if collides else 0))
     # What somebody else reports of a customer that has its owner says nothing about their business with it.
     if said["is_new"] or not collides:
-        state.arrived.put(event.customer, {name: said[name] for name in _LEAD})
+        state.arrived.put(
+            event.customer,
+            {
+                "source": said["source"], "lead": said["lead"], "channel": said["channel"], "staff": said["staff"],
+                "project": said["project"], "amount": said["amount"], "needs": said["needs"],
+            },
+        )  # fmt: skip
 
 
 def _collides(state: Relations, event: Happened) -> bool:
     """Whether a lead is reported by somebody who does not serve the customer that it is or seems to be, and others
     do."""
-    asker = staff_number(event.fields["staff"])
-    if not asker:
+    if not event.fields["staff"]:
         return False
+    asker = staff_number(event.fields["staff"])
     holding = state.holding(_matched(state, event))
     return holding.owner not in (0, asker) and asker not in holding.collaborators
 
@@ -160,7 +163,7 @@ def _on_arrival(draft: Draft, event: Happened) -> None:
     """A customer that somebody has stays with them. Who reports what is somebody else's collides with them; who reports
     a new customer has it, unless rules choose for these too. For all others the rules choose."""
     state, said = draft.state, event.fields
-    customer, asker = state.standing_for(event.customer), staff_number(said["staff"])
+    customer = state.standing_for(event.customer) if state.merged else event.customer
     if state.leads[said["source"], said["lead"]].collision == event.position:
         matched = _matched(state, event)
         if matched != customer and not state.holding(customer).owner:
@@ -169,8 +172,8 @@ def _on_arrival(draft: Draft, event: Happened) -> None:
         return
     if state.holding(customer).owner or state.disputes.size(customer):
         return
-    by_rules = draft.context.policy.terms.reported_by_rules
-    if said["is_new"] and asker and not by_rules and owner_free(draft, asker):
+    asker = staff_number(said["staff"]) if said["is_new"] and said["staff"] else 0
+    if asker and not draft.context.policy.terms.reported_by_rules and owner_free(draft, asker):
         assign(draft, customer, asker, "arrival", event.position)
     else:
         assign_by_rules(draft, customer, "arrival", event.position)

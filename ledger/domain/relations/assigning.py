@@ -6,17 +6,16 @@ Every decision about ownership is drafted here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ledger.domain.errors import Refused
 from ledger.domain.relations.dossier import entries_of
 from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.holdings import KEEPS
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
-from ledger.domain.relations.policy import Choice, Wanted
-from ledger.domain.relations.records import NONE, Staff, Standing
+from ledger.domain.relations.policy import NAMED, Choice, Wanted
+from ledger.domain.relations.records import NONE, Holding, Staff, Standing, new
 from ledger.domain.relations.state import Relations
-from ledger.domain.values import day_text
 
 OWNERS: Final = frozenset({"seller", "manager", "executive"})
 """The roles that own customers. Support and site staff work with what is handed to them."""
@@ -61,25 +60,18 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
     """What rules weigh of a customer, its last lead among it."""
     state = draft.state
     traits = state.traits(customer)
-    lead = state.arrived.get(customer, {})
-    return Wanted(
-        customer=customer,
-        traits=traits,
-        needs=lead.get("needs", {}),
-        amount=lead.get("amount", 0),
-        channel=lead.get("channel", ""),
-        knowledge=_knowledge(state, customer, traits),
-        # Whoever is registered only now has no points yet.
-        standing=Standing() if customer in state.fresh else draft.context.standing(customer),
-        previous=previous,
+    lead = state.arrived.get(customer)
+    needs, amount, channel = (lead["needs"], lead["amount"], lead["channel"]) if lead else ({}, 0, "")
+    knowledge = _knowledge(state, customer, traits) if state.knowledge or state.region_knowledge else _NONE_KNOWN
+    # Whoever is registered only now has no points yet.
+    standing = Standing() if customer in state.fresh else draft.context.standing(customer)
+    if state.leaving:
         # Until their last day they are here, but what they get now would be handed over by nobody.
-        not_staff=not_staff.union(state.leaving) if state.leaving else not_staff,
-    )
+        not_staff = not_staff.union(state.leaving)
+    return new(Wanted, (customer, traits, needs, amount, channel, knowledge, standing, previous, not_staff))
 
 
 def _knowledge(state: Relations, customer: int, traits: Mapping[str, str]) -> frozenset[str]:
-    if not state.knowledge and not state.region_knowledge:
-        return _NONE_KNOWN
     return frozenset(f"{entry.kind}:{entry.value}" for entry in entries_of(state, customer, traits))
 
 
@@ -98,42 +90,32 @@ def assign_by_rules(
     return choice.staff
 
 
-def assign(draft: Draft, customer: int, staff: int, why: str, cause: int, choice: Choice | None = None) -> None:
+def assign(draft: Draft, customer: int, staff: int, why: str, cause: int, choice: Choice = NAMED) -> None:
     """Give a customer to somebody whom the rules chose (`choice`), or who was named."""
     state, context = draft.state, draft.context
-    before, terms = state.holding(customer), context.policy.terms
-    protection_days, follow_up_days = (
-        (choice.protection_days, choice.follow_up_days) if choice else (terms.protection_days, terms.follow_up_days)
-    )
-    keeps_rhythm = before.owner and before.rhythm_days and why in KEEPS
-    draft.decide(
-        "CustomerAssigned",
-        customer,
-        cause,
-        staff=staff_id(staff),
-        team=state.staff[staff].team,
-        why=why,
-        protected_until=day_text(context.day + protection_days) if protection_days else "",
-        due_on=_text(before.due_day) if keeps_rhythm
-        else day_text(context.day + follow_up_days) if follow_up_days else "",
-        **_chosen(draft, choice),
-        score=choice.score if choice else 0,
-        turn=list(choice.turn) if choice else [],
+    before, day = state.holding(customer), context.day
+    source = context.policy.terms if choice is NAMED else choice
+    protection_days, follow_up_days = source.protection_days, source.follow_up_days
+    if before.rhythm_days and before.owner and why in KEEPS:
+        due_day = before.due_day
+    else:
+        due_day = day + follow_up_days if follow_up_days else NONE
+    draft.give(
+        customer, cause, staff, state.staff[staff].team, why, day + protection_days if protection_days else NONE,
+        due_day, choice,
     )  # fmt: skip
-    if why in _GOES_ALONG:
+    if why in _GOES_ALONG and (state.opportunities or state.tasks):
         _work_goes_along(draft, customer, before.owner or before.former, staff, cause)
 
 
-def pool(draft: Draft, customer: int, why: str, cause: int, choice: Choice | None = None) -> None:
+def as_it_was(draft: Draft, customer: int, why: str, cause: int, holding: Holding) -> None:
+    """Decide that a customer stands as a holding says, which the fold has ready."""
+    draft.give(customer, cause, holding.owner, holding.team, why, holding.protected_day, holding.due_day, NAMED)
+
+
+def pool(draft: Draft, customer: int, why: str, cause: int, choice: Choice = NAMED) -> None:
     """Give a customer to the pool."""
-    owner = draft.state.holding(customer).owner
-    draft.decide("CustomerPooled", customer, cause, staff=staff_id(owner), why=why, **_chosen(draft, choice))
-
-
-def _chosen(draft: Draft, choice: Choice | None) -> dict[str, Any]:
-    if choice is None:
-        return {"rule": "", "rule_set": "", "candidates": []}
-    return {"rule": choice.rule, "rule_set": draft.context.policy.rule_set, "candidates": list(choice.candidates)}
+    draft.pool(customer, cause, draft.state.holding(customer).owner, why, choice)
 
 
 def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: int) -> None:
@@ -154,7 +136,3 @@ def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: 
                 draft.decide(
                     "TaskReassigned", customer, cause, task=task_id(number), staff=staff_id(staff), to=staff_id(task.to)
                 )
-
-
-def _text(day: int) -> str:
-    return "" if day == NONE else day_text(day)

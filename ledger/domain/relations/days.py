@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from ledger.domain.relations.assigning import pool
 from ledger.domain.relations.drafts import Draft, reacts
-from ledger.domain.relations.holdings import hold
-from ledger.domain.relations.ids import project_id, staff_id, task_id
+from ledger.domain.relations.holdings import announced, hold
+from ledger.domain.relations.ids import project_id, task_id
 from ledger.domain.relations.policy import Terms
-from ledger.domain.relations.records import NONE
+from ledger.domain.relations.records import NONE, Holding
 from ledger.domain.relations.state import Happened, Relations, evolves
-from ledger.domain.values import day_parse, day_text
+from ledger.domain.values import day_parse
 
 
 @evolves("DayClosed")
@@ -24,6 +24,8 @@ def _over(state: Relations, event: Happened) -> None:
     for staff, last_day in list(state.leaving.items()):
         if last_day <= day:
             state.leaving.drop(staff)
+    for lookup in (state.owned, *state.due_lookups):
+        lookup.tidy()
 
 
 @reacts("DayClosed")
@@ -37,7 +39,7 @@ def _on_close(draft: Draft, event: Happened) -> None:
         ("protection", "protection_ending", terms.notice_days),
     ):
         for due_day, customer in _listed(draft.state, kind, day + ahead_days):
-            _remind(draft, customer, cause, said, draft.state.holding(customer).owner, "", due_day)
+            draft.remind(customer, cause, said, draft.state.holding(customer).owner, "", due_day)
     if terms.important_days:
         _quiet(draft, day, cause)
     _work(draft, day, cause)
@@ -46,24 +48,23 @@ def _on_close(draft: Draft, event: Happened) -> None:
 def _listed(state: Relations, kind: str, through: int) -> list[tuple[int, int]]:
     """What is due of one kind until a day: (day, customer), in this order."""
     due = state.due[kind]
-    return sorted((day, customer) for day in due.filled() if day <= through for customer in due.of(day))
-
-
-def _remind(draft: Draft, customer: int, cause: int, kind: str, staff: int, about: str, due_day: int) -> None:
-    draft.decide(
-        "ReminderDue", customer, cause, kind=kind, staff=staff_id(staff), about=about, due_on=day_text(due_day)
-    )
+    days = sorted(day for day in due.filled() if day <= through)
+    return [(day, customer) for day in days for customer in due.of(day)]
 
 
 def _returns(draft: Draft, day: int, cause: int) -> None:
     """Who was not followed up by its day returns to the pool, protected or not; the others soon due are announced."""
     state = draft.state
-    for due_day, customer in _listed(state, "return", day + draft.context.policy.terms.announce_days):
-        holding = state.holding(customer)
+    due, holdings = state.due["return"], state.holdings
+    for due_day in sorted(d for d in due.filled() if d <= day + draft.context.policy.terms.announce_days):
         if due_day <= day:
-            pool(draft, customer, "deadline", cause)
-        elif holding.announced_day != due_day:
-            _remind(draft, customer, cause, "return_announced", holding.owner, "", due_day)
+            for customer in due.of(due_day):
+                pool(draft, customer, "deadline", cause)
+        else:
+            for customer in due.of(due_day):
+                holding = holdings[customer]
+                if holding.announced_day != due_day:
+                    draft.remind(customer, cause, "return_announced", holding.owner, "", due_day)
 
 
 def _quiet(draft: Draft, day: int, cause: int) -> None:
@@ -78,10 +79,10 @@ def _quiet(draft: Draft, day: int, cause: int) -> None:
         times = (day - since) // terms.important_days
         if times < 1 or times == (before - since) // terms.important_days:
             continue
-        for customer in sorted(state.due["quiet"].of(since)):
+        for customer in state.due["quiet"].of(since):
             holding = state.holding(customer)
             if not holding.rhythm_days and _important(draft, terms, customer):
-                _remind(draft, customer, cause, "important_quiet", holding.owner, "", since + terms.important_days)
+                draft.remind(customer, cause, "important_quiet", holding.owner, "", since + terms.important_days)
 
 
 def _important(draft: Draft, terms: Terms, customer: int) -> bool:
@@ -100,33 +101,37 @@ def _work(draft: Draft, day: int, cause: int) -> None:
             if before < due_day <= day:
                 task = state.tasks[number]
                 customer = state.standing_for(task.customer)
-                _remind(draft, customer, cause, kind, task.to or task.staff, task_id(number), due_day)
+                draft.remind(customer, cause, kind, task.to or task.staff, task_id(number), due_day)
         else:
             about = f"{project_id(number)}/{milestone}"
             if state.reminded.get(about) != due_day:
                 customer = state.standing_for(state.projects[number].customer)
-                _remind(draft, customer, cause, kind, state.holding(customer).owner, about, due_day)
+                draft.remind(customer, cause, kind, state.holding(customer).owner, about, due_day)
 
 
 @evolves("ReminderDue")
 def _said(state: Relations, event: Happened) -> None:
-    """What was said is not said again."""
     said = event.fields
-    kind, about, due_day = said["kind"], said["about"], day_parse(said["due_on"])
-    if kind == "task":
-        return
-    if kind == "milestone":
-        state.reminded.put(about, due_day)
-        return
-    holding = state.holding(event.customer)
+    reminded(state, event.customer, said["kind"], said["about"], day_parse(said["due_on"]))
+
+
+def reminded(state: Relations, customer: int, kind: str, about: str, due_day: int) -> None:
+    """What was said is not said again."""
     if kind in ("return_announced", "nurture"):
-        holding = holding._replace(announced_day=due_day)
-    elif kind == "follow_up":
-        holding = holding._replace(next_due_day=NONE)
-    elif kind == "protection_ending":
-        holding = holding._replace(protection_said_day=due_day)
-    elif kind == "important_quiet":
-        holding = holding._replace(quiet_said_day=holding.touched_day)
+        announced(state, customer, due_day)
+    elif kind == "task":
+        return
+    elif kind == "milestone":
+        state.reminded.put(about, due_day)
     else:
-        raise ValueError(f"a reminder of a kind that none has: {kind}")
-    hold(state, event.customer, holding)
+        hold(state, customer, _reminded(state.holding(customer), kind, due_day))
+
+
+def _reminded(holding: Holding, kind: str, due_day: int) -> Holding:
+    if kind == "follow_up":
+        return holding._replace(next_due_day=NONE)
+    if kind == "protection_ending":
+        return holding._replace(protection_said_day=due_day)
+    if kind == "important_quiet":
+        return holding._replace(quiet_said_day=holding.touched_day)
+    raise ValueError(f"a reminder of a kind that none has: {kind}")

@@ -9,9 +9,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import Refused
-from ledger.domain.relations.policy import Policy
-from ledger.domain.relations.records import Fields, Match, Standing
+from ledger.domain.relations.ids import staff_id
+from ledger.domain.relations.policy import NAMED, Choice, Policy
+from ledger.domain.relations.records import NONE, Fields, Match, Standing
 from ledger.domain.relations.state import Fresh, Happened, Relations
+from ledger.domain.values import day_text
 
 
 class Drafted(NamedTuple):
@@ -124,11 +126,51 @@ class Draft:
         """Draft a decision that follows from the input at `cause`. Returns its position."""
         return self._add(topic, customer, fields, cause)
 
+    # The three decisions that a replay makes by the hundred thousand. What they do to the state is the same functions
+    # everywhere; here they also become events.
+
+    def give(
+        self, customer: int, cause: int, staff: int, team: str, why: str, protected_day: int, due_day: int,
+        choice: Choice,
+    ) -> None:  # fmt: skip
+        """Draft that somebody has a customer, whom rules chose or somebody named (`NAMED`), in the rule set in
+        force."""
+        self._add(
+            "CustomerAssigned",
+            customer,
+            {
+                "staff": staff_id(staff), "team": team, "why": why, "protected_until": _text(protected_day),
+                "due_on": _text(due_day), **self._chosen(choice), "score": choice.score, "turn": list(choice.turn),
+            },
+            cause,
+        )  # fmt: skip
+
+    def pool(self, customer: int, cause: int, owner: int, why: str, choice: Choice) -> None:
+        """Draft that a customer is in the pool. `owner` had it so far."""
+        self._add("CustomerPooled", customer, {"staff": staff_id(owner), "why": why, **self._chosen(choice)}, cause)
+
+    def remind(self, customer: int, cause: int, kind: str, staff: int, about: str, due_day: int) -> None:
+        """Draft that somebody is told what is due on a day."""
+        self._add(
+            "ReminderDue",
+            customer,
+            {"kind": kind, "staff": staff_id(staff), "about": about, "due_on": _text(due_day)},
+            cause,
+        )
+
+    def _chosen(self, choice: Choice) -> dict[str, Any]:
+        rule_set = self.context.policy.rule_set if choice is not NAMED else ""
+        return {"rule": choice.rule, "rule_set": rule_set, "candidates": list(choice.candidates)}
+
     def _add(self, topic: str, customer: int, fields: Fields, cause: int, occurred_on: str = "") -> int:
         position = self.state.position + 1
         self.state.apply(Happened(position, customer, topic, fields, self.context.day))
         self.events.append(Drafted(position, customer, topic, fields, cause, occurred_on))
         return position
+
+
+def _text(day: int) -> str:
+    return "" if day == NONE else day_text(day)
 
 
 Reaction = Callable[[Draft, Happened], None]

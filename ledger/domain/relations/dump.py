@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Rotation, Table
+from ledger.domain.relations.lookup import Lookup
 from ledger.domain.relations.records import Handover, Merging
 from ledger.domain.relations.state import Relations
 
@@ -32,6 +33,8 @@ def _table(table: object) -> dict[str, Any]:
     if isinstance(table, Buckets):
         buckets = cast("Buckets[Any, Any]", table)
         return {repr(key): sorted(members) for key, members in sorted(buckets.items())}
+    if isinstance(table, Lookup):
+        return {repr(key): customers for key, customers in sorted(table.items())}
     if isinstance(table, Counters) and not isinstance(table, Generations):
         return {str(n): int(table.values[n]) for n in (table.values != table.initial).nonzero()[0]}
     if isinstance(table, dict):

@@ -16,7 +16,7 @@ from typing import Final
 
 from ledger.domain.commands import Answer, HandOver, UndoHandover
 from ledger.domain.errors import Refused
-from ledger.domain.relations.assigning import assign, assign_by_rules, owner_possible
+from ledger.domain.relations.assigning import as_it_was, assign, assign_by_rules, owner_possible
 from ledger.domain.relations.checks import staff_named, text_optional, text_required
 from ledger.domain.relations.drafts import Draft, admits, decides, reacts
 from ledger.domain.relations.holdings import count_put, count_read, merged_back
@@ -24,7 +24,6 @@ from ledger.domain.relations.ids import opportunity_id, staff_id, staff_number, 
 from ledger.domain.relations.ownership import REASON_LENGTH_MAX
 from ledger.domain.relations.records import NONE, Fields, Handed, Handover, Holding
 from ledger.domain.relations.state import Happened, Relations, evolves
-from ledger.domain.values import day_text
 
 KINDS: Final = ("leaving", "leave")
 
@@ -182,17 +181,9 @@ def _on_undo(draft: Draft, event: Happened) -> None:
     for customer in handover.customers:
         holding = state.restoring.get(customer)
         if holding is not None:
-            draft.decide(
-                "CustomerAssigned", customer, cause, staff=staff_id(holding.owner), team=holding.team,
-                why="handover_undone", rule="", rule_set="", score=0, protected_until=_text(holding.protected_day),
-                due_on=_text(holding.due_day), candidates=[], turn=[],
-            )  # fmt: skip
+            as_it_was(draft, customer, "handover_undone", cause, holding)
 
 
 def _comes_back(state: Relations, handover: Handover, owner: int, customer: int) -> bool:
     """Whether the work with a customer comes back: the customer does, or it never went."""
     return owner != handover.staff or customer in state.restoring
-
-
-def _text(day: int) -> str:
-    return "" if day == NONE else day_text(day)

@@ -3,92 +3,85 @@ deadlines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ledger.domain.relations.dues import NOTHING_DUE, Dues, dues
 from ledger.domain.relations.ids import staff_number
-from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded
-from ledger.domain.relations.state import DUE_KINDS, Happened, Relations, evolves
+from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded, new
+from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.values import day_parse
 
 KEEPS: Final = frozenset({"handover", "reassignment"})
 """Why somebody else gets a customer that goes on as it was: with its collaborators, its rhythm and its next step."""
 
-Dues = tuple[int, int, int, int, int]
-"""Days in the order of `DUE_KINDS`, NONE for none."""
-
-NOTHING_DUE: Final[Dues] = (NONE, NONE, NONE, NONE, NONE)
-
-
-def dues(holding: Holding) -> Dues:
-    """The days of what is due of a customer, until it is said or done, and since when it is quiet."""
-    owner, due_day, protected_day = holding.owner, holding.due_day, holding.protected_day
-    if not owner:
-        return NOTHING_DUE
-    rhythm_days, announced_day, touched_day = holding.rhythm_days, holding.announced_day, holding.touched_day
-    if not rhythm_days:
-        return_day, talk_day = due_day, NONE
-    else:
-        return_day = NONE
-        talk_day = due_day if due_day == NONE or announced_day == NONE else announced_day + rhythm_days
-    return (
-        return_day,
-        talk_day,
-        holding.next_due_day,
-        NONE if protected_day == holding.protection_said_day else protected_day,
-        NONE if touched_day == holding.quiet_said_day else touched_day,
-    )
-
 
 def hold(state: Relations, customer: int, holding: Holding) -> None:
-    """Put a holding, and all that is counted and looked up of it. Nothing else changes holdings."""
+    """Put a holding, and all that is counted and looked up of it. Nothing else but `announced` changes holdings."""
     before = state.holdings.get(customer, NOBODY)
+    owner_before, owner = before.owner, holding.owner
+    if state.journal.keeps:
+        _looked_up_again(state, customer, owner_before, dues(before))
     if not holding.since and holding == NOBODY:
         state.holdings.drop(customer)
     else:
         state.holdings.put(customer, holding)
-    if before.owner != holding.owner:
-        if before.owner:
-            state.owned.drop(before.owner, customer)
-            state.load.add(before.owner, -1)
-        if holding.owner:
-            state.owned.add(holding.owner, customer)
-            state.load.add(holding.owner, 1)
-    claimed_before = before.owner if before.why == "claim" else 0
-    claimed = holding.owner if holding.why == "claim" else 0
-    if claimed_before != claimed:
-        if claimed_before:
-            state.claimed.add(claimed_before, -1)
-        if claimed:
-            state.claimed.add(claimed, 1)
-    due_before, due = dues(before), dues(holding)
-    if due_before != due:
-        for kind, day_before, day in zip(DUE_KINDS, due_before, due, strict=True):
-            if day_before != day:
-                if day_before != NONE:
-                    state.due[kind].drop(day_before, customer)
-                if day != NONE:
-                    state.due[kind].add(day, customer)
+    if owner_before != owner:
+        if owner_before:
+            state.load.add(owner_before, -1)
+        if owner:
+            state.owned.add(owner, customer)
+            state.load.add(owner, 1)
+    if before.why == "claim" or holding.why == "claim":
+        _claimed(state, owner_before if before.why == "claim" else 0, owner if holding.why == "claim" else 0)
+    if owner:
+        due_before = dues(before) if owner_before else NOTHING_DUE
+        for lookup, day_before, day in zip(state.due_lookups, due_before, dues(holding), strict=True):
+            if day_before != day and day != NONE:
+                lookup.add(day, customer)
+
+
+def _claimed(state: Relations, before: int, after: int) -> None:
+    """Count who owns a customer by a claim, 0 for nobody."""
+    if before != after:
+        if before:
+            state.claimed.add(before, -1)
+        if after:
+            state.claimed.add(after, 1)
+
+
+def _looked_up_again(state: Relations, customer: int, owner: int, due: Dues) -> None:
+    """Have a customer entered under what its holding said so far, where a change is undone: after the holding is, hence
+    written down before it is changed."""
+    note = state.journal.note
+    if owner:
+        note(state.owned.add, owner, customer)
+    for lookup, day in zip(state.due_lookups, due, strict=True):
+        if day != NONE:
+            note(lookup.add, day, customer)
 
 
 def followed(state: Relations, event: Happened) -> None:
     """A talk with a customer counts for whoever has it: its deadline and its next talk move. A customer in the pool
     stays as it is, whoever talks with it."""
-    customer = state.standing_for(event.customer)
-    holding = state.holding(customer)
+    customer = state.standing_for(event.customer) if state.merged else event.customer
+    holding = state.holdings.get(customer, NOBODY)
     if not holding.owner:
         return
     days = holding.rhythm_days or holding.follow_up_days
-    hold(
-        state,
-        customer,
-        holding._replace(
-            followed_day=event.day,
-            due_day=event.day + days if days else NONE,
-            announced_day=NONE,
-            next_due_day=day_or_none(event.fields["next_due_on"]),
-        ),
-    )
+    due_day = event.day + days if days else NONE
+    hold(state, customer, holding.followed(event.day, due_day, day_or_none(event.fields["next_due_on"])))
+
+
+def announced(state: Relations, customer: int, due_day: int) -> None:
+    """The return of a customer on a day, or its next talk, was said beforehand."""
+    holding = state.holdings.get(customer, NOBODY)
+    if holding.rhythm_days:
+        hold(state, customer, holding.announced(due_day))
+    else:
+        # Nothing that is counted or looked up says so.
+        state.holdings.put(customer, holding.announced(due_day))
 
 
 def day_or_none(text: str) -> int:
@@ -108,34 +101,54 @@ def merged_back(before: Holding, after: Holding, now: Holding) -> Holding:
 
 @evolves("CustomerAssigned")
 def _assigned(state: Relations, event: Happened) -> None:
-    customer, said = event.customer, event.fields
-    if _restored(state, customer):
+    said = event.fields
+    assigned(
+        state, event.customer, event.position, event.day, staff_number(said["staff"]), said["team"], said["why"],
+        day_or_none(said["protected_until"]), day_or_none(said["due_on"]), said["turn"],
+    )  # fmt: skip
+
+
+def assigned(
+    state: Relations, customer: int, position: int, day: int, staff: int, team: str, why: str, protected_day: int,
+    due_day: int, turn: Sequence[Any],
+) -> None:  # fmt: skip
+    """A customer is somebody's from this position on."""
+    if customer in state.restoring:
+        _restored(state, customer)
         return
-    staff, why = staff_number(said["staff"]), said["why"]
-    before = state.holding(customer)
+    before = state.holdings.get(customer, NOBODY)
     kept = before if before.owner and why in KEEPS else NOBODY
-    due_day = day_or_none(said["due_on"])
     # A nurtured customer is due for its next talk: what holds once it is nurtured no more isn't told by that.
-    follow_up_days = kept.follow_up_days if kept.rhythm_days else max(due_day - event.day, 0)
-    hold(
-        state,
-        customer,
-        Holding(
-            owner=staff, team=said["team"], why=why, since=event.position, since_day=event.day,
-            protected_day=day_or_none(said["protected_until"]), due_day=due_day, rhythm_days=kept.rhythm_days,
-            followed_day=before.followed_day, follow_up_days=follow_up_days, next_due_day=kept.next_due_day,
-            collaborators=kept.collaborators - {staff},
+    follow_up_days = kept.follow_up_days if kept.rhythm_days else max(due_day - day, 0)
+    collaborators = kept.collaborators - {staff} if kept.collaborators else kept.collaborators
+    # By place, and past the function that takes fields by name: that would take four times as long.
+    holding = new(
+        Holding,
+        (
+            staff, team, why, position, day, protected_day, due_day, NONE, kept.rhythm_days, before.followed_day,
+            follow_up_days, kept.next_due_day, NONE, NONE, 0, NONE, collaborators,
         ),
     )  # fmt: skip
-    _turn(state, customer, staff, why, event)
-    _handed(state, customer, why)
+    hold(state, customer, holding)
+    if why == "handover":
+        _turn_handed(state, customer, staff, position, turn)
+    else:
+        state.assigned_last.put(staff, position)
+        if turn:
+            state.turn_take(staff, turn)
+    if customer in state.handed:
+        _handed(state, customer, why)
 
 
 @evolves("CustomerPooled")
 def _pooled(state: Relations, event: Happened) -> None:
-    customer, why = event.customer, event.fields["why"]
-    before = state.holding(customer)
-    restoring = state.restoring.get(customer)
+    pooled(state, event.customer, event.position, event.day, event.fields["why"])
+
+
+def pooled(state: Relations, customer: int, position: int, day: int, why: str) -> None:
+    """A customer is in the pool from this position on, unless it was there already."""
+    before = state.holdings.get(customer, NOBODY)
+    restoring = state.restoring.get(customer) if state.restoring else None
     if restoring is not None:
         if not restoring.owner:
             _restored(state, customer)
@@ -145,38 +158,35 @@ def _pooled(state: Relations, event: Happened) -> None:
         before = restoring
     # Whatever is said of a customer in the pool, it has been there since it came.
     if before.owner or customer not in state.holdings:
-        hold(
-            state,
-            customer,
-            Holding(
-                why=why, since=event.position, since_day=event.day, former=before.owner, pooled_day=event.day,
-                followed_day=before.followed_day,
+        holding = new(
+            Holding,
+            (
+                0, "", why, position, day, NONE, NONE, NONE, 0, before.followed_day, 0, NONE, NONE, NONE, before.owner,
+                day, NOBODY.collaborators,
             ),
         )  # fmt: skip
-        _handed(state, customer, why)
+        hold(state, customer, holding)
+        if customer in state.handed:
+            _handed(state, customer, why)
 
 
-def _restored(state: Relations, customer: int) -> bool:
+def _restored(state: Relations, customer: int) -> None:
     """Give a customer back as it was, where the input before says so."""
-    holding = state.restoring.get(customer)
-    if holding is None:
-        return False
+    holding = state.restoring[customer]
     state.restoring.drop(customer)
     hold(state, customer, holding)
-    return True
 
 
-def _turn(state: Relations, customer: int, staff: int, why: str, event: Happened) -> None:
-    """Count an assignment for its owner and for the rotation that chose. Of a handover's, how it was is kept."""
-    turn = event.fields["turn"]
-    handed = state.handed.get(customer) if why == "handover" else None
+def _turn_handed(state: Relations, customer: int, staff: int, position: int, turn: Sequence[Any]) -> None:
+    """Count a handover's assignment for its owner and for the rotation that chose, and keep how it was."""
+    handed = state.handed.get(customer)
     if handed is None:
-        state.assigned_last.put(staff, event.position)
+        state.assigned_last.put(staff, position)
         state.turn_take(staff, turn)
         return
     counts = [(None, staff), *(((str(turn[0]), staff), (str(turn[0]), 0)) if turn else ())]
     before = [count_read(state, *key) for key in counts]
-    state.assigned_last.put(staff, event.position)
+    state.assigned_last.put(staff, position)
     state.turn_take(staff, turn)
     known = dict(state.turns_handed.get(handed.position, {}))
     for key, old in zip(counts, before, strict=True):
@@ -187,9 +197,7 @@ def _turn(state: Relations, customer: int, staff: int, why: str, event: Happened
 
 def _handed(state: Relations, customer: int, why: str) -> None:
     """A customer stands as a handover left it until somebody else gets it, or it goes to the pool."""
-    handed = state.handed.get(customer)
-    if handed is None:
-        return
+    handed = state.handed[customer]
     if why == "handover":
         state.handed.put(customer, replace(handed, after=state.holding(customer)))
     else:

@@ -10,11 +10,14 @@ from functools import lru_cache
 _DIGITS_MAX = 18
 
 
+# With every choice and every end of a day: one look-up, not two.
+@lru_cache(maxsize=65_536)
 def staff_id(number: int) -> str:
     """The id of the n-th member of staff, from 1: "S-000001"; "" for 0."""
     return _id("S", number)
 
 
+@lru_cache(maxsize=65_536)
 def staff_number(text: str) -> int:
     """The number in a member of staff's id; 0 where the text is no such id."""
     return _number("S", text)

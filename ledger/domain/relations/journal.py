@@ -79,8 +79,9 @@ class Table(dict[K, V]):
         if journal.keeps:
             journal.note(self._set, key, self.get(key, _MISSING))
         self[key] = value
-        for watcher in self._watchers:
-            watcher(key)
+        if self._watchers:
+            for watcher in self._watchers:
+                watcher(key)
 
     def drop(self, key: K) -> None:
         """Remove a key, if it is there."""
@@ -179,7 +180,12 @@ class Counters:
 
     def add(self, number: int, by: int) -> None:
         """Add to a counter."""
-        self.put(number, self[number] + by)
+        if number >= len(self._values):
+            self._reach(number)
+        values = self._values
+        if self._journal.keeps:
+            self._journal.note(self._put, number, values[number])
+        values[number] += by
 
     def of(self, numbers: NDArray[np.int64], top: int) -> NDArray[np.int64]:
         """The counters of several numbers, of which `top` is the highest."""

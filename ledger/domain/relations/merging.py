@@ -13,14 +13,14 @@ from typing import Final
 
 from ledger.domain.commands import Answer, MergeCustomers, UnmergeCustomers
 from ledger.domain.errors import Refused
-from ledger.domain.relations.assigning import pool
+from ledger.domain.relations.assigning import as_it_was, pool
 from ledger.domain.relations.checks import customer_named, text_required
 from ledger.domain.relations.drafts import Draft, decides, reacts
 from ledger.domain.relations.holdings import hold, merged_back
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
-from ledger.domain.relations.records import NONE, Holding, Merging
+from ledger.domain.relations.records import Holding, Merging
 from ledger.domain.relations.state import Happened, Relations, evolves
-from ledger.domain.values import customer_id, customer_number, day_text
+from ledger.domain.values import customer_id, customer_number
 
 REASON_LENGTH_MAX: Final = 1_000
 
@@ -169,11 +169,7 @@ def _as_prepared(draft: Draft, customer: int, why: str, cause: int) -> None:
     if not _is_here(draft.state, holding.owner, draft.context.day):
         pool(draft, customer, why, cause)
         return
-    draft.decide(
-        "CustomerAssigned", customer, cause, staff=staff_id(holding.owner), team=holding.team, why=why, rule="",
-        rule_set="", score=0, protected_until=_text(holding.protected_day), due_on=_text(holding.due_day),
-        candidates=[], turn=[],
-    )  # fmt: skip
+    as_it_was(draft, customer, why, cause, holding)
 
 
 def _others_had(state: Relations, survivor: int, position: int) -> bool:
@@ -221,7 +217,3 @@ def _task_give(draft: Draft, number: int, staff: int, cause: int) -> None:
     task = draft.state.tasks[number]
     customer = draft.state.standing_for(task.customer)
     draft.decide("TaskReassigned", customer, cause, task=task_id(number), staff=staff_id(staff), to=staff_id(task.to))
-
-
-def _text(day: int) -> str:
-    return "" if day == NONE else day_text(day)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ledger.domain.relations.records import Standing
 
@@ -47,6 +47,10 @@ class Choice(NamedTuple):
     follow_up_days: int = 0
     turn: Sequence[Any] = ()
     """What `CustomerAssigned` has as `turn`."""
+
+
+NAMED: Final = Choice(0, "")
+"""No choice of the rules: somebody is named, or has the customer already."""
 
 
 @dataclass(frozen=True, slots=True)

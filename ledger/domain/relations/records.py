@@ -14,6 +14,9 @@ from typing import Any, Final, NamedTuple
 
 NONE: Final = -1
 
+new: Final = tuple.__new__
+"""Makes a named tuple of its type and a tuple of all its fields, in order: for those made with every event."""
+
 ROLES: Final = ("seller", "manager", "executive", "support", "site")
 """Sees and does: own customers; own region; everything; what was handed over; the projects of one's site team."""
 
@@ -93,6 +96,16 @@ class Holding(NamedTuple):
     def touched_day(self) -> int:
         """Since when it has been quiet: the last follow-up, or where it changed hands since, that day."""
         return max(self.followed_day, self.since_day)
+
+    # What happens most often, in a quarter of the time of `_replace`: the fields before, what changes, the rest.
+
+    def announced(self, day: int) -> Holding:
+        """The same, with its return on this day announced."""
+        return new(Holding, (*self[:7], day, *self[8:]))
+
+    def followed(self, day: int, due_day: int, next_due_day: int) -> Holding:
+        """The same after a talk on a day: when the next one is due, and the next step that was agreed on."""
+        return new(Holding, (*self[:6], due_day, NONE, self[8], day, self[10], next_due_day, *self[12:]))
 
 
 NOBODY: Final = Holding()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
+from ledger.domain.relations.dues import DUE
 from ledger.domain.relations.journal import Buckets, Counters, Generations, Journal, Rotation, Table
+from ledger.domain.relations.lookup import Lookup
 from ledger.domain.relations.records import (
     NOBODY,
     NONE,
@@ -29,10 +32,6 @@ from ledger.domain.relations.records import (
 )
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_id
-
-DUE_KINDS: Final = ("return", "talk", "step", "protection", "quiet")
-"""What may be due of a customer: its return to the pool, the next talk where it is nurtured, the next step that was
-agreed on, the end of its protection; and since when nobody has talked with it."""
 
 
 class Happened(NamedTuple):
@@ -123,7 +122,7 @@ class Relations:
         """Collisions that wait for a ruling, by customer."""
         # ownership.py
         self.holdings: Table[int, Holding] = Table(journal)
-        self.owned: Buckets[int, int] = Buckets(journal)
+        self.owned = Lookup(self.holdings, attrgetter("owner"), but=0)
         """Customers by owner."""
         self.load = Counters(journal)
         """How many customers each member of staff owns."""
@@ -135,8 +134,9 @@ class Relations:
         """By (staff, day): how many customers they claimed."""
         self.claimed: Counters = Counters(journal)
         """How many of the customers that each owns they claimed."""
-        self.due: dict[str, Buckets[int, int]] = {kind: Buckets(journal) for kind in DUE_KINDS}
-        """Customers by day, of each kind of what is due of them. See `holdings.dues`."""
+        self.due: dict[str, Lookup] = {kind: Lookup(self.holdings, day) for kind, day in DUE.items()}
+        """Customers by day, of each kind of what is due of them: `dues.py`."""
+        self.due_lookups = tuple(self.due.values())
         self.handovers: Table[int, Handover] = Table(journal)
         """By position."""
         self.handed: Table[int, Handed] = Table(journal)
@@ -190,7 +190,7 @@ class Relations:
 
     def traits(self, customer: int) -> Mapping[str, str]:
         """industry, region, customer_type, scale of a customer; "" where unknown."""
-        fresh = self.fresh.get(customer)
+        fresh = self.fresh.get(customer) if self.fresh else None
         return fresh.traits if fresh else self.customers.traits(customer)
 
     def register(self, customer: int, fresh: Fresh) -> None:

@@ -29,9 +29,8 @@ class Compared:
 
     def values(self, wanted: Wanted) -> Values:
         """What they are of a customer; "" where unknown."""
-        return tuple(
-            (wanted.traits if kind == "trait" else wanted.needs).get(name, "") for kind, name in self.names
-        )
+        traits, needs = wanted.traits, wanted.needs
+        return tuple([(traits if kind == "trait" else needs).get(name, "") for kind, name in self.names])
 
 
 def compared_of(rule: AssignmentRule) -> Compared:

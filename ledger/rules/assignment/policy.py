@@ -9,6 +9,7 @@ import numpy as np
 from ledger.domain.fact_types import Words
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.policy import Choice, NoPolicy, Policy, Terms, Wanted
+from ledger.domain.relations.records import new
 from ledger.domain.relations.state import Relations
 from ledger.rules.assignment.conditions import condition_compile
 from ledger.rules.assignment.document import (
@@ -39,6 +40,8 @@ class _Asked:
 
     def __init__(self, rule: AssignmentRule, levels: list[str], terms: Terms) -> None:
         self.rule = rule
+        self.id = rule.id
+        self.is_last = rule.otherwise == "pool"
         self.holds = condition_compile(rule.when, levels)
         self.way = way_of(rule.choose)
         self.compared = compared_of(rule)
@@ -49,7 +52,8 @@ class _Asked:
 
     def field(self, wanted: Wanted, roster: Roster) -> Field:
         """Everybody as this rule sees them for a customer."""
-        values = self.compared.values(wanted)
+        compared = self.compared
+        values = compared.values(wanted) if compared.names else ()
         field = self.fields.get(values)
         if field is None:
             if len(self.fields) >= _FIELDS_MAX:
@@ -101,11 +105,10 @@ class AssignmentPolicy:
             last = asked
             staff, score, turn = asked.way.pick(state, wanted, asked.field(wanted, roster).open_now())
             if staff:
-                told = self._told(asked, state, wanted, staff) if detail else []
-                return Choice(
-                    staff, asked.rule.id, score, told, asked.protection_days, asked.follow_up_days, turn
-                )
-            if asked.rule.otherwise == "pool":
+                told = self._told(asked, state, wanted, staff) if detail else ()
+                days = asked.protection_days, asked.follow_up_days
+                return new(Choice, (staff, asked.id, score, told, *days, turn))
+            if asked.is_last:
                 break
         if last is None:
             return Choice(0, "")

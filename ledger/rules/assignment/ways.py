@@ -116,8 +116,8 @@ class LeastLoadedWay:
         at = _best(state, wanted, people, 0, self._rest)
         if at < 0:
             return NOBODY_PICKED
-        staff = int(people.numbers[at])
-        return staff, state.load[staff] * SCORE_UNIT // int(people.capacity[at]), ()
+        staff: int = people.numbers.item(at)
+        return staff, state.load[staff] * SCORE_UNIT // people.capacity.item(at), ()
 
     def scores(self, pool: Pool) -> Numbers:
         """The share of what each can own that they own."""
@@ -212,8 +212,8 @@ class BestFitWay:
         at = _best(state, wanted, people, self._load, self._rest)
         if at < 0:
             return NOBODY_PICKED
-        staff = int(people.numbers[at])
-        return staff, int(people.base[at]) - self._load * state.load[staff] // int(people.capacity[at]), ()
+        staff: int = people.numbers.item(at)
+        return staff, people.base.item(at) - self._load * state.load[staff] // people.capacity.item(at), ()
 
     def scores(self, pool: Pool) -> Numbers:
         """The points of each."""

@@ -33,11 +33,11 @@ from ledger.domain.commands import (
 )
 from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import command_decide
+from ledger.domain.relations.dues import DUE_KINDS, dues
 from ledger.domain.relations.dump import dump
-from ledger.domain.relations.holdings import dues
 from ledger.domain.relations.policy import Choice, Terms, Wanted
 from ledger.domain.relations.records import NONE, Standing
-from ledger.domain.relations.state import DUE_KINDS, Relations
+from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_text
 from tests.unit.relations.office import Office, Rules, customer, enrol, lead, staff, staffed
 
