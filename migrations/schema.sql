@@ -1310,6 +1310,7 @@ CREATE TABLE notice_tier (
 
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON notice_place, notice_customer, notice_lot, notice_pending, notice_told, notice, notice_tier TO plumbline_app;
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- entitlements: which customer used which entitlement, when, at which stage of the business. position: of the event.
 -- ---------------------------------------------------------------------------------------------------------------------
