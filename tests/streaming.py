@@ -16,7 +16,7 @@ from service.serving.relaying import Relaying
 from service.settings import Settings
 from streams.connection import Connection, nats_connected
 from streams.messages import message_of
-from streams.setup import streams_setup
+from streams.setup import stream_info, streams_setup
 from streams.subjects import stream_name
 
 WAIT_SECONDS = 60.0
@@ -43,12 +43,17 @@ def set_up(url: str, ledger: str, replicas: int | None = None) -> None:
 
 
 def stream_last(url: str, ledger: str) -> int:
-    """The sequence of a stream's last message."""
+    """The sequence of a stream's last message; 0 where there is none."""
 
     async def work(connection: Connection) -> int:
-        return (await connection.manager.stream_info(stream_name(ledger))).state.last_seq
+        return await _last(connection, ledger)
 
     return on_nats(url, work)
+
+
+async def _last(connection: Connection, ledger: str) -> int:
+    found = await stream_info(connection, stream_name(ledger))
+    return 0 if found is None else found.state.last_seq
 
 
 def stream_wait(url: str, ledger: str, position: int, seconds: float = WAIT_SECONDS) -> None:
@@ -56,7 +61,7 @@ def stream_wait(url: str, ledger: str, position: int, seconds: float = WAIT_SECO
 
     async def work(connection: Connection) -> None:
         deadline = time.monotonic() + seconds
-        while (last := (await connection.manager.stream_info(stream_name(ledger))).state.last_seq) < position:
+        while (last := await _last(connection, ledger)) < position:
             assert time.monotonic() < deadline, f"the stream stands at {last} of {position}"
             await asyncio.sleep(0.02)
 
