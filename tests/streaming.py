@@ -15,6 +15,7 @@ from ledger.log.recorder import LogRecorder
 from service.serving.relaying import Relaying
 from service.settings import Settings
 from streams.connection import Connection, nats_connected
+from streams.faults import NatsUnreachable
 from streams.messages import message_of
 from streams.setup import stream_info, streams_setup
 from streams.subjects import stream_name
@@ -59,13 +60,19 @@ async def _last(connection: Connection, ledger: str) -> int:
 def stream_wait(url: str, ledger: str, position: int, seconds: float = WAIT_SECONDS) -> None:
     """Wait until a stream has a position."""
 
+    deadline = time.monotonic() + seconds
+
     async def work(connection: Connection) -> None:
-        deadline = time.monotonic() + seconds
         while (last := await _last(connection, ledger)) < position:
             assert time.monotonic() < deadline, f"the stream stands at {last} of {position}"
             await asyncio.sleep(0.02)
 
-    on_nats(url, work)
+    while True:
+        try:
+            return on_nats(url, work)
+        except NatsUnreachable:
+            # Its leader may just have died, or the server that was asked.
+            assert time.monotonic() < deadline, "the stream can't be looked up"
 
 
 def stream_check(url: str, ledger: str, recorder: LogRecorder, after: int = 0, *, whole: bool = True) -> int:

@@ -79,6 +79,10 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let what was begun be answered."""
         self._stopping.set()
         self._thread.join()
         assert self.wrong == []
@@ -108,7 +112,7 @@ def cluster_rounds(
         by_name = {s.name: s for s in servers}
         cluster_set_up(url, ledger)
         external = replace(settings, nats_url=url)
-        with relaying(external, ledger, database_url, url), relaying(external, ledger, database_url, url), Load(books):
+        with relaying(external, ledger, database_url, url), relaying(external, ledger, database_url, url), Load(books) as load:
             for number in range(rounds):
                 leader = leader_of(url, ledger)
                 match kinds[number % len(kinds)]:
@@ -119,7 +123,8 @@ def cluster_rounds(
                     case _:
                         leader_moves(url, ledger)
                 stream_wait(url, ledger, books.position)
-        stream_wait(url, ledger, books.position)
+            load.stop()
+            stream_wait(url, ledger, books.position)
         for server in servers:
             # From whichever server it is asked for: whole, and the same.
             last = stream_check(server.url, ledger, books.recorder)
