@@ -29,7 +29,9 @@ from typing import Any, NoReturn, cast
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
-MODULES = (PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process")
+MODULES = (
+    PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process", "tests.acceptance.subscriber_process",
+)  # fmt: skip
 WAIT_SECONDS = 120.0
 
 SHIM = '''#!{python} -IS
