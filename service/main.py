@@ -26,6 +26,7 @@ from service.commands import (
     rules,
     servers,
     serving,
+    streams,
 )
 from service.output import Output, fail
 
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 for module in (
     servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
-    rules, replaying, demo,
+    rules, replaying, streams, demo,
 ):  # fmt: skip
     module.register(app)
 

@@ -1,225 +1,136 @@
-"""A ledger's stream on a real NATS server, filled as the relay fills it, and where subscribers write what they got."""
+"""What a stream holds, message by message, against the log: for every test that has done something to one of them."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-import sqlite3
-import subprocess
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
-import nats
 import orjson
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.js.api import ConsumerConfig, StreamConfig
-from nats.js.errors import NotFoundError
-from plumbline_client.subscribing import LedgerEvent, Subscriber
+from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from ledger.log.recorder import EventRow
-from service.embedded.nats import (
-    _binary,  # pyright: ignore[reportPrivateUsage]
-    read_greeting,
-)
+from ledger.log.recorder import LogRecorder
+from service.serving.relaying import Relaying
+from service.settings import Settings
+from streams.connection import Connection, nats_connected
 from streams.messages import message_of
-from streams.subjects import event_subjects, stream_name
-from tests.acceptance.served import port_free
-from tests.ledgers import NOW
+from streams.setup import streams_setup
+from streams.subjects import stream_name
 
-WINDOW = 64
 WAIT_SECONDS = 60.0
-KINDS = ("PointsGranted", "PointsDeducted", "TierChanged", "DayClosed")
+T = TypeVar("T")
 
 
-def ledger_name() -> str:
-    """A ledger that no other test has."""
-    return f"t_{secrets.token_hex(4)}"
+def on_nats(url: str, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """What some work with a connection comes to."""
+
+    async def run() -> T:
+        async with nats_connected(url, "test") as connection:
+            return await work(connection)
+
+    return asyncio.run(run())
 
 
-def event_row(position: int) -> EventRow:
-    """The event at a position of an invented log: of four types in turn, the first three of five customers'."""
-    kind = KINDS[position % len(KINDS)]
-    moment = (NOW + timedelta(seconds=position)).isoformat()
-    state: dict[str, Any] = {"occurred_at": moment, "recorded_at": moment, "actor": "alice", "cause": position}
-    if kind == "DayClosed":
-        return position, "calendar", position, kind, orjson.dumps({**state, "day": 20_000 + position})
-    state |= {"booked_at": moment, "points": position, "rule": "contract_signed"} if kind != "TierChanged" else {}
-    return position, f"C-{position % 5 + 1:06d}", position, kind, orjson.dumps(state)
+def set_up(url: str, ledger: str, replicas: int | None = None) -> None:
+    """Make the streams of a ledger."""
+
+    async def work(connection: Connection) -> None:
+        await streams_setup(connection, ledger, replicas)
+
+    on_nats(url, work)
 
 
-class Stream:
-    """The stream of a ledger and who publishes to it."""
+def stream_last(url: str, ledger: str) -> int:
+    """The sequence of a stream's last message."""
 
-    def __init__(self, client: Client, ledger: str) -> None:
-        self.client = client
-        self.ledger = ledger
-        self.name = stream_name(ledger)
-        self.position = 0
-        self._js = client.jetstream()
+    async def work(connection: Connection) -> int:
+        return (await connection.manager.stream_info(stream_name(ledger))).state.last_seq
 
-    async def make(self, *, first: int = 1) -> None:
-        """As `plumbline streams setup` makes it, but that a test may delete from it; its first sequence is `first`."""
-        config = StreamConfig(name=self.name, subjects=[event_subjects(self.ledger)])
-        document = {**config.as_dict(), "first_seq": first}
-        answer = await self.client.request(f"$JS.API.STREAM.CREATE.{self.name}", orjson.dumps(document), timeout=10)
-        assert "error" not in orjson.loads(answer.data), answer.data
-        self.position = first - 1
-
-    async def remove(self) -> None:
-        """The stream is gone, and every durable with it."""
-        await self._js.delete_stream(self.name)
-
-    async def publish(self, rows: Sequence[EventRow]) -> None:
-        """Publish events, a window at a time; each is stored at the sequence that is its position."""
-        for first in range(0, len(rows), WINDOW):
-            window = [message_of(self.ledger, row) for row in rows[first : first + WINDOW]]
-            acks = [
-                self.client.request(m.subject, m.body, timeout=30, headers=dict(m.headers)) for m in window
-            ]
-            for message, ack in zip(window, await asyncio.gather(*acks), strict=True):
-                assert orjson.loads(ack.data).get("seq") == message.position, ack.data
-        self.position = rows[-1][0]
-
-    async def more(self, count: int) -> None:
-        """Publish the next events of the invented log."""
-        await self.publish([event_row(p) for p in range(self.position + 1, self.position + count + 1)])
-
-    async def delete(self, position: int) -> None:
-        """Take a message out of the middle."""
-        assert await self._js.delete_msg(self.name, position)
-
-    async def durable_make(self, name: str, *subjects: str, **more: Any) -> None:
-        """A durable as an operator makes it."""
-        given: dict[str, Any] = {"ack_wait": 2, "max_deliver": -1, "ack_policy": "explicit", "max_ack_pending": 1_000, **more}
-        config = ConsumerConfig(durable_name=name, filter_subjects=list(subjects) or [event_subjects(self.ledger)], **given)
-        await self._js.add_consumer(self.name, config=config)
-
-    async def durable_remove(self, name: str) -> None:
-        """The durable is gone."""
-        await self._js.delete_consumer(self.name, name)
-
-    async def fetch(self, name: str, count: int) -> list[Msg]:
-        """What a durable gives to somebody else."""
-        subscription = await self._js.pull_subscribe_bind(name, self.name)
-        try:
-            return await subscription.fetch(count, timeout=10)
-        finally:
-            await subscription.unsubscribe()
-
-    async def durable(self, name: str) -> Any:
-        """How a durable stands; None where there is none."""
-        try:
-            return await self._js.consumer_info(self.name, name)
-        except NotFoundError:
-            return None
+    return on_nats(url, work)
 
 
-@asynccontextmanager
-async def stream_open(url: str, ledger: str | None = None, *, make: bool = True) -> AsyncIterator[Stream]:
-    """A stream of a ledger of one's own; removed at the end."""
-    client = await nats.connect(url)
-    stream = Stream(client, ledger or ledger_name())
+def stream_wait(url: str, ledger: str, position: int, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until a stream has a position."""
+
+    async def work(connection: Connection) -> None:
+        deadline = time.monotonic() + seconds
+        while (last := (await connection.manager.stream_info(stream_name(ledger))).state.last_seq) < position:
+            assert time.monotonic() < deadline, f"the stream stands at {last} of {position}"
+            await asyncio.sleep(0.02)
+
+    on_nats(url, work)
+
+
+def stream_check(url: str, ledger: str, recorder: LogRecorder, after: int = 0, *, whole: bool = True) -> int:
+    """Every message after a position is the event of its sequence, body and all, each once and none missing. Returns
+    the last sequence; `whole`: which is then the head of the log."""
+    return on_nats(url, lambda connection: _check(connection, ledger, recorder, after, whole))
+
+
+async def _check(connection: Connection, ledger: str, recorder: LogRecorder, after: int, whole: bool) -> int:
+    stream = stream_name(ledger)
+    info = await connection.manager.stream_info(stream)
+    last: int = info.state.last_seq
+    assert (info.state.messages, info.state.first_seq, info.state.num_deleted or 0) == (last, min(last, 1), 0)
+    if whole:
+        assert last == recorder.position_head()
+    assert after <= last
+    position = after
+    async for sequence, message in _messages(connection, stream, after, last):
+        if (position - after) % 1_000 == 0:
+            events = {row[0]: row for row in recorder.select_range(position, 1_000)}
+        position += 1
+        event = events[position]  # pyright: ignore[reportPossiblyUnboundVariable]
+        assert sequence == position
+        wanted = message_of(ledger, event)
+        assert (message.subject, message.data) == (wanted.subject, wanted.body), position
+        headers: dict[str, str] = dict(message.headers)
+        extra = {
+            "Nats-Expected-Last-Sequence": str(position - 1), "Nats-Expected-Stream": stream,
+            "Nats-Msg-Id": f"{ledger}/{position}",
+        }  # fmt: skip
+        assert headers == wanted.headers | extra, position
+        # Not by the code under test alone: the log's own bytes.
+        state = orjson.loads(event[4])
+        assert (headers["ce-type"], headers["ce-time"]) == (event[3], state["recorded_at"])
+        assert headers["ce-position"] == str(position)
+    assert position == last
+    return last
+
+
+async def _messages(connection: Connection, stream: str, after: int, last: int) -> Any:
+    if last == after:
+        return
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)
+    subscription = await connection.client.jetstream().subscribe(
+        "plumbline.>", stream=stream, config=config, ordered_consumer=True
+    )
     try:
-        if make:
-            await stream.make()
-        yield stream
+        sequence = after
+        while sequence < last:
+            message = await subscription.next_msg(timeout=WAIT_SECONDS)
+            sequence = message.metadata.sequence.stream
+            yield sequence, message
     finally:
-        with suppress(NotFoundError):
-            await stream.remove()
-        await client.close()
+        await subscription.unsubscribe()
 
 
-@asynccontextmanager
-async def running(subscriber: Subscriber[Any]) -> AsyncIterator[Subscriber[Any]]:
-    """A subscriber at work; an error of its own ends the block, and is raised."""
-    task = asyncio.create_task(subscriber.run())
-    block = asyncio.current_task()
-    assert block is not None
-    task.add_done_callback(lambda t: block.cancel() if not t.cancelled() and t.exception() else None)
+@contextmanager
+def relaying(settings: Settings, ledger: str, database_url: str, nats_url: str) -> Iterator[Relaying]:
+    """The relay of a ledger as `serve` runs it, for as long as it is needed."""
+    found = Relaying(settings, ledger, database_url, nats_url)
+    found.start()
     try:
-        yield subscriber
-    except asyncio.CancelledError:
-        if not task.done():
-            raise
+        yield found
     finally:
-        subscriber.stop()
-        await asyncio.wait_for(asyncio.shield(task), WAIT_SECONDS)
+        found.stop()
 
 
-async def reached(subscriber: Subscriber[Any], position: int) -> None:
-    """Wait until it has."""
-    await asyncio.wait_for(subscriber.reached(position), WAIT_SECONDS)
-
-
-def sqlite_made(path: Path) -> Path:
-    """A database with the table that `sqlite_book` writes to: nothing in it keeps a double out."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS booked (position INTEGER, type TEXT, customer TEXT)")
-    connection.close()
-    return path
-
-
-def sqlite_book(event: LedgerEvent, connection: sqlite3.Connection) -> None:
-    """A handler that writes down what it got."""
-    connection.execute("INSERT INTO booked VALUES (?, ?, ?)", (event.position, event.type, event.customer))
-
-
-def sqlite_booked(path: Path) -> list[tuple[int, str, str | None]]:
-    """What was written, in the order of writing."""
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT position, type, customer FROM booked ORDER BY rowid").fetchall()
-    connection.close()
-    return rows
-
-
-def expected(
-    last: int, *, first: int = 1, types: Sequence[str] = (), customers: Sequence[str] = ()
-) -> list[tuple[int, str, str | None]]:
-    """What of the invented log a subscription should get."""
-    rows = [event_row(p) for p in range(first, last + 1)]
-    found = [(p, topic, None if stream == "calendar" else stream) for p, stream, _, topic, _ in rows]
-    return [e for e in found if (not types or e[1] in types) and (not customers or e[2] in customers)]
-
-
-class Broker:
-    """A NATS server of a test's own, which it may kill. `config` is what its configuration has beside JetStream."""
-
-    def __init__(self, folder: Path, config: str = "") -> None:
-        self._file = folder / "broker.conf"
-        self._port = port_free()
-        # Never in the folder itself: JetStream empties what it does not know.
-        text = f'host: 127.0.0.1\nport: {self._port}\njetstream {{ store_dir: "{folder / "jetstream"}" }}\n{config}\n'
-        self._file.write_text(text, "utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Broker:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def url(self, user: str = "") -> str:
-        """Where it listens; a user's password is its name."""
-        return f"nats://{user}:{user}@127.0.0.1:{self._port}" if user else f"nats://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with self._file.with_suffix(".log").open("ab") as log:
-            command = [str(_binary()), "--config", str(self._file)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while read_greeting("127.0.0.1", self._port, 0.2) is None:
-            assert time.monotonic() < deadline and self._process.poll() is None, self._file.with_suffix(".log").read_text()
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+    """Wait for something to hold."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -23,6 +23,7 @@ from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
 from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
+from service.serving.relaying import Relaying
 from service.serving.roles import Role
 from service.settings import Settings
 
@@ -48,6 +49,7 @@ class LedgerServed:
         self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
         self.keeper: Keeper | None = None
         self.following: Following | None = None
+        self.relaying: Relaying | None = None
         self.handover: Handover | None = None
         self._gate = gate
 
@@ -98,6 +100,8 @@ class LedgerServed:
             self.following.stop()
         if self.keeper is not None:
             self.keeper.stop()
+        if self.relaying is not None:
+            self.relaying.stop()
         self.recorder.close()
 
     async def _reach(
@@ -131,10 +135,17 @@ class LedgersServed:
     """All ledgers. Made and used on one event loop; `start` before, `stop` after."""
 
     def __init__(
-        self, settings: Settings, database_url: str, gate: Gate, roles: frozenset[Role], close_rule: CloseRule
+        self,
+        settings: Settings,
+        database_url: str,
+        nats_url: str,
+        gate: Gate,
+        roles: frozenset[Role],
+        close_rule: CloseRule,
     ) -> None:
         self.database_url = database_url
         self._settings = settings
+        self._nats_url = nats_url
         self._gate = gate
         self._roles = roles
         self._close_rule = close_rule
@@ -276,6 +287,9 @@ class LedgersServed:
         if Role.FOLLOWER in self._roles:
             ledger.following = Following(self._settings, name, self.database_url)
             ledger.following.start()
+        if Role.RELAY in self._roles:
+            ledger.relaying = Relaying(self._settings, name, self.database_url, self._nats_url)
+            ledger.relaying.start()
         return ledger
 
     async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:

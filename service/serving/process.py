@@ -79,7 +79,7 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
-    ledgers = LedgersServed(settings, url, gate, serving.roles, serving.close_rule)
+    ledgers = LedgersServed(settings, url, nats, gate, serving.roles, serving.close_rule)
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()

@@ -30,7 +30,7 @@ from typing import Any, NoReturn, cast
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
 MODULES = (
-    PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process", "tests.acceptance.subscriber_process",
+    PROGRAM, *(f"tests.acceptance.{name}_process" for name in ("writer", "follower", "relay", "subscriber")),
 )  # fmt: skip
 WAIT_SECONDS = 120.0
 

@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from tests.acceptance.forking import Forked, forks
 from tests.acceptance.subscriber_process import TYPES, subscriber_of
-from tests.streaming import (
+from tests.subscribing import (
     WAIT_SECONDS,
     Broker,
     Stream,

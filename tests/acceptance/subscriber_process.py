@@ -13,7 +13,7 @@ from plumbline_client.subscribing.postgres import PostgresPositions
 from plumbline_client.subscribing.sqlite import SqlitePositions
 from psycopg import AsyncConnection
 
-from tests.streaming import sqlite_book
+from tests.subscribing import sqlite_book
 
 TYPES = {"postgres": (), "sqlite": ("PointsGranted", "DayClosed")}
 ACK_SECONDS = 0.5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.streaming import Broker, sqlite_made
+from tests.subscribing import Broker, sqlite_made
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from plumbline_client.subscribing.postgres import PostgresPositions
 from plumbline_client.subscribing.sqlite import SqlitePositions
 
 from tests.ledgers import NOW
-from tests.streaming import (
+from tests.subscribing import (
     expected,
     reached,
     running,

@@ -11,7 +11,7 @@ import pytest
 from plumbline_client.subscribing import NotPermitted, Subscriber, Subscription
 from plumbline_client.subscribing.sqlite import SqlitePositions
 
-from tests.streaming import (
+from tests.subscribing import (
     Broker,
     expected,
     reached,

@@ -31,7 +31,7 @@ from ledger.domain.commands import RegisterCustomer
 from streams.messages import message_of
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.ledgers import fact
-from tests.streaming import Stream, ledger_name, reached, running, sqlite_book, sqlite_booked, stream_open
+from tests.subscribing import Stream, ledger_name, reached, running, sqlite_book, sqlite_booked, stream_open
 
 pytestmark = pytest.mark.anyio
 
