@@ -137,7 +137,7 @@ class Relay:
                     finally:
                         watching.cancel()
             except psycopg.Error as error:
-                self._tell(RelayState.WAITING, f"the database can't be reached ({type(error).__name__})")
+                self._tell(RelayState.WAITING, f"the log can't be read ({type(error).__name__})")
             await asyncio.sleep(AGAIN_SECONDS_MAX)
 
     async def _relay(self, tail: LogTail) -> None:

@@ -1,4 +1,4 @@
-"""streams: what other services follow on NATS; here setup and status, the rest in `guarding`."""
+"""streams: what other services follow on NATS; here setup and status, the rest in `guarding` and `describing`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ledger.domain.errors import LedgerMissing
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
-from service.commands import guarding
+from service.commands import describing, guarding
 from service.embedded import database_url, nats_operations_url, nats_relay_url
 from service.output import JsonOption, LanguageOption, Output, output_of
 from service.settings import Settings
@@ -77,7 +78,10 @@ def status(ledger: LedgersOption = None, json: JsonOption = False, language: Lan
     out = output_of(json, language)
     settings = Settings.from_environment()
     url = database_url(settings)
-    names = ledger or ledger_names(settings)
+    known = ledger_names(settings)
+    if not set(ledger or ()) <= set(known):
+        raise LedgerMissing("there is no such ledger; `plumbline ledgers list` names them")
+    names = ledger or known
 
     async def run() -> list[Standing]:
         found: list[Standing] = []
@@ -155,4 +159,5 @@ def _count(number: int | None) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
+    describing.register(streams_app)
     app.add_typer(streams_app, name="streams")
