@@ -22,6 +22,20 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
             },
         ],
     },
+    "FileMapping": {
+        "id": "erp_contracts", "title": {"zh": "合同", "en": "Contracts"}, "source": "erp",
+        "columns": {
+            "number": {"type": "text", "headers": ["id"], "length_max": 100},
+            "buyer": {"type": "text", "headers": ["customer"], "length_max": 100},
+            "signed": {"type": "date", "headers": ["signed"], "formats": ["%Y-%m-%d"]},
+            "amount": {"type": "number", "headers": ["amount"]},
+        },
+        "customer": {"reference": {"column": "buyer"}},
+        "fact": {
+            "type": {"constant": "contract_signed"}, "occurred": {"column": "signed"},
+            "external_id": {"column": "number"}, "attributes": {"amount": {"column": "amount"}},
+        },
+    },
     "ReplayOwnerBody": {
         "customer": "C-000001", "name": "华东建设集团", "owner": "S-000001", "why": "arrival", "rule": "east",
         "owner_then": None, "why_then": "arrival", "rule_then": "",

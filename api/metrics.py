@@ -29,6 +29,12 @@ class Metrics:
         self.under_way = Gauge(
             "plumbline_http_requests_under_way", "Requests being served now.", registry=self.registry
         )
+        self.webhooks = Counter(
+            "plumbline_webhook_messages",
+            "Messages that came to the webhook of a sender, by what became of them: taken, hit, or why not.",
+            ["ledger", "outcome"],
+            registry=self.registry,
+        )
         # Children are kept: finding one by its labels costs more than counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

@@ -29,7 +29,7 @@ WRITES: Final = (
 )  # fmt: skip
 DOCUMENTS: Final = (RuleSet, FactType, FileMapping)
 DESCRIPTION: Final = """
-The ledger of points over HTTP. Every request but /health, /ready and those below /schemas carries
+The ledger of points over HTTP. Every request but /health, /ready, signed webhooks and those below /schemas carries
 `Authorization: Bearer plk_…`.
 
 Writes take `Idempotency-Key` and `dry_run=true`. Reads take `min_position`, the `position` of an answer, to see
@@ -54,7 +54,7 @@ def codes_of(spec: RouteSpec) -> list[str]:
     codes = [*COMMON, *spec.errors]
     if spec.permission is not Permission.PUBLIC:
         codes += KEYED
-    if "{ledger}" in spec.path:
+    if "{ledger}" in spec.path and spec.permission is not Permission.PUBLIC:
         codes += ("LEDGER_UNKNOWN", "LEDGER_UNAVAILABLE")
     if spec.bodies:
         codes += WITH_BODY

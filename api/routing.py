@@ -227,7 +227,7 @@ async def principal_admit(request: Request) -> Principal:
     """Who comes with the request's key. Raises Refused, RetryLater where it, or its address, comes too often."""
     core = core_of(request)
     try:
-        principal = await core.access.principal_find(_secret_of(request), _address_of(request))
+        principal = await core.access.principal_find(_secret_of(request), address_of(request))
     except StrangersMany as many:
         raise RetryLater("RATE_EXCEEDED", "too many unknown keys were sent; come again later", many.seconds) from None
     if principal is None:
@@ -240,7 +240,8 @@ async def principal_admit(request: Request) -> Principal:
     return principal
 
 
-def _address_of(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from; "" where that isn't known."""
     client = request.scope.get("client")
     return client[0] if client else ""
 

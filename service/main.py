@@ -27,6 +27,7 @@ from service.commands import (
     servers,
     serving,
     streams,
+    webhooks,
 )
 from service.output import Output, fail
 
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 for module in (
     servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
-    rules, replaying, streams, demo,
+    rules, replaying, streams, webhooks, demo,
 ):  # fmt: skip
     module.register(app)
 

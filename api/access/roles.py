@@ -35,6 +35,8 @@ class Permission(StrEnum):
     SCHEMAS_READ = "schemas.read"
     METRICS_READ = "metrics.read"
     KEYS_MANAGE = "keys.manage"
+    SENDERS_MANAGE = "senders.manage"
+    """Who may send facts by signed webhook, and by which mapping."""
     REDEMPTIONS_WRITE = "redemptions.write"
     """Reserve, commit, void and reverse redemptions, move stock, use entitlements."""
     RELATIONS_READ = "relations.read"
@@ -62,7 +64,7 @@ _READS: Final = frozenset(p for p in Permission if p.value.endswith(".read")) | 
 
 PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.ADMIN: _ALL,
-    Role.OPERATOR: _ALL - {Permission.KEYS_MANAGE, Permission.LEDGERS_WRITE},
+    Role.OPERATOR: _ALL - {Permission.KEYS_MANAGE, Permission.SENDERS_MANAGE, Permission.LEDGERS_WRITE},
     Role.AUDITOR: _READS,
     Role.SERVICE: frozenset(
         {

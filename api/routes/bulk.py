@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -17,16 +17,14 @@ from api.core import LedgerOf, core_of, in_thread, principal_of
 from api.input import flag
 from api.ports import LedgerPort
 from api.problems import DATABASE_LOST
-from api.routes.facts import ERRORS, EXAMPLE, fact_request
+from api.routes.facts import ERRORS, EXAMPLE
 from api.routing import TRUTH, MediaBody, Parameter, Router
-from api.writing import answer_document
+from api.taking import MEDIA_TYPE, Item, fact_take, line_too_long, result_line
 from ledger.domain.commands import Answer, Request
-from ledger.domain.documents import json_parse
-from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
+from ledger.domain.errors import PlumblineError, Refused
 
 router = Router(tags=["facts"])
 
-MEDIA_TYPE: Final = "application/x-ndjson"
 ATOMIC_LINES_MAX: Final = 5_000
 _SPOOL_BYTES: Final = 1_000_000
 RESULTS_EXAMPLE: Final = (
@@ -35,8 +33,6 @@ RESULTS_EXAMPLE: Final = (
     ' first","field":"customer"}\n'
 )
 
-Item = Request | Answer
-"""A line's request, or its refusal where it holds none."""
 Line = tuple[int, bytes | None]
 """A line's number in the body, from 1, and what it holds; None where it is too long."""
 
@@ -125,20 +121,12 @@ async def _batches(request: HttpRequest, lines_max: int, bytes_max: int) -> Asyn
 
 
 def _parse(lines: Sequence[Line], bytes_max: int, principal: Principal) -> list[tuple[int, Item]]:
-    too_long = Answer(
-        "refused", code="BODY_TOO_LARGE", reason=f"the line is longer than {bytes_max} bytes; shorten it", field="line"
-    )
-    return [(number, too_long if line is None else _item(line, principal)) for number, line in lines]
+    def item(line: bytes | None) -> Item:
+        if line is None:
+            return line_too_long(bytes_max)
+        return fact_take(line, "line", principal.actor, principal.key_id, may_adjust=principal.may_adjust)
 
-
-def _item(line: bytes, principal: Principal) -> Item:
-    try:
-        return fact_request(json_parse(line, "line"), principal)
-    except Refused as refusal:
-        return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
-    except DocumentInvalid as invalid:
-        first = invalid.problems[0]
-        return Answer("refused", code=invalid.code, reason=first.reason, field=first.field)
+    return [(number, item(line)) for number, line in lines]
 
 
 async def _batch_send(
@@ -157,7 +145,7 @@ async def _batch_send(
     else:
         answers = []
     given = iter(answers)
-    return b"".join(_line(number, next(given) if isinstance(item, Request) else item) for number, item in items)
+    return b"".join(result_line(number, next(given) if isinstance(item, Request) else item) for number, item in items)
 
 
 async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, first: bool) -> list[Answer]:
@@ -174,17 +162,6 @@ async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, fir
 
 def _atomic_refused() -> Answer:
     return Answer("refused", code="ATOMIC_REFUSED", reason="another line was refused, so none was recorded")
-
-
-def _line(number: int, answer: Answer) -> bytes:
-    document: dict[str, Any] = {"line": number}
-    if answer.status == "refused":
-        document |= {"status": "refused", "code": answer.code, "reason": answer.reason, "field": answer.field}
-    else:
-        document |= answer_document(answer)
-    if answer.hit:
-        document["hit"] = True
-    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 async def _chunks(spool: IO[bytes]) -> AsyncIterator[bytes]:

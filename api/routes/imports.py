@@ -187,15 +187,19 @@ def _file_take(request: Request, data: bytes, folder: Path) -> _File:
         raise Refused("IMPORT_INVALID", "filename must be a plain name", "filename")
     if not content:
         raise Refused("IMPORT_INVALID", "the file is empty", "content")
-    if isinstance(chosen, dict):
-        mapping = mapping_parse(chosen)
-    elif chosen in mapping_names():
-        mapping = mapping_load(chosen)
-    else:
-        raise Refused("MAPPING_NOT_FOUND", "no such mapping is built in; GET /v1/mappings lists them", "mapping")
+    mapping = mapping_chosen(chosen)
     path = folder / filename
     size, digest = _write(path, content)
     return _File(mapping, isinstance(chosen, dict), path, size, digest)
+
+
+def mapping_chosen(chosen: str | dict[str, Any]) -> FileMapping:
+    """The built-in mapping of a name, or a document. Raises Refused (MAPPING_NOT_FOUND), DocumentInvalid."""
+    if isinstance(chosen, dict):
+        return mapping_parse(chosen)
+    if chosen not in mapping_names():
+        raise Refused("MAPPING_NOT_FOUND", "no such mapping is built in; GET /v1/mappings lists them", "mapping")
+    return mapping_load(chosen)
 
 
 def _write(path: Path, content: bytes | str) -> tuple[int, str]:

@@ -269,13 +269,15 @@ class FileMapping(Strict):
     without either it registers a customer. With `commands` and `customer.registration` it does that first.
 
     `headings` are further words that are headings wherever they stand in a file, never values. Rows of commands go to
-    the ledger by the date in the column `dated_by`, those without a date last.
+    the ledger by the date in the column `dated_by`, those without a date last. In JSON, `records` names the member that
+    holds the rows (with dots: one inside another); without it the whole document does.
     """
 
     id: Identifier
     title: Words
     source: Identifier
     sheet: str | None = None
+    records: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     encodings: Annotated[list[Encoding], Field(min_length=1)] = Field(
         default_factory=lambda: list(_ENCODINGS)
     )

@@ -23,6 +23,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "本行有 {count} 个单元格，而表头有 {expected} 个：本行可能被截断",
         "the row has {count} cells where the header has {expected}: perhaps it is cut short",
     ),
+    "cells_much": (
+        "本条记录有 {count} 个值，超过 {limit} 个",
+        "the record holds {count} values, more than {limit}",
+    ),
     "choice": ("不是下列之一：{values}", "is none of: {values}"),
     "columns_missing": (
         "文件缺少列：{columns}。请补上这些列，或选用与此文件相符的映射",
@@ -49,6 +53,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "不是 {fact_type} 的属性，却有内容",
         "is no attribute of {fact_type}, but the cell is filled",
     ),
+    "no_object": ("不是 JSON 对象", "is no JSON object"),
     "nul": ("含有 NUL 字符：文件可能已损坏", "contains a NUL character: the file may be damaged"),
     "number": ("不是普通的数字", "is not a plain number"),
     "quotes": (

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from connectors.files.cells import RowRefused
+from connectors.files.fact_cells import FACT_JSON, FACT_JSON_SHA256, fact_command
 from connectors.files.importing import (
     BATCH_ROWS,
     FactTypeOf,
@@ -31,7 +32,7 @@ from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapp
 from connectors.files.messages import Language
 from connectors.files.rows import RawCells, row_digest, row_restore, storable
 from connectors.files.submitting import Submit, rows_submit
-from ledger.domain.commands import Command
+from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import PlumblineError
 from ledger.log.migrate import schema_name_check
 from ledger.log.pages import BEGINNING, Seek, page_read
@@ -135,10 +136,17 @@ def resolved_documents(resolved: Resolved) -> list[dict[str, object]]:
 @dataclass(frozen=True, slots=True)
 class _Retried:
     kept: QuarantinedRow
-    mapper: RowMapper
+    mapper: RowMapper | None
+    """None of a fact that came as JSON: it needs no mapping."""
     commands: tuple[Command, ...]
     occurred: str
     changed: str
+
+    def refused(self, answer: Answer) -> tuple[QuarantinedRow, RowRefused, bytes]:
+        """The ledger's refusal of today."""
+        if self.mapper is None:
+            return self.kept, RowRefused(answer.field, answer.reason), FACT_JSON_SHA256
+        return self.kept, RowRefused(self.mapper.field_of(answer.field), answer.reason), self.mapper.mapping.digest
 
 
 class Quarantine:
@@ -218,9 +226,14 @@ class Quarantine:
         rejected: list[tuple[QuarantinedRow, RowRefused, bytes]] = []
         for row in kept:
             cells = {**row.raw, **override.get(row.id, {})}
-            headers, raw = row_restore(cells, row.row, language)
+            changed = _changes_text(row.raw, override.get(row.id, {}))
             digest = row.mapping_sha256
             try:
+                if row.mapping == FACT_JSON:
+                    command, occurred = fact_command(cells)
+                    waiting.append(_Retried(row, None, (command,), occurred, changed))
+                    continue
+                headers, raw = row_restore(cells, row.row, language)
                 mapper = mappers.get((row.mapping, headers))
                 if mapper is None:
                     mapper = RowMapper(mapping_of(row.mapping), fact_type_of, headers, language)
@@ -233,7 +246,6 @@ class Quarantine:
                 # The mapping is gone or no longer fits: that holds up its own rows only.
                 rejected.append((row, RowRefused("", str(error)), digest))
             else:
-                changed = _changes_text(row.raw, override.get(row.id, {}))
                 waiting.append(_Retried(row, mapper, commands_numbered(mapped, 1), mapped.occurred, changed))
         waiting.sort(key=lambda item: (item.occurred, item.kept.id))
         statuses: Counter[str] = Counter()
@@ -246,8 +258,7 @@ class Quarantine:
                 statuses[answer.status] += 1
                 position = max(position, answer.position)
                 if answer.refusal is not None:
-                    refusal = RowRefused(item.mapper.field_of(answer.refusal.field), answer.refusal.reason)
-                    rejected.append((item.kept, refusal, item.mapper.mapping.digest))
+                    rejected.append(item.refused(answer.refusal))
                 else:
                     resolved.append(
                         (

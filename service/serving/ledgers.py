@@ -213,7 +213,7 @@ class LedgersServed:
     async def ready(self) -> dict[str, bool | str]:
         """What must be there to serve, each true or the sentence that says what is wrong."""
         parts: dict[str, bool | str] = {"database": await asyncio.to_thread(self._database_there)}
-        if Role.API in self._roles or Role.WRITER in self._roles:
+        if self._roles & {Role.API, Role.WRITER, Role.INBOUND}:
             parts["nats"] = self._gate.connected or "can't be reached; `plumbline status` says what runs"
         if parts["database"] is True and not self._discovered.is_set():
             parts["ledgers"] = "being opened"

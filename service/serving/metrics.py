@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ledger.domain.book import Book
 from ledger.domain.values import date_of
+from service.serving.inbound import Inbound
 from service.serving.ledgers import LedgersServed
 from service.serving.stream_checking import check_metrics
 from streams.relay import RelayState
@@ -66,6 +67,24 @@ class ServingCollector(Collector):
                 failed.add_metric(names, 1 if lag.status == "failed" else 0)
         yield from (writing, head, closed, position, behind, seconds, failed, stream, stream_behind, stream_seconds, relay)
         yield from check_metrics(c for ledger in self._ledgers.served() if (c := ledger.checking) is not None)
+
+
+class InboundCollector(Collector):
+    """Counts what came in by NATS."""
+
+    def __init__(self, inbound: Inbound) -> None:
+        self._inbound = inbound
+
+    def collect(self) -> Iterator[Metric]:
+        """The counts as they stand."""
+        taken = CounterMetricFamily(
+            "plumbline_inbound_facts",
+            "Facts that came by NATS, by what became of them: accepted, duplicate, corrected, hit, refused, again.",
+            labels=["ledger", "status"],
+        )
+        for (ledger, status), count in list(self._inbound.counts.items()):
+            taken.add_metric([ledger, status], count)
+        yield taken
 
 
 def closed_through(book: Book) -> float:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import structlog
 import uvicorn
 import uvloop
+from prometheus_client.registry import Collector
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -26,10 +27,11 @@ from service import embedded
 from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
 from service.serving.gate import Gate
+from service.serving.inbound import Inbound
 from service.serving.keeper import DATABASE_LOST, CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.logs import logs_begin
-from service.serving.metrics import ServingCollector
+from service.serving.metrics import InboundCollector, ServingCollector
 from service.serving.roles import Role
 from service.serving.stream_checking import CheckRule
 from service.settings import Settings
@@ -87,13 +89,19 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()
         await ledgers.start()
+        inbound = Inbound(ledgers, nats, api)
+        if Role.INBOUND in serving.roles:
+            inbound.start()
         try:
             if Role.API in serving.roles:
-                await _http(settings, serving, api, url, ledgers, stopping)
+                collectors = (ServingCollector(ledgers), InboundCollector(inbound))
+                await _http(settings, serving, api, url, ledgers, collectors, stopping)
             else:
                 _log.info("serving", roles=sorted(serving.roles))
                 await stopping.wait()
         finally:
+            # Before the writers: what was begun is still answered.
+            await inbound.stop()
             await ledgers.stop()
             await gate.close()
     _log.info("stopped")
@@ -105,6 +113,7 @@ async def _http(
     api: ApiSettings,
     url: str,
     ledgers: LedgersServed,
+    collectors: Sequence[Collector],
     stopping: asyncio.Event,
 ) -> None:
     # Before anything else: an address that is taken ends this with a sentence.
@@ -114,7 +123,8 @@ async def _http(
     try:
         await _database_awaited(lambda: admin_key_first(access, settings.home), stopping)
         app = await asyncio.to_thread(app_create, ledgers, access, api)
-        app.state.core.metrics.registry.register(ServingCollector(ledgers))
+        for collector in collectors:
+            app.state.core.metrics.registry.register(collector)
         server = _Server(
             uvicorn.Config(
                 app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,

@@ -9,12 +9,13 @@ from ledger.domain.errors import Refused
 
 
 class Role(StrEnum):
-    """One part of the service; a process has one, two or all."""
+    """One part of the service; a process has one, some or all."""
 
     API = "api"
     WRITER = "writer"
     FOLLOWER = "follower"
     RELAY = "relay"
+    INBOUND = "inbound"
 
 
 ROLES_ALL: Final = ",".join(Role)

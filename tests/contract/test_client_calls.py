@@ -23,8 +23,8 @@ from api.app import app_create
 from api.settings import ApiSettings
 from tests.integration.api.ports import LedgersHere
 
-NOT_CALLED = {"health", "metrics"}
-"""For load balancers and Prometheus, which ask for themselves."""
+NOT_CALLED = {"health", "metrics", "webhook_receive"}
+"""For load balancers, Prometheus, and systems that send webhooks: they ask for themselves."""
 OF_THE_CLIENT = {"cursor", "min_position", "dry_run", "Idempotency-Key", "format"}
 """Parameters that a client sets itself, or that only programs without it need."""
 IN_THE_BODY = {"import_start": {"mapping", "filename"}}

@@ -122,8 +122,9 @@ def test_rule_sets_fact_types_and_files_say_what_they_are_sent_as(app: Any) -> N
 KEYLESS = {
     "reconcile": "asked again it finds nothing more",
     "facts_bulk": "each line carries its own",
-    "key_create": "the secret is shown once",
-    **dict.fromkeys(["key_revoke", "replay_cancel", "import_cancel", "rebuild_cancel"], "has one effect anyway"),
+    **dict.fromkeys(["key_create", "sender_create", "sender_rotation"], "the secret is shown once"),
+    "webhook_receive": "the message's own id is its key",
+    **dict.fromkeys(["key_revoke", "sender_mapping", "sender_revocation", "replay_cancel", "import_cancel", "rebuild_cancel"], "has one effect anyway"),
 }
 """The operations that change something and take no Idempotency-Key, and why."""
 

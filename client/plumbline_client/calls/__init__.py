@@ -13,12 +13,13 @@ from plumbline_client.calls.relating import AssignmentWrites, FirmWrites, Profil
 from plumbline_client.calls.relations import RelationsReads
 from plumbline_client.calls.reports import ReportCalls
 from plumbline_client.calls.rules import RuleCalls
+from plumbline_client.calls.senders import SenderCalls
 
 __all__ = ["Admin", "JobKind", "Ledger", "fact", "rehearsed"]
 
 
 class Ledger(
     FactCalls, CustomerCalls, PointCalls, RedemptionCalls, FinanceCalls, ReportCalls, LogCalls, RuleCalls, JobCalls,
-    RelationsReads, FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites,
+    RelationsReads, FirmWrites, ProfileWrites, AssignmentWrites, WorkWrites, SenderCalls,
 ):  # fmt: skip
     """One ledger. Every method gives a call for a client to send; writes get a key of their own unless one is given."""

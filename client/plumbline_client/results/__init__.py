@@ -122,6 +122,12 @@ from plumbline_client.results.rules import (
     RuleSetDetail,
     RuleSetDiff,
 )
+from plumbline_client.results.senders import (
+    WebhookSender,
+    WebhookSenderDetail,
+    WebhookSenderKey,
+    WebhookSenderMade,
+)
 from plumbline_client.results.work import (
     FollowUp,
     FunnelStage,
@@ -255,6 +261,10 @@ __all__ = [
     "TimelineEvent",
     "Totals",
     "ViewStatus",
+    "WebhookSender",
+    "WebhookSenderDetail",
+    "WebhookSenderKey",
+    "WebhookSenderMade",
     "Why",
     "Workload",
 ]
