@@ -15,12 +15,11 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from plumbline_client.subscribing import LedgerEvent, Subscriber, Subscription
 from plumbline_client.subscribing.sqlite import SqlitePositions
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from api.settings import ApiSettings
 from ledger.domain.commands import RegisterCustomer, Request
