@@ -41,6 +41,7 @@ def line_too_long(bytes_max: int) -> Answer:
 
 def result_document(answer: Answer) -> dict[str, Any]:
     """What became of a fact, for JSON."""
+    document: dict[str, Any]
     if answer.status in ("refused", AGAIN):
         document = {"status": answer.status, "code": answer.code, "reason": answer.reason, "field": answer.field}
     else:

@@ -1,4 +1,5 @@
 """Backup and restore of a whole home: the database as it is on disk, with the WAL that makes it whole; columns; keys.
+With the database go the vault's keys and the secrets of senders of webhooks, which lie in its tables.
 
 A backup is a folder that is named only once it is whole. The columns are taken before the database: they are then never
 ahead of it, and what they lack the follower adds. Restoring checks every byte before anything is put in place.

@@ -55,6 +55,8 @@ DEAD_SECONDS: Final = 2.0
 """How long the stream of dead letters may take to acknowledge; the quarantine has them in any case."""
 PING_SECONDS: Final = 10
 """How often the broker is asked whether it is there: a connection that no longer reads is then found out and made anew."""
+PENDING_BYTES_MAX: Final = 16_000_000
+"""So much of what the broker hands over waits; what comes on top of it is dropped, and its senders ask again."""
 PARSED_HERE_BYTES_MAX: Final = 32_768
 
 _KEY: Final = re.compile(r"[!-~]{1,200}")
@@ -189,7 +191,8 @@ class Inbound:
             self._task(self._carry_out(name, message))
 
         subjects = facts_subjects(name)
-        subscriptions = [await self._client.subscribe(subject, queue=QUEUE, cb=take) for subject in subjects]
+        limits = {"queue": QUEUE, "cb": take, "pending_bytes_limit": PENDING_BYTES_MAX}
+        subscriptions = [await self._client.subscribe(subject, **limits) for subject in subjects]
         try:
             # Once the broker has answered, it knows of them.
             await self._client.flush()

@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from api.access.keys import AccessStore
 from connectors.files.importing import RefusedRow, Rejection
+from connectors.files.mapping_loading import mapping_load
 from ledger.domain.commands import CloseDays, RegisterCustomer, Request
 from replay.what_if import recorded_check
 from service import embedded
@@ -26,8 +27,11 @@ from service.backup import PARTIAL, BackupError, backup_make, backup_restore, ba
 from service.bootstrap import ledger_open
 from service.settings import Settings
 from tests.ledgers import fact
+from webhooks.senders import NewKey, secrets_living, sender_make
+from webhooks.signing import secret_create
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SENDER_SECRET = secret_create(bytes(32))
 
 
 def quiet(done: int, of: int) -> None:
@@ -61,6 +65,10 @@ def made(parent: Path) -> tuple[Path, int, str]:
         refused = Rejection(7, "金额", "不是数", "facts.csv")
         row = RefusedRow("crm", refused, {"金额": "壹佰"}, "facts", bytes(32), "bob")
         assert handle.quarantine.put_many([row], NOW) == 1
+        mapping = mapping_load("facts")
+        handle.quarantine.mapping_keep(mapping)
+        with handle.recorder.datastore.get_connection() as connection:
+            sender_make(connection, "erp", mapping.digest, NewKey("WK-1", SENDER_SECRET), NOW, "alice")
         acknowledged = writer.position
 
         def work() -> None:
@@ -94,6 +102,9 @@ def test_a_restored_ledger_is_whole_and_reproduces_its_record(parent: Path, made
         handle.columns().verify()
         [row] = handle.quarantine.list(open_only=True, limit=10)
         assert (row.row, row.field, row.raw) == (7, "金额", {"金额": "壹佰"})
+        with handle.recorder.datastore.get_connection() as connection:
+            living = secrets_living(connection, "erp", NOW)
+        assert living is not None and living.secrets == (SENDER_SECRET,)
         with handle.writing("bob") as writer:
             [answer] = writer.submit([Request(fact("after", "login", "2025-02-06", "C-000001"), "bob")])
             assert answer.status == "accepted"

@@ -94,13 +94,15 @@ def writing(served: Ledger) -> None:
     served.fails = None
 
 
-def talk(nats_url: str, ledger: Ledger, work: Callable[[Sender, Inbound], Awaitable[T]], processes: int = 1) -> T:
-    """Runs with somebody who sends, and so many processes that take."""
+def talk(
+    nats_url: str, ledger: Ledger, work: Callable[[Sender, Inbound], Awaitable[T]], beside: Sequence[Inbound] = ()
+) -> T:
+    """Runs with somebody who sends, and a process that takes; `beside` are others."""
 
     async def run() -> T:
         client: Any = Client()
         await client.connect(nats_url)
-        taking = [Inbound(Ledgers(ledger), nats_url, ApiSettings()) for _ in range(processes)]
+        taking = [Inbound(Ledgers(ledger), nats_url, ApiSettings()), *beside]
         try:
             for inbound in taking:
                 inbound.start()
@@ -300,6 +302,8 @@ def test_a_message_without_a_reply_subject_is_carried_out_and_no_other_subject_t
 def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_finishes(
     nats_url: str, served: Ledger
 ) -> None:
+    second = Inbound(Ledgers(served), nats_url, ApiSettings())
+
     async def work(sender: Sender, first: Inbound) -> None:
         head = served.books.position
         sent = [asyncio.create_task(sender.send(login(f"p{n}"), message_id=f"p{n}")) for n in range(60)]
@@ -310,8 +314,11 @@ def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_fi
         assert len({a["position"] for a in answers}) == 60
         recorded = [s for _, _, name, s in served.books.log(head) if name == "FactRecorded"]
         assert len(recorded) == 60
+        taken = [inbound.counts[served.name, "accepted"] for inbound in (first, second)]
+        assert sum(taken) == 60 and min(taken) > 0
+        assert sum(sum(inbound.counts.values()) for inbound in (first, second)) == 60
 
-    talk(nats_url, served, work, processes=2)
+    talk(nats_url, served, work, [second])
 
 
 def test_the_program_that_the_page_shows_sends_a_fact(

@@ -23,7 +23,7 @@ from streams.faults import NatsUnreachable, StreamMissing
 from streams.kept import Kept, KeptReader
 from streams.messages import Message, message_of
 from streams.rebuilding import Rebuilt, Resumed, stream_rebuild
-from streams.relay import Relay
+from streams.relay import Relay, RelayState
 from streams.subjects import event_subjects, stream_name
 from streams.subscribers import (
     Subscriber,
@@ -283,6 +283,28 @@ def test_wiped_and_rebuilt_the_stream_is_the_same_and_subscribers_go_on(streamed
         return message.metadata.sequence.stream
 
     assert streamed.run(goes_on) == 13
+
+
+def test_a_stream_is_made_anew_beside_a_relay_that_runs(streamed: Streamed, tmp_path: Path) -> None:
+    async def work() -> None:
+        relay = Relay(streamed.ledger, streamed.schema, streamed.database_url, streamed.nats_url)
+        stopping = asyncio.Event()
+        running = asyncio.create_task(relay.run(stopping))
+        async with asyncio.timeout(20):
+            while relay.state not in (RelayState.RELAYING, RelayState.STANDBY):
+                await asyncio.sleep(0.02)
+            await _rebuild(streamed, tmp_path)
+            # One that saw no stream looks again after a while.
+            streamed.books.send(fact("beside", "login", "2026-10-06", "C-000002"))
+            while (relay.position or 0) < streamed.books.position:
+                await asyncio.sleep(0.05)
+        stopping.set()
+        await running
+
+    asyncio.run(_rebuild(streamed, tmp_path))
+    asyncio.run(work())
+    checked = streamed.check()
+    assert checked.sound and checked.behind == 0 and checked.count_stream == streamed.books.position
 
 
 def test_a_rebuild_that_died_half_way_still_knows_the_subscribers(streamed: Streamed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 import orjson
 import pytest
 import typer
-from click.testing import Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from typer.testing import CliRunner
+from plumbline_client.subscribing import LedgerEvent, Subscriber, Subscription
+from plumbline_client.subscribing.sqlite import SqlitePositions
+from typer.testing import CliRunner, Result
 
+from api.settings import ApiSettings
 from ledger.domain.commands import RegisterCustomer, Request
 from ledger.domain.errors import LedgerMissing, Refused
 from service.bootstrap import ledger_open
@@ -27,12 +29,23 @@ from service.commands import guarding
 from service.embedded import nats_relay_url
 from service.serving import ledgers
 from service.serving.gate import Gate
+from service.serving.inbound import Inbound
 from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
 from streams.connection import nats_connected
-from streams.permissions import OURS, Login, Party, account_file, accounts_of, logins_made, logins_read, users_of
+from streams.permissions import (
+    API_DOMAIN,
+    OURS,
+    Login,
+    Party,
+    account_file,
+    accounts_of,
+    logins_made,
+    logins_read,
+    users_of,
+)
 from streams.relay import Relay
 from streams.setup import streams_setup
 from streams.subscribers import subjects_of, subscriber_create
@@ -218,6 +231,48 @@ def test_a_user_may_come_in_by_signing_with_its_nkey(tmp_path: Path) -> None:
         assert signed(Ed25519PrivateKey.generate()).refused != []
 
 
+async def _facts_come_in(address: str, ledger: str, served: LedgersServed) -> None:
+    """A sender's fact is recorded and answered; what is refused of it is kept where an operator reads it."""
+    inbound = Inbound(served, url_of(address, "service"), ApiSettings())
+    inbound.start()
+    try:
+        async with asyncio.timeout(30):
+            while ledger not in inbound.taking:
+                await asyncio.sleep(0.05)
+        async with nats_connected(url_of(address, "crm"), "crm") as connection:
+            fact = {
+                "source": "crm", "external_id": "L-1", "fact_type": "login", "occurred_at": "2026-10-05",
+                "customer": {"source": "crm", "reference": "N1"}, "attributes": {},
+                "registration": {"source": "crm", "reference": "N1", "name": "新客户"},
+            }  # fmt: skip
+            for external_id, fact_type, status in (("L-1", "login", "accepted"), ("L-2", "nonsense", "refused")):
+                body = orjson.dumps({**fact, "external_id": external_id, "fact_type": fact_type})
+                answer = await connection.client.request(f"plumbline.{ledger}.facts", body, timeout=20)
+                assert orjson.loads(answer.data)["status"] == status, answer.data
+        async with nats_connected(url_of(address, "operator"), "operator") as connection:
+            letter = await connection.client.jetstream(domain=API_DOMAIN).get_msg(f"PLUMBLINE_{ledger}_DEAD", 1)
+        assert letter.headers is not None and letter.headers["Plumbline-Sender"] == "crm"
+    finally:
+        await inbound.stop()
+
+
+async def _followed(url: str, ledger: str, folder: Path) -> list[str]:
+    """The types of events that a service has taken with our own client, which asks for everything under its domain."""
+    found: list[str] = []
+
+    def take(event: LedgerEvent, transaction: object) -> None:
+        found.append(event.type)
+        if len(found) == 1_001:
+            subscriber.stop()
+
+    store = SqlitePositions(folder / "billing.db")
+    subscription = Subscription(ledger, "billing", types=("CustomerRegistered",))
+    subscriber = Subscriber(subscription, store, url=url, handler=take, batch_events_max=100, domain=API_DOMAIN)
+    async with asyncio.timeout(30):
+        await subscriber.run()
+    return found
+
+
 def test_a_service_writes_under_its_own_account_and_relays_under_the_relays(
     settings: Settings, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +281,7 @@ def test_a_service_writes_under_its_own_account_and_relays_under_the_relays(
     with ledger_open(settings, ledger, "alice", create=True):
         pass
     monkeypatch.setattr(ledgers, "ledger_names", lambda settings: [ledger])
-    parties = [Party("billing", follows=(ledger,))]
+    parties = [Party("billing", follows=(ledger,)), Party("crm", sends=(ledger,))]
     logins = logins_of(users_of(parties))
 
     async def work(address: str) -> None:
@@ -249,11 +304,8 @@ def test_a_service_writes_under_its_own_account_and_relays_under_the_relays(
             # Large enough to go in several pieces.
             requests = [Request(RegisterCustomer("crm", f"K{n}", "建设集团" * 40), "bob") for n in range(1_000)]
             assert {a.status for a in await sender.submit(ledger, requests)} == {"accepted"}
-            async with nats_connected(url_of(address, "billing"), "billing") as connection:
-                js = connection.client.jetstream()
-                fetching = await js.pull_subscribe_bind(durable="billing", stream=f"PLUMBLINE_{ledger}")
-                messages = await fetching.fetch(50, timeout=20)
-            assert [m.headers["ce-type"] for m in messages] == ["CustomerRegistered"] * 50
+            await _facts_come_in(address, ledger, served)
+            assert await _followed(url_of(address, "billing"), ledger, tmp_path) == ["CustomerRegistered"] * 1_001
         finally:
             await served.stop()
             await sender.close()

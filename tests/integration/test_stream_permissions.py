@@ -385,12 +385,17 @@ def test_in_one_account_the_servers_answers_reach_the_stream(tmp_path: Path) -> 
 
     async def work(address: str) -> None:
         await _streams(address)
-        billing = Wire.of(address, "billing")
+        billing, service = Wire.of(address, "billing"), Wire.of(address, "service")
+        forged = "plumbline.main.event.PointsGranted._"
+        durable = "PLUMBLINE_main.billing"
+        # That there is nothing to fetch; how a durable stands; that a dead letter is kept.
+        assert billing.may_publish(f"$JS.API.CONSUMER.MSG.NEXT.{durable}", b'{"batch":1,"no_wait":true}', forged)
+        assert Wire.of(address, "operations").may_publish(f"$JS.API.CONSUMER.INFO.{durable}", b"", forged)
+        assert service.may_publish("plumbline.main.dead", b"{}", forged)
         async with connected(address, "relay") as relay:
-            forged = "plumbline.main.event.PointsGranted._"
-            assert billing.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.billing", b'{"batch":1,"no_wait":true}', forged)
-            await asyncio.sleep(0.3)
-            assert (await relay.client.jetstream().stream_info("PLUMBLINE_main")).state.last_seq == 1
+            async with asyncio.timeout(5):
+                while (await relay.client.jetstream().stream_info("PLUMBLINE_main")).state.last_seq < 3:
+                    await asyncio.sleep(0.02)
 
     with nats_guarded(tmp_path, account_file(shared)) as address:
         asyncio.run(work(address))
