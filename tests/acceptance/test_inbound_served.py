@@ -29,8 +29,8 @@ from tests.acceptance.served_kills import SCHEMA
 from tests.ledgers import Books, log_check
 from webhooks.signing import sign_all
 
-SENT = 240
-KILLED_AFTER = 60
+SENT = 150
+KILLED_AFTER = 40
 
 
 @pytest.fixture
