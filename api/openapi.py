@@ -29,7 +29,7 @@ WRITES: Final = (
 )  # fmt: skip
 DOCUMENTS: Final = (RuleSet, FactType, FileMapping)
 DESCRIPTION: Final = """
-The ledger of points over HTTP. Every request but /health, /ready and signed webhooks carries
+The ledger of points over HTTP. Every request but /health, /ready, signed webhooks and those below /schemas carries
 `Authorization: Bearer plk_…`.
 
 Writes take `Idempotency-Key` and `dry_run=true`. Reads take `min_position`, the `position` of an answer, to see

@@ -60,7 +60,7 @@ def run(say: Say, *, quick: bool) -> list[Line]:
         facts, customers = (3_000, 500) if quick else (140_000, CUSTOMERS)
         ledger_schema_create(url, _SCHEMA)
         with recorder_open(url, _SCHEMA) as recorder:
-            _log_write(recorder, facts, customers, say)
+            log_write(recorder, facts, customers, say)
             lines = _measure(recorder, parent / "columns", say)
         peer = _library_rate(url, 100 if quick else _PEER_EVENTS, say)
     finally:
@@ -97,7 +97,7 @@ def _measure(recorder: LogRecorder, columns: Path, say: Say) -> list[tuple[str, 
         follower.close()
 
 
-def _log_write(recorder: LogRecorder, facts: int, customers: int, say: Say) -> None:
+def log_write(recorder: LogRecorder, facts: int, customers: int, say: Say) -> None:
     """A log as the writer makes it, a year of facts with a month closed after each month."""
     with Writer(recorder, LedgerState.load(None, recorder), lambda: _NOW) as writer:
         writer.open_books("main", "Asia/Shanghai", "bench")

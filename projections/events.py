@@ -12,6 +12,7 @@ from psycopg.rows import tuple_row
 from ledger.log.codec import state_of
 from ledger.log.pages import Seek, page_read
 from ledger.log.queries import queries_load
+from ledger.log.recorder import EventRow
 
 POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "reading.sql")
@@ -39,11 +40,25 @@ def events_read(
 ) -> list[EventRead]:
     """Up to `limit` events with `after` < position ≤ `stop`, of these names or of all, in order: the first of them, or
     the last."""
+    rows = event_rows_read(connection, after=after, stop=stop, topics=topics, limit=limit, last=last)
+    return [_event(row) for row in rows]
+
+
+def event_rows_read(
+    connection: Connection[Any],
+    *,
+    after: int = 0,
+    stop: int = POSITION_MAX,
+    topics: Sequence[str] | None = None,
+    limit: int = 100,
+    last: bool = False,
+) -> list[EventRow]:
+    """The same, as they are stored."""
     params = {"after": after, "stop": stop, "topics": None if topics is None else list(topics)}
     with connection.cursor(row_factory=tuple_row) as cursor:
         query = _QUERIES["events_between"]
         rows = page_read(cursor, query, ("notification_id",), params, Seek(backwards=last), limit)
-    return [_event(row) for row in rows]
+    return [(position, stream, version, topic, bytes(state)) for position, stream, version, topic, state in rows]
 
 
 def event_read(connection: Connection[Any], position: int) -> EventRead | None:

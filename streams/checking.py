@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal
 
+import orjson
+
 from ledger.domain.events import REGISTRY
 from streams.connection import Connection
 from streams.cursor import IDENTITY, stream_found
@@ -195,8 +197,10 @@ def _position_check(
     checked: Checked, hashes: _Hashes, head: int, position: int, wanted: Message | None, kept: Kept | None
 ) -> None:
     """Take one position in on both sides, and note in what it differs."""
-    log = b"" if wanted is None or position > head else _digest(wanted.subject, _headers(wanted), wanted.body)
-    stream = b"" if kept is None else _digest(kept.subject, _compared(kept), kept.body)
+    ours = None if wanted is None or position > head else (wanted.subject, _headers(wanted), wanted.body)
+    theirs = None if kept is None else (kept.subject, _compared(kept), kept.body)
+    log = b"" if ours is None else _digest(*ours)
+    stream = b"" if theirs is None else log if theirs == ours else _digest(*theirs)
     if log:
         checked.count_log += 1
         hashes.log.update(log)
@@ -262,6 +266,5 @@ def _compared(kept: Kept) -> list[tuple[str, str]]:
 
 
 def _digest(subject: str, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
-    """A hash of a message that no other message has: each part goes in with its length."""
-    parts = [subject.encode(), *(part.encode() for pair in headers for part in pair), body]
-    return sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+    """A hash of a message that no other message has: JSON ends where it ends, and the body is the rest."""
+    return sha256(orjson.dumps([subject, headers]) + body).digest()

@@ -23,6 +23,12 @@ class StreamSettingsFixed(PlumblineError):
     code = "STREAM_SETTINGS_FIXED"
 
 
+class StreamRefused(PlumblineError):
+    """The server makes no such stream: too few servers for its replicas, another stream with its subjects, no room."""
+
+    code = "STREAM_REFUSED"
+
+
 class StreamDiffers(PlumblineError):
     """Stream and log disagree. Going on would publish events under positions that others know otherwise."""
 

@@ -73,7 +73,10 @@ class KeptReader:
         self._woken.clear()
         try:
             for sequence in sequences:
-                await self._waited(self._room.acquire())
+                if self._room.locked():
+                    await self._waited(self._room.acquire())
+                else:
+                    await self._room.acquire()
                 await self._connection.client.publish(
                     f"{API}STREAM.MSG.GET.{self._stream}", b'{"seq":%d}' % sequence, f"{self._inbox}.{sequence}"
                 )
@@ -132,6 +135,6 @@ def _kept(found: dict[str, Any]) -> Kept:
 
 def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
     """The lines after the first; whatever bytes they hold can be compared."""
-    lines = raw.removeprefix(_HEADER_LINE).decode("utf-8", "backslashreplace").split("\r\n")
-    pairs = (line.partition(":") for line in lines if line.strip())
-    return tuple((name, value.strip()) for name, _, value in pairs)
+    text = raw.removeprefix(_HEADER_LINE).decode("utf-8", "backslashreplace")
+    pairs = [line.partition(":") for line in text.split("\r\n") if line]
+    return tuple([(name, value.strip()) for name, _, value in pairs])

@@ -21,6 +21,8 @@ from streams.messages import Message
 
 WINDOW: Final = 64
 """Messages under way at once. With more, an error costs more to send again; with fewer, the server waits for us."""
+TURN_MESSAGES: Final = 16
+"""After so many messages others have their turn on the event loop."""
 ACK_SECONDS: Final = 3.0
 """How long a stream may acknowledge nothing. A leader that is gone says nothing."""
 LOOK_SECONDS: Final = 0.25
@@ -87,6 +89,9 @@ class Publisher:
             self._moved_at = time.monotonic()
         self.sent = position
         await self._client.publish(message.subject, message.body, f"{self._inbox}.{position}", headers)
+        if position % TURN_MESSAGES == 0:
+            # The library sends when others have their turn: the server shall work while we do.
+            await asyncio.sleep(0)
 
     async def settled(self) -> None:
         """Wait until all that was sent is acknowledged. Raises the first error."""

@@ -112,7 +112,7 @@ async def _resume(connection: Connection, ledger: str, entry: dict[str, Any], he
     """Make a durable again. Where the service has made it itself meanwhile, at its own position, it stays."""
     name, after = str(entry["config"]["durable_name"]), int(entry["acked"])
     if after > head:
-        problem = f"it had acknowledged up to {after}, and the log ends at {head}: what it saw after that is no longer so"
+        problem = f"it had acknowledged up to {after}, and the log ends at {head}: what it saw after that is gone"
         return Resumed(name, head, problem)
     config = {key: value for key, value in entry["config"].items() if key not in _TOLD_ONLY}
     config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}

@@ -22,12 +22,11 @@ import structlog
 
 from ledger.domain.errors import PlumblineError
 from ledger.domain.events import REGISTRY
-from ledger.log.recorder import EventRow
 from streams.connection import LOST, Connection, nats_connected, reason_of
 from streams.cursor import cursor_read, stream_found
 from streams.faults import EventUnknown, MessageTooLarge, StreamDiffers, StreamMissing
 from streams.messages import Message, message_of
-from streams.publishing import WINDOW, Overtaken, Publisher
+from streams.publishing import TURN_MESSAGES, WINDOW, Overtaken, Publisher
 from streams.subjects import stream_name
 from streams.tail import Behind, LogTail, tail_open
 
@@ -138,7 +137,7 @@ class Relay:
                     finally:
                         watching.cancel()
             except psycopg.Error as error:
-                self._tell(RelayState.WAITING, f"the database can't be reached ({type(error).__name__})")
+                self._tell(RelayState.WAITING, f"the log can't be read ({type(error).__name__})")
             await asyncio.sleep(AGAIN_SECONDS_MAX)
 
     async def _relay(self, tail: LogTail) -> None:
@@ -194,18 +193,18 @@ class Relay:
         """Publish what comes after a position, as it comes. Raises the first error, of whatever kind."""
         async with Publisher(connection, stream_name(self.ledger), position, self._window) as publisher:
             self._publisher = publisher
-            reading = asyncio.create_task(tail.next(position))
+            reading = asyncio.create_task(self._page(tail, position))
             try:
                 while until is None or position < until:
                     await asyncio.wait({reading, publisher.failed}, return_when=asyncio.FIRST_COMPLETED)
                     if publisher.failed.done():
                         raise publisher.failed.result()
-                    events = reading.result()
-                    position = events[-1][0]
-                    # The next page is read while this one is on its way.
-                    reading = asyncio.create_task(tail.next(position))
-                    for event in events:
-                        await publisher.publish(self._message(event))
+                    messages = reading.result()
+                    position = messages[-1].position
+                    # The next page is made ready while this one is on its way.
+                    reading = asyncio.create_task(self._page(tail, position))
+                    for message in messages:
+                        await publisher.publish(message)
                 await publisher.settled()
             except asyncio.CancelledError:
                 with suppress(PlumblineError, *LOST):
@@ -216,10 +215,17 @@ class Relay:
                 self._publisher = None
                 await _ended(reading)
 
-    def _message(self, event: EventRow) -> Message:
-        if event[3] not in REGISTRY:
-            raise EventUnknown(f"the event at {event[0]} is of a newer version of Plumbline: run the one that wrote it")
-        return message_of(self.ledger, event)
+    async def _page(self, tail: LogTail, position: int) -> list[Message]:
+        """The messages that come next, as soon as there are any."""
+        messages: list[Message] = []
+        for event in await tail.next(position):
+            if event[3] not in REGISTRY:
+                reason = f"the event at {event[0]} is of a newer version of Plumbline: run the one that wrote it"
+                raise EventUnknown(reason)
+            messages.append(message_of(self.ledger, event))
+            if len(messages) % TURN_MESSAGES == 0:
+                await asyncio.sleep(0)
+        return messages
 
     async def _watch(self, tail: LogTail) -> None:
         """Look every now and then how far the stream is behind."""
@@ -242,7 +248,7 @@ class Relay:
         getattr(_log, level)(f"relay {state}", ledger=self.ledger, position=self.position, **more)
 
 
-async def _ended(reading: asyncio.Task[list[EventRow]]) -> None:
+async def _ended(reading: asyncio.Task[list[Message]]) -> None:
     """Give up a read, and let it end: its connection is used again."""
     reading.cancel()
     await asyncio.wait({reading})

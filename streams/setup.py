@@ -17,7 +17,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import APIError, NotFoundError
 
 from streams.connection import LOST, Connection, reason_of
-from streams.faults import NatsUnreachable, StreamSettingsFixed
+from streams.faults import NatsUnreachable, StreamRefused, StreamSettingsFixed
 from streams.subjects import dead_subject, event_subjects, stream_name, stream_name_dead
 
 DEAD_AGE_SECONDS: Final = 90 * 86_400
@@ -123,7 +123,7 @@ async def streams_setup(connection: Connection, ledger: str, replicas: int | Non
     """Make the streams of a ledger, or set them as they must be; does nothing where all is right.
 
     Without `replicas` a new stream has one and an old one keeps its own. Raises StreamSettingsFixed, before anything is
-    changed, where a stream is set in a way that can't be changed; NatsUnreachable; APIError where the server refuses.
+    changed, where a stream is set in a way that can't be changed; StreamRefused; NatsUnreachable.
     """
     found: list[tuple[StreamConfig, StreamInfo | None, list[Difference]]] = []
     for config in (config_events(ledger, replicas or 1), config_dead(ledger, replicas or 1)):
@@ -154,8 +154,8 @@ async def _set(
         kept = {n: getattr(info.config, n) for n in ("placement", "metadata", "consumer_limits", "compression")}
         made = await connection.manager.update_stream(replace(config, **kept))
         return StreamSet(name, "changed", made.config.num_replicas or 1, tuple(told))
-    except APIError:
-        raise
+    except APIError as error:
+        raise StreamRefused(f"the server doesn't set up {name}: {reason_of(error)}") from error
     except LOST as error:
         raise NatsUnreachable(f"the stream {name} can't be set up: {reason_of(error)}") from error
 

@@ -22,7 +22,7 @@ from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow
 
-PAGE_EVENTS: Final = 128
+PAGE_EVENTS: Final = 256
 """Events read at once. So many are in memory, besides those that wait for their acknowledgement."""
 LOOK_SECONDS: Final = 0.5
 """How often the log is looked at though nobody has told of an append."""

@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
 
-from service.embedded.nats import _binary, read_greeting
 from streams.permissions import Login, inbox_prefix
-
-START_SECONDS = 20.0
+from tests.nats_servers import NatsServer
 
 
 @contextmanager
-def nats_server(folder: Path, *, accounts: bytes | None = None, jetstream: str = "", more: str = "") -> Iterator[str]:
-    """The host and port of a server that keeps its data in a folder, until the end of the block."""
-    port = _port_free()
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"server_name: guarded_{port}", "host: 127.0.0.1", f"port: {port}", more,
-        f'jetstream {{ store_dir: "{folder / "store"}"\n {jetstream} }}',
-    ]  # fmt: skip
-    if accounts is not None:
-        (folder / "accounts.conf").write_bytes(accounts)
-        lines.append("include ./accounts.conf")
-    config = folder / "server.conf"
-    config.write_text("\n".join(lines), "utf-8")
-    with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen([str(_binary()), "--config", str(config)], stdout=log, stderr=log)
+def nats_guarded(folder: Path, accounts: bytes, *, jetstream: str = "", more: str = "") -> Iterator[str]:
+    """The host and port of a server with an account file, until the end of the block."""
+    server = NatsServer(folder, "guarded", cluster=f"include ./accounts.conf\n{more}", jetstream=jetstream)
+    (server.folder / "accounts.conf").write_bytes(accounts)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while read_greeting("127.0.0.1", port, 0.2) is None:
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "server.log").read_text("utf-8")
-            time.sleep(0.02)
-        yield f"127.0.0.1:{port}"
+        server.start()
+        yield f"127.0.0.1:{server.port}"
     finally:
-        process.terminate()
-        process.wait(20)
+        server.stop()
 
 
 def logins_of(names: list[str]) -> dict[str, Login]:
@@ -59,19 +40,20 @@ def url_of(address: str, user: str) -> str:
 class Wire:
     """The bare protocol as one user: what the server objects to is known for each message, before the next."""
 
-    def __init__(self, address: str, connect: Mapping[str, object]) -> None:
+    def __init__(self, address: str, connect: Callable[[dict[str, Any]], Mapping[str, object]]) -> None:
+        """`connect` makes of the server's greeting how one proves who one is."""
         host, port = address.split(":")
         self._socket = socket.create_connection((host, int(port)), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
         self.greeting = json.loads(self._file.readline().removeprefix(b"INFO "))
-        self._send(b"CONNECT " + json.dumps({"verbose": False, "pedantic": False, "headers": True, **connect}).encode())
+        self._send(b"CONNECT " + json.dumps({"verbose": False, "pedantic": False, "headers": True, **connect(self.greeting)}).encode())
         self.refused = self._objections()
 
     @classmethod
     def of(cls, address: str, user: str) -> Wire:
         """A connection of a user of `logins_of`."""
-        wire = cls(address, {"user": user, "pass": user[::-1]})
+        wire = cls(address, lambda greeting: {"user": user, "pass": user[::-1]})
         assert wire.refused == []
         return wire
 
@@ -97,14 +79,22 @@ class Wire:
 
     def _objections(self) -> list[str]:
         """What the server says until it has seen everything; messages that it delivers meanwhile are passed over."""
-        self._send(b"PING")
         found: list[str] = []
+        try:
+            self._send(b"PING")
+            self._read_until_pong(found)
+        except ConnectionError:
+            found.append("hung up")
+        return found
+
+    def _read_until_pong(self, found: list[str]) -> None:
         while (line := self._file.readline().rstrip()) not in (b"PONG", b""):
             if line.startswith(b"-ERR"):
                 found.append(line.decode())
             elif line.startswith((b"MSG ", b"HMSG ")):
                 self._file.read(int(line.split()[-1]) + 2)
-        return found
+        if not line:
+            found.append("hung up")
 
 
 class As:
@@ -136,10 +126,3 @@ async def connected(address: str, user: str, **more: Any) -> AsyncIterator[As]:
         yield me
     finally:
         await me.client.close()
-
-
-def _port_free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-

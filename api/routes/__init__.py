@@ -9,10 +9,10 @@ from api.routing import Router
 
 MODULES: Final = (
     "facts", "balances", "bulk", "standing", "history", "customers", "customers_read", "explanations", "ledgers",
-    "log_read", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules", "rules_read",
-    "keys", "senders", "webhooks_in", "system", "redemptions", "redemptions_write",
+    "log_read", "log_wire", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules",
+    "rules_read", "keys", "senders", "webhooks_in", "system", "redemptions", "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
-    "relations.writes", "relations.leads", "finance.reads", "finance.writes",
+    "relations.writes", "relations.leads", "finance.reads", "finance.writes", "event_schemas",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

@@ -17,6 +17,7 @@ Found = TypeVar("Found", covariant=True)
 
 USER_AGENT = "plumbline-client/0.5.0"
 LINES = "application/x-ndjson"
+CLOUDEVENTS = "application/cloudevents-batch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,21 @@ def read_answer(call: Call[Found], status: int, headers: Mapping[str, str], body
             document = json.loads(body)
     except ValueError:
         raise AnswerInvalid(f"answered {status} without a document") from None
+    if kind == CLOUDEVENTS:
+        # A batch is a bare list: how far it reaches stands in the headers.
+        positions = {name: _position(headers, name) for name in ("position_last", "position_head")}
+        document = {"data": document, **positions}
     if isinstance(document, dict) and headers.get("idempotency-hit") == "true":
         document["hit"] = True
     return form_read(call.form, document)
+
+
+def _position(headers: Mapping[str, str], name: str) -> int:
+    """A position of the headers. Raises AnswerInvalid."""
+    text = headers.get(name.replace("_", "-"), "")
+    if not text.isdecimal():
+        raise AnswerInvalid("answered a batch of events without saying how far it reaches")
+    return int(text)
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:

@@ -13,7 +13,7 @@ import typer
 from ledger.domain.errors import LedgerMissing, Refused
 from ledger.log.migrate import ledger_schemas
 from service.bootstrap import SCHEMA_PREFIX
-from service.embedded import database_url, nats_url
+from service.embedded import database_url, nats_operations_url, nats_relay_url
 from service.output import JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 
@@ -111,7 +111,7 @@ def subscriber_create(
 
     output = output_of(json, language)
     subjects = subscribers.subjects_of(_ledger_named(ledger), _listed(types), _listed(customers))
-    made = _with_nats(lambda c: subscribers.subscriber_create(c, ledger, name, subjects, after))
+    made = _with_nats(_operations(), lambda c: subscribers.subscriber_create(c, ledger, name, subjects, after))
     _subscribers_print(output, [made])
 
 
@@ -122,7 +122,7 @@ def subscriber_list(ledger: LedgerOption = "main", json: JsonOption = False, lan
 
     output = output_of(json, language)
     _ledger_named(ledger)
-    _subscribers_print(output, _with_nats(lambda c: subscribers.subscribers_read(c, ledger)))
+    _subscribers_print(output, _with_nats(_operations(), lambda c: subscribers.subscribers_read(c, ledger)))
 
 
 @subscribers_app.command("remove")
@@ -137,7 +137,7 @@ def subscriber_remove(
 
     output = output_of(json, language)
     _ledger_named(ledger)
-    _with_nats(lambda c: subscribers.subscriber_remove(c, ledger, name))
+    _with_nats(_operations(), lambda c: subscribers.subscriber_remove(c, ledger, name))
     if json:
         output.document({"removed": name})
     else:
@@ -164,7 +164,7 @@ def check(
             return await stream_check(connection, tail, ledger, from_, to, progress=update)
 
     with output.progress("核对", "checking") as update:
-        checked = _with_nats(lambda c: work(c, update))
+        checked = _with_nats(nats_relay_url(settings), lambda c: work(c, update))
     if json:
         output.document(checked.document())
     else:
@@ -192,7 +192,7 @@ def rebuild(
         typer.confirm(output.say(f"将删除并重建 {ledger} 的事件流，继续？", f"The stream of {ledger} is deleted, then filled again. Go on?"), abort=True)
     note = settings.home / "streams" / f"{ledger}.subscribers.json"
     with output.progress("重建", "rebuilding") as update:
-        rebuilt = _run(stream_rebuild(ledger, schema, url, nats_url(settings), note, update))
+        rebuilt = _run(stream_rebuild(ledger, schema, url, nats_operations_url(settings), note, update))
     if json:
         output.document(rebuilt.document())
     else:
@@ -265,15 +265,19 @@ def _log_of(settings: Settings, ledger: str) -> tuple[str, str]:
     return url, schema
 
 
-def _with_nats(work: Callable[[Connection], Coroutine[Any, Any, Found]]) -> Found:
+def _with_nats(url: str, work: Callable[[Connection], Coroutine[Any, Any, Found]]) -> Found:
     """What work on a connection comes to."""
     from streams.connection import nats_connected
 
     async def inside() -> Found:
-        async with nats_connected(nats_url(Settings.from_environment()), "plumbline streams") as connection:
+        async with nats_connected(url, "plumbline streams") as connection:
             return await work(connection)
 
     return _run(inside())
+
+
+def _operations() -> str:
+    return nats_operations_url(Settings.from_environment())
 
 
 def _run(work: Coroutine[Any, Any, Found]) -> Found:

@@ -1,4 +1,4 @@
-"""serve: the API, the writer and the follower of every ledger."""
+"""serve: the API, the writer, the follower and the relay of every ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from service.output import JsonOption, LanguageOption, output_of
+from service.serving.roles import ROLES_ALL, Role, roles_of
 from service.settings import Settings
 
 _LIMITS: Final = ApiSettings()
@@ -24,8 +25,8 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Where to listen. 监听地址。")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口")] = 8700,
     roles: Annotated[
-        str, typer.Option("--roles", help="api, writer, follower, inbound: all, or some, separated by commas. 角色。")
-    ] = "api,writer,follower,inbound",
+        str, typer.Option("--roles", help=f"{', '.join(Role)}: all, or some, separated by commas. 角色。")
+    ] = ROLES_ALL,
     close_after_days: Annotated[
         int,
         typer.Option(
@@ -34,6 +35,15 @@ def serve(
         ),
     ] = 1,
     no_close: Annotated[bool, typer.Option("--no-close", help="Close no days by itself. 不自动关账。")] = False,
+    stream_check_hour: Annotated[
+        int,
+        typer.Option(
+            "--stream-check-hour", min=0, max=23, help="When streams are compared with the log, each night. 事件流核对时刻。"
+        ),
+    ] = 3,
+    no_stream_check: Annotated[
+        bool, typer.Option("--no-stream-check", help="Compare no streams by itself. 不自动核对事件流。")
+    ] = False,
     requests_per_second: Annotated[
         int, _limit("requests-per-second", 1, "Requests a second that one key may send, in the long run. 每密钥每秒请求数。")
     ] = int(_LIMITS.requests_per_second),
@@ -68,7 +78,7 @@ def serve(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Serve HTTP, write, and keep the views up to date, until stopped. 启动服务。
+    """Serve HTTP, write, keep views and streams up to date, until stopped. 启动服务。
 
     Start it twice and the second stands by: it takes over within seconds when the first ends. Logs go to standard
     error: words on a terminal, JSON lines elsewhere and with --json.
@@ -76,7 +86,7 @@ def serve(
     # The service brings libraries that no other command needs to wait for.
     from service.serving.keeper import CloseRule
     from service.serving.process import ServeSettings, serve
-    from service.serving.roles import roles_of
+    from service.serving.stream_checking import CheckRule
 
     output_of(json, language)
     if log_level not in ("debug", "info", "warning", "error"):
@@ -85,7 +95,8 @@ def serve(
         Settings.from_environment(),
         ServeSettings(
             host=host, port=port, roles=roles_of(roles),
-            close_rule=CloseRule(None if no_close else close_after_days), log_level=log_level,
+            close_rule=CloseRule(None if no_close else close_after_days),
+            check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
             log_words=sys.stderr.isatty() and not json,
             api=ApiSettings(
                 requests_per_second=requests_per_second, requests_burst=requests_burst, concurrent_max=concurrent_max,

@@ -16,6 +16,8 @@ __all__ = [
     "Progress",
     "ServerStatus",
     "database_url",
+    "nats_operations_url",
+    "nats_relay_url",
     "nats_url",
     "servers_down",
     "servers_status",
@@ -38,6 +40,22 @@ def nats_url(settings: Settings, progress: Progress = silent) -> str:
     Raises EmbeddedServerError where the embedded one cannot be started.
     """
     return settings.nats_url or nats_up(settings.home, progress)
+
+
+def nats_operations_url(settings: Settings, progress: Progress = silent) -> str:
+    """The URL under which streams are set up. The embedded server has one account, which may do everything.
+
+    Raises EmbeddedServerError as `nats_url`.
+    """
+    return settings.nats_operations_url or nats_url(settings, progress)
+
+
+def nats_relay_url(settings: Settings, progress: Progress = silent) -> str:
+    """The URL under which events are published and streams read.
+
+    Raises EmbeddedServerError as `nats_url`.
+    """
+    return settings.nats_relay_url or nats_url(settings, progress)
 
 
 def servers_up(

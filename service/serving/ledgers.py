@@ -23,8 +23,11 @@ from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
 from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
+from service.serving.relaying import Relaying
 from service.serving.roles import Role
+from service.serving.stream_checking import CHECK_NEVER, CheckRule, StreamChecking
 from service.settings import Settings
+from streams.relay import RelayState
 
 DISCOVER_SECONDS: Final = 2.0
 HOLDER_WAIT_SECONDS: Final = 8.0
@@ -48,6 +51,8 @@ class LedgerServed:
         self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
         self.keeper: Keeper | None = None
         self.following: Following | None = None
+        self.relaying: Relaying | None = None
+        self.checking: StreamChecking | None = None
         self.handover: Handover | None = None
         self._gate = gate
 
@@ -98,6 +103,10 @@ class LedgerServed:
             self.following.stop()
         if self.keeper is not None:
             self.keeper.stop()
+        if self.checking is not None:
+            self.checking.stop()
+        if self.relaying is not None:
+            self.relaying.stop()
         self.recorder.close()
 
     async def _reach(
@@ -131,13 +140,22 @@ class LedgersServed:
     """All ledgers. Made and used on one event loop; `start` before, `stop` after."""
 
     def __init__(
-        self, settings: Settings, database_url: str, gate: Gate, roles: frozenset[Role], close_rule: CloseRule
+        self,
+        settings: Settings,
+        database_url: str,
+        nats_url: str,
+        gate: Gate,
+        roles: frozenset[Role],
+        close_rule: CloseRule,
+        check_rule: CheckRule = CHECK_NEVER,
     ) -> None:
         self.database_url = database_url
         self._settings = settings
+        self._nats_url = nats_url
         self._gate = gate
         self._roles = roles
         self._close_rule = close_rule
+        self._check_rule = check_rule
         self._open: dict[str, LedgerServed] = {}
         self._failing: dict[str, str] = {}
         """Those that could not be opened, each with why; they are tried again."""
@@ -276,6 +294,14 @@ class LedgersServed:
         if Role.FOLLOWER in self._roles:
             ledger.following = Following(self._settings, name, self.database_url)
             ledger.following.start()
+        if Role.RELAY in self._roles:
+            ledger.relaying = Relaying(self._settings, name, self.database_url, self._nats_url)
+            ledger.relaying.start()
+            relaying = ledger.relaying
+            ledger.checking = StreamChecking(
+                name, self.database_url, self._nats_url, self._check_rule, lambda: relaying.state is RelayState.RELAYING
+            )
+            ledger.checking.start()
         return ledger
 
     async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:

@@ -1,4 +1,4 @@
-"""The service's own figures for Prometheus: who writes, how far views lag."""
+"""The service's own figures for Prometheus: who writes, how far views and streams lag."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ledger.domain.book import Book
 from ledger.domain.values import date_of
 from service.serving.inbound import Inbound
 from service.serving.ledgers import LedgersServed
+from service.serving.stream_checking import check_metrics
+from streams.relay import RelayState
 
 
 class ServingCollector(Collector):
@@ -33,7 +35,24 @@ class ServingCollector(Collector):
         behind = GaugeMetricFamily("plumbline_view_lag_positions", "Events a view has not seen.", labels=labels)
         seconds = GaugeMetricFamily("plumbline_view_lag_seconds", "Age of the first of them.", labels=labels)
         failed = GaugeMetricFamily("plumbline_view_failed", "1 where a view has stopped.", labels=labels)
+        stream = GaugeMetricFamily("plumbline_stream_position", "Where the stream stands.", labels=["ledger"])
+        stream_behind = GaugeMetricFamily(
+            "plumbline_stream_lag_positions", "Events of the log that the stream has not.", labels=["ledger"]
+        )
+        stream_seconds = GaugeMetricFamily(
+            "plumbline_stream_lag_seconds", "Age of the first of them.", labels=["ledger"]
+        )
+        relay = GaugeMetricFamily("plumbline_relay", "1 for what the relay is doing now.", labels=["ledger", "state"])
         for ledger in self._ledgers.served():
+            if ledger.relaying is not None:
+                for state in RelayState:
+                    relay.add_metric([ledger.name, state], 1 if ledger.relaying.state is state else 0)
+                found = ledger.relaying.relay
+                if found is not None and found.position is not None:
+                    stream.add_metric([ledger.name], found.position)
+                if found is not None and found.behind is not None:
+                    stream_behind.add_metric([ledger.name], found.behind.positions)
+                    stream_seconds.add_metric([ledger.name], found.behind.seconds)
             handover = ledger.handover
             if ledger.keeper is not None:
                 writing.add_metric([ledger.name], 0 if handover is None else 1)
@@ -46,7 +65,8 @@ class ServingCollector(Collector):
                 behind.add_metric(names, lag.behind)
                 seconds.add_metric(names, lag.seconds)
                 failed.add_metric(names, 1 if lag.status == "failed" else 0)
-        yield from (writing, head, closed, position, behind, seconds, failed)
+        yield from (writing, head, closed, position, behind, seconds, failed, stream, stream_behind, stream_seconds, relay)
+        yield from check_metrics(c for ledger in self._ledgers.served() if (c := ledger.checking) is not None)
 
 
 class InboundCollector(Collector):

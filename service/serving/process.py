@@ -33,6 +33,7 @@ from service.serving.ledgers import LedgersServed
 from service.serving.logs import logs_begin
 from service.serving.metrics import InboundCollector, ServingCollector
 from service.serving.roles import Role
+from service.serving.stream_checking import CheckRule
 from service.settings import Settings
 
 ADMIN_KEY_FILE: Final = "admin.key"
@@ -61,6 +62,7 @@ class ServeSettings:
     port: int = 8700
     roles: frozenset[Role] = frozenset(Role)
     close_rule: CloseRule = field(default_factory=CloseRule)
+    check_rule: CheckRule = field(default_factory=CheckRule)
     log_level: str = "info"
     log_words: bool = False
     api: ApiSettings = field(default_factory=ApiSettings)
@@ -81,7 +83,8 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
-    ledgers = LedgersServed(settings, url, gate, serving.roles, serving.close_rule)
+    relay = embedded.nats_relay_url(settings)
+    ledgers = LedgersServed(settings, url, relay, gate, serving.roles, serving.close_rule, serving.check_rule)
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()

@@ -29,7 +29,9 @@ from typing import Any, NoReturn, cast
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
-MODULES = (PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process")
+MODULES = (
+    PROGRAM, *(f"tests.acceptance.{name}_process" for name in ("writer", "follower", "relay", "subscriber")),
+)  # fmt: skip
 WAIT_SECONDS = 120.0
 
 SHIM = '''#!{python} -IS

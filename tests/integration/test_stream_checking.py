@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -338,3 +340,33 @@ def test_the_note_of_another_hand_is_refused(streamed: Streamed, tmp_path: Path)
     (tmp_path / "streams" / "note.json").write_bytes(orjson.dumps({"x": 1}))
     with pytest.raises(Refused, match=r"note\.json"):
         asyncio.run(_rebuild(streamed, tmp_path))
+
+
+def test_every_night_the_service_says_whether_the_stream_is_sound(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    from service.serving import stream_checking
+    from service.serving.stream_checking import CheckRule, StreamChecking, check_metrics
+
+    monkeypatch.setattr(stream_checking, "SCHEMA_PREFIX", "")
+    monkeypatch.setattr(stream_checking, "LOOK_SECONDS", 0.05)
+    # 3:10 in Shanghai.
+    monkeypatch.setattr(stream_checking, "clock", lambda: datetime(2026, 11, 24, 19, 10, tzinfo=UTC))
+    leading = [False]
+    streamed.fill(lambda m: replace(m, body=b"{}") if m.position == 9 else m)
+    checking = StreamChecking(streamed.ledger, streamed.database_url, streamed.nats_url, CheckRule(3), lambda: leading[0])
+    checking.start()
+    try:
+        time.sleep(0.3)
+        assert checking.checked is None  # another process relays
+        leading[0] = True
+        deadline = time.monotonic() + 10
+        while checking.finished_at is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        checking.stop()
+    assert checking.checked is not None and kinds(checking.checked) == [(9, 9, "altered")]
+    figures = {(s.name, s.labels.get("kind", "")): s.value for m in check_metrics([checking]) for s in m.samples}
+    assert figures[("plumbline_stream_sound", "")] == 0
+    assert figures[("plumbline_stream_differing_positions", "altered")] == 1
+    assert figures[("plumbline_stream_differing_positions", "missing")] == 0
+    assert figures[("plumbline_stream_checked", "")] == datetime(2026, 11, 24, 19, 10, tzinfo=UTC).timestamp()

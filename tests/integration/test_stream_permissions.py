@@ -19,7 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import APIError
 
 from streams.permissions import API_DOMAIN, Party, account_file, accounts_of, users_of
-from tests.nats_guarded import As, Wire, connected, logins_of, nats_server
+from tests.nats_guarded import As, Wire, connected, logins_of, nats_guarded
 
 PARTIES = [
     Party("billing", follows=("main",)),
@@ -195,8 +195,8 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A server with the generated file. `hub` is the other server's domain."""
     folder = tmp_path_factory.mktemp("guarded")
     hub = bool(request.param)
-    with nats_server(
-        folder, accounts=account_file(accounts()), jetstream="domain: hub" if hub else "",
+    with nats_guarded(
+        folder, account_file(accounts()), jetstream="domain: hub" if hub else "",
         more="feature_flags { js_ack_fc_v2: true }" if hub else "",
     ) as found:  # fmt: skip
         asyncio.run(_streams(found))
@@ -218,7 +218,7 @@ async def _streams(address: str) -> None:
 
 def test_everybody_may_what_the_table_says_and_nothing_else(tmp_path: Path) -> None:
     assert len(PUBLISH) > 120 and len(SUBSCRIBE) > 40 and len(USERS) == 8
-    with nats_server(tmp_path, accounts=account_file(accounts())) as address:
+    with nats_guarded(tmp_path, account_file(accounts())) as address:
         assert unexpected(everything_tried(address, USERS)) == []
 
 
@@ -236,7 +236,7 @@ def test_a_permission_that_is_too_wide_is_found(
     widened = copy.deepcopy(accounts())
     [entry] = [u for u in widened[account]["users"] if u["user"] == user]
     entry["permissions"][direction]["allow"].append(subject)
-    with nats_server(tmp_path, accounts=account_file(widened)) as address:
+    with nats_guarded(tmp_path, account_file(widened)) as address:
         found = unexpected(everything_tried(address, USERS))
     assert f"allowed: {told}" in found
 
@@ -385,14 +385,19 @@ def test_in_one_account_the_servers_answers_reach_the_stream(tmp_path: Path) -> 
 
     async def work(address: str) -> None:
         await _streams(address)
-        billing = Wire.of(address, "billing")
+        billing, service = Wire.of(address, "billing"), Wire.of(address, "service")
+        forged = "plumbline.main.event.PointsGranted._"
+        durable = "PLUMBLINE_main.billing"
+        # That there is nothing to fetch; how a durable stands; that a dead letter is kept.
+        assert billing.may_publish(f"$JS.API.CONSUMER.MSG.NEXT.{durable}", b'{"batch":1,"no_wait":true}', forged)
+        assert Wire.of(address, "operations").may_publish(f"$JS.API.CONSUMER.INFO.{durable}", b"", forged)
+        assert service.may_publish("plumbline.main.dead", b"{}", forged)
         async with connected(address, "relay") as relay:
-            forged = "plumbline.main.event.PointsGranted._"
-            assert billing.may_publish("$JS.API.CONSUMER.MSG.NEXT.PLUMBLINE_main.billing", b'{"batch":1,"no_wait":true}', forged)
-            await asyncio.sleep(0.3)
-            assert (await relay.client.jetstream().stream_info("PLUMBLINE_main")).state.last_seq == 1
+            async with asyncio.timeout(5):
+                while (await relay.client.jetstream().stream_info("PLUMBLINE_main")).state.last_seq < 3:
+                    await asyncio.sleep(0.02)
 
-    with nats_server(tmp_path, accounts=account_file(shared)) as address:
+    with nats_guarded(tmp_path, account_file(shared)) as address:
         asyncio.run(work(address))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plumbline_client.calls.base import LedgerCalls
 from plumbline_client.core import Call, Page
-from plumbline_client.results import Answer, Event, EventsPage, LedgerStatus, ViewStatus
+from plumbline_client.results import Answer, Event, EventsPage, EventsWire, LedgerStatus, ViewStatus
 
 
 class LogCalls(LedgerCalls):
@@ -21,6 +23,12 @@ class LogCalls(LedgerCalls):
     def events(self, *, after: int = 0, event: str | None = None, limit: int | None = None) -> Call[EventsPage]:
         """Events in order of position. A page of one name's events may be empty and still have a next."""
         return self._read("/events", EventsPage, after=after, event=event, limit=limit)
+
+    def events_wire(
+        self, *, after: int = 0, event: Sequence[str] | None = None, limit: int | None = None
+    ) -> Call[EventsWire]:
+        """Events in order of position as they go on the wire; of these names only. Go on after `position_last`."""
+        return self._read("/cloudevents", EventsWire, after=after, event=event or None, limit=limit)
 
     def event(self, position: int) -> Call[Event]:
         """The event at a position."""

@@ -51,7 +51,16 @@ from plumbline_client.results.jobs import (
     Retried,
     StillRefused,
 )
-from plumbline_client.results.log import Event, EventsPage, LedgerName, LedgerStatus, SchemaName, ViewStatus
+from plumbline_client.results.log import (
+    Event,
+    EventSchema,
+    EventsPage,
+    EventsWire,
+    LedgerName,
+    LedgerStatus,
+    SchemaName,
+    ViewStatus,
+)
 from plumbline_client.results.owners import (
     Absence,
     Candidate,
@@ -152,7 +161,9 @@ __all__ = [
     "Dismissed",
     "Entitlement",
     "Event",
+    "EventSchema",
     "EventsPage",
+    "EventsWire",
     "Evidence",
     "FactTypeDeclared",
     "FileMapping",

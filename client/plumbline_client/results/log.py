@@ -48,6 +48,16 @@ class EventsPage(Page[Event]):
 
 
 @dataclass(frozen=True, slots=True)
+class EventsWire:
+    """Events as CloudEvents; `plumbline_client.subscribing.event_of_document` reads one. `position_last` is how far was
+    looked, `position_head` where the log ends."""
+
+    data: list[dict[str, Any]]
+    position_last: int
+    position_head: int
+
+
+@dataclass(frozen=True, slots=True)
 class ViewStatus:
     """How far a view has followed the log, and why it stopped where it did."""
 
@@ -65,3 +75,16 @@ class SchemaName:
 
     name: str
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventSchema:
+    """A published JSON Schema of an event's message. `uri` is what messages name it by; by the `current` one events are
+    published now."""
+
+    event: str
+    version: int
+    title: dict[str, str]
+    uri: str
+    href: str
+    current: bool

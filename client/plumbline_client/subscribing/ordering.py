@@ -1,0 +1,118 @@
+"""Puts what the server delivers into order of position, and notices what has not come.
+
+A durable consumer delivers in order the first time. What a process that died had fetched comes again later, after
+newer events; what was lost on the way does so, too. The server numbers its deliveries one by one, so who has seen every
+number has everything that is not yet acknowledged. Where a number is missing, everything is held until the server says
+that all it waits for lies here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+
+class Delivered(Protocol):
+    """What the order goes by. `number` counts the durable's deliveries, `pending` is how many were still to come."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def redelivered(self) -> bool: ...
+    @property
+    def pending(self) -> int: ...
+
+
+D = TypeVar("D", bound=Delivered)
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Positions after `after` and before `before` that should have come and did not, or seem so."""
+
+    after: int
+    before: int
+
+
+class Ordering(Generic[D]):
+    """The deliveries that are held, after `position`, up to which everything has taken effect.
+
+    `number` is the last delivery before the first that comes here, `waiting` how many of those are not acknowledged.
+    With `whole` every event of the ledger comes, so that the next position is always one more.
+    """
+
+    def __init__(self, position: int, number: int, waiting: int, *, whole: bool) -> None:
+        self.position = position
+        self.settled = waiting == 0
+        self._number = number
+        self._whole = whole
+        self._held: dict[int, D] = {}
+        self._pending: int | None = None
+        self._hole: Hole | None = None
+
+    @property
+    def number(self) -> int:
+        """The last delivery that came here."""
+        return self._number
+
+    @property
+    def held(self) -> Iterable[D]:
+        """What is held."""
+        return self._held.values()
+
+    def add(self, delivery: D) -> bool:
+        """Hold a delivery; False where its event has taken effect already, and it need only be acknowledged."""
+        follows = delivery.number == self._number + 1
+        self._number = max(self._number, delivery.number)
+        # Not seen here, and yet delivered before: whoever had it did not finish.
+        stray = delivery.redelivered and delivery.position > self.position and delivery.position not in self._held
+        if not follows or stray:
+            self.settled = False
+        self._count(delivery)
+        if delivery.position <= self.position:
+            return False
+        self._held[delivery.position] = delivery
+        return True
+
+    def settle(self, number: int, waiting: int) -> None:
+        """The server says that at its delivery `number` so many were not acknowledged: are these all here?"""
+        self.settled = waiting == sum(1 for d in self._held.values() if d.number <= number)
+
+    def ready(self, limit: int) -> list[D]:
+        """What can be handled now, in order, up to `limit` of them."""
+        found: list[D] = []
+        if self._hole is not None or not (self.settled or self._whole):
+            return found
+        expected = self.position
+        for position in sorted(self._held):
+            expected += 1
+            if len(found) == limit or (self._whole and position != expected):
+                break
+            found.append(self._held[position])
+        return found
+
+    @property
+    def hole(self) -> Hole | None:
+        """Where events are missing for certain, or by the server's count of those still to come."""
+        if self._hole is None and self._whole and self.settled and self._held:
+            first = min(self._held)
+            return Hole(self.position, first) if first > self.position + 1 else None
+        return self._hole
+
+    def advance(self, position: int) -> list[D]:
+        """Everything up to a position has taken effect: lets go of what was held of it, for acknowledgement."""
+        self.position = position
+        self._hole = None
+        done = [p for p in self._held if p <= position]
+        return [self._held.pop(p) for p in sorted(done)]
+
+    def _count(self, delivery: D) -> None:
+        """Among some of the events positions have gaps of their own. But from one delivery to the next, the number
+        still to come falls by one and by no more."""
+        first = self.settled and not delivery.redelivered
+        if first and not self._whole and self._pending is not None and delivery.pending < self._pending - 1:
+            self._hole = Hole(max([self.position, *self._held]), delivery.position)
+        self._pending = delivery.pending if first else None
