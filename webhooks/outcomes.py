@@ -36,6 +36,11 @@ class Told:
         """Its name."""
         return self.row["name"]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must still be so of it where its place is moved."""
+        return {name: self.row[name] for name in ("name", "rewinds", "created_at")}
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -121,15 +126,14 @@ class Outcomes:
 
     def _values(self, told: Told, placed: Placed, sent: Sent, at: datetime, attempt: int) -> dict[str, Any]:
         return {
-            "name": told.name, "rewinds": told.row["rewinds"], "position": placed.position, "part": placed.part,
+            **told.identity, "position": placed.position, "part": placed.part,
             "message": placed.message.id, "attempt": attempt, "at": at, "status": sent.status,
             "latency_ms": sent.latency_ms, "reason": sent.reason,
         }  # fmt: skip
 
     async def _move(self, told: Told, position: int, part: int, delivered_at: datetime | None) -> bool:
         values = {
-            "name": told.name, "rewinds": told.row["rewinds"], "position": position, "part": part,
-            "delivered_at": delivered_at,
+            **told.identity, "position": position, "part": part, "delivered_at": delivered_at,
         }  # fmt: skip
         cursor = await self._connection.execute(QUERIES["cursor_move"], values)
         return await cursor.fetchone() is not None

@@ -40,7 +40,7 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
     refused: Counter[tuple[str, str]] = Counter()
 
     def answer(count: int, got: Got) -> Answer:
-        refuses = got.path == "/shaky" and random.random() < 0.1
+        refuses = got.path == "/shaky" and random.random() < 0.05
         refused[got.path, got.id] += refuses
         return Answer(500 if refuses else 204)
 
@@ -52,7 +52,7 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
         while not stop.is_set():
             hooks.books.do(fact(f"F-{number}", "project_completed", "2026-10-31", customer))
             number += 1
-            time.sleep(0.01)
+            time.sleep(0.03)
 
     feeding = threading.Thread(target=load)
     feeding.start()
