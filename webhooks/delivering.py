@@ -161,9 +161,8 @@ class Deliverer:
     async def _look(self, outcomes: Outcomes) -> None:
         """Begin the work for new webhooks, end that for those that are gone, wake those that were changed."""
         rows = {row["name"]: row for row in await outcomes.rows("webhooks_read")}
-        for name in [
-            n for n in self._works if n not in rows or rows[n]["created_at"] != self._works[n].row["created_at"]
-        ]:
+        made = {name: row["created_at"] for name, row in rows.items()}
+        for name in [n for n, work in self._works.items() if made.get(n) != work.row["created_at"]]:
             # Its task ends by itself, after the attempt that is under way.
             gone = self._works.pop(name)
             gone.changed.set()
