@@ -107,6 +107,7 @@ class Deliverer:
         self._ledger = ledger
         self._parts = parts
         self._works: dict[str, _Work] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._titles: dict[str, tuple[str, str]] = {}
         self._stop = asyncio.Event()
         self._lost: BaseException | None = None
@@ -167,6 +168,8 @@ class Deliverer:
             gone = self._works.pop(name)
             gone.changed.set()
             gone.wake()
+            self._ending.add(gone.task)
+            gone.task.add_done_callback(self._ending.discard)
         for name, row in rows.items():
             work = self._works.get(name)
             if work is None or work.task.done():
@@ -239,7 +242,7 @@ class Deliverer:
 
     async def _end(self) -> None:
         """Let attempts under way come to their end, for a moment."""
-        tasks = [work.task for work in self._works.values()]
+        tasks = [*self._ending, *(work.task for work in self._works.values())]
         for work in self._works.values():
             work.changed.set()
             work.wake()

@@ -54,10 +54,10 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
             number += 1
             time.sleep(0.03)
 
+    processes = [_start(hooks) for _ in range(2)]
     feeding = threading.Thread(target=load)
     feeding.start()
     try:
-        processes = [_start(hooks) for _ in range(2)]
         for _ in range(rounds):
             receiver.wait(len(receiver.got) + 5, WAIT_SECONDS)
             time.sleep(random.uniform(0.0, 0.2))
