@@ -52,7 +52,7 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
         while not stop.is_set():
             hooks.books.do(fact(f"F-{number}", "project_completed", "2026-10-31", customer))
             number += 1
-            time.sleep(0.03)
+            time.sleep(0.05)
 
     processes = [_start(hooks) for _ in range(2)]
     feeding = threading.Thread(target=load)
