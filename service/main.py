@@ -26,6 +26,7 @@ from service.commands import (
     rules,
     servers,
     serving,
+    streams,
     webhooks,
 )
 from service.output import Output, fail
@@ -39,8 +40,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (
-    servers, serving, keys, webhooks, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
-    rules, replaying, demo,
+    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
+    rules, replaying, streams, webhooks, demo,
 ):  # fmt: skip
     module.register(app)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 HOME_VARIABLE = "PLUMBLINE_HOME"
 DATABASE_URL_VARIABLE = "PLUMBLINE_DATABASE_URL"
 NATS_URL_VARIABLE = "PLUMBLINE_NATS_URL"
+NATS_OPERATIONS_URL_VARIABLE = "PLUMBLINE_NATS_OPERATIONS_URL"
 
 HOME_DEFAULT = ".plumbline"
 
@@ -29,11 +30,13 @@ class Settings:
     """The settings of one process.
 
     `home` is absolute. `database_url` and `nats_url` are None where the embedded server is meant.
+    `nats_operations_url` is that of an account that may set up streams; None where `nats_url` may.
     """
 
     home: Path
     database_url: str | None = None
     nats_url: str | None = None
+    nats_operations_url: str | None = None
 
     def __post_init__(self) -> None:
         if not self.home.is_absolute():
@@ -51,6 +54,7 @@ class Settings:
             home=home,
             database_url=_url(values, DATABASE_URL_VARIABLE, _DATABASE_SCHEMES),
             nats_url=_url(values, NATS_URL_VARIABLE, _NATS_SCHEMES),
+            nats_operations_url=_url(values, NATS_OPERATIONS_URL_VARIABLE, _NATS_SCHEMES),
         )
 
     def columns_folder(self, ledger: str) -> Path:

@@ -13,7 +13,7 @@ MODULES: Final = (
     "keys", "senders", "webhooks_in", "webhooks.subscriptions", "webhooks.deliveries", "system", "redemptions",
     "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
-    "relations.writes", "relations.leads", "finance.reads", "finance.writes",
+    "relations.writes", "relations.leads", "finance.reads", "finance.writes", "event_schemas",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

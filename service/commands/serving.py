@@ -1,4 +1,4 @@
-"""serve: the API, the writer and the follower of every ledger."""
+"""serve: the API, the writer, the follower and the relay of every ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from service.output import JsonOption, LanguageOption, output_of
+from service.serving.roles import ROLES_ALL, Role, roles_of
 from service.settings import Settings
 
 _LIMITS: Final = ApiSettings()
@@ -24,8 +25,8 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Where to listen. 监听地址。")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口")] = 8700,
     roles: Annotated[
-        str, typer.Option("--roles", help="api, writer, follower, inbound, webhooks: all, or some, separated by commas. 角色。")
-    ] = "api,writer,follower,inbound,webhooks",
+        str, typer.Option("--roles", help=f"{', '.join(Role)}: all, or some, separated by commas. 角色。")
+    ] = ROLES_ALL,
     close_after_days: Annotated[
         int,
         typer.Option(
@@ -75,7 +76,7 @@ def serve(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Serve HTTP, write, and keep the views up to date, until stopped. 启动服务。
+    """Serve HTTP, write, keep views and streams up to date, until stopped. 启动服务。
 
     Start it twice and the second stands by: it takes over within seconds when the first ends. Logs go to standard
     error: words on a terminal, JSON lines elsewhere and with --json.
@@ -83,7 +84,6 @@ def serve(
     # The service brings libraries that no other command needs to wait for.
     from service.serving.keeper import CloseRule
     from service.serving.process import ServeSettings, serve
-    from service.serving.roles import roles_of
     from webhooks.addresses import networks_of
 
     output_of(json, language)

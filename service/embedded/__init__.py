@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "ServerStatus",
     "database_url",
+    "nats_operations_url",
     "nats_url",
     "servers_down",
     "servers_status",
@@ -38,6 +39,14 @@ def nats_url(settings: Settings, progress: Progress = silent) -> str:
     Raises EmbeddedServerError where the embedded one cannot be started.
     """
     return settings.nats_url or nats_up(settings.home, progress)
+
+
+def nats_operations_url(settings: Settings, progress: Progress = silent) -> str:
+    """The URL under which streams are set up. The embedded server has one account, which may do everything.
+
+    Raises EmbeddedServerError as `nats_url`.
+    """
+    return settings.nats_operations_url or nats_url(settings, progress)
 
 
 def servers_up(

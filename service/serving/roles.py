@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from ledger.domain.errors import Refused
 
@@ -13,8 +14,12 @@ class Role(StrEnum):
     API = "api"
     WRITER = "writer"
     FOLLOWER = "follower"
+    RELAY = "relay"
     INBOUND = "inbound"
     WEBHOOKS = "webhooks"
+
+
+ROLES_ALL: Final = ",".join(Role)
 
 
 def roles_of(text: str) -> frozenset[Role]:

@@ -30,7 +30,8 @@ from typing import Any, NoReturn, cast
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
 MODULES = (
-    PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process", "tests.acceptance.webhooks_process",
+    PROGRAM, "tests.acceptance.writer_process", "tests.acceptance.follower_process", "tests.acceptance.relay_process",
+    "tests.acceptance.webhooks_process",
 )  # fmt: skip
 WAIT_SECONDS = 120.0
 

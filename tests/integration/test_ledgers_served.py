@@ -50,7 +50,7 @@ def test_a_ledger_that_cannot_be_opened_is_named_and_tried_again_and_the_others_
         connection.execute(SQL(newer).format(table))
 
     async def run() -> None:
-        ledgers = LedgersServed(settings, database_url, Gate(nats_url), frozenset({Role.WRITER}), CloseRule(None))
+        ledgers = LedgersServed(settings, database_url, nats_url, Gate(nats_url), frozenset({Role.WRITER}), CloseRule(None))
         await ledgers.start()
         try:
             await until(lambda: {s.name for s in ledgers.served() if s.handover is not None} == {first, third})
