@@ -1,4 +1,4 @@
-"""serve: the API, the writer, the follower and the relay of every ledger."""
+"""serve: the API, the writer, the follower, the relay, and the webhooks of every ledger."""
 
 from __future__ import annotations
 
