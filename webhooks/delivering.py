@@ -107,10 +107,12 @@ class Deliverer:
         self._ledger = ledger
         self._parts = parts
         self._works: dict[str, _Work] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._titles: dict[str, tuple[str, str]] = {}
         self._stop = asyncio.Event()
         self._lost: BaseException | None = None
         self._woken = asyncio.Event()
+        self._grown = asyncio.Event()
         self._head = 0
         """Up to here everybody whom an event concerns was woken, or looks for themselves."""
 
@@ -137,32 +139,37 @@ class Deliverer:
         self._lost = None
         [places] = await outcomes.rows("places_read")
         self._head = places["head"]
-        async with self._session() as listening, self._session() as folding:
-            await listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._schema)))
-            beside = {asyncio.create_task(self._listen(listening))}
-            fold: asyncio.Task[None] | None = None
-            try:
-                while not self._stop.is_set() and self._lost is None:
-                    await self._look(outcomes)
-                    wanted = any(work.row["kind"] == "notice" for work in self._works.values())
-                    if wanted and (fold is None or fold.done()):
-                        # Beside everything else: of a long log it takes minutes the first time.
-                        fold = asyncio.create_task(self._fold(folding))
-                    await self._rest(outcomes)
-            finally:
-                beside |= {fold} if fold is not None else set()
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
-                await self._end()
+        beside: dict[str, asyncio.Task[None]] = {}
+        try:
+            while not self._stop.is_set() and self._lost is None:
+                await self._look(outcomes)
+                kinds = {work.row["kind"] for work in self._works.values()}
+                # Connections are for who needs them: most ledgers have no webhook, or none for notices.
+                if kinds and "listen" not in beside:
+                    beside["listen"] = asyncio.create_task(self._listen())
+                # Beside everything else, too: of a long log it takes minutes the first time.
+                if "notice" in kinds and ("fold" not in beside or beside["fold"].done()):
+                    beside["fold"] = asyncio.create_task(self._fold())
+                await self._rest(outcomes)
+        finally:
+            for task in beside.values():
+                task.cancel()
+            await asyncio.gather(*beside.values(), return_exceptions=True)
+            await self._end()
         if self._lost is not None:
             raise self._lost
 
     async def _look(self, outcomes: Outcomes) -> None:
         """Begin the work for new webhooks, end that for those that are gone, wake those that were changed."""
         rows = {row["name"]: row for row in await outcomes.rows("webhooks_read")}
-        for name in [n for n in self._works if n not in rows]:
-            self._works.pop(name).task.cancel()
+        made = {name: row["created_at"] for name, row in rows.items()}
+        for name in [n for n, work in self._works.items() if made.get(n) != work.row["created_at"]]:
+            # Its task ends by itself, after the attempt that is under way.
+            gone = self._works.pop(name)
+            gone.changed.set()
+            gone.wake()
+            self._ending.add(gone.task)
+            gone.task.add_done_callback(self._ending.discard)
         for name, row in rows.items():
             work = self._works.get(name)
             if work is None or work.task.done():
@@ -180,17 +187,19 @@ class Deliverer:
             if work and (lag.behind >= BEHIND_MAX or (lag.behind and time.monotonic() - work.woken_at > MOVE_SECONDS)):
                 work.wake()
 
-    async def _fold(self, connection: AsyncConnection[DictRow]) -> None:
-        """Fold the log into notices as far as it goes, and wake who waits for any."""
-        folding = Folding(connection)
+    async def _fold(self) -> None:
+        """Fold the log into notices as far as it goes, and on as it grows; wake who waits for any."""
         try:
-            while True:
-                more = await folding.step()
-                cursor = await connection.execute(NOTICES["tiers_read"])
-                self._titles = {row["tier"]: (row["zh"], row["en"]) for row in await cursor.fetchall()}
-                self._wake_notices()
-                if not more:
-                    return
+            async with self._session() as connection:
+                folding = Folding(connection)
+                while True:
+                    more = await folding.step()
+                    cursor = await connection.execute(NOTICES["tiers_read"])
+                    self._titles = {row["tier"]: (row["zh"], row["en"]) for row in await cursor.fetchall()}
+                    self._wake_notices()
+                    if not more:
+                        await _wait(self._grown, self._parts.look_seconds)
+                        self._grown.clear()
         except DATABASE_LOST as error:
             self._lost = error
             self._woken.set()
@@ -210,6 +219,7 @@ class Deliverer:
                     work.wake()
             if rows:
                 self._head = rows[-1]["position"]
+                self._grown.set()
             if len(rows) < SPAN_POSITIONS:
                 return
 
@@ -218,17 +228,21 @@ class Deliverer:
             if work.row["kind"] == "notice":
                 work.wake()
 
-    async def _listen(self, connection: AsyncConnection[DictRow]) -> None:
+    async def _listen(self) -> None:
         try:
-            async for _ in connection.notifies():
+            async with self._session() as connection:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._schema)))
+                # What came before this is found now.
                 self._woken.set()
+                async for _ in connection.notifies():
+                    self._woken.set()
         except DATABASE_LOST as error:
             self._lost = error
             self._woken.set()
 
     async def _end(self) -> None:
         """Let attempts under way come to their end, for a moment."""
-        tasks = [work.task for work in self._works.values()]
+        tasks = [*self._ending, *(work.task for work in self._works.values())]
         for work in self._works.values():
             work.changed.set()
             work.wake()
@@ -240,10 +254,10 @@ class Deliverer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, outcomes: Outcomes, name: str, woken: asyncio.Event, changed: asyncio.Event) -> None:
-        """Work for one webhook until it is cancelled."""
+        """Work for one webhook as long as it is there."""
         caller = self._parts.caller()
         try:
-            while not self._stop.is_set():
+            while not self._stop.is_set() and name in self._works and self._works[name].woken is woken:
                 woken.clear()
                 changed.clear()
                 try:

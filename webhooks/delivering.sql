@@ -5,7 +5,7 @@ SELECT pg_try_advisory_lock(hashtextextended('plumbline webhooks of ' || current
 
 -- name: webhooks_read
 -- What is to be done for each.
-SELECT w.name, w.state, w.rewinds, w.changed_at, w.kind, w.types, w.customers,
+SELECT w.name, w.state, w.rewinds, w.created_at, w.changed_at, w.kind, w.types, w.customers,
        EXISTS (SELECT FROM webhook_dead d WHERE d.webhook = w.name AND d.state = 'waiting') AS waiting
 FROM webhook w
 ORDER BY w.name
@@ -43,22 +43,39 @@ SELECT notification_id AS position, originator_id AS customer, topic FROM event
 WHERE notification_id > %(after)s ORDER BY notification_id LIMIT %(limit)s
 
 -- name: cursor_move
--- Nothing where a person has set the place meanwhile.
+-- Nothing where a person has set the place meanwhile, or made another webhook of this name.
 UPDATE webhook
-SET position = %(position)s, part = %(part)s, attempts = 0, retry_at = NULL,
-    delivered_at = coalesce(%(delivered_at)s, delivered_at)
-WHERE name = %(name)s AND rewinds = %(rewinds)s
+SET position = %(position)s, part = %(part)s, attempts = 0, retry_at = NULL
+WHERE name = %(name)s AND rewinds = %(rewinds)s AND created_at = %(created_at)s
 RETURNING name
+
+-- name: delivered_store
+-- What there is to store of a message that was taken, in one statement: the place, unless a person has set it
+-- meanwhile; the attempt; and that it isn't dead any more, where it was.
+WITH moved AS (
+    UPDATE webhook
+    SET position = %(position)s, part = %(part)s, attempts = 0, retry_at = NULL, delivered_at = %(at)s
+    WHERE name = %(name)s AND rewinds = %(rewinds)s AND created_at = %(created_at)s
+    RETURNING name
+), alive AS (
+    UPDATE webhook_dead SET state = 'delivered'
+    WHERE webhook = %(name)s AND position = %(position)s AND part = %(part)s AND state <> 'delivered'
+), logged AS (
+    INSERT INTO webhook_attempt (webhook, position, part, message, attempt, at, outcome, status, latency_ms, reason)
+    SELECT name, %(position)s, %(part)s, %(message)s, %(attempt)s, %(at)s, 'delivered', %(status)s, %(latency_ms)s, ''
+    FROM webhook WHERE name = %(name)s
+)
+SELECT name FROM moved
 
 -- name: attempt_failed
 UPDATE webhook SET attempts = %(attempts)s, retry_at = %(retry_at)s
-WHERE name = %(name)s AND rewinds = %(rewinds)s AND attempts = %(attempts)s - 1
+WHERE name = %(name)s AND rewinds = %(rewinds)s AND created_at = %(created_at)s AND attempts = %(attempts)s - 1
 RETURNING name
 
 -- name: webhook_stop
 -- Pausing came first where a person did that meanwhile.
 UPDATE webhook SET state = %(state)s, attempts = 0, retry_at = NULL
-WHERE name = %(name)s AND rewinds = %(rewinds)s AND state = 'active'
+WHERE name = %(name)s AND rewinds = %(rewinds)s AND created_at = %(created_at)s AND state = 'active'
 
 -- name: attempt_insert
 INSERT INTO webhook_attempt (webhook, position, part, message, attempt, at, outcome, status, latency_ms, reason)

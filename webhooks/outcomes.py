@@ -36,6 +36,11 @@ class Told:
         """Its name."""
         return self.row["name"]
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must still be so of it where its place is moved."""
+        return {name: self.row[name] for name in ("name", "rewinds", "created_at")}
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -70,8 +75,7 @@ class Outcomes:
 
     async def skip(self, told: Told, position: int) -> bool:
         """Move a webhook past what doesn't concern it; False where a person has set its place meanwhile."""
-        async with self._transaction():
-            return await self._move(told, position, 0, None)
+        return bool(await self.rows("cursor_move", {**told.identity, "position": position, "part": 0}))
 
     async def store(self, told: Told, placed: Placed, sent: Sent, at: datetime, jitter: float) -> tuple[str, bool]:
         """What came of an attempt, in a word, and whether the next message may follow at once."""
@@ -79,17 +83,19 @@ class Outcomes:
         dead = attempt >= told.row["attempts_max"]
         outcome = "delivered" if sent.taken else "gone" if sent.gone else "dead" if dead else "failed"
         values = self._values(told, placed, sent, at, attempt)
+        if outcome == "delivered":
+            moved = bool(await self.rows("delivered_store", values))
+            await self._trim(told.name)
+            told.attempts = 0
+            return outcome, moved
         async with self._transaction():
             moved = False
-            if outcome == "delivered":
-                moved = await self._move(told, placed.position, placed.part, at)
-                await self._do("dead_delivered", values)
-            elif outcome == "gone":
+            if outcome == "gone":
                 await self._do("webhook_stop", {**values, "state": "gone"})
             elif outcome == "dead":
                 await self._do("dead_insert", values)
                 if told.row["on_dead"] == "skip":
-                    moved = await self._move(told, placed.position, placed.part, None)
+                    moved = await self._move(told, placed.position, placed.part)
                 else:
                     await self._do("webhook_stop", {**values, "state": "held"})
             else:
@@ -97,6 +103,7 @@ class Outcomes:
                 again = {"attempts": attempt, "retry_at": at + timedelta(seconds=wait)}
                 await self._do("attempt_failed", {**values, **again})
             await self._log(values, outcome)
+        await self._trim(told.name)
         if moved:
             told.attempts = 0
         return outcome, moved
@@ -108,6 +115,7 @@ class Outcomes:
         async with self._transaction():
             await self._do("dead_delivered" if sent.taken else "dead_again", values)
             await self._log(values, outcome)
+        await self._trim(told.name)
         return outcome
 
     async def letter_lost(self, told: Told, letter: Mapping[str, Any], at: datetime, reason: str) -> None:
@@ -121,26 +129,26 @@ class Outcomes:
 
     def _values(self, told: Told, placed: Placed, sent: Sent, at: datetime, attempt: int) -> dict[str, Any]:
         return {
-            "name": told.name, "rewinds": told.row["rewinds"], "position": placed.position, "part": placed.part,
+            **told.identity, "position": placed.position, "part": placed.part,
             "message": placed.message.id, "attempt": attempt, "at": at, "status": sent.status,
             "latency_ms": sent.latency_ms, "reason": sent.reason,
         }  # fmt: skip
 
-    async def _move(self, told: Told, position: int, part: int, delivered_at: datetime | None) -> bool:
-        values = {
-            "name": told.name, "rewinds": told.row["rewinds"], "position": position, "part": part,
-            "delivered_at": delivered_at,
-        }  # fmt: skip
+    async def _move(self, told: Told, position: int, part: int) -> bool:
+        values = {**told.identity, "position": position, "part": part}
         cursor = await self._connection.execute(QUERIES["cursor_move"], values)
         return await cursor.fetchone() is not None
 
     async def _log(self, values: Mapping[str, Any], outcome: str) -> None:
         await self._do("attempt_insert", {**values, "outcome": outcome})
-        name: str = values["name"]
+
+    async def _trim(self, name: str) -> None:
+        """Now and then forget the oldest attempts."""
         self._since_trim[name] += 1
         if self._since_trim[name] >= _TRIM_EVERY:
             self._since_trim[name] = 0
-            await self._do("attempts_trim", {"name": name, "keep": ATTEMPTS_KEPT})
+            async with self._turn:
+                await self._do("attempts_trim", {"name": name, "keep": ATTEMPTS_KEPT})
 
     async def _do(self, query: str, values: Mapping[str, Any]) -> None:
         await self._connection.execute(QUERIES[query], values)

@@ -7,7 +7,8 @@ import random
 import ssl
 import threading
 from collections.abc import Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 import structlog
 
@@ -17,7 +18,8 @@ from webhooks.addresses import Network
 from webhooks.calling import Caller
 from webhooks.delivering import Deliverer, Lag, Parts
 
-AGAIN_SECONDS = 1.0
+AGAIN_SECONDS: Final = 1.0
+LOOKUPS_AT_ONCE: Final = 64
 
 _log: Any = structlog.get_logger("plumbline.webhooks")
 
@@ -83,6 +85,8 @@ class Calling:
             self._stopping.wait(AGAIN_SECONDS)
 
     async def _deliver(self) -> None:
+        # Names are looked up in threads: enough of them that slow servers of names hold up nobody else.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS_AT_ONCE, "webhooks-names"))
         # Read once: the authorities that this machine trusts.
         tls = ssl.create_default_context()
         jitter = random.SystemRandom()

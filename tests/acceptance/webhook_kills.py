@@ -40,7 +40,7 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
     refused: Counter[tuple[str, str]] = Counter()
 
     def answer(count: int, got: Got) -> Answer:
-        refuses = got.path == "/shaky" and random.random() < 0.1
+        refuses = got.path == "/shaky" and random.random() < 0.05
         refused[got.path, got.id] += refuses
         return Answer(500 if refuses else 204)
 
@@ -52,12 +52,12 @@ def kill_rounds(hooks: Hooks, receiver: Receiver, rounds: int, seed: int) -> Hap
         while not stop.is_set():
             hooks.books.do(fact(f"F-{number}", "project_completed", "2026-10-31", customer))
             number += 1
-            time.sleep(0.01)
+            time.sleep(0.05)
 
+    processes = [_start(hooks) for _ in range(2)]
     feeding = threading.Thread(target=load)
     feeding.start()
     try:
-        processes = [_start(hooks) for _ in range(2)]
         for _ in range(rounds):
             receiver.wait(len(receiver.got) + 5, WAIT_SECONDS)
             time.sleep(random.uniform(0.0, 0.2))

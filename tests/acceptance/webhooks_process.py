@@ -17,7 +17,7 @@ def main(url: str, schema: str) -> None:
     def caller() -> Caller:
         return Caller(networks=networks_of("127.0.0.0/8"))
 
-    parts = Parts(message_of, caller, lambda: datetime.now(UTC), lambda: 0.5, Retries(0.05, 2, 0.2), look_seconds=0.1)
+    parts = Parts(message_of, caller, lambda: datetime.now(UTC), lambda: 0.5, Retries(0.02, 2, 0.1), look_seconds=0.1)
     asyncio.run(Deliverer(url, schema, "main", parts).run(asyncio.Event()))
 
 

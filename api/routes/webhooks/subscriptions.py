@@ -197,8 +197,10 @@ async def _shown(request: Request, name: str) -> Response:
 def _asked(body: WebhookSettings, before: WebhookAsked) -> WebhookAsked:
     """What is asked for: what was there before, and what a body says."""
     given = body.model_dump(include=set(WebhookSettings.model_fields), exclude_none=True)
-    found = {n: tuple(value) if isinstance(value, list) else value for n, value in given.items()}
-    return replace(before, **found)
+    for name in ("types", "customers"):
+        if name in given:
+            given[name] = tuple(given[name])
+    return replace(before, **given)
 
 
 def _asked_document(asked: WebhookAsked) -> dict[str, Any]:

@@ -323,3 +323,19 @@ def test_the_waits_grow_by_a_factor_up_to_a_day_and_spread_by_the_jitter() -> No
     assert retries.delay_seconds(1, 0.0, after_seconds=60) == 60 and retries.delay_seconds(1, 0.0, after_seconds=1e9) == 3_600
     # Ten attempts take about a day.
     assert 23 < sum(retries.delay_seconds(n, 1.0) for n in range(1, 10)) / 3_600 < 25
+
+
+def test_a_webhook_made_anew_under_a_name_is_not_moved_by_what_the_old_one_had_under_way(hooks: Hooks, receiver: Receiver) -> None:
+    release = threading.Event()
+    hooks.books.register("K-1", "K-2", "K-3")
+    head = hooks.books.position
+    receiver.answer = lambda count, got: (release.wait(10) if count == 0 else None, Answer())[1]
+    hooks.make("same", receiver.url, from_position=head)
+    with receiving() as other, hooks.delivered():
+        receiver.wait(1)
+        hooks.use(webhook_delete, "same")
+        hooks.make("same", other.url, from_position=head - 1)
+        release.set()
+        other.wait(2)
+        hooks.told("same")
+    assert other.ids == ids(head - 1, head) and receiver.ids == ids(head)

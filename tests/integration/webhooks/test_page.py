@@ -49,7 +49,11 @@ def test_the_members_that_the_page_shows_are_those_that_come(hooks: Hooks, recei
         document = receiver.wait(1)[0].document
     shown, notice = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
     assert shown.keys() == document.keys() and shown["data"].keys() <= document["data"].keys()
-    made = Notice(1, 1, "month", day_parse(notice["day"]), "", *(notice[name] for name in FIGURES), "bronze", "silver", 2000, "yes")
+    figures = {name: notice[name] for name in FIGURES}
+    made = Notice(
+        position=1, customer=1, batch="month", day=day_parse(notice["day"]), recorded_at="", tier_before="bronze",
+        tier="silver", expiring=2000, choice="yes", **figures,
+    )  # fmt: skip
     sent = json.loads(notice_message("main", made, {}).body)["data"]
     assert sent | {"text": ""} == notice | {"text": ""}
     assert sum(notice[name] for name in FIGURES[:-1]) == notice["closing"]

@@ -84,7 +84,7 @@ def served_with(monkeypatch: pytest.MonkeyPatch, arguments: list[str], environme
     app = typer.Typer()
     serving.register(app)
     done = CliRunner().invoke(app, arguments, env=environment)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, (done.output, done.exception)
     return found[0].api
 
 
@@ -94,6 +94,13 @@ def test_every_limit_is_set_by_a_variable_or_an_option_and_the_option_wins(monke
     assert served_with(monkeypatch, [], variables) == ApiSettings(**LIMITS)
     options = [part for name, value in LIMITS.items() for part in (f"--{name.replace('_', '-')}", str(value * 2))]
     assert served_with(monkeypatch, options, variables) == ApiSettings(**{n: v * 2 for n, v in LIMITS.items()})
+
+
+def test_the_networks_that_webhooks_may_call_are_named_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = served_with(monkeypatch, [], {"PLUMBLINE_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00::/8"})
+    assert [str(network) for network in found.webhook_networks] == ["10.1.0.0/16", "fd00::/8"]
+    with pytest.raises(AssertionError, match="name networks such as"):
+        served_with(monkeypatch, ["--webhook-networks", "10.1.0.1/16"], {})
 
 
 def test_the_limits_are_told_with_their_variables_and_no_key_may_take_all_the_service_can() -> None:
