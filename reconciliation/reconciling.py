@@ -12,10 +12,11 @@ from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import money_text
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.reader import Columns
 from ledger.log.columns.relations import happened
 from reconciliation.candidates import Terms
-from reconciliation.items import items_of
+from reconciliation.items import ledgers_of
 from reconciliation.matching import Found, matches_of
 
 TERMS: Final = Terms()
@@ -61,7 +62,8 @@ def state_read(columns: Columns) -> Relations:
 
 def found_in(settlement: Settlement, period: int, terms: Terms = TERMS) -> list[Found]:
     """The matches that rules find among what is booked up to a month's end."""
-    return matches_of(items_of(settlement, period), terms)
+    with collection_deferred():
+        return matches_of(ledgers_of(settlement, period), terms)
 
 
 def commands_of(found: Sequence[Found]) -> list[MatchByRule]:
