@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ledger.domain.settlement.figures import standings_of
@@ -105,8 +105,8 @@ def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
     for key, s in standings_of(settlement, period).items():
         if is_part(key):
             part = settlement.parts[key]
-            parts.append(replace(part, money=s.claimed, back=0, settled=s.settled, ruled=s.ruled))
+            parts.append(part._replace(money=s.claimed, back=0, settled=s.settled, ruled=s.ruled))
         else:
             payment = settlement.payments[key]
-            payments.append(replace(payment, offset=s.claimed, settled=s.settled, ruled=s.ruled))
+            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled))
     return Ledgers(parts, payments, into, barred)
