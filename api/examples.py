@@ -90,6 +90,7 @@ VALUES: Final[dict[str, Any]] = {
     # redemptions
     "offer": "workwear", "variant": "xl", "quantity": 2, "money": "50.00", "hold_days": 14, "valid_days": 0,
     "words": {"zh": "礼品：40分／每份", "en": "gift: 40 points, each"}, "supplier": "华东制衣",
+    "delivery": {"zh": "送到项目部", "en": "To the site office"},
     "tiers": ["gold"], "open": True,
     "on_hand": 50, "free": 48, "redemption": "R-000001", "held_until": "2026-01-31", "project": "J-000007",
     "freed": "0.00", "spent": "40.00", "returned": "0.00", "valid_until": None, "quantity_returned": 0,

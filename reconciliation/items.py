@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ledger.domain.settlement.figures import standings_of
@@ -38,11 +38,29 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class Ledgers:
-    """Both sides as of a month's end. `barred` are pairs that no rule matches: people undid them."""
+    """Both sides as of a month's end, as they are recorded. `into` says who stands for customers that were merged;
+    `barred` are pairs that no rule matches: people undid them."""
 
-    parts: list[Item]
-    payments: list[Item]
-    barred: Collection[tuple[str, str]] = field(default_factory=frozenset[tuple[str, str]])
+    parts: Sequence[Part]
+    payments: Sequence[Payment]
+    into: Mapping[int, int]
+    barred: Collection[tuple[str, str]]
+
+    def part(self, part: Part) -> Item:
+        """A committed part as an item."""
+        customer = self.into.get(part.customer, part.customer)
+        return Item(
+            part.key, customer, part.day, part.period, part_words(part), word(part.project), part.amount, part.open,
+            part.settled, part.ruled,
+        )  # fmt: skip
+
+    def payment(self, payment: Payment) -> Item:
+        """A payment as an item."""
+        customer = self.into.get(payment.customer, payment.customer)
+        return Item(
+            payment.key, customer, payment.day, payment.period, payment_words(payment), word(payment.project),
+            payment.amount, payment.open, payment.settled, payment.ruled,
+        )  # fmt: skip
 
 
 def word(text: str) -> str:
@@ -60,47 +78,35 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for w in _SEPARATORS.split(whole) if w))
 
 
-def items_of(settlement: Settlement, period: int) -> Ledgers:
-    """Both sides as they are booked up to a month's end; payments that never took anything off are left out."""
-    into = settlement.survivors(period)
-    if period >= settlement.period_last:
-        parts = [_part_item(p, into, p.amount, p.open, p.settled, p.ruled) for p in settlement.parts.values()]
-        payments = [
-            _payment_item(p, into, p.offset, p.open, p.settled, p.ruled)
-            for p in settlement.payments.values()
-            if p.offset or p.settled or p.ruled
-        ]
-        return Ledgers(parts, payments, settlement.barred.keys())
-    parts = list[Item]()
-    payments = list[Item]()
-    for key, s in standings_of(settlement, period).items():
-        if is_part(key):
-            parts.append(_part_item(settlement.parts[key], into, s.claimed, s.open, s.settled, s.ruled))
-        else:
-            payments.append(_payment_item(settlement.payments[key], into, s.claimed, s.open, s.settled, s.ruled))
-    return Ledgers(parts, payments, settlement.barred.keys())
-
-
-def _part_item(part: Part, into: Mapping[int, int], claimed: int, is_open: int, settled: int, ruled: int) -> Item:
-    """A committed part as an item. Its redemption, itself and its own reference are what it is known by."""
+def part_words(part: Part) -> tuple[str, ...]:
+    """What a committed part is known by: its redemption, itself and its own reference."""
     known = (word(part.redemption), word(part.key))
     if part.reference and (own := word(part.reference)) not in known:
-        known = (*known, own)
-    customer = into.get(part.customer, part.customer)
-    return Item(
-        part.key, customer, part.day, part.period, known, word(part.project), claimed, is_open, settled, ruled
-    )
+        return (*known, own)
+    return known
 
 
-def _payment_item(
-    payment: Payment, into: Mapping[int, int], claimed: int, is_open: int, settled: int, ruled: int
-) -> Item:
-    """A payment as an item. The references it gives and its invoice are what it is known by."""
+def payment_words(payment: Payment) -> tuple[str, ...]:
+    """What a payment is known by: the references it gives and its invoice."""
     known = words(payment.reference)
     if payment.invoice and (invoice := word(payment.invoice)) not in known:
-        known = (*known, invoice)
-    customer = into.get(payment.customer, payment.customer)
-    return Item(
-        payment.key, customer, payment.day, payment.period, known, word(payment.project), claimed, is_open,
-        settled, ruled,
-    )  # fmt: skip
+        return (*known, invoice)
+    return known
+
+
+def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
+    """Both sides as they are booked up to a month's end; payments that never took anything off are left out."""
+    into, barred = settlement.survivors(period), settlement.barred.keys()
+    if period >= settlement.period_last:
+        paid = [p for p in settlement.payments.values() if p.offset or p.settled or p.ruled]
+        return Ledgers(list(settlement.parts.values()), paid, into, barred)
+    parts = list[Part]()
+    payments = list[Payment]()
+    for key, s in standings_of(settlement, period).items():
+        if is_part(key):
+            part = settlement.parts[key]
+            parts.append(part._replace(money=s.claimed, back=0, settled=s.settled, ruled=s.ruled))
+        else:
+            payment = settlement.payments[key]
+            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled))
+    return Ledgers(parts, payments, into, barred)

@@ -8,13 +8,15 @@ looked up by reference, by (customer, amount), by (customer, project), and sorte
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, NamedTuple
 
+from ledger.domain.settlement.records import Part, Payment
 from ledger.domain.values import day_text, money_text
 from reconciliation.candidates import Terms, edges_of
-from reconciliation.items import Item, Ledgers
+from reconciliation.items import Item, Ledgers, part_words
+from reconciliation.pairs import Pair, pairs_of
 
 EXACT: Final = "reference"
 SPLIT: Final = "reference_split"
@@ -27,20 +29,19 @@ SCORES: Final = {EXACT: 100, SPLIT: 98, COMBINED: 98, MANY: 95, PARTIAL: 90, PRO
 """How sure each rule is, 0 to 100; of amount and date it depends on the pair."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A match: (name, fen) on both sides, which come to the same; `items` as they were before it."""
+class Found(NamedTuple):
+    """A match: (name, fen) on both sides, which come to the same; `items` gives them as they were before it."""
 
     redemptions: tuple[tuple[str, int], ...]
     payments: tuple[tuple[str, int], ...]
     rule: str
     score: int
-    items: tuple[Sequence[Item], Sequence[Item]]
+    items: Callable[[], tuple[Sequence[Item], Sequence[Item]]]
 
     @property
     def evidence(self) -> tuple[tuple[str, str, str], ...]:
         """What speaks for it: (what, of redemptions, of payments) each."""
-        return evidence_of(*self.items)
+        return evidence_of(*self.items())
 
     @property
     def fen(self) -> int:
@@ -50,58 +51,51 @@ class Found:
 
 def matches_of(ledgers: Ledgers, terms: Terms) -> list[Found]:
     """Every match that rules find among what is open, in a repeatable order."""
-    rest = _Rest(ledgers, terms)
+    pairs = pairs_of(ledgers)
+    rest = _Rest(ledgers, pairs, terms)
     while True:
         before = len(rest.found)
-        rest.match_pairs()
         for group in rest.groups():
             rest.match_group(*group)
         rest.match_amounts()
         rest.match_projects()
         if len(rest.found) == before:
-            return rest.found
+            return [_found(ledgers, part, payment) for part, payment in pairs] + rest.found
+
+
+def _found(ledgers: Ledgers, part: Part, payment: Payment) -> Found:
+    fen = part.open
+    return Found(
+        ((part.key, fen),), ((payment.key, fen),), EXACT, SCORES[EXACT], partial(_items_of_pair, ledgers, part, payment)
+    )
+
+
+def _items_of_pair(ledgers: Ledgers, part: Part, payment: Payment) -> tuple[Sequence[Item], Sequence[Item]]:
+    return (ledgers.part(part),), (ledgers.payment(payment),)
 
 
 class _Rest:
-    """What is still open, and what was found."""
+    """What is still open once the pairs are taken, and what was found among it."""
 
-    def __init__(self, ledgers: Ledgers, terms: Terms) -> None:
+    def __init__(self, ledgers: Ledgers, pairs: Sequence[Pair], terms: Terms) -> None:
         self.terms = terms
         self.barred = ledgers.barred
-        self.parts = {i.key: i for i in sorted(ledgers.parts, key=_order) if i.open > 0}
-        self.payments = {i.key: i for i in sorted(ledgers.payments, key=_order) if i.open > 0}
+        taken = {part.key for part, _ in pairs}
+        taken.update([payment.key for _, payment in pairs])
+        parts = [ledgers.part(p) for p in ledgers.parts if p.open > 0 and p.key not in taken]
+        payments = [ledgers.payment(p) for p in ledgers.payments if p.open > 0 and p.key not in taken]
+        self.parts = {i.key: i for i in sorted(parts, key=_order)}
+        self.payments = {i.key: i for i in sorted(payments, key=_order)}
+        said = {w for payment in payments for w in payment.references}
         self.known: dict[str, set[int]] = {}
-        """The references of all redemptions, settled ones too, and of whose they are: a payment that names one of its
-        own customer's is not guessed for another."""
-        for part in ledgers.parts:
-            for reference in part.references:
-                self.known.setdefault(reference, set()).add(part.customer)
+        """Of what is said by payments, whose redemptions are known by it, settled ones too: a payment that names one of
+        its own customer's is not guessed for another."""
+        for part in ledgers.parts if said else ():
+            for reference in part_words(part):
+                if reference in said:
+                    customer = ledgers.into.get(part.customer, part.customer)
+                    self.known.setdefault(reference, set()).add(customer)
         self.found: list[Found] = []
-
-    def match_pairs(self) -> None:
-        """Match what most is: a payment and the one redemption it names, of the same amount, that no other names."""
-        only: dict[tuple[int, str], str] = {}
-        for part in self.parts.values():
-            for reference in part.references:
-                pair = (part.customer, reference)
-                only[pair] = part.key if only.get(pair, part.key) == part.key else _SEVERAL
-        named: dict[str, str] = {}
-        for payment in self.payments.values():
-            keys = {only[pair] for w in payment.references if (pair := (payment.customer, w)) in only}
-            if len(keys) == 1:
-                [key] = keys
-                if key != _SEVERAL:
-                    named[key] = payment.key if key not in named else _SEVERAL
-            else:
-                named |= dict.fromkeys(keys, _SEVERAL)
-        for key, other in named.items():
-            if _SEVERAL in (key, other) or (key, other) in self.barred:
-                continue
-            part, payment = self.parts[key], self.payments[other]
-            if part.open == payment.open:
-                del self.parts[key], self.payments[other]
-                line = part.open
-                self.found.append(Found(((key, line),), ((other, line),), EXACT, SCORES[EXACT], ((part,), (payment,))))
 
     def groups(self) -> list[tuple[list[Item], list[Item]]]:
         """Parts and payments of one customer that references tie together, by union and find."""
@@ -221,7 +215,11 @@ class _Rest:
                     del items[key]
                 else:
                     items[key] = item._replace(open=item.open - amount, settled=item.settled + amount)
-        self.found.append(Found(redemptions, took, rule, score, (parts_used, payments_used)))
+        self.found.append(Found(redemptions, took, rule, score, partial(_used, parts_used, payments_used)))
+
+
+def _used(parts: Sequence[Item], payments: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
+    return parts, payments
 
 
 def evidence_of(parts: Sequence[Item], payments: Sequence[Item]) -> tuple[tuple[str, str, str], ...]:
@@ -238,8 +236,6 @@ def evidence_of(parts: Sequence[Item], payments: Sequence[Item]) -> tuple[tuple[
 
 
 _WORDS_MAX: Final = 5
-_SEVERAL: Final = ""
-"""In the place of a name: there is more than one."""
 
 
 def _order(item: Item) -> tuple[int, str]:

@@ -14,11 +14,12 @@ from ledger.domain.settlement.records import may_be_payment
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_number, day_recorded, money_text
 from ledger.log.codec import state_of
+from ledger.log.collector import collection_deferred
 from ledger.log.columns.reader import Columns, ColumnsBehind
 from ledger.log.columns.relations import SETTLING_TOPICS, happened
 from ledger.log.recorder import LogRecorder
 from reconciliation.candidates import Terms
-from reconciliation.items import items_of
+from reconciliation.items import ledgers_of
 from reconciliation.matching import Found, matches_of
 
 TERMS: Final = Terms()
@@ -92,7 +93,8 @@ def state_current(columns: Columns, recorder: LogRecorder, timezone: str, events
 
 def found_in(settlement: Settlement, period: int, terms: Terms = TERMS) -> list[Found]:
     """The matches that rules find among what is booked up to a month's end."""
-    return matches_of(items_of(settlement, period), terms)
+    with collection_deferred():
+        return matches_of(ledgers_of(settlement, period), terms)
 
 
 def commands_of(found: Sequence[Found]) -> list[MatchByRule]:

@@ -15,7 +15,7 @@ from ledger.domain.settlement.records import PERSON, Match, Part, Payment, rulin
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_id, day_text, money_text, month_last_day, month_of, month_text
 from reconciliation.candidates import Terms, edges_of
-from reconciliation.items import Item, items_of
+from reconciliation.items import Item, Ledgers, ledgers_of
 from reconciliation.sentences import sentence
 
 SideName = Literal["redemptions", "payments"]
@@ -133,23 +133,23 @@ def proposals_document(settlement: Settlement) -> list[dict[str, Any]]:
 
 def report_of(settlement: Settlement, period: int) -> Report:
     """The reconciliation of a month, as it is booked. The same state gives the same report, whatever the day."""
-    ledgers = items_of(settlement, period)
+    ledgers = ledgers_of(settlement, period)
     figures = figures_of(settlement, period)
     day_end = month_last_day(period)
-    twins = _twins(ledgers.payments)
-    open_parts = [i for i in ledgers.parts if i.open > 0]
-    open_payments = [i for i in ledgers.payments if i.open > 0 and i.key not in twins]
+    parts = [ledgers.part(p) for p in ledgers.parts if p.open]
+    payments = [ledgers.payment(p) for p in ledgers.payments if p.open]
+    twins = _twins(ledgers, payments)
+    open_parts = [i for i in parts if i.open > 0]
+    open_payments = [i for i in payments if i.open > 0 and i.key not in twins]
     candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
     # What people undid is theirs to look at again: nothing is barred here.
     for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
         candidates[edge.part].append((-edge.score, edge.payment))
         candidates[edge.payment].append((-edge.score, edge.part))
     lines: list[Line] = []
-    sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", ledgers.parts), ("payments", ledgers.payments))
+    sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", parts), ("payments", payments))
     for side, items in sides:
         for item in items:
-            if not item.open:
-                continue
             nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
             kind = _kind(side, item, bool(nearest), item.key in twins)
             month = month_of(item.day)
@@ -167,7 +167,7 @@ def report_of(settlement: Settlement, period: int) -> Report:
     undone = [m for m in settlement.matches.values() if m.undone_period == period]
     return Report(
         period, figures, tuple(lines), tuple(matches), tuple(undone), period in settlement.signed,
-        _faults(figures, ledgers.parts, ledgers.payments), _across(settlement, period),
+        _faults(figures, ledgers), _across(settlement, ledgers, period),
     )  # fmt: skip
 
 
@@ -175,13 +175,15 @@ def _in_force(match: Match, period: int) -> bool:
     return match.state == "matched" or (match.state == "undone" and match.undone_period > period)
 
 
-def _across(settlement: Settlement, period: int) -> tuple[int, ...]:
+def _across(settlement: Settlement, ledgers: Ledgers, period: int) -> tuple[int, ...]:
     """The matches by rule in force at a month's end whose items are not all one customer's."""
-    into = settlement.survivors(period)
-    parts, payments = settlement.parts, settlement.payments
+    into, parts, payments = ledgers.into, settlement.parts, settlement.payments
     found: list[int] = []
     for match in settlement.matches.values():
         if match.rule == PERSON or match.period > period or not _in_force(match, period):
+            continue
+        [(part, _), *more], [(payment, _), *others] = match.redemptions, match.payments
+        if not more and not others and parts[part].customer == payments[payment].customer:
             continue
         customers = {parts[key].customer for key, _ in match.redemptions}
         customers.update([payments[key].customer for key, _ in match.payments])
@@ -203,12 +205,20 @@ def _kind(side: SideName, item: Item, has_candidates: bool, is_twin: bool) -> Ki
     return "missing_payment" if of_redemption else "missing_redemption"
 
 
-def _twins(payments: Sequence[Item]) -> dict[str, str]:
+def _twins(ledgers: Ledgers, open_payments: Sequence[Item]) -> dict[str, str]:
     """Payments of which nothing is settled, that say the same as another one: by name, with the other's."""
-    groups: dict[tuple[int, tuple[str, ...], int], list[Item]] = defaultdict(list)
-    for payment in payments:
-        if payment.references and payment.claimed > 0:
-            groups[payment.customer, payment.references, payment.claimed].append(payment)
+    groups: dict[tuple[int, tuple[str, ...], int], list[Item]] = {
+        (p.customer, p.references, p.claimed): [] for p in open_payments if p.fresh and p.references and p.claimed > 0
+    }
+    # What says the same is of the same customer and amount: most payments are told apart by that alone.
+    wanted = {(customer, claimed) for customer, _, claimed in groups}
+    for payment in ledgers.payments if wanted else ():
+        customer = ledgers.into.get(payment.customer, payment.customer)
+        if (customer, payment.offset) in wanted:
+            item = ledgers.payment(payment)
+            same = groups.get((customer, item.references, item.claimed))
+            if same is not None:
+                same.append(item)
     found: dict[str, str] = {}
     for same in groups.values():
         if len(same) > 1:
@@ -225,18 +235,20 @@ def _evidence(item: Part | Payment) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _faults(figures: Figures, parts: Sequence[Item], payments: Sequence[Item]) -> tuple[str, ...]:
+def _faults(figures: Figures, ledgers: Ledgers) -> tuple[str, ...]:
     """Where the running sums and the items one by one disagree, or where the two sides were settled unequally."""
     found: list[str] = []
-    sides = (("redeemed - settled", figures.redemptions, parts), ("set off - settled", figures.payments, payments))
-    for words, side, items in sides:
-        listed = sum(i.open for i in items)
+    sides = (
+        ("redeemed - settled", figures.redemptions, sum([p.open for p in ledgers.parts])),
+        ("set off - settled", figures.payments, sum([p.open for p in ledgers.payments])),
+    )
+    for said, side, listed in sides:
         if side.open != listed:
             found.append(
-                f"{words} = {money_text(side.open)} CNY, but the open items come to {money_text(listed)}:"
+                f"{said} = {money_text(side.open)} CNY, but the open items come to {money_text(listed)}:"
                 f" {money_text(side.open - listed)} are missing"
             )
-    settled = [sum(i.settled for i in items) for items in (parts, payments)]
+    settled = sum([p.settled for p in ledgers.parts]), sum([p.settled for p in ledgers.payments])
     if settled[0] != settled[1]:
         found.append(
             f"{money_text(settled[0])} CNY of redemptions and {money_text(settled[1])} of payments are settled"

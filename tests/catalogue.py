@@ -26,6 +26,7 @@ def catalogue(**more: Any) -> dict[str, Any]:
         },
         {
             "id": "workwear", "kind": "gift", "title": words("workwear"), "points": 40, "supplier": "x",
+            "delivery": words("site"),
             "variants": [{"id": "m", "title": words("M")}, {"id": "xl", "title": words("XL"), "points": 45}],
             "hold_days": 10,
         },

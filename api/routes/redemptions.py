@@ -63,6 +63,7 @@ class OfferBody(BaseModel):
     steps: list[StepBody]
     tiers: list[str]
     supplier: str
+    delivery: Title | None
     hold_days: int
     valid_days: int
     effective_from: str | None

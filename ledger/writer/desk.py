@@ -57,7 +57,8 @@ class DeskDecider:
 
     def _one(self, request: Request) -> Answer:
         draft = self.draft
-        draft.context = replace(draft.context, actor=request.actor)
+        if draft.context.actor != request.actor:
+            draft.context = replace(draft.context, actor=request.actor)
         first = len(draft.events)
         try:
             answer = command_decide(draft, request.command)

@@ -1,5 +1,9 @@
 """One run of commands about redemptions: decided one after the other, each on the points and the stock that those before
 it left. What is decided is written out as events; the state moves only by what is appended of them.
+
+A reservation comes to exactly one movement of points, whose position is known beforehand, and nobody but its customer looks
+at the lots it took. So reservations of different customers that follow each other wait for one run of the engine, until
+anything else is asked.
 """
 
 from __future__ import annotations
@@ -7,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ledger.domain.commands import Answer, RedemptionCommand, Request
+from ledger.domain.commands import Answer, RedemptionCommand, Request, ReserveRedemption
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY, STREAM_STOCK, Event, PointsHeld
 from ledger.domain.redemption.decisions import Context, Ordered, decide
+from ledger.domain.redemption.state import Lots
 from ledger.domain.redemption.terms import Holder
 from ledger.domain.rows import OPERATIONS, RowExpander, columns_count
 from ledger.domain.values import customer_id, customer_number, date_of, day_of, day_parse, month_of
@@ -36,6 +41,16 @@ REDEMPTION_REQUESTS_MAX: Final = 1_000
 """How many of these commands are decided and appended together."""
 
 
+class Moving(NamedTuple):
+    """An input (or a lapse) that stands at a position and moves points of a customer."""
+
+    position: int
+    customer: int
+    topic: str
+    fields: Mapping[str, Any]
+    stamp: Stamp
+
+
 class PointsMover:
     """Has the engine move the points of redemptions on a draft of records, and writes out what comes of it."""
 
@@ -52,18 +67,34 @@ class PointsMover:
 
     def move(self, position: int, customer: int, topic: str, fields: Mapping[str, Any], stamp: Stamp) -> list[Event]:
         """What follows from an input (or a lapse) that stands at a position."""
+        return self.move_all([Moving(position, customer, topic, fields, stamp)])[0]
+
+    def move_all(self, moving: Sequence[Moving]) -> list[list[Event]]:
+        """What follows from inputs of different customers, of each in turn."""
         state = self.state
-        row = self._expander.redemption(position, customer, topic, fields)
-        before = moved_before(state.redemptions, topic, fields)
-        moved = {(customer, before[0]): before[1]} if before is not None else {}
+        moved: dict[tuple[int, int], Lots] = {}
+        for m in moving:
+            before = moved_before(state.redemptions, m.topic, m.fields)
+            if before is not None:
+                moved[m.customer, before[0]] = before[1]
+        wanted = [self._expander.redemption(m.position, m.customer, m.topic, m.fields) for m in moving]
         accounts, records, rows, outcome = state.decide(
-            rows_of([row], columns_count(state.book)), NO_CLOSINGS, state.prior_moved(moved), self.records
+            rows_of(wanted, columns_count(state.book)), NO_CLOSINGS, state.prior_moved(moved), self.records
         )
-        self.records[customer] = records[0]
+        numbers: list[int] = accounts.tolist()
+        for i, customer in enumerate(numbers):
+            self.records[customer] = records[i]
         writer = DecisionWriter(state.program, accounts, rows, outcome, self.versions.next)
-        now = state.book.in_force(day_parse(fields["booked_on"])) or ""
-        redemption = fields["redemption"], fields.get("part", 0)
-        return [writer.event(i, stamp, now, lambda p: p, redemption) for i in range(len(outcome.outs))]
+        places = {m.customer: i for i, m in enumerate(moving)}
+        found: list[list[Event]] = [[] for _ in moving]
+        owners: list[int] = outcome.owners.tolist()
+        for i, owner in enumerate(owners):
+            place = places[numbers[owner]]
+            m = moving[place]
+            now = state.book.in_force(day_parse(m.fields["booked_on"])) or ""
+            redemption = m.fields["redemption"], m.fields.get("part", 0)
+            found[place].append(writer.event(i, m.stamp, now, lambda p: p, redemption))
+        return found
 
     def result(self) -> tuple[Ints, Ints] | None:
         """The accounts that were moved, ascending, and their records; None where none was."""
@@ -92,6 +123,8 @@ class RedemptionDecider:
         self.versions = Versions(state.book)
         self.mover = PointsMover(state, self.versions)
         self.base = state.book.position
+        self._waiting: dict[int, tuple[Event, Moving]] = {}
+        """Reservations whose points are moved together, by customer."""
         self.context = Context(
             day_of(now.astimezone(self.zone).date()), state.book.booked_day, state.terms, state.book.customer_find,
             self._holder,
@@ -101,6 +134,7 @@ class RedemptionDecider:
         """Decide every request. Redemptions and book are as before when this returns."""
         try:
             each_once(requests, self.stored, self.decided, self._one)
+            self._flush()
         finally:
             self.state.redemptions.journal.rollback()
         moved = self.mover.result()
@@ -122,6 +156,9 @@ class RedemptionDecider:
 
     def _one(self, request: Request) -> Answer:
         command: RedemptionCommand = request.command  # pyright: ignore[reportAssignmentType]
+        reserves = isinstance(command, ReserveRedemption)
+        if self._waiting and not (reserves and self._is_free(command.customer)):
+            self._flush()
         try:
             ordered = decide(self.state.redemptions, self.context, command)
             if ordered.customer and not self._in_range(ordered):
@@ -133,18 +170,45 @@ class RedemptionDecider:
         occurred_at = self.recorded_at
         if ordered.day != self.context.today:
             occurred_at = datetime.combine(date_of(ordered.day), datetime.min.time(), self.zone).isoformat()
-        position = self._add(self._event(ordered, occurred_at, request.actor))
-        points = 0
+        event = self._event(ordered, occurred_at, request.actor)
+        position, points = self._position + 1, 0
+        stamp = Stamp(occurred_at, self.recorded_at, request.actor, position)
         if ordered.topic in OPERATIONS:
-            stamp = Stamp(occurred_at, self.recorded_at, request.actor, position)
-            for event in self.mover.move(position, ordered.customer, ordered.topic, ordered.fields, stamp):
-                if isinstance(event, PointsHeld) and event.debt:
-                    raise AssertionError("a hold goes beyond what could be spent")
-                points += getattr(event, "points", 0)
-                self._add(event)
             self.decided.month_max = max(self.decided.month_max, month_of(day_parse(ordered.fields["booked_on"])))
+        if reserves:
+            points = ordered.fields["points"]
+            self._fold(position, event)
+            moving = Moving(position, ordered.customer, ordered.topic, ordered.fields, stamp)
+            self._waiting[ordered.customer] = event, moving
+        else:
+            self._add(event)
+            if ordered.topic in OPERATIONS:
+                for moved in self.mover.move(position, ordered.customer, ordered.topic, ordered.fields, stamp):
+                    points += getattr(moved, "points", 0)
+                    self._add(moved)
         customer = customer_id(ordered.customer) if ordered.customer else ""
-        return Answer("accepted", self.base + len(self.decided.events), customer, ordered.id, points=points)
+        return Answer("accepted", self._position, customer, ordered.id, points=points)
+
+    @property
+    def _position(self) -> int:
+        """The position of the last event so far; what waits comes to two each."""
+        return self.base + len(self.decided.events) + 2 * len(self._waiting)
+
+    def _is_free(self, customer: str) -> bool:
+        """Whether nothing of a customer waits."""
+        return self.state.book.customer_find(customer) not in self._waiting
+
+    def _flush(self) -> None:
+        """Move the points of the reservations that wait, and write out what they come to."""
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        held = self.mover.move_all([moving for _, moving in waiting]) if waiting else []
+        for (event, _), moved in zip(waiting, held, strict=True):
+            [hold] = moved
+            if not isinstance(hold, PointsHeld) or hold.debt:
+                raise AssertionError("a hold goes beyond what could be spent")
+            self.decided.events.append(event)
+            self._add(hold)
 
     def _in_range(self, ordered: Ordered) -> bool:
         day = day_parse(ordered.fields["booked_on"])
@@ -162,10 +226,11 @@ class RedemptionDecider:
             recorded_at=self.recorded_at, actor=actor, **ordered.fields,
         )  # fmt: skip
 
-    def _add(self, event: Event) -> int:
+    def _add(self, event: Event) -> None:
         self.decided.events.append(event)
-        position = self.base + len(self.decided.events)
+        self._fold(self.base + len(self.decided.events), event)
+
+    def _fold(self, position: int, event: Event) -> None:
         state = self.state.redemptions
         state.apply(position, customer_number(event.originator_id), type(event).__name__, event.__dict__)
-        return position
 

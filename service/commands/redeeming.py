@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -70,7 +70,7 @@ def redeem_quote(
         command = ReserveRedemption(customer_id(number), offer, variant, quantity, points)
         with commands(look.handle, actor) as writing:
             [rehearsal] = writing.rehearse([Request(command, actor)])
-    found = {"customer": customer_id(number), **quote_document(cost, rehearsal.answer, available)}
+    found: dict[str, Any] = {"customer": customer_id(number), **quote_document(cost, rehearsal.answer, available)}
     if out.json:
         out.document(found)
         return

@@ -290,7 +290,7 @@ def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> No
         ],
         "entitlements": [
             {"id": "priority_quotation", "stage": "bidding", "title": {"zh": "优先报价权", "en": "Priority quotation"},
-             "reason": {"zh": "余额满100分", "en": "from 100 points on"}, "when": {"balance": True, "at_least": 100}},
+             "reason": {"zh": "余额满100分", "en": "from 100 points on"}, "when": {"balance": True, "at_least": 20}, "uses": {"times": 2, "window": "year"}},
         ],
     }  # fmt: skip
     file = tmp_path / "rules.json"
@@ -310,6 +310,9 @@ def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> No
     assert "抵扣：10分起抵0.50元，100分起抵6元" in told.replace("\n", "")
     quote = json.loads(run("redeem", "quote", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
     assert (quote["money"], quote["available"], quote["possible"]) == ("7.20", "150.00", True)
+    asked = ("redeem", "quote", "C-000001", "--offer", "pen", "--quantity", "40", "--ledger", "shop")
+    told = run(*asked, "--language", "zh").stdout.replace("\n", "")
+    assert "库存可用0件，缺40件" in told and "需200.00分，可用150.00分，缺50.00分" in told
     refused = run("redeem", "reserve", "C-000001", "--offer", "cash", "--points", "200", *ledger, expect=1)
     assert "POINTS_INSUFFICIENT" in refused.stdout + refused.stderr
     held = json.loads(run("redeem", "reserve", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
@@ -327,7 +330,16 @@ def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> No
     assert [r["redemption"] for r in json.loads(run("redeem", "list", *ledger).stdout)] == ["R-000002", "R-000001"]
     [entitled] = json.loads(run("entitlements", "C-000001", "--stage", "bidding", *ledger).stdout)
     assert entitled["entitled"] is True
-    run("entitlements", "C-000001", "--stage", "bidding", "--use", "priority_quotation", *ledger)
+    use = ("entitlements", "C-000001", "--stage", "bidding", "--use", "priority_quotation", *ledger)
+    run(*use, "--reference", "T-1")
+    run(*use, "--reference", "T-2")
+    assert "LIMIT_REACHED" in run(*use, expect=1).stdout
+    [entitled] = json.loads(run("entitlements", "C-000001", *ledger).stdout)
+    assert (entitled["times"], entitled["window"], entitled["used"], entitled["left"]) == (2, "year", 2, 0)
+    [used, _] = json.loads(run("entitlements", "--uses", *ledger).stdout)
+    assert (used["customer"], used["stage"], used["reference"]) == ("C-000001", "bidding", "T-2")
+    assert "T-1" in run("entitlements", "C-000001", "--uses", "--ledger", "shop", "--language", "zh").stdout
+    run("entitlements", *ledger, expect=1)
     history = run("history", "C-000001", "--ledger", "shop").stdout
     assert "R-000001: part 1 fulfilled" in history.replace("\n", " ")
     assert json.loads(run("replay", "--recorded", *ledger).stdout)["differences"] == 0

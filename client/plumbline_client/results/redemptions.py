@@ -37,6 +37,7 @@ class Offer:
     steps: list[Step]
     tiers: list[str]
     supplier: str
+    delivery: dict[str, str] | None
     hold_days: int
     valid_days: int
     effective_from: str | None

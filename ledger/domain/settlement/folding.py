@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ledger.domain.relations.state import Happened, Relations, evolves
@@ -69,7 +68,7 @@ def _reversed(state: Relations, event: Happened) -> None:
     key = part_key(said["redemption"], said["part"])
     part = here.parts.get(key)
     if part is not None:
-        here.parts.put(key, replace(part, back=part.back + said["money"]))
+        here.parts.put(key, part._replace(back=part.back + said["money"]))
         period = here.period_open(month_of(day_parse(said["booked_on"])))
         here.book(period, key, "redeemed", -said["money"])
 
@@ -88,7 +87,7 @@ def _recorded(state: Relations, event: Happened) -> None:
     if said["fact_type"] != PAYMENT:
         # Corrected into something that is no payment: nothing is taken off any more.
         if known is not None:
-            _pay(here, replace(known, offset=0, paid=0, position=event.position), known.offset, event.day)
+            _pay(here, known._replace(offset=0, paid=0, position=event.position), known.offset, event.day)
         return
     values = said["attributes"]
     month = month_of(day_parse(said["booked_on"]))
@@ -99,7 +98,7 @@ def _recorded(state: Relations, event: Happened) -> None:
         known.settled if known else 0, known.ruled if known else 0,
     )  # fmt: skip
     if known is not None:
-        _pay(here, replace(payment, period=known.period), known.offset, event.day)
+        _pay(here, payment._replace(period=known.period), known.offset, event.day)
     else:
         here.payments.put(key, payment)
         here.book(payment.period, key, "offset", payment.offset)
@@ -144,7 +143,7 @@ def _proposed(state: Relations, event: Happened) -> None:
 def _declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     match = here.matches[numbered(event.fields["settlement"], "M")]
-    here.matches.put(match.number, replace(match, state="declined"))
+    here.matches.put(match.number, match._replace(state="declined"))
 
 
 @evolves("SettlementUndone")
@@ -152,7 +151,7 @@ def _undone(state: Relations, event: Happened) -> None:
     here = state.settlement
     match = here.matches[numbered(event.fields["settlement"], "M")]
     period = month_parse(event.fields["period"])
-    here.matches.put(match.number, replace(match, state="undone", undone_period=period))
+    here.matches.put(match.number, match._replace(state="undone", undone_period=period))
     here.settle(match.redemptions, period, -1)
     here.settle(match.payments, period, -1)
     for part, _ in match.redemptions:
@@ -177,7 +176,7 @@ def _ruling_proposed(state: Relations, event: Happened) -> None:
 def _ruling_declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
-    here.rulings.put(ruling.number, replace(ruling, state="declined"))
+    here.rulings.put(ruling.number, ruling._replace(state="declined"))
 
 
 @evolves("OpenItemRuled")
@@ -203,7 +202,7 @@ def _ruling_undone(state: Relations, event: Happened) -> None:
     here = state.settlement
     ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
     period = month_parse(event.fields["period"])
-    here.rulings.put(ruling.number, replace(ruling, state="undone", undone_period=period))
+    here.rulings.put(ruling.number, ruling._replace(state="undone", undone_period=period))
     here.rule(ruling.item, period, -ruling.booked)
 
 

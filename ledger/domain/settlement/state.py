@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from ledger.domain.relations.journal import Journal, Table
@@ -99,18 +98,18 @@ class Settlement:
         for key, fen in lines:
             if is_part(key):
                 part = self.parts[key]
-                self.parts.put(key, replace(part, settled=part.settled + sign * fen))
+                self.parts.put(key, part._replace(settled=part.settled + sign * fen))
             else:
                 payment = self.payments[key]
-                self.payments.put(key, replace(payment, settled=payment.settled + sign * fen))
+                self.payments.put(key, payment._replace(settled=payment.settled + sign * fen))
             self.book(period, key, "settled", sign * fen)
 
     def rule(self, key: str, period: int, fen: int) -> None:
         """Close an amount of an item by a ruling; below zero opens it again."""
         if is_part(key):
             part = self.parts[key]
-            self.parts.put(key, replace(part, ruled=part.ruled + fen))
+            self.parts.put(key, part._replace(ruled=part.ruled + fen))
         else:
             payment = self.payments[key]
-            self.payments.put(key, replace(payment, ruled=payment.ruled + fen))
+            self.payments.put(key, payment._replace(ruled=payment.ruled + fen))
         self.book(period, key, "ruled", fen)

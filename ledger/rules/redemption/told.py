@@ -33,7 +33,9 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
             ],
             "steps": [{"points": points_text(s.points), "money": money_text(s.money)} for s in offer.steps],
             "tiers": [tier for tier in terms.level_titles if tier in offer.tiers],
-            "supplier": written.supplier, "hold_days": offer.hold_days, "valid_days": offer.valid_days,
+            "supplier": written.supplier,
+            "delivery": None if written.delivery is None else written.delivery.model_dump(),
+            "hold_days": offer.hold_days, "valid_days": offer.valid_days,
             "effective_from": written.effective_from, "effective_to": written.effective_to,
             "open": offer.day_from <= day <= offer.day_to,
         })  # fmt: skip

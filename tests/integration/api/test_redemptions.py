@@ -105,6 +105,8 @@ def test_the_catalogue_is_told_in_both_languages_and_to_customers_by_their_tier(
     every = api.get(f"{MAIN}/catalogue").json()["data"]
     assert [o["offer"] for o in every] == ["cash", "workwear", "pen", "advice", "plaque", "small"]
     assert every[0]["words"]["en"].startswith("offset: 1000 points → 50 CNY")
+    assert (every[1]["supplier"], every[1]["delivery"]) == ("x", {"zh": "site", "en": "site"})
+    assert every[2]["delivery"] is None
     assert every[1]["prices"][1] == {"variant": "xl", "points": "45.00", "title": {"zh": "XL", "en": "XL"}}
     own = api.get(f"{OWN}/catalogue", key="customer").json()["data"]
     assert [o["offer"] for o in own] == ["cash", "workwear", "pen", "advice", "small"], "the plaque is for gold"
