@@ -42,7 +42,7 @@ class _Asked:
         self.rule = rule
         self.id = rule.id
         self.is_last = rule.otherwise == "pool"
-        self.holds = condition_compile(rule.when, levels)
+        self.holds = None if rule.when is None else condition_compile(rule.when, levels)
         self.way = way_of(rule.choose)
         self.compared = compared_of(rule)
         days = rule.protection_days, rule.follow_up_days
@@ -74,21 +74,13 @@ class AssignmentPolicy:
     def __init__(self, rule_set: str, rules: RuleSet) -> None:
         section = rules.assignment or AssignmentRules()
         levels = [level.id for level in rules.tiers.levels] if rules.tiers else []
-        self._rule_set = rule_set
-        self._terms = section.terms.terms
-        self._asked = [_Asked(rule, levels, self._terms) for rule in [*section.rules, *_fallback(section.fallback)]]
+        self.rule_set = rule_set
+        """The id of the rule set they stand in."""
+        self.terms = section.terms.terms
+        """What they say for every customer."""
+        self._asked = [_Asked(rule, levels, self.terms) for rule in [*section.rules, *_fallback(section.fallback)]]
         self._roster = Roster()
         self._version = 0
-
-    @property
-    def rule_set(self) -> str:
-        """The id of the rule set they stand in."""
-        return self._rule_set
-
-    @property
-    def terms(self) -> Terms:
-        """What they say for every customer."""
-        return self._terms
 
     def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
         """Whom they choose on a day. With `detail`, every candidate and why the others were passed over."""
@@ -100,7 +92,7 @@ class AssignmentPolicy:
                 asked.fields.clear()
         last: _Asked | None = None
         for asked in self._asked:
-            if not asked.holds(wanted):
+            if asked.holds is not None and not asked.holds(wanted):
                 continue
             last = asked
             staff, score, turn = asked.way.pick(state, wanted, asked.field(wanted, roster).open_now())
