@@ -174,7 +174,7 @@ class _Run:
         draft.cause = cause
         draft.follow(event)
         if topic == "LeadArrived":
-            self.arrived.setdefault(relations.standing_for(customer), day)
+            self.arrived.setdefault(relations.standing_for(customer) if relations.merged else customer, day)
         # Nobody asks for what else was decided.
         draft.events.clear()
 

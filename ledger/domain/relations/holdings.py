@@ -31,7 +31,8 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
         if owner_before:
             state.load.add(owner_before, -1)
         if owner:
-            state.owned.add(owner, customer)
+            if state.owned.is_asked:
+                state.owned.add(owner, customer)
             state.load.add(owner, 1)
     if before.why == "claim" or holding.why == "claim":
         _claimed(state, owner_before if before.why == "claim" else 0, owner if holding.why == "claim" else 0)
@@ -48,7 +49,7 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
             at_step.add(step_day, customer)
         if protection_day not in (protection_before, NONE):
             at_protection.add(protection_day, customer)
-        if quiet_day not in (quiet_before, NONE):
+        if at_quiet.is_asked and quiet_day not in (quiet_before, NONE):
             at_quiet.add(quiet_day, customer)
 
 
