@@ -11,12 +11,12 @@ from collections import Counter
 from typing import NamedTuple
 
 from ledger.domain.relations.days import reminded
-from ledger.domain.relations.drafts import Context, Draft
+from ledger.domain.relations.drafts import REACTIONS, Context, Draft
 from ledger.domain.relations.holdings import assigned, pooled
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.policy import NAMED, Choice
 from ledger.domain.relations.records import new
-from ledger.domain.relations.state import Relations
+from ledger.domain.relations.state import EVOLVE, Happened, Relations
 
 
 class Decision(NamedTuple):
@@ -41,6 +41,17 @@ class Following(Draft):
         self.cause = 0
         self.decisions: list[Decision] = []
         self.reminders: Counter[str] = Counter()
+
+    def follow(self, event: Happened) -> None:
+        """Let an input of history happen, and decide what follows from it."""
+        state, topic = self.state, event.topic
+        evolve = EVOLVE.get(topic)
+        if evolve is not None:
+            evolve(state, event)
+        state.position = event.position
+        reaction = REACTIONS.get(topic)
+        if reaction is not None:
+            reaction(self, event)
 
     def give(
         self, customer: int, cause: int, staff: int, team: str, why: str, protected_day: int, due_day: int,

@@ -36,7 +36,8 @@ class HistoryCustomers:
             if event.customer != len(self._names) + 1:
                 raise ValueError(f"customer {event.customer} registered after {len(self._names)}")
             self._names.append(said["name"])
-            self._traits.append({**_UNKNOWN, **said["traits"]})
+            traits = said["traits"]
+            self._traits.append(traits if len(traits) == len(TRAITS) else {**_UNKNOWN, **traits})
             return
         at = event.customer - 1
         if said["name"] is not None:

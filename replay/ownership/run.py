@@ -20,7 +20,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import ADMITS, Context
 from ledger.domain.relations.ids import collision_id, collision_number
 from ledger.domain.relations.policy import NoPolicy, Policy
-from ledger.domain.relations.records import NONE
+from ledger.domain.relations.records import NONE, new
 from ledger.domain.relations.state import Happened, Relations
 from ledger.domain.values import INTEGER_MAX
 from ledger.log.collector import collection_deferred
@@ -170,11 +170,11 @@ class _Run:
         elif position != cause:
             if topic in _NAMED:
                 self._moved[cause] = position
-            event = Happened(position, customer, topic, event.fields, day)
+            event = new(Happened, (position, customer, topic, event.fields, day))
         draft.cause = cause
         draft.follow(event)
         if topic == "LeadArrived":
-            self.arrived.setdefault(relations.standing_for(customer), day)
+            self.arrived.setdefault(relations.standing_for(customer) if relations.merged else customer, day)
         # Nobody asks for what else was decided.
         draft.events.clear()
 

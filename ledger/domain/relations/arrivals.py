@@ -18,7 +18,7 @@ from ledger.domain.relations.collisions import collide, collision_answer
 from ledger.domain.relations.drafts import Draft, decides, reacts
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.relations.names import credit_code_parse
-from ledger.domain.relations.records import Lead, Match
+from ledger.domain.relations.records import NOBODY, Arrived, Lead, Match, new
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.values import customer_id, customer_number
 
@@ -132,16 +132,12 @@ def _needs(raw: Mapping[str, str]) -> dict[str, str]:
 def _arrived(state: Relations, event: Happened) -> None:
     said = event.fields
     collides = _collides(state, event)
-    state.leads.put((said["source"], said["lead"]), Lead(event.customer, event.position if collides else 0))
+    key = said["source"], said["lead"]
+    state.leads.put(key, new(Lead, (event.customer, event.position if collides else 0)))
     # What somebody else reports of a customer that has its owner says nothing about their business with it.
     if said["is_new"] or not collides:
-        state.arrived.put(
-            event.customer,
-            {
-                "source": said["source"], "lead": said["lead"], "channel": said["channel"], "staff": said["staff"],
-                "project": said["project"], "amount": said["amount"], "needs": said["needs"],
-            },
-        )  # fmt: skip
+        arrived = (*key, said["channel"], said["staff"], said["project"], said["amount"], said["needs"])
+        state.arrived.put(event.customer, new(Arrived, arrived))
 
 
 def _collides(state: Relations, event: Happened) -> bool:
@@ -164,13 +160,13 @@ def _on_arrival(draft: Draft, event: Happened) -> None:
     a new customer has it, unless rules choose for these too. For all others the rules choose."""
     state, said = draft.state, event.fields
     customer = state.standing_for(event.customer) if state.merged else event.customer
-    if state.leads[said["source"], said["lead"]].collision == event.position:
+    if said["staff"] and state.leads[said["source"], said["lead"]].collision == event.position:
         matched = _matched(state, event)
         if matched != customer and not state.holding(customer).owner:
             pool(draft, customer, "disputed", event.position)
         collide(draft, event, customer, matched)
         return
-    if state.holding(customer).owner or state.disputes.size(customer):
+    if state.holdings.get(customer, NOBODY).owner or state.disputes.size(customer):
         return
     asker = staff_number(said["staff"]) if said["is_new"] and said["staff"] else 0
     if asker and not draft.context.policy.terms.reported_by_rules and owner_free(draft, asker):

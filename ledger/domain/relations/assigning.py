@@ -14,13 +14,14 @@ from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.holdings import KEEPS
 from ledger.domain.relations.ids import opportunity_id, staff_id, task_id
 from ledger.domain.relations.policy import NAMED, Choice, Wanted
-from ledger.domain.relations.records import NONE, Holding, Staff, Standing, new
+from ledger.domain.relations.records import NOBODY, NONE, Holding, Staff, Standing, new
 from ledger.domain.relations.state import Relations
 
 OWNERS: Final = frozenset({"seller", "manager", "executive"})
 """The roles that own customers. Support and site staff work with what is handed to them."""
 
 _NONE_KNOWN: Final[frozenset[str]] = frozenset()
+_NO_NEEDS: Final[Mapping[str, str]] = {}
 
 _GOES_ALONG: Final = frozenset({"arrival", "asked", "claim", "reassignment", "collision"})
 """Why a customer gets an owner to whom the last one's open work with it goes along. Handovers and merging do it
@@ -61,7 +62,7 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
     state = draft.state
     traits = state.traits(customer)
     lead = state.arrived.get(customer)
-    needs, amount, channel = (lead["needs"], lead["amount"], lead["channel"]) if lead else ({}, 0, "")
+    needs, amount, channel = (lead.needs, lead.amount, lead.channel) if lead else (_NO_NEEDS, 0, "")
     knowledge = _knowledge(state, customer, traits) if state.knowledge or state.region_knowledge else _NONE_KNOWN
     # Whoever is registered only now has no points yet.
     standing = Standing() if customer in state.fresh else draft.context.standing(customer)
@@ -80,7 +81,7 @@ def assign_by_rules(
 ) -> int:
     """Have the rules choose an owner; the pool where they find nobody, for a handover because of it. Returns whom."""
     context = draft.context
-    holding = draft.state.holding(customer)
+    holding = draft.state.holdings.get(customer, NOBODY)
     wanted = wanted_of(draft, customer, holding.owner or holding.former, not_staff)
     choice = context.policy.choose(draft.state, wanted, context.day, detail=context.detail)
     if choice.staff:
@@ -93,7 +94,7 @@ def assign_by_rules(
 def assign(draft: Draft, customer: int, staff: int, why: str, cause: int, choice: Choice = NAMED) -> None:
     """Give a customer to somebody whom the rules chose (`choice`), or who was named."""
     state, context = draft.state, draft.context
-    before, day = state.holding(customer), context.day
+    before, day = state.holdings.get(customer, NOBODY), context.day
     source = context.policy.terms if choice is NAMED else choice
     protection_days, follow_up_days = source.protection_days, source.follow_up_days
     if before.rhythm_days and before.owner and why in KEEPS:
@@ -115,7 +116,7 @@ def as_it_was(draft: Draft, customer: int, why: str, cause: int, holding: Holdin
 
 def pool(draft: Draft, customer: int, why: str, cause: int, choice: Choice = NAMED) -> None:
     """Give a customer to the pool."""
-    draft.pool(customer, cause, draft.state.holding(customer).owner, why, choice)
+    draft.pool(customer, cause, draft.state.holdings.get(customer, NOBODY).owner, why, choice)
 
 
 def _work_goes_along(draft: Draft, customer: int, last: int, staff: int, cause: int) -> None:

@@ -15,7 +15,8 @@ NOTHING_DUE: Final[Dues] = (NONE, NONE, NONE, NONE, NONE)
 
 def return_day(holding: Holding) -> int:
     """When it returns to the pool."""
-    return holding.due_day if holding.owner and not holding.rhythm_days else NONE
+    # In the pool nothing is due.
+    return NONE if holding.rhythm_days else holding.due_day
 
 
 def talk_day(holding: Holding) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ledger.domain.relations.dues import NOTHING_DUE, Dues, dues
+from ledger.domain.relations.dues import Dues, dues
 from ledger.domain.relations.ids import staff_number
 from ledger.domain.relations.records import NOBODY, NONE, Holding, TurnsHanded, new
 from ledger.domain.relations.state import Happened, Relations, evolves
@@ -31,15 +31,26 @@ def hold(state: Relations, customer: int, holding: Holding) -> None:
         if owner_before:
             state.load.add(owner_before, -1)
         if owner:
-            state.owned.add(owner, customer)
+            if state.owned.is_asked:
+                state.owned.add(owner, customer)
             state.load.add(owner, 1)
     if before.why == "claim" or holding.why == "claim":
         _claimed(state, owner_before if before.why == "claim" else 0, owner if holding.why == "claim" else 0)
     if owner:
-        due_before = dues(before) if owner_before else NOTHING_DUE
-        for lookup, day_before, day in zip(state.due_lookups, due_before, dues(holding), strict=True):
-            if day_before != day and day != NONE:
-                lookup.add(day, customer)
+        # One after the other, not in a loop: a change moves two or three of them.
+        at_return, at_talk, at_step, at_protection, at_quiet = state.due_lookups
+        return_before, talk_before, step_before, protection_before, quiet_before = dues(before)
+        return_day, talk_day, step_day, protection_day, quiet_day = dues(holding)
+        if return_day not in (return_before, NONE):
+            at_return.add(return_day, customer)
+        if talk_day not in (talk_before, NONE):
+            at_talk.add(talk_day, customer)
+        if step_day not in (step_before, NONE):
+            at_step.add(step_day, customer)
+        if protection_day not in (protection_before, NONE):
+            at_protection.add(protection_day, customer)
+        if at_quiet.is_asked and quiet_day not in (quiet_before, NONE):
+            at_quiet.add(quiet_day, customer)
 
 
 def _claimed(state: Relations, before: int, after: int) -> None:

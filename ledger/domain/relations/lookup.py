@@ -32,12 +32,13 @@ class Lookup:
         self._said = said
         self._but = but
         self._entries: defaultdict[int, list[int]] = defaultdict(list)
-        self._is_asked = False
+        self.is_asked = False
+        """Whether anybody ever asked; until then nothing needs to be entered."""
         self._room = _ROOM
 
     def add(self, key: int, customer: int) -> None:
         """Enter a customer; its holding must say so by now, or once what is being undone is."""
-        if self._is_asked:
+        if self.is_asked:
             self._entries[key].append(customer)
 
     def of(self, key: int) -> list[int]:
@@ -76,8 +77,8 @@ class Lookup:
             self._room = max(_ROOM, _TIMES * sum(map(len, self._entries.values())))
 
     def _asked(self) -> dict[int, list[int]]:
-        if not self._is_asked:
-            self._is_asked = True
+        if not self.is_asked:
+            self.is_asked = True
             for customer, holding in self._holdings.items():
                 key = self._said(holding)
                 if key not in (NONE, self._but):

@@ -155,7 +155,7 @@ class Matcher:
 
     def _lead(self, customer: int) -> None:
         lead = self._state.arrived.get(customer)
-        self._projects.put(-customer, project_name(lead["project"]) if lead else "")
+        self._projects.put(-customer, project_name(lead.project) if lead else "")
 
 
 def _may_have(state: Relations, customer: int, credit_code: str) -> bool:

@@ -13,6 +13,7 @@ from ledger.domain.relations.lookup import Lookup
 from ledger.domain.relations.records import (
     NOBODY,
     NONE,
+    Arrived,
     Collision,
     Contact,
     Fields,
@@ -115,8 +116,8 @@ class Relations:
         # arrivals.py
         self.leads: Table[tuple[str, str], Lead] = Table(journal)
         """By (source, lead)."""
-        self.arrived: Table[int, Fields] = Table(journal)
-        """The last LeadArrived of each customer, what it says of the lead."""
+        self.arrived: Table[int, Arrived] = Table(journal)
+        """The last lead of each customer."""
         self.collisions: Table[int, Collision] = Table(journal)
         self.disputes: Buckets[int, int] = Buckets(journal)
         """Collisions that wait for a ruling, by customer."""

@@ -258,7 +258,7 @@ def _project_of(state: Relations, text: str, customer: int) -> str:
 def _channel(state: Relations, customer: int) -> str:
     """How the customer's last lead came."""
     arrived = state.arrived.get(customer)
-    return arrived["channel"] if arrived else ""
+    return arrived.channel if arrived else ""
 
 
 def _day(day: int) -> str:

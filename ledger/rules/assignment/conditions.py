@@ -57,6 +57,10 @@ def condition_compile(condition: Condition | None, levels: Sequence[str]) -> Hol
         return lambda wanted: knowledge in wanted.knowledge
     if isinstance(condition, TraitIs):
         trait = condition.customer
+        if condition.operator == "equals":
+            # What most rules ask. It is never compared with "", which stands for what is not known.
+            text = str(condition.operand)
+            return lambda wanted: wanted.traits.get(trait, "") == text
         return _compared(condition, lambda wanted: wanted.traits.get(trait, ""), str)
     if isinstance(condition, NeedIs):
         need = condition.need

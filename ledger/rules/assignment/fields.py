@@ -29,6 +29,8 @@ class Compared:
 
     def values(self, wanted: Wanted) -> Values:
         """What they are of a customer; "" where unknown."""
+        if not self.names:
+            return ()
         traits, needs = wanted.traits, wanted.needs
         return tuple([(traits if kind == "trait" else needs).get(name, "") for kind, name in self.names])
 
@@ -67,15 +69,10 @@ class Field:
         self.base = self._base(rule)
         self.weights = self._weights(rule)
         self.rows = np.flatnonzero(self.verdicts == FITS)
-        self._open: Open | None = None
-        self._open_calendar = 0
 
     def open_now(self) -> Open:
         """Who of those that fit is here on the roster's day."""
-        if self._open is None or self._open_calendar != self._roster.calendar:
-            self._open_calendar = self._roster.calendar
-            self._open = Open(self, self.rows[self._roster.presence[self.rows] == FITS])
-        return self._open
+        return Open(self, self.rows[self._roster.presence[self.rows] == FITS])
 
     @property
     def roster(self) -> Roster:

@@ -42,24 +42,47 @@ class _Asked:
         self.rule = rule
         self.id = rule.id
         self.is_last = rule.otherwise == "pool"
-        self.holds = condition_compile(rule.when, levels)
+        self.holds = None if rule.when is None else condition_compile(rule.when, levels)
         self.way = way_of(rule.choose)
         self.compared = compared_of(rule)
         days = rule.protection_days, rule.follow_up_days
         self.protection_days = terms.protection_days if days[0] is None else days[0]
         self.follow_up_days = terms.follow_up_days if days[1] is None else days[1]
-        self.fields: dict[Values, Field] = {}
+        self._fields: dict[Values, Field] = {}
+        self._open: dict[Values, Open] = {}
+        self._seen = (0, 0)
+        """The roster's version and calendar that these are of."""
 
     def field(self, wanted: Wanted, roster: Roster) -> Field:
         """Everybody as this rule sees them for a customer."""
-        compared = self.compared
-        values = compared.values(wanted) if compared.names else ()
-        field = self.fields.get(values)
+        self._see(roster)
+        values = self.compared.values(wanted)
+        field = self._fields.get(values)
         if field is None:
-            if len(self.fields) >= _FIELDS_MAX:
-                self.fields.clear()
-            field = self.fields[values] = Field(self.rule, self.compared, values, roster)
+            if len(self._fields) >= _FIELDS_MAX:
+                self._fields.clear()
+            field = self._fields[values] = Field(self.rule, self.compared, values, roster)
         return field
+
+    def open(self, wanted: Wanted, roster: Roster) -> Open:
+        """Who of those that fit is here on the roster's day."""
+        self._see(roster)
+        values = self.compared.values(wanted)
+        people = self._open.get(values)
+        if people is None:
+            if len(self._open) >= _FIELDS_MAX:
+                self._open.clear()
+            people = self._open[values] = self.field(wanted, roster).open_now()
+        return people
+
+    def _see(self, roster: Roster) -> None:
+        version, calendar = self._seen
+        if version != roster.version:
+            self._fields.clear()
+        elif calendar == roster.calendar:
+            return
+        self._open.clear()
+        self._seen = (roster.version, roster.calendar)
 
 
 class AssignmentPolicy:
@@ -74,36 +97,23 @@ class AssignmentPolicy:
     def __init__(self, rule_set: str, rules: RuleSet) -> None:
         section = rules.assignment or AssignmentRules()
         levels = [level.id for level in rules.tiers.levels] if rules.tiers else []
-        self._rule_set = rule_set
-        self._terms = section.terms.terms
-        self._asked = [_Asked(rule, levels, self._terms) for rule in [*section.rules, *_fallback(section.fallback)]]
-        self._roster = Roster()
-        self._version = 0
-
-    @property
-    def rule_set(self) -> str:
+        self.rule_set = rule_set
         """The id of the rule set they stand in."""
-        return self._rule_set
-
-    @property
-    def terms(self) -> Terms:
+        self.terms = section.terms.terms
         """What they say for every customer."""
-        return self._terms
+        self._asked = [_Asked(rule, levels, self.terms) for rule in [*section.rules, *_fallback(section.fallback)]]
+        self._roster = Roster()
 
     def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
         """Whom they choose on a day. With `detail`, every candidate and why the others were passed over."""
         roster = self._roster
         roster.follow(state, day)
-        if roster.version != self._version:
-            self._version = roster.version
-            for asked in self._asked:
-                asked.fields.clear()
         last: _Asked | None = None
         for asked in self._asked:
-            if not asked.holds(wanted):
+            if asked.holds is not None and not asked.holds(wanted):
                 continue
             last = asked
-            staff, score, turn = asked.way.pick(state, wanted, asked.field(wanted, roster).open_now())
+            staff, score, turn = asked.way.pick(state, wanted, asked.open(wanted, roster))
             if staff:
                 told = self._told(asked, state, wanted, staff) if detail else ()
                 days = asked.protection_days, asked.follow_up_days

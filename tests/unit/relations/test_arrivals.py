@@ -292,7 +292,7 @@ def test_what_somebody_else_reports_tells_the_owner_nothing_of_their_business() 
     office = staffed()
     office.do(lead("a", amount="5", channel="web"))
     office.do(lead("b", name="a号建设", amount="9", channel="fair", staff=staff(4)))
-    assert (office.state.arrived[1]["amount"], office.state.arrived[1]["channel"]) == (500, "web")
+    assert (office.state.arrived[1].amount, office.state.arrived[1].channel) == (500, "web")
 
 
 def test_of_two_who_report_the_same_firm_in_one_batch_one_has_it() -> None:

@@ -22,7 +22,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.relations import tasks as _tasks, work as _work  # noqa: F401  (what they enter is what is tested)
 from ledger.domain.relations.drafts import Context, Draft, command_decide
 from ledger.domain.relations.policy import Policy, Terms
-from ledger.domain.relations.records import NONE, Holding, Project, Staff, Standing, Task, Team
+from ledger.domain.relations.records import NONE, Arrived, Holding, Project, Staff, Standing, Task, Team
 from ledger.domain.relations.stages import STAGE_IDS, STAGES, STAGES_END, TASK_STATES, TASK_STATES_NEXT
 from ledger.domain.relations.state import Fresh, Happened, Relations
 from ledger.domain.values import day_parse
@@ -207,7 +207,7 @@ def test_the_same_source_and_reference_open_one_opportunity() -> None:
 
 def test_an_opportunity_without_a_channel_has_that_of_the_customers_last_lead() -> None:
     state = firm()
-    state.arrived.put(1, {"channel": "exhibition"})
+    state.arrived.put(1, Arrived("web", "a", "exhibition", "", "", 0, {}))
     assert do(state, chance())[1][0][2]["channel"] == "exhibition"
     assert do(state, chance(channel="website"))[1][0][2]["channel"] == "website"
     assert do(state, chance(customer=NORTH))[1][0][2]["channel"] == ""
