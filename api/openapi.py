@@ -29,7 +29,8 @@ WRITES: Final = (
 )  # fmt: skip
 DOCUMENTS: Final = (RuleSet, FactType, FileMapping)
 DESCRIPTION: Final = """
-The ledger of points over HTTP. Every request but /health and /ready carries `Authorization: Bearer plk_…`.
+The ledger of points over HTTP. Every request but /health, /ready and those below /schemas carries
+`Authorization: Bearer plk_…`.
 
 Writes take `Idempotency-Key` and `dry_run=true`. Reads take `min_position`, the `position` of an answer, to see
 one's own write. Points and money are decimal text, never floating point. Failures are problem documents whose

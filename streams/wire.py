@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from ledger.domain.book import TRAITS
 
@@ -78,7 +78,22 @@ class Integers:
 
 
 @dataclass(frozen=True)
-class Untitled:
+class Named:
+    """An object whose members bear names of its own, each in the same shape."""
+
+    entry: Shape
+
+    def of(self, value: Any) -> Any:
+        """The object of the entries as they go."""
+        return {name: self.entry.of(entry) for name, entry in value.items()}
+
+    def schema(self) -> dict[str, Any]:
+        """An object of entries."""
+        return {"type": "object", "additionalProperties": self.entry.schema()}
+
+
+@dataclass(frozen=True)
+class FactTypeShape:
     """A fact type's document without its words for people: what is needed to read the integers of its facts.
 
     The values of a choice become the list of their ids, since their order is their code.
@@ -86,63 +101,43 @@ class Untitled:
 
     def of(self, value: Any) -> Any:
         """The document without titles."""
-        attributes = {name: self._attribute(entry) for name, entry in value.get("attributes", {}).items()}
-        derived = {name: self._untitled(entry) for name, entry in value.get("derived", {}).items()}
-        return {"id": value["id"], "attributes": attributes, "derived": derived}
+        parts = {name: shape.of(value.get(name, {})) for name, shape in self._parts().items()}
+        for attribute in parts["attributes"].values():
+            if "values" in attribute:
+                attribute["values"] = list(attribute["values"])
+        return {"id": value["id"], **parts}
 
     def schema(self) -> dict[str, Any]:
         """The parts of the document that go."""
-        number = {"type": ["integer", "string"]}
-        attribute = {
-            "type": "object",
-            "properties": {
-                "type": {"enum": ["number", "date", "enum", "boolean", "text", "customer"]},
-                "unit": {"type": "string"},
-                "places": {"type": "integer"},
-                "min": number,
-                "max": number,
-                "required": {"type": "boolean"},
-                "values": {"type": "array", "items": {"type": "string"}},
-                "length_max": {"type": "integer"},
-                "role": {"type": "string"},
-                "once": {"type": "boolean"},
-            },
-            "required": ["type"],
-            "additionalProperties": False,
-        }
-        days = {
-            "type": "object",
-            "properties": {
-                "days_from": {"type": "string"},
-                "days_to": {"type": "string"},
-                "max": {"type": "integer"},
-            },
-            "required": ["days_from", "days_to"],
-            "additionalProperties": False,
-        }
+        parts = {name: shape.schema() for name, shape in self._parts().items()}
         return {
             "type": "object",
-            "properties": {
-                "id": {"type": "string"},
-                "attributes": {"type": "object", "additionalProperties": attribute},
-                "derived": {"type": "object", "additionalProperties": days},
-            },
-            "required": ["id", "attributes", "derived"],
+            "properties": {"id": dict(_TEXT), **parts},
+            "required": ["id", *parts],
             "additionalProperties": False,
         }
 
-    def _attribute(self, entry: dict[str, Any]) -> dict[str, Any]:
-        attribute = self._untitled(entry)
-        if "values" in attribute:
-            attribute["values"] = list(cast(dict[str, Any], attribute["values"]))
-        return attribute
-
-    def _untitled(self, entry: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in entry.items() if name != "title"}
+    def _parts(self) -> dict[str, Shape]:
+        return {"attributes": Named(Members(_ATTRIBUTE)), "derived": Named(Members(_DERIVED))}
 
 
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer"}
+_TRUTH: Final = {"type": "boolean"}
+_BOUND: Final = {"type": ["integer", "string"]}
+_ATTRIBUTE: Final = {
+    "type": {"enum": ["number", "date", "enum", "boolean", "text", "customer"]},
+    "unit": _TEXT,
+    "places": _NUMBER,
+    "min": _BOUND,
+    "max": _BOUND,
+    "values": {"type": "array", "items": _TEXT},
+    "length_max": _NUMBER,
+    "role": _TEXT,
+    "once": _TRUTH,
+    "required": _TRUTH,
+}
+_DERIVED: Final = {"days_from": _TEXT, "days_to": _TEXT, "max": _NUMBER}
 _TRAITS: Final = Members(dict.fromkeys(TRAITS, _TEXT))
 
 
@@ -162,13 +157,13 @@ def _wire(goes: str = "", *, stays: str = "", **shaped: Shape) -> Wire:
 
 _POINTS: Final = "booked_on redemption points lots debt balance available"
 _STAGED: Final = {"stage": _TEXT, "amount": _NUMBER, "probability_percent": _NUMBER, "expected_on": _TEXT}
-_PLACE: Final = {"rank": _NUMBER, "customer": _TEXT, "points": _NUMBER, "tied": {"type": "boolean"}}
+_PLACE: Final = {"rank": _NUMBER, "customer": _TEXT, "points": _NUMBER, "tied": _TRUTH}
 
 WIRE: Final[dict[str, Wire]] = {
     # The books themselves. Rule sets are read over HTTP by their id: `sha256` says whether it is the same.
     "LedgerOpened": _wire("ledger timezone"),
     "LedgerClosed": _wire(stays="reason"),
-    "FactTypeDeclared": _wire("fact_type", document=Untitled()),
+    "FactTypeDeclared": _wire("fact_type", document=FactTypeShape()),
     "RuleSetProposed": _wire("rule_set sha256", stays="document"),
     "RuleSetApproved": _wire("rule_set run"),
     "RuleSetActivated": _wire("rule_set effective_from"),

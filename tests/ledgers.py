@@ -17,6 +17,7 @@ from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.rules.engine import state_of
 from ledger.writer import LedgerState, Writer
+from tests.event_messages import last_of_each, messages_check
 
 NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
 POINTS_EVENTS = POINTS_TOPICS_MOVING
@@ -110,6 +111,8 @@ def books_open(database_url: str, schema: str, *, pool_size: int = 8) -> Iterato
         books = Books(recorder)
         try:
             yield books
+            # Whatever a test has recorded goes on the wire as its schema says.
+            messages_check(last_of_each(recorder))
         finally:
             books.writer.stop()
 

@@ -12,7 +12,7 @@ MODULES: Final = (
     "log_read", "jobs", "replays", "imports", "quarantine", "reports", "segments", "watch", "rules", "rules_read",
     "keys", "system", "redemptions", "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
-    "relations.writes", "relations.leads", "finance.reads", "finance.writes",
+    "relations.writes", "relations.leads", "finance.reads", "finance.writes", "event_schemas",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

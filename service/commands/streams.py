@@ -1,4 +1,4 @@
-"""streams setup | status: the streams on NATS that other services follow."""
+"""streams setup | status | schemas | asyncapi: the streams on NATS that other services follow."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from ledger.domain.errors import LedgerMissing
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
+from service.commands import describing
 from service.embedded import database_url, nats_operations_url, nats_url
 from service.output import JsonOption, LanguageOption, Output, output_of
 from service.settings import Settings
@@ -157,4 +158,5 @@ def _count(number: int | None) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
+    describing.register(streams_app)
     app.add_typer(streams_app, name="streams")

@@ -7,6 +7,8 @@ import shlex
 import sys
 from datetime import date
 from decimal import Decimal
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 
 import orjson
@@ -20,6 +22,8 @@ from service.bootstrap import clock, ledger_names, ledger_open
 from service.demo.story import DemoRefused, demo_run
 from service.output import Output
 from service.settings import Settings
+from streams.messages import message_of
+from tests.event_messages import messages_check
 
 LAST = date(2026, 6, 20)
 
@@ -79,8 +83,16 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
         settled = state_read(handle.columns()).settlement
         assert settled.honours == {2025: told["honours"]["position"]} and len(settled.payments) == settlement["payments"]
         assert found_in(settled, settled.period_last) == []
+        # Everything that happened can be told to others, and no firm's name is.
+        rows = handle.recorder.select_range(0, told["position"])
+        names = [c.name for c in handle.columns().book().customers]
     with ledger_open(settings, "demo_neighbour", "tester") as handle:
         assert handle.recorder.position_head() == neighbour
+    some = [row for _, found in groupby(sorted(rows, key=itemgetter(3)), itemgetter(3)) for row in islice(found, 20)]
+    assert len(messages_check(some)) >= 40
+    bodies = b"".join(message_of("demo", row).body for row in rows)
+    assert len(rows) == told["position"] and len(names) == 41
+    assert [name for name in names if name.encode() in bodies] == []
 
 
 @pytest.mark.parametrize(("language", "words"), [("zh", "积分榜"), ("en", "Leaderboard")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from plumbline_client.core import Call, Page, body_of, key_new, part
-from plumbline_client.results import Answer, FileMapping, Key, KeyMade, LedgerName, Readiness, SchemaName
+from plumbline_client.results import Answer, EventSchema, FileMapping, Key, KeyMade, LedgerName, Readiness, SchemaName
 
 
 class Admin:
@@ -67,6 +67,21 @@ class Admin:
     def schema(name: str) -> Call[dict[str, Any]]:
         """A JSON Schema."""
         return Call("GET", f"/v1/schemas/{part(name)}", dict[str, Any])
+
+    @staticmethod
+    def event_schemas() -> Call[Page[EventSchema]]:
+        """The published schemas of events on the streams, every version. Takes no key."""
+        return Call("GET", "/schemas/events", Page[EventSchema])
+
+    @staticmethod
+    def event_schema(event: str, version: int) -> Call[dict[str, Any]]:
+        """The JSON Schema of an event's message, as that version has it. Takes no key."""
+        return Call("GET", f"/schemas/events/{part(event)}/{version}", dict[str, Any])
+
+    @staticmethod
+    def asyncapi() -> Call[dict[str, Any]]:
+        """The AsyncAPI document of the streams. Takes no key."""
+        return Call("GET", "/schemas/asyncapi.json", dict[str, Any])
 
     @staticmethod
     def ready() -> Call[Readiness]:

@@ -51,7 +51,15 @@ from plumbline_client.results.jobs import (
     Retried,
     StillRefused,
 )
-from plumbline_client.results.log import Event, EventsPage, LedgerName, LedgerStatus, SchemaName, ViewStatus
+from plumbline_client.results.log import (
+    Event,
+    EventSchema,
+    EventsPage,
+    LedgerName,
+    LedgerStatus,
+    SchemaName,
+    ViewStatus,
+)
 from plumbline_client.results.owners import (
     Absence,
     Candidate,
@@ -146,6 +154,7 @@ __all__ = [
     "Dismissed",
     "Entitlement",
     "Event",
+    "EventSchema",
     "EventsPage",
     "Evidence",
     "FactTypeDeclared",

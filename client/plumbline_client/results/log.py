@@ -65,3 +65,16 @@ class SchemaName:
 
     name: str
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventSchema:
+    """A published JSON Schema of an event's message. `uri` is what messages name it by; by the `current` one events are
+    published now."""
+
+    event: str
+    version: int
+    title: dict[str, str]
+    uri: str
+    href: str
+    current: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from hypothesis import strategies as st
@@ -62,27 +63,34 @@ SHAPED: dict[tuple[str, str], st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
-@st.composite
-def states(draw: st.DrawFn, topic: str) -> dict[str, Any]:
-    """A state of this type of event, as the log has it."""
+@cache
+def states(topic: str) -> st.SearchStrategy[dict[str, Any]]:
+    """States of this type of event, as the log has them."""
     cls = REGISTRY[topic]
     hints = get_type_hints(cls)
     private = {*WIRE[topic].stays, *BASE_STAYS}
-    state: dict[str, Any] = {}
+    given: dict[str, st.SearchStrategy[Any]] = {}
     for field in fields(cls):
-        if field.name in LOCATION:
-            continue
         if field.name in ("occurred_at", "recorded_at"):
-            state[field.name] = MOMENT
+            given[field.name] = st.just(MOMENT)
         elif (topic, field.name) in SHAPED:
-            state[field.name] = draw(SHAPED[topic, field.name])
-        else:
-            state[field.name] = draw(_value(hints[field.name], MARKED if field.name in private else PLAIN))
-    return state
+            given[field.name] = SHAPED[topic, field.name]
+        elif field.name not in LOCATION:
+            given[field.name] = _values(MARKED if field.name in private else PLAIN)[_name(hints[field.name])]
+    return st.fixed_dictionaries(given)
 
 
-def _value(hint: Any, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """Values of a field's type whose texts, those of keys too, are drawn from `text`."""
+EVENTS = st.sampled_from(sorted(REGISTRY)).flatmap(lambda topic: st.tuples(st.just(topic), states(topic)))
+"""(type, state)"""
+
+
+def _name(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")
+
+
+@cache
+def _values(text: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
+    """Values by the type of their field; their texts, those of keys too, are drawn from `text`."""
     anything = st.one_of(text, INTEGERS)
     return {
         "str": text,
@@ -98,7 +106,7 @@ def _value(hint: Any, text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
         "dict[str, int]": st.dictionaries(text, INTEGERS, max_size=3),
         "dict[str, str]": st.dictionaries(text, text, max_size=3),
         "dict[str, Any]": st.dictionaries(text, anything, max_size=3),
-    }[hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")]
+    }
 
 
 def _some(entry: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
