@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -112,7 +112,7 @@ async def _check(connection: Connection, ledger: str, recorder: LogRecorder, aft
     return last
 
 
-async def _messages(connection: Connection, stream: str, after: int, last: int) -> Any:
+async def _messages(connection: Connection, stream: str, after: int, last: int) -> AsyncGenerator[tuple[int, Any]]:
     if last == after:
         return
     config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after + 1)

@@ -87,9 +87,6 @@ def test_a_second_relay_stands_by_and_goes_on_when_the_first_ends(
             books.writer.submit(logins("after", 5))
             stream_wait(nats_url, ledger, books.position)
             until(lambda: second.state is RelayState.RELAYING)
-            assert second.relay is not None
-            until(lambda: second.relay is not None and second.relay.behind is not None)
-            assert second.relay.behind is not None and second.relay.behind.seconds < 60
     stream_check(nats_url, ledger, books.recorder)
 
 
@@ -187,7 +184,7 @@ def test_while_the_broker_is_away_no_write_fails_and_afterwards_all_is_relayed(
         with relaying(external, ledger, database_url, server.url) as found:
             stream_wait(server.url, ledger, books.position)
             server.kill()
-            before, ends = books.position, time.monotonic() + 3.0
+            before, ends = books.position, time.monotonic() + 2.0
             number = 0
             while time.monotonic() < ends:
                 answers = books.writer.submit(logins(f"away{number}", 5))
