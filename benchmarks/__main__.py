@@ -10,14 +10,14 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import append, assignment, follower, http, portfolios, rebuild, reconciliation, replay, writer
+from benchmarks import append, assignment, follower, http, portfolios, rebuild, reconciliation, relay, replay, writer
 from benchmarks.lines import Line
 
 BENCHES: dict[str, Callable[..., list[Line]]] = {
     "append": append.run, "writer": writer.run, "replay": replay.run,
     "assignment": assignment.run, "portfolios": portfolios.run,
-    "reconciliation": reconciliation.run, "follower": follower.run, "http": http.run,
-    "rebuild": rebuild.run,
+    "reconciliation": reconciliation.run, "follower": follower.run, "relay": relay.run, "rebuild": rebuild.run,
+    "http": http.run,
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def run(say: Say, *, quick: bool) -> list[Line]:
 
 def _measure(url: str, say: Say, *, rounds: int, batches: int) -> list[Line]:
     say("making events")
-    source = _events(random.Random(1))
+    source = events_made(random.Random(1))
     work = [[[next(source) for _ in range(BATCH_EVENTS)] for _ in range(batches)] for _ in range(rounds + 1)]
     size = statistics.mean(len(e.state) for e in work[0][0])
     ledger_schema_create(url, "ledger_bench")
@@ -77,7 +77,7 @@ def _measure(url: str, say: Say, *, rounds: int, batches: int) -> list[Line]:
     ]
 
 
-def _events(rng: random.Random) -> Iterator[StoredEvent]:
+def events_made(rng: random.Random) -> Iterator[StoredEvent]:
     """Facts and the points they earn, as a writer would append them, for ever."""
     versions = [1] * (_CUSTOMERS + 1)
     position = 0

@@ -6,6 +6,7 @@ The library's own way of coming back keeps what was to be sent meanwhile, and se
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -43,9 +44,9 @@ class Connection:
         return JetStreamManager(self.client, timeout=API_SECONDS)
 
     async def open(self, url: str, name: str) -> None:
-        """Connect to one of the servers of `url`, separated by commas. Raises what LOST names."""
+        """Connect to one server. Raises what LOST names."""
         await self.client.connect(
-            url_parts(url), name=name, connect_timeout=CONNECT_SECONDS, allow_reconnect=False,
+            url, name=name, connect_timeout=CONNECT_SECONDS, allow_reconnect=False,
             ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_ignored, closed_cb=self._closed,
             inbox_prefix=inbox_prefix_of(url),
             # Ours are made valid; looking again costs as much as three headers.
@@ -53,7 +54,12 @@ class Connection:
         )  # fmt: skip
 
     async def close(self) -> None:
-        """Send what waits, let it go."""
+        """Send what waits, let it go. Waits for no server that hangs."""
+        closing = asyncio.create_task(self._close())
+        await asyncio.wait({closing}, timeout=2 * CONNECT_SECONDS)
+        closing.cancel()
+
+    async def _close(self) -> None:
         try:
             if self.client.is_connected:
                 await self.client.flush(CONNECT_SECONDS)
@@ -69,17 +75,24 @@ class Connection:
 
 @asynccontextmanager
 async def nats_connected(url: str, name: str) -> AsyncGenerator[Connection]:
-    """A connection for as long as it is needed. Raises NatsUnreachable where none can be made."""
-    connection = Connection()
-    try:
+    """A connection to any of the servers of `url`, for as long as it is needed. Raises NatsUnreachable where none
+    answers."""
+    parts = url_parts(url)
+    fault: BaseException | None = None
+    for part in random.sample(parts, len(parts)):
+        connection = Connection()
         try:
-            await asyncio.wait_for(connection.open(url, name), CONNECT_SECONDS * (len(url_parts(url)) + 1))
-        except LOST as error:
-            reason = f"NATS can't be reached ({reason_of(error)}); `plumbline status` says what runs"
-            raise NatsUnreachable(reason) from error
-        yield connection
-    finally:
-        await connection.close()
+            try:
+                await asyncio.wait_for(connection.open(part, name), 2 * CONNECT_SECONDS)
+            except LOST as error:
+                fault = error
+                continue
+            yield connection
+            return
+        finally:
+            await connection.close()
+    reason = "no address" if fault is None else reason_of(fault)
+    raise NatsUnreachable(f"NATS can't be reached ({reason}); `plumbline status` says what runs") from fault
 
 
 def url_parts(url: str) -> list[str]:

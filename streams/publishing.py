@@ -16,7 +16,7 @@ from nats.aio.subscription import Subscription
 
 from ledger.domain.errors import PlumblineError
 from streams.connection import Connection
-from streams.faults import MessageTooLarge, NatsUnreachable, StreamMissing
+from streams.faults import MessageTooLarge, NatsUnreachable
 from streams.messages import Message
 
 WINDOW: Final = 64
@@ -140,7 +140,7 @@ def _fault(stream: str, position: int, answer: dict[str, Any]) -> PlumblineError
     """What an answer means that is not the acknowledgement of a position."""
     if not answer:
         # The server's own word that nobody takes the subject.
-        return StreamMissing(f"no stream takes the events of {stream}: it is gone, or has no leader now")
+        return NatsUnreachable(f"nobody takes the events of {stream}: it has no leader now, or is gone")
     error: dict[str, Any] = answer.get("error") or {}
     if error.get("err_code") == _WRONG_LAST_SEQUENCE or not error:
         return Overtaken(f"position {position} was not the next of {stream}")

@@ -108,8 +108,10 @@ class Relay:
             await asyncio.wait({relaying, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-            relaying.cancel()
-            await asyncio.wait({relaying})
+            while not relaying.done():
+                # Once is not always enough: below us are libraries that take it for an end of their own waiting.
+                relaying.cancel()
+                await asyncio.wait({relaying}, timeout=END_SECONDS + 1)
         if not relaying.cancelled():
             relaying.result()
         self._tell(RelayState.ENDED)

@@ -19,7 +19,16 @@ WAIT_SECONDS = 60.0
 class NatsServer:
     """One server. It keeps its port and its store from start to start."""
 
-    def __init__(self, folder: Path, name: str = "one", *, sync_always: bool = False, cluster: str = "", jetstream: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "one",
+        *,
+        sync_always: bool = False,
+        payload_max: str = "8MB",
+        cluster: str = "",
+        jetstream: str = "",
+    ) -> None:
         """`cluster` and `jetstream` are further lines of its configuration, at the top level and of its store."""
         self.name = name
         self.folder = folder / name
@@ -31,7 +40,7 @@ class NatsServer:
         store = f'jetstream {{ store_dir: "{self.folder / "store"}", max_file: 8GB\n {sync}\n {jetstream} }}'
         self._config = self.folder / "server.conf"
         self._config.write_text(
-            f"server_name: {name}\nhost: 127.0.0.1\nport: {self.port}\nmax_payload: 8MB\n{store}\n{cluster}\n", "utf-8"
+            f"server_name: {name}\nhost: 127.0.0.1\nport: {self.port}\nmax_payload: {payload_max}\n{store}\n{cluster}\n", "utf-8"
         )
 
     def start(self) -> None:
@@ -64,9 +73,9 @@ class NatsServer:
 
 
 @contextlib.contextmanager
-def nats_server(folder: Path, *, sync_always: bool = False) -> Iterator[NatsServer]:
+def nats_server(folder: Path, *, sync_always: bool = False, payload_max: str = "8MB") -> Iterator[NatsServer]:
     """One server that runs, for as long as it is needed."""
-    server = NatsServer(folder, sync_always=sync_always)
+    server = NatsServer(folder, sync_always=sync_always, payload_max=payload_max)
     try:
         server.start()
         yield server

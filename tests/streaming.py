@@ -15,8 +15,9 @@ from ledger.log.recorder import LogRecorder
 from service.serving.relaying import Relaying
 from service.settings import Settings
 from streams.connection import Connection, nats_connected
+from streams.faults import NatsUnreachable
 from streams.messages import message_of
-from streams.setup import streams_setup
+from streams.setup import stream_info, streams_setup
 from streams.subjects import stream_name
 
 WAIT_SECONDS = 60.0
@@ -43,24 +44,35 @@ def set_up(url: str, ledger: str, replicas: int | None = None) -> None:
 
 
 def stream_last(url: str, ledger: str) -> int:
-    """The sequence of a stream's last message."""
+    """The sequence of a stream's last message; 0 where there is none."""
 
     async def work(connection: Connection) -> int:
-        return (await connection.manager.stream_info(stream_name(ledger))).state.last_seq
+        return await _last(connection, ledger)
 
     return on_nats(url, work)
+
+
+async def _last(connection: Connection, ledger: str) -> int:
+    found = await stream_info(connection, stream_name(ledger))
+    return 0 if found is None else found.state.last_seq
 
 
 def stream_wait(url: str, ledger: str, position: int, seconds: float = WAIT_SECONDS) -> None:
     """Wait until a stream has a position."""
 
+    deadline = time.monotonic() + seconds
+
     async def work(connection: Connection) -> None:
-        deadline = time.monotonic() + seconds
-        while (last := (await connection.manager.stream_info(stream_name(ledger))).state.last_seq) < position:
+        while (last := await _last(connection, ledger)) < position:
             assert time.monotonic() < deadline, f"the stream stands at {last} of {position}"
             await asyncio.sleep(0.02)
 
-    on_nats(url, work)
+    while True:
+        try:
+            return on_nats(url, work)
+        except NatsUnreachable:
+            # Its leader may just have died, or the server that was asked.
+            assert time.monotonic() < deadline, "the stream can't be looked up"
 
 
 def stream_check(url: str, ledger: str, recorder: LogRecorder, after: int = 0, *, whole: bool = True) -> int:

@@ -1,0 +1,237 @@
+"""The relay on real servers: every event once and in order, standing by, waiting, and stopping where stream and log
+disagree."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.domain.commands import RegisterCustomer, Request
+from service.settings import Settings
+from streams import relay as relaying_module
+from streams.connection import Connection
+from streams.faults import MessageTooLarge, StreamDiffers
+from streams.messages import message_of
+from streams.publishing import Overtaken, Publisher
+from streams.relay import Relay, RelayState
+from streams.setup import config_events
+from streams.subjects import event_subject, stream_name
+from streams.tail import tail_open
+from tests.ledgers import Books, books_open, fact
+from tests.nats_servers import nats_server
+from tests.streaming import on_nats, relaying, set_up, stream_check, stream_last, stream_wait, until
+
+
+@pytest.fixture
+def ledger() -> str:
+    """A name of its own: all tests share a NATS server."""
+    return f"t{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def schema(ledger: str) -> str:
+    return f"ledger_{ledger}"
+
+
+@pytest.fixture
+def books(database_url: str, schema: str) -> Iterator[Books]:
+    with books_open(database_url, schema) as opened:
+        opened.register("a", "b")
+        yield opened
+
+
+def logins(name: str, count: int) -> list[Request]:
+    return [Request(fact(f"{name}/{i}", "login", "2026-10-05", f"C-00000{i % 2 + 1}"), "bob") for i in range(count)]
+
+
+def relay_of(ledger: str, schema: str, database_url: str, nats_url: str) -> Relay:
+    return Relay(ledger, schema, database_url, nats_url, standby_seconds=0)
+
+
+def test_what_was_written_before_and_meanwhile_is_in_the_stream_once_and_a_later_relay_goes_on(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
+) -> None:
+    # With the embedded server nobody has to set the stream up.
+    with relaying(settings, ledger, database_url, nats_url) as first:
+        for number in range(20):
+            books.writer.submit(logins(f"first{number}", 7))
+        until(lambda: first.relay is not None and first.relay.position == books.position)
+        assert first.state is RelayState.RELAYING
+    assert first.state is RelayState.ENDED
+    books.writer.submit(logins("between", 100))
+    assert stream_check(nats_url, ledger, books.recorder, whole=False) < books.position
+    with relaying(settings, ledger, database_url, nats_url):
+        stream_wait(nats_url, ledger, books.position)
+    assert stream_check(nats_url, ledger, books.recorder) == books.position > 240
+
+
+def test_a_second_relay_stands_by_and_goes_on_when_the_first_ends(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
+) -> None:
+    with relaying(settings, ledger, database_url, nats_url) as first:
+        stream_wait(nats_url, ledger, books.position)
+        with relaying(settings, ledger, database_url, nats_url) as second:
+            # Both find nothing to do; the next event decides who of them does it.
+            until(lambda: second.state is RelayState.RELAYING)
+            deadline = time.monotonic() + 30
+            while {first.state, second.state} != {RelayState.RELAYING, RelayState.STANDBY}:
+                assert time.monotonic() < deadline, (first.state, second.state)
+                books.writer.submit(logins(secrets.token_hex(3), 5))
+            first.stop()
+            books.writer.submit(logins("after", 5))
+            stream_wait(nats_url, ledger, books.position)
+            until(lambda: second.state is RelayState.RELAYING)
+            assert second.relay is not None
+            until(lambda: second.relay is not None and second.relay.behind is not None)
+            assert second.relay.behind is not None and second.relay.behind.seconds < 60
+    stream_check(nats_url, ledger, books.recorder)
+
+
+def test_relays_that_race_neither_double_nor_interleave(
+    database_url: str, nats_url: str, ledger: str, schema: str, books: Books
+) -> None:
+    set_up(nats_url, ledger)
+    books.writer.submit(logins("many", 600))
+
+    async def race() -> None:
+        relays = [relay_of(ledger, schema, database_url, nats_url) for _ in range(4)]
+        await asyncio.gather(*(r.run_until(books.position) for r in relays))
+        assert {r.position for r in relays} == {books.position}
+
+    asyncio.run(race())
+    stream_check(nats_url, ledger, books.recorder)
+
+
+def test_a_publisher_that_was_overtaken_stops_at_its_first_message(nats_url: str, ledger: str, books: Books) -> None:
+    set_up(nats_url, ledger)
+    messages = [message_of(ledger, event) for event in books.recorder.select_range(0, 10)]
+
+    async def work(connection: Connection) -> None:
+        async with Publisher(connection, stream_name(ledger), 0) as first:
+            for message in messages:
+                await first.publish(message)
+            await first.settled()
+        assert first.acked == 10
+        async with Publisher(connection, stream_name(ledger), 0) as second:
+            await second.publish(messages[0])
+            with pytest.raises(Overtaken):
+                await second.settled()
+        # An expected sequence that lies ahead is no better.
+        async with Publisher(connection, stream_name(ledger), 11) as third:
+            [event] = books.recorder.select_range(11, 1)
+            await third.publish(message_of(ledger, event))
+            with pytest.raises(Overtaken):
+                await third.settled()
+
+    on_nats(nats_url, work)
+    assert stream_check(nats_url, ledger, books.recorder, whole=False) == 10
+
+
+def test_a_log_that_was_restored_from_an_older_backup_stops_the_relay(
+    database_url: str, nats_url: str, ledger: str, schema: str, books: Books, schema_name: str
+) -> None:
+    set_up(nats_url, ledger)
+    books.writer.submit(logins("later", 10))
+    asyncio.run(relay_of(ledger, schema, database_url, nats_url).run_until(books.position))
+    with books_open(database_url, schema_name) as restored:
+        # The log of that name is another one now, and shorter than the stream.
+        with pytest.raises(StreamDiffers, match=f"ends at position {books.position}, the log at {restored.position}"):
+            asyncio.run(relay_of(ledger, schema_name, database_url, nats_url).run_until(1_000))
+        restored.register(*(f"k{i}" for i in range(40)))
+        assert restored.position > books.position
+        # It went on and is longer: what tells is the event itself.
+        with pytest.raises(StreamDiffers, match="is not the log's event at that position"):
+            asyncio.run(relay_of(ledger, schema_name, database_url, nats_url).run_until(1_000))
+    assert stream_last(nats_url, ledger) == books.position
+
+
+def test_a_message_that_no_relay_published_stops_every_relay(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
+) -> None:
+    set_up(nats_url, ledger)
+
+    async def forge(connection: Connection) -> None:
+        await connection.client.jetstream().publish(event_subject(ledger, "PointsGranted", "C-000001"), b"{}")
+
+    on_nats(nats_url, forge)
+    with relaying(settings, ledger, database_url, nats_url) as found:
+        until(lambda: found.state is RelayState.STOPPED)
+        assert found.relay is not None and "ce-id differs" in found.relay.reason
+    assert stream_last(nats_url, ledger) == 1 < books.position
+
+
+def test_without_a_stream_the_relay_says_what_to_run_and_goes_on_once_that_was_done(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying_module, "STOPPED_AGAIN_SECONDS", 0.1)
+    external = replace(settings, nats_url=nats_url)
+    with relaying(external, ledger, database_url, nats_url) as found:
+        until(lambda: found.state is RelayState.STOPPED)
+        assert found.relay is not None and "plumbline streams setup" in found.relay.reason
+        set_up(nats_url, ledger)
+        stream_wait(nats_url, ledger, books.position)
+
+
+def test_while_the_broker_is_away_no_write_fails_and_afterwards_all_is_relayed(
+    settings: Settings, database_url: str, ledger: str, books: Books, tmp_path: Path
+) -> None:
+    with nats_server(tmp_path) as server:
+        set_up(server.url, ledger)
+        external = replace(settings, nats_url=server.url)
+        with relaying(external, ledger, database_url, server.url) as found:
+            stream_wait(server.url, ledger, books.position)
+            server.kill()
+            before, ends = books.position, time.monotonic() + 3.0
+            number = 0
+            while time.monotonic() < ends:
+                answers = books.writer.submit(logins(f"away{number}", 5))
+                assert {answer.status for answer in answers} == {"accepted"}
+                number += 1
+            assert found.state is RelayState.WAITING and found.relay is not None
+            assert found.relay.position == before < books.position
+            until(lambda: found.relay is not None and found.relay.behind is not None and found.relay.behind.positions > 0)
+            server.start()
+            stream_wait(server.url, ledger, books.position)
+        stream_check(server.url, ledger, books.recorder)
+
+
+def test_an_event_that_is_larger_than_a_message_may_be_stops_the_relay(
+    database_url: str, ledger: str, schema: str, books: Books, tmp_path: Path
+) -> None:
+    with nats_server(tmp_path, payload_max="4200") as server:
+        set_up(server.url, ledger)
+        with pytest.raises(MessageTooLarge, match=r"set its max_payload to 8MB"):
+            asyncio.run(relay_of(ledger, schema, database_url, server.url).run_until(books.position))
+
+
+def test_a_subject_with_any_customer_belongs_to_the_stream(ledger: str) -> None:
+    [subjects] = config_events(ledger).subjects or []
+    assert event_subject(ledger, "FactRecorded", None).startswith(subjects[:-1])
+
+
+def test_who_waits_for_events_is_woken_though_what_was_told_before_was_dropped(
+    database_url: str, schema: str, books: Books
+) -> None:
+    async def work() -> None:
+        async with tail_open(database_url, schema) as tail:
+            head = books.position
+            waiting = asyncio.create_task(tail.next(head))
+            await asyncio.sleep(0.05)
+            began = time.monotonic()
+            answers = await asyncio.to_thread(books.writer.submit, [Request(RegisterCustomer("crm", "z", "Z", {}), "bob")])
+            assert answers[0].status == "accepted"
+            assert [row[0] for row in await waiting] == [*range(head + 1, books.position + 1)]
+            assert time.monotonic() - began < 0.4
+            await asyncio.to_thread(books.writer.submit, logins("dropped", 3))
+            await tail.notifications_drop()
+            rows = await tail.next(head + 1)
+            assert rows[-1][0] == books.position
+            assert (await tail.behind(books.position)).positions == 0
+
+    asyncio.run(work())
