@@ -18,6 +18,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from plumbline_client import Ledger, Plumbline
 
 from ledger.log.recorder import recorder_open
 from service import embedded
@@ -28,8 +29,8 @@ from tests.acceptance.served_kills import SCHEMA
 from tests.ledgers import Books, log_check
 from webhooks.signing import sign_all
 
-SENT = 240
-KILLED_AFTER = 60
+SENT = 150
+KILLED_AFTER = 40
 
 
 @pytest.fixture
@@ -107,7 +108,9 @@ def test_facts_that_come_in_while_the_lease_changes_hands_are_recorded_once_each
         taker = Served(own_settings, roles="api,writer,inbound")
         try:
             taker.ready()
-            statuses = asyncio.run(_sent(own_settings, holder, taker))
+            with Plumbline(taker.url, taker.key) as plumbline:
+                secret = plumbline.send(Ledger(LEDGER).sender_create("shop", "facts")).secret
+            statuses = asyncio.run(_sent(own_settings, holder, taker, secret))
             assert taker.stop() == 0
         finally:
             with suppress(ProcessLookupError):
@@ -128,17 +131,13 @@ def test_facts_that_come_in_while_the_lease_changes_hands_are_recorded_once_each
     log_check(embedded.database_url(own_settings), SCHEMA)
 
 
-async def _sent(settings: Settings, holder: Served, taker: Served) -> Counter[str]:
+async def _sent(settings: Settings, holder: Served, taker: Served, secret: str) -> Counter[str]:
     """Send everything, the holder killed on the way; what was answered how often."""
     nats: Any = Client()
     await nats.connect(embedded.nats_url(settings))
     headers = {"Authorization": f"Bearer {taker.key}"}
     async with httpx.AsyncClient(base_url=taker.url, timeout=30) as web:
-        made = await web.post(
-            f"/v1/ledgers/{LEDGER}/webhooks/senders", json={"name": "shop", "mapping": "facts"}, headers=headers
-        )
-        assert made.status_code == 201, made.text
-        senders = Senders(nats, web, made.json()["secret"])
+        senders = Senders(nats, web, secret)
         lots = 6
         async with asyncio.timeout(90), asyncio.TaskGroup() as group:
             for lot in range(lots):
