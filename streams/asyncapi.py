@@ -117,7 +117,8 @@ def _channels() -> dict[str, Any]:
         "facts": {
             "address": f"{_SUBJECTS}.facts.{{sender}}",
             "title": "Facts · 事实",
-            "description": "What happened outside, sent as a request. Core NATS: no stream answers in our place.",
+            "description": "What happened outside, sent as a request. Core NATS: no stream answers in our place."
+            " Without the last part, the subject is that of the sender `default`.",
             "parameters": {
                 "ledger": ledger,
                 "sender": {"description": "The name of the system that sends.", "examples": ["erp"]},

