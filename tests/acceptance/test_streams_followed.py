@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import sys
@@ -61,7 +62,7 @@ async def test_what_the_writer_writes_reaches_the_programs_that_the_documents_sh
         assert ledger in text and broker.url in text
         files.append(tmp_path / f"program{number}.py")
         files[-1].write_text(text, "utf-8")
-    set_up(broker.url, ledger)
+    await asyncio.to_thread(set_up, broker.url, ledger)
     with books_open(database_url, SCHEMA_PREFIX + ledger) as books, relaying(settings, ledger, database_url, broker.url):
         books.send(*(RegisterCustomer("crm", r, f"{r} 公司") for r in "ab"))
         with started([sys.executable, str(files[0])], tmp_path) as billing, started([sys.executable, str(files[1])], tmp_path) as counter:
