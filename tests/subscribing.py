@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
-import subprocess
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -22,14 +20,10 @@ from nats.js.errors import NotFoundError
 from plumbline_client.subscribing import LedgerEvent, Subscriber
 
 from ledger.log.recorder import EventRow
-from service.embedded.nats import (
-    _binary,  # pyright: ignore[reportPrivateUsage]
-    read_greeting,
-)
 from streams.messages import message_of
 from streams.subjects import event_subjects, stream_name
-from tests.acceptance.served import port_free
 from tests.ledgers import NOW
+from tests.nats_servers import NatsServer
 
 WINDOW = 64
 WAIT_SECONDS = 60.0
@@ -48,7 +42,10 @@ def event_row(position: int) -> EventRow:
     state: dict[str, Any] = {"occurred_at": moment, "recorded_at": moment, "actor": "alice", "cause": position}
     if kind == "DayClosed":
         return position, "calendar", position, kind, orjson.dumps({**state, "day": 20_000 + position})
-    state |= {"booked_at": moment, "points": position, "rule": "contract_signed"} if kind != "TierChanged" else {}
+    state["balance"] = 100 * position
+    if kind != "TierChanged":
+        sign = 1 if kind == "PointsGranted" else -1
+        state |= {"points": sign * position, "rule": "contract_signed", "booked_on": moment[:10]}
     return position, f"C-{position % 5 + 1:06d}", position, kind, orjson.dumps(state)
 
 
@@ -186,16 +183,11 @@ def expected(
     return [e for e in found if (not types or e[1] in types) and (not customers or e[2] in customers)]
 
 
-class Broker:
-    """A NATS server of a test's own, which it may kill. `config` is what its configuration has beside JetStream."""
+class Broker(NatsServer):
+    """A NATS server of a test's own for the length of a block. `config` is what it has beside JetStream."""
 
     def __init__(self, folder: Path, config: str = "") -> None:
-        self._file = folder / "broker.conf"
-        self._port = port_free()
-        # Never in the folder itself: JetStream empties what it does not know.
-        text = f'host: 127.0.0.1\nport: {self._port}\njetstream {{ store_dir: "{folder / "jetstream"}" }}\n{config}\n'
-        self._file.write_text(text, "utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, "broker", cluster=config)
 
     def __enter__(self) -> Broker:
         self.start()
@@ -204,22 +196,6 @@ class Broker:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def url(self, user: str = "") -> str:
-        """Where it listens; a user's password is its name."""
-        return f"nats://{user}:{user}@127.0.0.1:{self._port}" if user else f"nats://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with self._file.with_suffix(".log").open("ab") as log:
-            command = [str(_binary()), "--config", str(self._file)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while read_greeting("127.0.0.1", self._port, 0.2) is None:
-            assert time.monotonic() < deadline and self._process.poll() is None, self._file.with_suffix(".log").read_text()
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+    def url_of(self, user: str) -> str:
+        """Where a user connects whose password is its name."""
+        return f"nats://{user}:{user}@127.0.0.1:{self.port}"

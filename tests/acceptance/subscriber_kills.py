@@ -54,14 +54,14 @@ async def _rounds(
     happened: Counter[str] = Counter()
     ledger = ledger_name()
     databases = {"postgres": _postgres_made(database_url), "sqlite": str(sqlite_made(folder / "consumer.db"))}
-    async with stream_open(broker.url(), ledger) as stream:
+    async with stream_open(broker.url, ledger) as stream:
         stopping = asyncio.Event()
         publishing = asyncio.create_task(_publish(stream, stopping))
         for number in range(rounds):
             before = _positions(databases, ledger)
             processes = {
                 kind: forks().start(
-                    "tests.acceptance.subscriber_process", [kind, broker.url(), ledger, database], os.environ, 1
+                    "tests.acceptance.subscriber_process", [kind, broker.url, ledger, database], os.environ, 1
                 )
                 for kind, database in databases.items()
             }
@@ -82,7 +82,7 @@ async def _rounds(
         stopping.set()
         await publishing
         for kind, database in databases.items():
-            async with running(subscriber_of(kind, broker.url(), ledger, database)) as subscriber:
+            async with running(subscriber_of(kind, broker.url, ledger, database)) as subscriber:
                 await reached(subscriber, stream.position)
             assert _booked(kind, database) == expected(stream.position, types=TYPES[kind]), kind
         happened["events"] = stream.position

@@ -26,11 +26,19 @@ _log = logging.getLogger("plumbline_client.subscribing")
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How often an event is given to a handler that fails, and how long is waited in between: waits double from the
-    first to the longest, each shortened by chance. Without `attempts_max` for ever."""
+    first to the longest, each shortened by chance. Without `attempts_max` for ever.
+
+    Of several in one transaction, they are tried together three times at most, and then one by one.
+    """
 
     attempts_max: int | None = 8
     wait_seconds_first: float = 0.2
     wait_seconds_max: float = 30.0
+
+    @property
+    def attempts_together_max(self) -> int | None:
+        """How often several events are tried together."""
+        return None if self.attempts_max is None else min(3, self.attempts_max)
 
     def wait_seconds(self, attempt: int) -> float:
         """How long to wait after attempt `attempt`, from 1."""
@@ -73,19 +81,32 @@ class Taking(Generic[Transaction]):
 
         Raises HandlerFailed, PositionMoved, and Stopped where it was told to stop while it waited to try again.
         """
-        try:
-            await self._once(events)
-        except PositionMoved:
-            raise
-        except Exception as error:
-            first, last = events[0].position, events[-1].position
-            _log.warning("%s: %r at the positions %d to %d", self._subscription.name, error, first, last)
-            # The answer to a commit may be what was lost, and one of many events what the handler dislikes.
-            at_fault = self._in_handler
+        limit = self._patience.attempts_max if len(events) == 1 else self._patience.attempts_together_max
+        failures = refusals = 0
+        while True:
+            try:
+                return await self._once(events)
+            except PositionMoved:
+                raise
+            except Exception as failure:
+                error = failure
+            failures += 1
+            # What the store itself can't do now is no fault of the events.
+            refusals += self._in_handler
+            if limit is not None and refusals >= limit:
+                break
+            await self._pause(failures, error)
             await self._place_again()
-            for event in events:
-                if event.position > self.place.position:
-                    await self._take_one(event, error if at_fault and len(events) == 1 else None)
+            # The answer to a commit may be what was lost.
+            if self.place.position >= events[-1].position:
+                return
+        await self._place_again()
+        if len(events) == 1:
+            return await self._give_up(events[0], error, refusals)
+        # One of them is what the handler dislikes: it is found alone, and the others take effect.
+        for event in events:
+            if event.position > self.place.position:
+                await self.take([event])
 
     async def note(self, position: int, durable: str) -> None:
         """Move the place where nothing is to be done up to `position`."""
@@ -105,30 +126,6 @@ class Taking(Generic[Transaction]):
                     await self._place_again()
                     if self.place == after:
                         return
-
-    async def _take_one(self, event: LedgerEvent, error: Exception | None) -> None:
-        """`error` is what the handler raised when it was given this event alone."""
-        refusals = 0 if error is None else 1
-        failures = refusals
-        while True:
-            if error is not None:
-                if self._patience.attempts_max is not None and refusals >= self._patience.attempts_max:
-                    await self._give_up(event, error, refusals)
-                    return
-                await self._pause(failures, error)
-                await self._place_again()
-                if self.place.position >= event.position:
-                    return
-            try:
-                await self._once([event])
-                return
-            except PositionMoved:
-                raise
-            except Exception as failure:
-                error = failure
-                failures += 1
-                # What the store itself can't do now is no fault of the event.
-                refusals += self._in_handler
 
     async def _once(self, events: Sequence[LedgerEvent]) -> None:
         after = replace(self.place, position=events[-1].position)

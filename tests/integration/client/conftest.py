@@ -20,7 +20,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def broker_url(broker: Broker) -> str:
     """Where it listens."""
-    return broker.url()
+    return broker.url
 
 
 @pytest.fixture

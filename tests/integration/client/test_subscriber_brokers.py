@@ -51,10 +51,10 @@ def subscriber_of(url: str, file: Path, **more: Any) -> Subscriber[Any]:
 
 
 async def test_a_consumer_that_may_only_fetch_and_acknowledge_outlives_its_broker(walled: Broker, file: Path) -> None:
-    async with stream_open(walled.url("relay"), "walled") as stream:
+    async with stream_open(walled.url_of("relay"), "walled") as stream:
         await stream.durable_make("billing")
         await stream.more(50)
-        async with running(subscriber_of(walled.url("billing"), file)) as subscriber:
+        async with running(subscriber_of(walled.url_of("billing"), file)) as subscriber:
             await reached(subscriber, 50)
             walled.kill()
             await asyncio.sleep(0.2)
@@ -68,9 +68,9 @@ async def test_a_consumer_that_may_only_fetch_and_acknowledge_outlives_its_broke
 
 
 async def test_what_the_broker_does_not_permit_is_told_in_its_words(walled: Broker, file: Path) -> None:
-    async with stream_open(walled.url("relay"), "walled") as stream:
+    async with stream_open(walled.url_of("relay"), "walled") as stream:
         await stream.durable_make("warehouse")
         with pytest.raises(NotPermitted, match=r"CONSUMER\.INFO\.PLUMBLINE_walled\.warehouse"):
-            await subscriber_of(walled.url("billing"), file, name="warehouse").run()
+            await subscriber_of(walled.url_of("billing"), file, name="warehouse").run()
         with pytest.raises(NotPermitted, match="login"):
-            await subscriber_of(walled.url("stranger"), file).run()
+            await subscriber_of(walled.url_of("stranger"), file).run()
