@@ -48,7 +48,7 @@ def run(say: Say, *, quick: bool) -> list[Line]:
             if not quick and head < EVENTS:
                 raise RuntimeError(f"only {head} events were written")
             for sync_always in (False, True):
-                with nats_own(parent / f"nats-{sync_always}", sync_always=sync_always) as nats:
+                with nats_own(parent, "sync_interval: always" if sync_always else "") as nats:
                     lines += _measure(url, nats, head, parent, say, sync_always=sync_always)
             lines[1] = _beside_bare(lines[1], recorder, head)
     finally:

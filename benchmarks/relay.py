@@ -9,7 +9,6 @@ memory, has the same window, asks for no sequence, and stands on the same client
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import shutil
@@ -30,11 +29,11 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from benchmarks.append import events_made
 from benchmarks.lines import Line, Say
+from benchmarks.nats_own import nats_own
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.log.types import Appended
 from service import embedded
-from service.embedded.nats import read_greeting, server_binary
 from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, NATS_URL_VARIABLE, Settings
 from streams.connection import Connection, nats_connected
 from streams.messages import Message, message_of
@@ -75,11 +74,11 @@ def run(say: Say, *, quick: bool) -> list[Line]:
         with recorder_open(url, SCHEMA) as recorder:
             _log_write(recorder, 2_000 if quick else max(s.events for s in syncing), say)
             for sync in syncing:
-                with _server(parent, sync) as nats_url:
+                with nats_own(parent, sync.setting) as nats_url:
                     events = 2_000 if quick else sync.events
                     lines += _throughput(recorder, url, nats_url, sync, events, 1 if quick else 3, say)
             for sync in syncing:
-                with _server(parent, sync) as nats_url:
+                with nats_own(parent, sync.setting) as nats_url:
                     seconds = 1.0 if quick else 12.0
                     lines += _latency(recorder, settings, url, nats_url, sync, seconds, say)
         return lines
@@ -94,38 +93,6 @@ def _log_write(recorder: LogRecorder, count: int, say: Say) -> None:
     for position in range(0, count, 1_000):
         outcome = recorder.append([next(source) for _ in range(1_000)], position_expected=position)
         assert isinstance(outcome, Appended)
-
-
-@contextmanager
-def _server(parent: Path, sync: _Syncing) -> Generator[str]:
-    """A NATS server of its own; its URL."""
-    folder = Path(tempfile.mkdtemp(prefix="nats-", dir=parent))
-    config = folder / "server.conf"
-    config.write_text(
-        f'server_name: {folder.name}\nhost: 127.0.0.1\nport: 0\nports_file_dir: "{folder}"\nmax_payload: 8MB\n'
-        f'jetstream {{ store_dir: "{folder / "store"}"\n {sync.setting} }}\n',
-        "utf-8",
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(server_binary()), "--config", str(config)], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + READY_SECONDS_MAX
-        while not (found := list(folder.glob("*.ports"))) or not found[0].stat().st_size:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "log").read_text("utf-8")[-2_000:])
-            time.sleep(0.02)
-        [port] = {int(address.rpartition(":")[2]) for address in _addresses(found[0])}
-        while read_greeting("127.0.0.1", port) is None:
-            time.sleep(0.02)
-        yield f"nats://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _addresses(file: Path) -> list[str]:
-    found: dict[str, list[str]] = json.loads(file.read_text("utf-8"))
-    return found["nats"]
 
 
 def _throughput(

@@ -34,6 +34,12 @@ CREATE TABLE IF NOT EXISTS place (
 CREATE OR REPLACE VIEW events AS SELECT * FROM recent;
 """
 
+INSERT: Final = """
+INSERT INTO recent SELECT
+    unnest($1::BIGINT[]), unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), unnest($4::VARCHAR[]),
+    unnest($5::TIMESTAMPTZ[]), unnest($6::VARCHAR[]), unnest($7::JSON[])
+"""
+
 
 class Warehouse(BlockingPositions[duckdb.DuckDBPyConnection]):
     """A folder with a DuckDB database, which keeps the place as well, and Parquet files. DuckDB lets one process in."""
@@ -92,11 +98,12 @@ class Warehouse(BlockingPositions[duckdb.DuckDBPyConnection]):
 
     def load(self, events: Sequence[LedgerEvent], transaction: duckdb.DuckDBPyConnection) -> None:
         """The handler: put events into the table, and empty that into a file when it is full."""
-        rows = [
-            (e.position, e.id, e.type, e.customer, e.time, e.dataschema, json.dumps(e.data, ensure_ascii=False))
-            for e in events
-        ]
-        transaction.executemany("INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        data = [json.dumps(e.data, ensure_ascii=False) for e in events]
+        # A column at a time: row by row it takes a hundred times as long.
+        transaction.execute(INSERT, [
+            [e.position for e in events], [e.id for e in events], [e.type for e in events],
+            [e.customer for e in events], [e.time.isoformat() for e in events], [e.dataschema for e in events], data,
+        ])  # fmt: skip
         count, first, last = self._one(transaction, "SELECT count(*), min(position), max(position) FROM recent")
         if count >= self._file_events:
             self._rotate(transaction, first, last)
@@ -137,7 +144,7 @@ def main() -> None:
     parser.add_argument("--nats", required=True, help="nats://user:password@host:port")
     parser.add_argument("--ledger", default="main")
     parser.add_argument("--file-events", type=int, default=FILE_EVENTS, help="how many events a file has")
-    parser.add_argument("--ack-seconds", type=float, default=10, help="when what a killed loader had fetched comes again")
+    parser.add_argument("--ack-seconds", type=float, default=10, help="when what a killed one had fetched comes again")
     given = parser.parse_args()
     warehouse = Warehouse(given.folder, given.file_events)
     Subscriber(

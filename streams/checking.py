@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from streams.connection import Connection
 from streams.cursor import IDENTITY, stream_found
@@ -121,14 +122,17 @@ async def stream_check(
 ) -> Checked:
     """Compare the positions from `first` to `last`, or to the stream's end, whichever comes first.
 
-    After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable, EventUnknown;
-    what the database's driver raises.
+    After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable, EventUnknown,
+    Refused (POSITION_INVALID) where there is nothing to compare; what the database's driver raises.
     """
     info = await stream_found(connection, ledger)
     # In this order: what is appended in between is not missing from the stream.
     stream_last = info.state.last_seq
     head = await tail.head()
     last = stream_last if last is None else min(last, stream_last)
+    if first > max(last, 1):
+        # Nothing compared is nothing found: that must not be taken for soundness.
+        raise Refused("POSITION_INVALID", f"begin at 1 to {max(last, 1)}: the stream ends at {stream_last}", "from")
     checked = Checked(ledger, first, last, max(0, head - stream_last))
     whole = _Hashes()
     async with KeptReader(connection, stream_name(ledger)) as reader:

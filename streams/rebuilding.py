@@ -40,11 +40,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A durable and the position after which it goes on. `problem`: why it isn't there again; empty where it is."""
+    """A durable and the position after which it goes on. `problem`: why it doesn't; empty where it does. `refused`: the
+    server didn't take it, and the next rebuild tries again."""
 
     name: str
     after: int
     problem: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,16 @@ async def stream_rebuild(
         head = await tail.head()
         if head:
             await _fill(Relay(ledger, schema, database_url, nats_url, standby_seconds=0), head, progress)
-        resumed = [await _resume(connection, ledger, entry, head) for entry in _note_read(note).values()]
-        if not any(r.problem for r in resumed):
+        resumed: list[Resumed] = []
+        refused: dict[str, dict[str, Any]] = {}
+        for name, entry in _note_read(note).items():
+            resumed.append(await _resume(connection, ledger, entry, head))
+            if resumed[-1].refused:
+                refused[name] = entry
+        if refused:
+            # What the server took is done with: another rebuild must not set it back to where it is now.
+            _note_write(note, refused)
+        else:
             note.unlink()
     return Rebuilt(ledger, head, time.monotonic() - began, tuple(resumed))
 
@@ -121,7 +131,7 @@ async def _resume(connection: Connection, ledger: str, entry: dict[str, Any], he
     except APIError as error:
         if error.err_code in _CONSUMER_DIFFERS:
             return Resumed(name, after, "the service made it again itself, at a position of its own")
-        return Resumed(name, after, f"the server doesn't take it: {error.description}")
+        return Resumed(name, after, f"the server doesn't take it: {error.description}", refused=True)
     return Resumed(name, after)
 
 

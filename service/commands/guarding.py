@@ -29,6 +29,8 @@ subscribers_app = typer.Typer(
 )
 Found = TypeVar("Found")
 
+POSITION_MAX = 2**62
+
 KINDS = {
     "missing": ("缺失", "missing"), "altered": ("被改动", "altered"), "misplaced": ("错位", "out of place"),
     "foreign": ("外来", "foreign"), "outdated": ("旧版格式", "of an older schema"),
@@ -101,7 +103,7 @@ def subscriber_create(
     customers: Annotated[
         str | None, typer.Option("--customers", help="Only these customers, separated by commas. 客户。")
     ] = None,
-    after: Annotated[int, typer.Option("--after", min=0, help="Begin after this position. 起始位置。")] = 0,
+    after: Annotated[int, typer.Option("--after", min=0, max=POSITION_MAX, help="Begin after this position. 起始位置。")] = 0,
     ledger: LedgerOption = "main",
     json: JsonOption = False,
     language: LanguageOption = "en",
@@ -145,8 +147,8 @@ def subscriber_remove(
 
 
 def check(
-    from_: Annotated[int, typer.Option("--from", min=1, help="The first position. 起始位置。")] = 1,
-    to: Annotated[int | None, typer.Option("--to", min=1, help="The last; by default the stream's end. 截止位置。")] = None,
+    from_: Annotated[int, typer.Option("--from", min=1, max=POSITION_MAX, help="The first position. 起始位置。")] = 1,
+    to: Annotated[int | None, typer.Option("--to", min=1, max=POSITION_MAX, help="The last; by default the stream's end. 截止位置。")] = None,
     ledger: LedgerOption = "main",
     json: JsonOption = False,
     language: LanguageOption = "en",
@@ -233,7 +235,7 @@ def _named(texts: Sequence[str], ledgers: Sequence[str]) -> dict[str, tuple[str,
         name, at, own = text.partition("@")
         if name in found:
             raise Refused("PARTY_INVALID", "each other system is named once, with all of its ledgers", "name")
-        found[name] = tuple(_ledger_named(n) for n in (_listed(own) if at else ledgers))
+        found[name] = tuple(_ledger_named(n) for n in (_listed(own) or [""] if at else ledgers))
     return found
 
 

@@ -31,7 +31,7 @@ from tests.acceptance.forking import forks
 from tests.acceptance.served import port_free
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "client" / "README.md", ROOT / "examples" / "README.md"]
 
 
 @pytest.fixture

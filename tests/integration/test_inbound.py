@@ -26,7 +26,7 @@ from streams.permissions import Party, account_file, accounts_of, users_of
 from streams.senders import facts_subject_of
 from streams.subjects import dead_subject, facts_subject, stream_name_dead
 from tests.ledgers import Books, books_open
-from tests.nats_guarded import connected, logins_of, nats_server, url_of
+from tests.nats_guarded import connected, logins_of, nats_guarded, url_of
 
 T = TypeVar("T")
 LINES = "application/x-ndjson"
@@ -374,7 +374,7 @@ def test_under_the_generated_permissions_a_sender_is_held_to_its_own_name_and_an
             finally:
                 await inbound.stop()
 
-    with nats_server(tmp_path, accounts=account_file(accounts_of(parties, logins))) as address:
+    with nats_guarded(tmp_path, account_file(accounts_of(parties, logins))) as address:
         asyncio.run(work(address))
     states = [s for _, _, name, s in served.books.log() if name == "FactRecorded"]
     assert [s["actor"] for s in states if s["external_id"].startswith("guarded")] == ["nats:crm", "nats:crm"]

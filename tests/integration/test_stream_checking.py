@@ -325,6 +325,24 @@ def test_a_rebuild_that_died_half_way_still_knows_the_subscribers(streamed: Stre
     assert streamed.check().sound
 
 
+def test_who_saw_more_than_the_log_has_is_named_and_not_made_again(streamed: Streamed, tmp_path: Path) -> None:
+    """As after a restore from an older backup: the next position would be another event."""
+    asyncio.run(_rebuild(streamed, tmp_path))
+    everything = subjects_of(streamed.ledger, [], [])
+    head = streamed.books.position
+    note = tmp_path / "streams" / "note.json"
+    note.parent.mkdir(exist_ok=True)
+    config = {"durable_name": "ahead", "name": "ahead", "ack_policy": "explicit", "filter_subjects": list(everything)}
+    bad = {**config, "durable_name": "bad", "name": "bad", "ack_wait": -5}
+    note.write_bytes(orjson.dumps({"ahead": {"config": config, "acked": head + 9}, "bad": {"config": bad, "acked": 2}}))
+    problems = {s.name: s for s in asyncio.run(_rebuild(streamed, tmp_path)).subscribers if s.problem}
+    assert set(problems) == {"ahead", "bad"}
+    assert f"up to {head + 9}, and the log ends at {head}" in problems["ahead"].problem
+    assert not {s.name for s in streamed.subscribers()} & {"ahead", "bad"}
+    # It is said once; what the server refused is tried again.
+    assert set(orjson.loads(note.read_bytes())) == {"bad"}
+
+
 def test_a_subscriber_is_made_once_and_removed_once(streamed: Streamed, tmp_path: Path) -> None:
     asyncio.run(_rebuild(streamed, tmp_path))
     everything = subjects_of(streamed.ledger, [], [])

@@ -140,6 +140,8 @@ def test_the_whole_way_under_the_generated_accounts(run: Run, guarded: Guarded) 
     assert document["subscribers"] == [{"name": "billing", "after": before["acked"], "problem": ""}]
     assert [before] == orjson.loads(run("subscribers", "list", *of, nats=operations).output)
     assert orjson.loads(run("check", *of, nats=relay).output) == orjson.loads(checked.output)
+    nothing = run("check", "--from", str(guarded.head + 1), *of, nats=relay)
+    assert isinstance(nothing.exception, Refused) and nothing.exception.code == "POSITION_INVALID"
     assert run("subscribers", "remove", "billing", *of, nats=operations).exit_code == 0
     assert orjson.loads(run("subscribers", "list", *of, nats=operations).output) == []
 
@@ -166,6 +168,8 @@ def test_in_words_for_people(run: Run, guarded: Guarded) -> None:
         (("permissions", "--subscriber", "a", "--subscriber", "a@main"), "PARTY_INVALID"),
         (("permissions", "--sender", "a@Main"), "LEDGER_INVALID"),
         (("permissions", "--ledger", "x>", "--sender", "a"), "LEDGER_INVALID"),
+        (("permissions", "--sender", "a@"), "LEDGER_INVALID"),
+        (("permissions", "--subscriber", "@main"), "PARTY_INVALID"),
         (("permissions", "--renew", "relay"), "PARTY_INVALID"),
         (("permissions", "--nkey", "nobody=UX"), "NKEY_INVALID"),
         (("permissions", "--nkey", "relay=SUAAAA"), "NKEY_INVALID"),
@@ -175,6 +179,7 @@ def test_in_words_for_people(run: Run, guarded: Guarded) -> None:
         (("check", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
         (("rebuild", "--json", "--ledger", "guarded"), "LEDGER_UNKNOWN"),
         (("check", "--from", "0"), ""),
+        (("check", "--to", str(2**70)), ""),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_in_words(run: Run, arguments: tuple[str, ...], code: str) -> None:

@@ -237,7 +237,7 @@ def test_a_permission_that_is_too_wide_is_found(
     [entry] = [u for u in widened[account]["users"] if u["user"] == user]
     entry["permissions"][direction]["allow"].append(subject)
     with nats_guarded(tmp_path, account_file(widened)) as address:
-        found = unexpected(everything_tried(address, USERS))
+        found = unexpected(everything_tried(address, [user]))
     assert f"allowed: {told}" in found
 
 

@@ -40,7 +40,10 @@ def test_urls_of_real_servers_are_taken_as_they_are(tmp_path: Path) -> None:
     assert settings.nats_url == "tls://one:4222,tls://two:4222"
 
 
-@pytest.mark.parametrize("variable", ["PLUMBLINE_DATABASE_URL", "PLUMBLINE_NATS_URL"])
+@pytest.mark.parametrize(
+    "variable",
+    ["PLUMBLINE_DATABASE_URL", "PLUMBLINE_NATS_URL", "PLUMBLINE_NATS_RELAY_URL", "PLUMBLINE_NATS_OPERATIONS_URL"],
+)
 def test_a_url_of_another_kind_is_refused_without_repeating_its_password(variable: str) -> None:
     with pytest.raises(SettingsError, match=variable) as caught:
         Settings.from_environment({variable: "mysql://user:secret@host/name"})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from connectors.files.importing import RefusedRow
 from connectors.files.mapping import FileMapping
@@ -127,6 +127,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(values)
 def test_whatever_comes_each_record_is_a_command_or_a_refusal(document: Any) -> None:
     records = read(document)
