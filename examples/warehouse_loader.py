@@ -63,10 +63,12 @@ class Warehouse(BlockingPositions[duckdb.DuckDBPyConnection]):
             self._view(self._connection)
         query = "SELECT position, durable, follows FROM place WHERE subscription = ? AND ledger = ?"
         found = self._connection.execute(query, names).fetchone()
-        if found is None:
-            found = (subscription.after, "", subscription.follows)
-            self._connection.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?)", [*names, *found])
-        return Place(*found)
+        if found is not None:
+            return Place(*found)
+        place = Place(subscription.after, "", subscription.follows)
+        row = [*names, place.position, place.durable, place.follows]
+        self._connection.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?)", row)
+        return place
 
     @contextmanager
     def transaction(self) -> Generator[duckdb.DuckDBPyConnection]:

@@ -26,6 +26,7 @@ from plumbline_client.subscribing import (
 )
 from plumbline_client.subscribing.postgres import PostgresPositions
 from plumbline_client.subscribing.sqlite import SqlitePositions
+from psycopg.sql import SQL, Identifier
 
 from tests.ledgers import NOW
 from tests.subscribing import (
@@ -83,24 +84,23 @@ async def test_events_are_handed_over_with_all_that_the_message_says(broker_url:
 async def test_with_postgres_a_batch_and_its_position_are_one_transaction(broker_url: str, database_url: str) -> None:
     """Five thousand events came while it was away."""
     async with stream_open(broker_url) as stream, await psycopg.AsyncConnection.connect(database_url) as reader:
-        table = f"booked_{stream.ledger}"
-        await reader.execute(f"CREATE TABLE {table} (position bigint, type text, customer text)")
+        table = Identifier(f"booked_{stream.ledger}")
+        await reader.execute(SQL("CREATE TABLE {} (position bigint, type text, customer text)").format(table))
         await reader.commit()
         await stream.more(5_000)
         sizes: list[int] = []
+        seen = SQL(
+            "SELECT (SELECT count(*) FROM {}), (SELECT position FROM plumbline_position WHERE ledger = %s)"
+        ).format(table)
 
         async def book(events: Sequence[LedgerEvent], connection: psycopg.AsyncConnection[Any]) -> None:
             sizes.append(len(events))
-            async with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            into = SQL("COPY {} FROM STDIN").format(table)
+            async with connection.cursor() as cursor, cursor.copy(into) as copy:
                 for event in events:
                     await copy.write_row((event.position, event.type, event.customer))
             # Seen from outside, neither the events nor the position are there yet.
-            row = await (
-                await reader.execute(
-                    f"SELECT (SELECT count(*) FROM {table}), (SELECT position FROM plumbline_position WHERE ledger = %s)",
-                    (stream.ledger,),
-                )
-            ).fetchone()
+            row = await (await reader.execute(seen, (stream.ledger,))).fetchone()
             assert row is not None and row[0] == row[1] == sum(sizes[:-1])
             await reader.commit()
 
@@ -110,7 +110,7 @@ async def test_with_postgres_a_batch_and_its_position_are_one_transaction(broker
         )
         async with running(subscriber):
             await reached(subscriber, 5_000)
-        rows = await (await reader.execute(f"SELECT position, type, customer FROM {table}")).fetchall()
+        rows = await (await reader.execute(SQL("SELECT position, type, customer FROM {}").format(table))).fetchall()
         assert rows == expected(5_000) and max(sizes) <= 500 and len(sizes) < 100
 
 
@@ -280,11 +280,14 @@ async def test_of_two_processes_one_works_and_the_other_takes_over(
     def take(event: LedgerEvent, _: Any) -> None:
         taken.append(event.position)
 
+    def store() -> Any:
+        return SqlitePositions(file) if kind == "sqlite" else PostgresPositions(database_url)
+
     async with stream_open(broker_url) as stream:
         first, second = (
             Subscriber(
                 Subscription(stream.ledger, "billing"),
-                SqlitePositions(file) if kind == "sqlite" else PostgresPositions(database_url),
+                store(),
                 url=broker_url, handler=take, **QUICK,
             )
             for _ in range(2)

@@ -54,7 +54,8 @@ class Served:
         """So many facts, and what comes of them."""
         for _ in range(count):
             self._facts += 1
-            kind, attributes = (("login", {}), ("contract_signed", {"amount": 1_000_000}))[self._facts % 2]
+            attributes: dict[str, Any] = {"amount": 1_000_000} if self._facts % 2 else {}
+            kind = "contract_signed" if attributes else "login"
             self.ledger.books.do(fact(f"f{self._facts}", kind, "2026-01-05", f"C-00000{self._facts % 3 + 1}", **attributes))
 
     @asynccontextmanager
