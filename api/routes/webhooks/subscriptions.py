@@ -24,6 +24,7 @@ from api.routes.webhooks.bodies import (
 )
 from api.routing import Router
 from api.schemas import Page
+from webhooks.addresses import url_shown
 from webhooks.subscriptions import (
     Webhook,
     WebhookAsked,
@@ -205,7 +206,7 @@ def _asked(body: WebhookSettings, before: WebhookAsked) -> WebhookAsked:
 
 def _asked_document(asked: WebhookAsked) -> dict[str, Any]:
     return {
-        "kind": asked.kind, "url": asked.url.partition("?")[0], "types": list(asked.types),
+        "kind": asked.kind, "url": url_shown(asked.url), "types": list(asked.types),
         "customers": list(asked.customers), "batch": asked.batch or None, "consent": asked.consent or None,
         "on_dead": asked.on_dead, "attempts_max": asked.attempts_max,
     }  # fmt: skip
