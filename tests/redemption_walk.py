@@ -150,9 +150,10 @@ class Held:
 
 
 class Walk:
-    """The walk; `step` takes one. `seed` makes it the same walk again."""
+    """The walk; `step` takes one. `seed` makes it the same walk again. `late`: it redeems on days of the past too."""
 
-    def __init__(self, books: Books, seed: int) -> None:
+    def __init__(self, books: Books, seed: int, *, late: bool = True) -> None:
+        self.late = late
         self.books = books
         self.random = random.Random(seed)
         self.accounts = {n: Account() for n in range(1, CUSTOMERS + 1)}
@@ -256,7 +257,7 @@ class Walk:
         account = self.accounts[customer]
         # Often some days ago, as long as their month is open.
         first = month_first_day(max(self.closed_month + 1, MONTH_FIRST))
-        day = max(self.today - self.random.choice([0, 0, 0, 1, 4, 20]), first)
+        day = max(self.today - self.random.choice([0, 0, 0, 1, 4, 20]), first) if self.late else self.today
         on = "" if day == self.today else day_text(day)
         if self.random.random() < 0.4:
             quantity = self.random.randint(1, 5)

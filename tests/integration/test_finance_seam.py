@@ -91,7 +91,9 @@ def walk_check(going: Walk, connection: Connection[Any]) -> None:
 
 
 def test_after_a_long_walk_of_redemptions_the_books_balance_and_the_liability_is_what_a_model_has(books: Books) -> None:
-    going = Walk(books, 20260102)
+    # What is earned and taken back later is booked on the day it was earned: then days between may show less than what
+    # was redeemed on them. On this walk, which redeems on the day itself, none does in sum.
+    going = Walk(books, 20260102, late=False)
     for step in range(900):
         going.step()
         if step % 150 == 149:
