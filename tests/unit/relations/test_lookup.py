@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -16,14 +17,13 @@ from ledger.domain.relations.records import NOBODY, NONE, Holding
 from ledger.domain.relations.state import Relations
 
 DAYS = st.sampled_from((NONE, 10, 11, 12))
-OWNED = st.fixed_dictionaries(
-    {
-        "owner": st.integers(1, 3), "since": st.just(1), "since_day": st.sampled_from((10, 11)), "protected_day": DAYS,
-        "due_day": DAYS, "announced_day": DAYS, "rhythm_days": st.sampled_from((0, 5)), "followed_day": DAYS,
-        "next_due_day": DAYS, "protection_said_day": DAYS, "quiet_said_day": DAYS,
-        "why": st.sampled_from(("arrival", "claim")),
-    }
-).map(lambda fields: Holding(**fields))  # fmt: skip
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "owner": st.integers(1, 3), "since": st.just(1), "since_day": st.sampled_from((10, 11)), "protected_day": DAYS,
+    "due_day": DAYS, "announced_day": DAYS, "rhythm_days": st.sampled_from((0, 5)), "followed_day": DAYS,
+    "next_due_day": DAYS, "protection_said_day": DAYS, "quiet_said_day": DAYS,
+    "why": st.sampled_from(("arrival", "claim")),
+}  # fmt: skip
+OWNED = st.fixed_dictionaries(FIELDS).map(lambda fields: Holding(**fields))
 POOLED = DAYS.map(lambda day: Holding(since=1, since_day=10, pooled_day=10, followed_day=day))
 STEPS = st.lists(
     st.one_of(
