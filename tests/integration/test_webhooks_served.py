@@ -81,8 +81,9 @@ def test_webhooks_are_managed_by_commands_delivered_by_the_service_and_watched(
 
     async def run() -> str:
         ledgers = LedgersServed(
-            settings, database_url, nats_url, Gate(nats_url), frozenset({Role.WEBHOOKS}), CloseRule(None), LOOPBACK
-        )
+            settings, database_url, nats_url, Gate(nats_url), frozenset({Role.WEBHOOKS}), CloseRule(None),
+            webhook_networks=LOOPBACK,
+        )  # fmt: skip
         await ledgers.start()
         registry = CollectorRegistry()
         registry.register(ServingCollector(ledgers))
