@@ -53,8 +53,9 @@ WATCH_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 0.5
 DEAD_SECONDS: Final = 2.0
 """How long the stream of dead letters may take to acknowledge; the quarantine has them in any case."""
-PING_SECONDS: Final = 10
-"""How often the broker is asked whether it is there: a connection that no longer reads is then found out and made anew."""
+PING_SECONDS: Final = 2.0
+"""How often the broker is asked whether it is there. The library stops reading where a sender's headers begin with a status
+that is no UTF-8; after two pings without an answer the connection is made anew."""
 PENDING_BYTES_MAX: Final = 16_000_000
 """So much of what the broker hands over waits; what comes on top of it is dropped, and its senders ask again."""
 PARSED_HERE_BYTES_MAX: Final = 32_768
@@ -177,7 +178,7 @@ class Inbound:
             try:
                 await self._client.connect(
                     url_parts(self._url), name="plumbline-inbound", connect_timeout=2, max_reconnect_attempts=-1,
-                    reconnect_time_wait=1, ping_interval=PING_SECONDS, error_cb=_error,
+                    reconnect_time_wait=1, ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_error,
                     inbox_prefix=inbox_prefix_of(self._url),
                 )  # fmt: skip
                 return

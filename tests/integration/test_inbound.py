@@ -21,6 +21,7 @@ from api.settings import ApiSettings
 from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import WriterUnavailable
+from service.serving import inbound as inbound_module
 from service.serving.inbound import LINES_MAX, Inbound
 from streams.permissions import Party, account_file, accounts_of, users_of
 from streams.senders import facts_subject_of
@@ -64,6 +65,8 @@ class Ledgers:
 class Sender:
     """Somebody at the broker."""
 
+    TIMEOUT_SECONDS = 20.0
+
     def __init__(self, client: Any, ledger: str) -> None:
         self.client = client
         self.ledger = ledger
@@ -77,7 +80,7 @@ class Sender:
         if message_id:
             given["Nats-Msg-Id"] = message_id
         data = body if isinstance(body, bytes) else orjson.dumps(body)
-        reply: Msg = await self.client.request(subject, data, timeout=20, headers=given or None)
+        reply: Msg = await self.client.request(subject, data, timeout=self.TIMEOUT_SECONDS, headers=given or None)
         return [orjson.loads(line) for line in reply.data.splitlines()]
 
 
@@ -319,6 +322,31 @@ def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_fi
         assert sum(sum(inbound.counts.values()) for inbound in (first, second)) == 60
 
     talk(nats_url, served, work, [second])
+
+
+def test_headers_that_the_library_cannot_read_stop_nobody_for_long(
+    nats_url: str, served: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound_module, "PING_SECONDS", 0.2)
+
+    async def work(sender: Sender, _: Inbound) -> None:
+        # The client would refuse to send such headers; the broker passes them on.
+        headers = b"NATS/1.0 \xff\xff\xff\r\n\r\n"
+        head = f"HPUB {facts_subject(served.name)} {len(headers)} {len(headers) + 2}\r\n".encode()
+        await sender.client._send_command(head + headers + b"{}\r\n")
+        await sender.client.flush()
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    [taken] = await sender.send(login("after headers"), message_id="h")
+                    break
+                except (NoRespondersError, TimeoutError):
+                    await asyncio.sleep(0.05)
+        assert taken["status"] == "accepted"
+
+    # A message that comes while it doesn't read is lost, as core NATS may lose any; whoever wasn't answered sends it again.
+    monkeypatch.setattr(Sender, "TIMEOUT_SECONDS", 1.0)
+    talk(nats_url, served, work)
 
 
 def test_the_program_that_the_page_shows_sends_a_fact(

@@ -190,6 +190,15 @@ def test_two_keys_are_good_while_they_change_and_the_old_one_stops(api: Api, led
     assert api.post(SENDERS, json={"name": "turning", "mapping": MAPPING}).json()["code"] == "SENDER_EXISTS"
 
 
+def test_a_key_that_was_ended_at_once_and_a_sender_that_was_revoked_open_nothing(api: Api) -> None:
+    old = sender_made(api, "sudden")
+    new = api.post(f"{SENDERS}/sudden/rotate", json={"overlap_hours": 0}).json()["secret"]
+    assert told(api, "sudden", old, contract("e1"), "m1").status_code == 401
+    assert told(api, "sudden", new, contract("e1"), "m1").status_code == 200
+    api.post(f"{SENDERS}/sudden/revoke")
+    assert {told(api, "sudden", secret, contract("e2"), "m2").status_code for secret in (old, new)} == {401}
+
+
 def test_good_records_go_in_bad_ones_wait_in_the_quarantine_and_the_answer_counts_them(
     api: Api, main: LedgerHere
 ) -> None:
