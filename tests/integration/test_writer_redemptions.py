@@ -381,3 +381,41 @@ def test_of_no_day_is_less_than_nothing_to_be_had(database_url: str, data: st.Da
                 by_day[state["booked_on"]] += sign * state["points"]
         there = list(accumulate(by_day[day] for day in sorted(by_day)))
         assert min(there, default=0) >= 0
+
+
+def test_reservations_of_several_customers_in_one_go_come_to_what_they_come_to_one_by_one(books: Books) -> None:
+    catalogue_activate(books)
+    names = books.register("a", "b", "c")
+    books.send(*(fact(f"{n}-{i}", PROJECT, "2026-10-05", name) for n, name in enumerate(names) for i in range(2)))
+    books.do(MoveStock("pen", 3, "delivered"))
+    first = [ReserveRedemption(name, "small", points="30") for name in names]
+    second = [
+        ReserveRedemption(names[1], "pen", quantity=2), ReserveRedemption(names[0], "pen", quantity=2),
+        ReserveRedemption("crm:b", "small", points="69"), ReserveRedemption("crm:b", "small", points="68"),
+        CommitRedemption("R-000001"), ReserveRedemption(names[2], "small", points="70"),
+    ]  # fmt: skip
+    after = books.position
+    answers = books.send(*first, *second)
+    assert [a.code or a.status for a in answers] == [
+        *["accepted"] * 4, "STOCK_INSUFFICIENT", "POINTS_INSUFFICIENT", "accepted", "accepted", "accepted",
+    ]  # fmt: skip
+    told = [(name, stream, s["redemption"]) for _, stream, name, s in books.log(after)]
+    assert told == [
+        (name, stream, redemption)
+        for stream, redemption in (
+            (names[0], "R-000001"), (names[1], "R-000002"), (names[2], "R-000003"), (names[1], "R-000004"),
+            (names[1], "R-000005"),
+        )
+        for name in ("RedemptionReserved", "PointsHeld")
+    ] + [
+        ("RedemptionCommitted", names[0], "R-000001"), ("PointsRedeemed", names[0], "R-000001"),
+        ("RedemptionReserved", names[2], "R-000006"), ("PointsHeld", names[2], "R-000006"),
+    ]  # fmt: skip
+    # Each answer names the position of its last event, and each movement the input it follows from.
+    assert [a.position - after for a in answers if a.status == "accepted"] == [2, 4, 6, 8, 10, 12, 14]
+    causes = [s["cause"] - after for _, _, name, s in books.log(after) if name.startswith("Points")]
+    assert causes == [1, 3, 5, 7, 9, 11, 13]
+    assert [figures(books, name) for name in names] == [(7_000, 0, 0), (10_000, 10_000, 0), (10_000, 10_000, 0)]
+    dump = state_dump(books)
+    books.restart()
+    assert state_dump(books) == dump
