@@ -78,8 +78,11 @@ class Ordering(Generic[D]):
         return True
 
     def settle(self, number: int, waiting: int) -> None:
-        """The server says that at its delivery `number` so many were not acknowledged: are these all here?"""
-        self.settled = waiting == sum(1 for d in self._held.values() if d.number <= number)
+        """The server says that at its delivery `number` so many were not acknowledged: are these all here?
+
+        What it said before the last delivery that came here says nothing of that.
+        """
+        self.settled = number >= self._number and waiting == len(self._held)
 
     def ready(self, limit: int) -> list[D]:
         """What can be handled now, in order, up to `limit` of them."""

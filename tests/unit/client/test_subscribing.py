@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from plumbline_client.subscribing import (
     EventInvalid,
     LedgerEvent,
@@ -65,9 +65,10 @@ class Server:
         self.again = sorted(self.waiting)
 
 
+@settings(deadline=None)
 @given(
     count=st.integers(1, 30), whole=st.booleans(), step=st.integers(2, 4),
-    luck=st.lists(st.sampled_from(["lost", "expire", "settle", "crash", "", "", ""]), max_size=60),
+    luck=st.lists(st.sampled_from(["lost", "expire", "ask", "settle", "crash", "", "", ""]), max_size=60),
 )  # fmt: skip
 def test_whatever_is_lost_or_comes_again_events_are_handled_in_order_and_once(
     count: int, whole: bool, step: int, luck: list[str]
@@ -76,6 +77,7 @@ def test_whatever_is_lost_or_comes_again_events_are_handled_in_order_and_once(
     server = Server(positions)
     order: Ordering[Given] = Ordering(0, 0, 0, whole=whole)
     handled: list[int] = []
+    answer: tuple[int, int] | None = None
     # After all that has happened, things go well until everything is handled.
     for chance in [*luck, *["expire", *["settle"] * (count + 2)] * 3]:
         if chance == "expire":
@@ -83,8 +85,13 @@ def test_whatever_is_lost_or_comes_again_events_are_handled_in_order_and_once(
         elif chance == "crash":
             # A new process: it knows its position, and how the durable stands.
             order = Ordering(order.position, server.number, len(server.waiting), whole=whole)
+            answer = None
+        elif chance == "ask":
+            # The answer may arrive after what was delivered later.
+            answer = server.number, len(server.waiting)
         elif chance == "settle" and not order.settled:
-            order.settle(server.number, len(server.waiting))
+            order.settle(*(answer or (server.number, len(server.waiting))))
+            answer = None
         delivery = server.deliver()
         if delivery is not None and chance != "lost" and not order.add(delivery):
             server.waiting.pop(delivery.position, None)
