@@ -7,13 +7,12 @@ empty cell.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
-
-import orjson
 
 from connectors.files.cells import RowRefused
 from connectors.files.importing import FactTypeOf, ImportReport, RefusedRow, RefusedRows, Rejection
@@ -166,8 +165,8 @@ def _record(
 
 
 def _whole(entry: object, number: int, reason: str) -> Record:
-    """A record that is no row."""
-    return Record((), RawRow(number, (), Fault("", reason)), {WHOLE: storable(orjson.dumps(entry).decode())})
+    """A record that is no row. By the library that writes every number, since JSON may hold larger ones than orjson."""
+    return Record((), RawRow(number, (), Fault("", reason)), {WHOLE: storable(json.dumps(entry, ensure_ascii=False))})
 
 
 def _flatten(entry: Mapping[str, Any], prefix: str, cells: dict[str, str | None]) -> str | None:
