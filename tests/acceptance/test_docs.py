@@ -76,8 +76,8 @@ def test_the_tour_of_the_readme_runs_as_it_stands(folder: Path) -> None:
     assert '"balance": "10.00"' not in said  # 200 expired, 6 of March 2024 are left
     assert '"balance": "6.00"' in said
     assert "0 differences" in " ".join(said.split())
-    # The plaque costs 2,000 and is for gold; there are 1,506 points, and the tier is silver.
-    assert "金牌、铂金" in said and "缺494.00分" in said
+    # The plaque costs 2,000 and is for gold; 1,500 points can be spent today (6 are past their date), and the tier is silver.
+    assert "金牌、铂金" in said and "缺500.00分" in said
     # One payment is matched; of the other, 20 CNY stay open. 1,506 points less 1,000 are left, worth 25.30 CNY.
     assert "redemption missing 1" in said and "the books balance" in said
     assert "506.00 0.00 0.00 506.00 25.30" in " ".join(said.split())
