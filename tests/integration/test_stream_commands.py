@@ -25,7 +25,7 @@ from api.settings import ApiSettings
 from ledger.domain.commands import RegisterCustomer, Request
 from ledger.domain.errors import LedgerMissing, Refused
 from service.bootstrap import ledger_open
-from service.commands import guarding
+from service.commands.streams import guarding
 from service.embedded import nats_relay_url
 from service.serving import ledgers
 from service.serving.gate import Gate

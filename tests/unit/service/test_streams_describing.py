@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.event_streams import asyncapi
-from service.commands import describing
+from service.commands.streams import describing
 from service.main import app
 from streams.event_schemas import publish, published
 

@@ -1,4 +1,4 @@
-"""streams: what other services follow on NATS; here setup and status, the rest in `guarding` and `describing`."""
+"""streams setup | status: the streams made as they must be, and how they stand beside the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from ledger.domain.errors import LedgerMissing
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
-from service.commands import describing, guarding
 from service.embedded import database_url, nats_operations_url, nats_relay_url
 from service.output import JsonOption, LanguageOption, Output, output_of
 from service.settings import Settings
@@ -18,15 +17,11 @@ if TYPE_CHECKING:
     from streams.setup import Difference, StreamSet
     from streams.standing import Standing
 
-streams_app = typer.Typer(help="Streams that other services follow. 事件流。", no_args_is_help=True, rich_markup_mode=None)
-guarding.register(streams_app)
-
 LedgersOption = Annotated[
     list[str] | None, typer.Option("--ledger", help="Only of this set of books; may be repeated. 限定账套。")
 ]
 
 
-@streams_app.command("setup")
 def setup(
     ledger: LedgersOption = None,
     replicas: Annotated[
@@ -68,7 +63,6 @@ def setup(
     )
 
 
-@streams_app.command("status")
 def status(ledger: LedgersOption = None, json: JsonOption = False, language: LanguageOption = "en") -> None:
     """Say how the streams stand beside the log. Exit code 1 where something has to be done. 查看事件流状态。"""
     from streams.connection import nats_connected
@@ -159,5 +153,5 @@ def _count(number: int | None) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    describing.register(streams_app)
-    app.add_typer(streams_app, name="streams")
+    app.command("setup")(setup)
+    app.command("status")(status)

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from ledger.log.pages import BEGINNING
 from service.bootstrap import clock
-from service.commands.subscribing import NameArgument, NetworksOption, using
+from service.commands.webhooks.subscribing import NameArgument, NetworksOption, using
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, output_of
 from webhooks.addresses import networks_of
 from webhooks.calling import Caller, Message, Sent

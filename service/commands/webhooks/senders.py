@@ -207,3 +207,8 @@ def _made(out: Output, ledger: str, sender: Sender, key: NewKey) -> None:
     path = f"/v1/ledgers/{ledger}/webhooks/in/{sender.name}"
     out.console.print(out.say(f"发送到 {path}，密钥只显示这一次：", f"Messages go to {path}; the secret is shown this once:"))
     typer.echo(key.secret)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(senders_app, name="senders")
