@@ -49,6 +49,8 @@ class Connection:
             url, name=name, connect_timeout=CONNECT_SECONDS, allow_reconnect=False,
             ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_ignored, closed_cb=self._closed,
             inbox_prefix=inbox_prefix_of(url),
+            # The library counts its first attempts as reconnecting, and would make sixty.
+            max_reconnect_attempts=1, reconnect_time_wait=0.05,
             # Ours are made valid; looking again costs as much as three headers.
             skip_subject_validation=True,
         )  # fmt: skip
