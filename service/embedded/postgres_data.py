@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shutil
 import signal
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +27,7 @@ DATABASE_NAME = "postgres"
 _MAKING_PREFIX = "postgres.initializing-"
 _WRITER_WAIT_SECONDS = 10.0
 _REMOVALS_MAX = 20
+_REMOVAL_AGAIN_SECONDS = 0.1
 
 
 def remove_half_made(home: Path) -> None:
@@ -43,7 +46,8 @@ def remove_half_made(home: Path) -> None:
 
 
 def _empty_and_remove(folder: Path) -> None:
-    """Remove a folder, also where files vanish meanwhile: what was ended a moment ago may have taken its own away."""
+    """Remove a folder, also where files come and go meanwhile: what was ended a moment ago may still write, or take its
+    own away."""
     for _ in range(_REMOVALS_MAX):
         try:
             shutil.rmtree(folder)
@@ -51,6 +55,10 @@ def _empty_and_remove(folder: Path) -> None:
         except FileNotFoundError:
             if not folder.exists():
                 return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            time.sleep(_REMOVAL_AGAIN_SECONDS)
     raise EmbeddedServerError(f"Files in {folder} keep coming and going; end what writes to it and try again.")
 
 
