@@ -24,7 +24,6 @@ from streams.words import EVENTS, FIELDS
 FOLDER: Final = Path(__file__).parent / "schemas"
 """Where published schemas stand, beside this module."""
 
-_MOMENTS: Final = ("occurred_at", "recorded_at")
 _WORDS: Final = ("title", "description", "x-title", "x-in-the-log-only")
 """What may be said otherwise in a published schema: it bounds nothing."""
 
@@ -44,8 +43,11 @@ def wire_schema(cls: type[Event]) -> dict[str, Any]:
     for name in (*BASE, *wire.goes, *wire.shaped):
         shape = wire.shaped.get(name)
         schema = shape.schema() if shape else TypeAdapter(hints[name]).json_schema()
-        if name in _MOMENTS:
+        if name == "recorded_at":
             schema["format"] = "date-time"
+        elif name == "occurred_at":
+            # As whoever recorded it knew it: a day, or a moment of it.
+            schema["anyOf"] = [{"format": "date"}, {"format": "date-time"}]
         properties[name] = {"x-title": _both(*FIELDS[name]), **schema}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,7 +1,8 @@
 """What of an event goes on the wire and what stays in the log: decided for every field of every type.
 
-On the wire go ids, numbers, days, moments, yes or no, and choices. What names or describes a person or a firm, and what
-somebody typed, stays in the log, for whoever may read it there: see docs/decisions/0027-wire.md.
+On the wire go our ids, numbers, days, moments, yes or no, and choices. What names or describes a person or a firm, what
+somebody typed, and what other systems call things (some call a customer by its name) stays in the log, for whoever may
+read it there: see docs/decisions/0027-wire.md.
 
 A new type of event or field must be entered here, or a test fails; so must the schema be published anew.
 """
@@ -167,12 +168,12 @@ WIRE: Final[dict[str, Wire]] = {
     "RuleSetProposed": _wire("rule_set sha256", stays="document"),
     "RuleSetApproved": _wire("rule_set run"),
     "RuleSetActivated": _wire("rule_set effective_from"),
-    "CustomerRegistered": _wire("source reference", stays="name", traits=_TRAITS),
+    "CustomerRegistered": _wire("source", stays="reference name", traits=_TRAITS),
     "CustomerChanged": _wire(stays="name", traits=_TRAITS),
     "ConsentGiven": _wire("purpose"),
     "ConsentWithdrawn": _wire("purpose"),
     "FactRecorded": _wire(
-        "fact_type source external_id occurred_on booked_on version corrects", attributes=Integers()
+        "fact_type source occurred_on booked_on version corrects", stays="external_id", attributes=Integers()
     ),
     "DayClosed": _wire("day"),
     # Points and standing.
@@ -183,32 +184,33 @@ WIRE: Final[dict[str, Wire]] = {
     "TierChanged": _wire("tier_before tier counted rule_set balance"),
     "TagsChanged": _wire("added removed rule_set balance"),
     "GradeChanged": _wire("grade_before grade rule_set balance"),
-    # Redemption. `reference` is another system's id of the payment or invoice, `project` whatever somebody calls it.
-    "StockMoved": _wire("offer variant quantity reference", stays="reason"),
+    # Redemption. `reference` and `project` are whatever somebody calls a payment, an invoice, a project.
+    "StockMoved": _wire("offer variant quantity", stays="reference reason"),
     "RedemptionReserved": _wire(
-        "booked_on redemption offer kind variant quantity points money rule_set held_until reference", stays="project"
+        "booked_on redemption offer kind variant quantity points money rule_set held_until", stays="reference project"
     ),
     "RedemptionCommitted": _wire(
-        "booked_on redemption reserved part before points quantity money reference valid_until"
+        "booked_on redemption reserved part before points quantity money valid_until", stays="reference"
     ),
     "RedemptionVoided": _wire("booked_on redemption reserved before points quantity", stays="reason"),
     "RedemptionLapsed": _wire("booked_on redemption reserved before points quantity"),
     "RedemptionReversed": _wire("booked_on redemption committed part before points quantity money", stays="reason"),
-    "EntitlementUsed": _wire("booked_on entitlement stage rule_set reference"),
+    "EntitlementUsed": _wire("booked_on entitlement stage rule_set", stays="reference"),
     "PointsHeld": _wire(_POINTS),
     "PointsFreed": _wire(_POINTS),
     "PointsRedeemed": _wire(f"{_POINTS} part"),
     "PointsReturned": _wire("booked_on redemption part points lots debt_paid balance available"),
-    # Settlement. `proposed_by` is an actor; the evidence compares what people wrote.
+    # Settlement. `proposed_by` is an actor; the evidence compares what people wrote; payments, and items that are some,
+    # are named as other systems name them.
     "SettlementMatched": _wire(
-        "settlement redemptions payments rule score period", stays="proposed_by evidence"
+        "settlement redemptions rule score period", stays="payments proposed_by evidence"
     ),
-    "SettlementProposed": _wire("settlement redemptions payments", stays="proposed_by reason"),
+    "SettlementProposed": _wire("settlement redemptions", stays="payments proposed_by reason"),
     "SettlementDeclined": _wire("settlement", stays="reason"),
     "SettlementUndone": _wire("settlement period", stays="reason"),
-    "RulingProposed": _wire("ruling item outcome amount", stays="proposed_by reason"),
+    "RulingProposed": _wire("ruling outcome amount", stays="item proposed_by reason"),
     "RulingDeclined": _wire("ruling", stays="reason"),
-    "OpenItemRuled": _wire("ruling item outcome amount period", stays="proposed_by reason"),
+    "OpenItemRuled": _wire("ruling outcome amount period", stays="item proposed_by reason"),
     "RulingUndone": _wire("ruling period", stays="reason"),
     "PeriodSignedOff": _wire("period through sha256 redeemed settled open"),
     "HonoursAwarded": _wire("year measure through", places=Each(Members(_PLACE))),
@@ -235,7 +237,7 @@ WIRE: Final[dict[str, Wire]] = {
     "CustomersMerged": _wire("merged", stays="reason"),
     "CustomersUnmerged": _wire("merged undoes", stays="reason"),
     # Who serves whom. Why others were passed over is said about them.
-    "LeadArrived": _wire("source lead staff amount is_new matched matches", stays="channel project needs"),
+    "LeadArrived": _wire("source staff amount is_new matched matches", stays="lead channel project needs"),
     "AssignmentAsked": _wire(),
     "CustomerClaimed": _wire("staff"),
     "CustomerReleased": _wire("staff", stays="reason"),
@@ -259,7 +261,7 @@ WIRE: Final[dict[str, Wire]] = {
         "staff next_due_on outcome opportunity satisfaction", stays="channel said next_step"
     ),
     "OpportunityOpened": _wire(
-        "opportunity staff project stage amount probability_percent expected_on source reference", stays="name channel"
+        "opportunity staff project stage amount probability_percent expected_on source", stays="reference name channel"
     ),
     "OpportunityChanged": _wire("opportunity", stays="reason", changes=Members(_STAGED)),
     "OpportunityReassigned": _wire("opportunity staff"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 
 import orjson
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
 from ledger.domain.events import REGISTRY
 from ledger.log.recorder import EventRow, LogRecorder
@@ -16,10 +16,15 @@ from streams.event_schemas import published
 from streams.messages import message_of
 from streams.subjects import event_subject, token_decode
 
+FORMATS = FormatChecker(formats=())
+"""Formats are held to the letter: a day is no moment."""
+FORMATS.checks("date", raises=ValueError)(lambda text: bool(date.fromisoformat(text)))
+FORMATS.checks("date-time", raises=ValueError)(lambda text: len(text) > 10 and datetime.fromisoformat(text).tzinfo is not None)
+
 
 @cache
 def _validator(topic: str) -> Draft202012Validator:
-    return Draft202012Validator(orjson.loads(published()[topic][REGISTRY[topic].class_version]))
+    return Draft202012Validator(orjson.loads(published()[topic][REGISTRY[topic].class_version]), format_checker=FORMATS)
 
 
 def messages_check(rows: Iterable[EventRow]) -> Counter[str]:

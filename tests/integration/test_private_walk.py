@@ -67,12 +67,12 @@ def relations(books: Books) -> Iterator[Command]:
     yield DeclareTeam("three", TYPED, "firm", "east", TYPED)
     yield EnrolStaff("hr", TYPED, TYPED, "three", phone="13900001234", skills={f"{MARK}:{MARK}": 3})
     yield ChangeStaff("S-000001", {"skills": {f"region:{MARK}": 2}, "capacity": 60})
-    yield RegisterCustomer("crm", "k1", TYPED, {"region": "east"})
+    yield RegisterCustomer("crm", TYPED, TYPED, {"region": "east"})
     yield ChangeCustomer("C-000001", f"{TYPED}2")
-    yield RegisterCustomer("crm", "k2", f"{TYPED}别家")
-    yield ReportLead("web", "l1", f"{MARK}桥梁", TYPED, "S-000001", "", {"region": "east"}, "", "13900005678", TYPED,
+    yield RegisterCustomer("crm", f"{TYPED}2", f"{TYPED}别家")
+    yield ReportLead("web", TYPED, f"{MARK}桥梁", TYPED, "S-000001", "", {"region": "east"}, "", "13900005678", TYPED,
                      "100", {TYPED: TYPED})  # fmt: skip
-    yield ReportLead("web", "l2", f"{MARK}桥梁", TYPED, "S-000002", "C-000003", project=TYPED)
+    yield ReportLead("web", f"{TYPED}2", f"{MARK}桥梁", TYPED, "S-000002", "C-000003", project=TYPED)
     yield RuleCollision(last(books, "CollisionFound")["collision"], "S-000002", TYPED)
     yield ReassignCustomer("C-000001", "S-000001", TYPED)
     yield ChangeProfile("C-000001", {"needs": TYPED, "cooperation": TYPED, TYPED: TYPED, "qualifications": [TYPED]})
@@ -100,11 +100,11 @@ def relations(books: Books) -> Iterator[Command]:
 def points() -> Iterator[Command]:
     """Everything about points in which something is typed."""
     yield DeclareFactType(VISIT)
-    yield fact("v1", "visit", "2026-10-01", place=TYPED, kind="office", cost="12.50")
-    yield fact("a1", "manual_adjustment", "2026-10-02", points="50000", reason=TYPED)
-    yield MoveStock("pen", 10, TYPED)
+    yield fact(f"{MARK}v1", "visit", "2026-10-01", place=TYPED, kind="office", cost="12.50")
+    yield fact(f"{MARK}a1", "manual_adjustment", "2026-10-02", points="50000", reason=TYPED)
+    yield MoveStock("pen", 10, TYPED, reference=TYPED)
     for _ in range(2):
-        yield ReserveRedemption("C-000001", "pen", project=TYPED)
+        yield ReserveRedemption("C-000001", "pen", project=TYPED, reference=TYPED)
     yield VoidRedemption("R-000001", TYPED)
     yield CommitRedemption("R-000002")
     yield ReverseRedemption("R-000002", TYPED)
