@@ -17,41 +17,59 @@ from streams.tail import LogTail
 
 IDENTITY: Final = ("ce-id", "ce-source", "ce-type", "ce-subject", "ce-time", "ce-position", "ce-ledger")
 """What makes a message that of one event of one log. Body and schema may be another version's."""
+REMEDY: Final = (
+    "`plumbline streams check` names every position that differs, `plumbline streams rebuild` makes the stream anew from"
+    " the log"
+)
 
 
-async def cursor_read(connection: Connection, ledger: str, tail: LogTail) -> int:
+async def cursor_read(connection: Connection, ledger: str, tail: LogTail, since: int | None = None) -> int:
     """The position up to which a ledger's stream has the log; 0 while it is empty.
+
+    `since`: a position up to which the stream is known to be the log's. The message after it is compared, too: where
+    another one took its place, events of the log may stand behind it.
 
     Raises StreamMissing, StreamDiffers; NatsUnreachable where no server answers or the stream has no leader.
     """
     info = await stream_found(connection, ledger)
     last = info.state.last_seq
-    if last == 0:
-        return 0
+    if since is not None and since + 1 < last:
+        await _message_check(connection, ledger, tail, since + 1, last)
+    if last > 0:
+        await _message_check(connection, ledger, tail, last, last)
+    return last
+
+
+async def _message_check(connection: Connection, ledger: str, tail: LogTail, sequence: int, last: int) -> None:
+    """Raise StreamDiffers where a message is not the log's event at that position."""
+    stream = stream_name(ledger)
     message: RawStreamMsg | None
     try:
-        message = await connection.manager.get_msg(str(info.config.name), last)
+        message = await connection.manager.get_msg(stream, sequence)
     except NotFoundError:
         message = None
     except LOST as error:
-        raise NatsUnreachable(f"the last message of {info.config.name} can't be read: {reason_of(error)}") from error
+        raise NatsUnreachable(f"the message {sequence} of {stream} can't be read: {reason_of(error)}") from error
     if message is None:
         # Between the two questions others may have published, but never taken away.
-        raise StreamDiffers(f"{info.config.name} says that it ends at {last} and has no message there: it was purged")
-    rows = await tail.read(last - 1, 1)
+        raise StreamDiffers(
+            f"{stream} says that it ends at {last} and has no message at {sequence}: it was purged; {REMEDY}"
+        )
+    rows = await tail.read(sequence - 1, 1)
     if not rows:
         head = await tail.head()
         raise StreamDiffers(
-            f"{info.config.name} ends at position {last}, the log at {head}: the log was restored from an older"
-            " backup, or the stream is that of another ledger of this name"
+            f"{stream} ends at position {last}, the log at {head}: somebody else published into the stream, the log was"
+            f" restored from an older backup, or the stream is that of another ledger of this name; {REMEDY}"
         )
     difference = message_differs(ledger, message, rows[0])
     if difference:
+        which = "the last message" if sequence == last else "a message"
         raise StreamDiffers(
-            f"the last message of {info.config.name}, {last}, is not the log's event at that position ({difference}):"
-            " the log was restored and went on, or the stream is that of another ledger of this name"
+            f"{which} of {stream}, {sequence}, is not the log's event at that position ({difference}): somebody else"
+            " published into the stream, the log was restored and went on, or the stream is that of another ledger of"
+            f" this name; {REMEDY}"
         )
-    return last
 
 
 async def stream_found(connection: Connection, ledger: str) -> StreamInfo:

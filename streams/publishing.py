@@ -1,7 +1,9 @@
 """A window of messages on their way into a stream, each published under the sequence that it must get.
 
-The server takes a message only where the one before it is the stream's last (`Nats-Expected-Last-Sequence`): whatever
-is lost, doubled or sent by two at once, the event of position p is the message of sequence p or is not taken.
+The server takes a message only where the one before it is the stream's last, by sequence (`Nats-Expected-Last-Sequence`)
+and by id (`Nats-Expected-Last-Msg-Id`): whatever is lost, doubled or sent by two at once, the event of position p is the
+message of sequence p or is not taken. The sequence alone would let p + 1 follow what another put at p while both were on
+their way.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ LOOK_SECONDS: Final = 0.25
 HEADER_BYTES_MAX: Final = 4_096
 """More than the headers of any event come to."""
 
+_WRONG_LAST_ID: Final = 10070
 _WRONG_LAST_SEQUENCE: Final = 10071
 
 
@@ -50,6 +53,7 @@ class Publisher:
         self._connection = connection
         self._client = connection.client
         self._stream = stream
+        self._last_id = ""
         self._window = window
         self._payload_max: int = self._client.max_payload
         self._inbox: str = self._client.new_inbox()
@@ -80,6 +84,11 @@ class Publisher:
         headers["Nats-Expected-Last-Sequence"] = str(position - 1)
         headers["Nats-Expected-Stream"] = self._stream
         headers["Nats-Msg-Id"] = headers["ce-id"]
+        if self._last_id:
+            # Not of the first: who begins here has compared the message before it with the log, and a server that has
+            # forgotten its id, such as one that a stream was restored to, must not keep it out for ever.
+            headers["Nats-Expected-Last-Msg-Id"] = self._last_id
+        self._last_id = headers["ce-id"]
         if len(message.body) + HEADER_BYTES_MAX > self._payload_max:
             raise MessageTooLarge(
                 f"the event at {position} is a message of {len(message.body)} bytes, and the server takes"
@@ -108,9 +117,13 @@ class Publisher:
             raise self.failed.result()
 
     async def _answered(self, message: Msg) -> None:
+        if self.failed.done():
+            # What was sent behind a refused message says nothing of the place that it was refused.
+            return
         position = int(message.subject.rpartition(".")[2])
         answer: dict[str, Any] = orjson.loads(message.data) if message.data else {}
-        if answer.get("seq") == position and "error" not in answer:
+        # A duplicate is another's message of this id: whether it is the log's, only reading it tells.
+        if answer.get("seq") == position and "error" not in answer and not answer.get("duplicate"):
             self.acked = max(self.acked, position)
             self._moved_at = time.monotonic()
             if self._waiting is not None and self.acked >= self._waiting_until:
@@ -142,6 +155,6 @@ def _fault(stream: str, position: int, answer: dict[str, Any]) -> PlumblineError
         # The server's own word that nobody takes the subject.
         return NatsUnreachable(f"nobody takes the events of {stream}: it has no leader now, or is gone")
     error: dict[str, Any] = answer.get("error") or {}
-    if error.get("err_code") == _WRONG_LAST_SEQUENCE or not error:
+    if error.get("err_code") in {_WRONG_LAST_SEQUENCE, _WRONG_LAST_ID} or not error:
         return Overtaken(f"position {position} was not the next of {stream}")
     return NatsUnreachable(f"{stream} doesn't take position {position}: {error.get('description', 'no reason given')}")

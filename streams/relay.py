@@ -90,6 +90,8 @@ class Relay:
         self._standby_seconds = standby_seconds
         self._window = window
         self._position: int | None = None
+        self._overtaken_at: int | None = None
+        """The last position acknowledged to this relay before another message took the next one."""
         self._publisher: Publisher | None = None
         self._active = standby_seconds == 0
         self._again_seconds = AGAIN_SECONDS
@@ -126,7 +128,7 @@ class Relay:
             while self._position < position:
                 with suppress(Overtaken):
                     await self._publish(connection, tail, self._position, position)
-                self._position = await cursor_read(connection, self.ledger, tail)
+                self._position = await cursor_read(connection, self.ledger, tail, self._position)
 
     async def _run(self) -> None:
         """Keep the log open; whoever relays keeps NATS open."""
@@ -163,7 +165,7 @@ class Relay:
     async def _follow(self, connection: Connection, tail: LogTail) -> None:
         """Publish, or stand by while another does, until something goes wrong."""
         while True:
-            self._position = await cursor_read(connection, self.ledger, tail)
+            self._position = await cursor_read(connection, self.ledger, tail, self._overtaken_at)
             if not self._active:
                 await self._stand_by(connection, tail)
                 self._active = True
@@ -173,8 +175,9 @@ class Relay:
             try:
                 await self._publish(connection, tail, self._position)
             except Overtaken:
-                # Either another relay publishes, and does so while we look; or the stream's tail was lost.
+                # Another relay publishes, and does so while we look; or somebody who is none; or the tail was lost.
                 self._active = self._standby_seconds == 0
+                self._overtaken_at = self._position
 
     async def _stand_by(self, connection: Connection, tail: LogTail) -> None:
         """Wait until the stream falls behind and nobody moves it; at the start return at once where nothing waits."""

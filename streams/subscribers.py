@@ -16,6 +16,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from streams.asking import api_ask
 from streams.connection import Connection
+from streams.faults import StreamMissing
 from streams.subjects import event_subjects, stream_name, token_encode
 
 ACK_SECONDS: Final = 30
@@ -67,9 +68,14 @@ async def subscriber_create(
     connection: Connection, ledger: str, name: str, subjects: Sequence[str], after: int = 0
 ) -> Subscriber:
     """Make a durable that begins after a position. Raises Refused (SUBSCRIBER_INVALID, SUBSCRIBER_KNOWN), what
-    `api_ask` raises; NotFoundError where the ledger has no stream."""
+    `api_ask` raises; StreamMissing where the ledger has no stream."""
     _name_check(name)
-    if await _info(connection, ledger, name) is not None:
+    try:
+        known = await _info(connection, ledger, name)
+    except NotFoundError:
+        reason = f"there is no stream {stream_name(ledger)}; `plumbline streams setup` makes it, under an account that may"
+        raise StreamMissing(reason) from None
+    if known is not None:
         raise Refused("SUBSCRIBER_KNOWN", "there is a subscriber of this name; remove it, or take another name", "name")
     config: dict[str, Any] = {
         "durable_name": name, "name": name, "ack_policy": "explicit", "deliver_policy": "by_start_sequence",

@@ -25,7 +25,7 @@ from api.settings import ApiSettings
 from ledger.domain.commands import RegisterCustomer, Request
 from ledger.domain.errors import LedgerMissing, Refused
 from service.bootstrap import ledger_open
-from service.commands.streams import guarding
+from service.commands.streams import guarding, standing
 from service.embedded import nats_relay_url
 from service.serving import ledgers
 from service.serving.gate import Gate
@@ -35,6 +35,7 @@ from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
 from streams.connection import nats_connected
+from streams.faults import StreamMissing
 from streams.permissions import (
     API_DOMAIN,
     OURS,
@@ -55,6 +56,7 @@ from tests.nats_guarded import Wire, logins_of, nats_guarded, url_of
 Run = Callable[..., Result]
 APP = typer.Typer()
 guarding.register(APP)
+standing.register(APP)
 
 
 @pytest.fixture
@@ -154,7 +156,8 @@ def test_in_words_for_people(run: Run, guarded: Guarded) -> None:
     )
     assert "一致" in run("check", "--language", "zh", *of, nats=url).output
     assert "warehouse" in run("subscribers", "create", "warehouse", *of, nats=url).output
-    assert run("rebuild", *of, nats=url).exit_code != 0  # nobody has said yes
+    unasked = run("rebuild", *of, nats=url)  # no terminal: nobody can say yes
+    assert isinstance(unasked.exception, Refused) and unasked.exception.code == "USAGE" and "--yes" in str(unasked.exception)
     said = run("rebuild", "--yes", *of, nats=url).output
     assert f"Rebuilt: {guarded.head} events" in said and "Subscriber warehouse: goes on after position 0" in said
     assert "Removed" in run("subscribers", "remove", "warehouse", *of, nats=url).output
@@ -178,6 +181,8 @@ def test_in_words_for_people(run: Run, guarded: Guarded) -> None:
         (("subscribers", "list", "--ledger", "*"), "LEDGER_INVALID"),
         (("check", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
         (("rebuild", "--json", "--ledger", "guarded"), "LEDGER_UNKNOWN"),
+        (("setup", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
+        (("status", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
         (("check", "--from", "0"), ""),
         (("check", "--to", str(2**70)), ""),
     ],
@@ -187,6 +192,32 @@ def test_what_cannot_be_done_is_refused_in_words(run: Run, arguments: tuple[str,
     assert done.exit_code != 0
     if code:
         assert isinstance(done.exception, Refused | LedgerMissing) and done.exception.code == code
+
+
+def test_a_subscriber_of_a_ledger_that_is_not_there_and_of_one_without_a_stream_are_told_apart(
+    run: Run, database_url: str, guarded: Guarded
+) -> None:
+    url = guarded.urls["operations"]
+    unknown = run("subscribers", "create", "billing", "--ledger", "nowhere_at_all", nats=url)
+    assert isinstance(unknown.exception, LedgerMissing) and unknown.exception.code == "LEDGER_UNKNOWN"
+    ledger = f"bare_{secrets.token_hex(3)}"
+    with books_open(database_url, f"ledger_{ledger}"):
+        missing = run("subscribers", "create", "billing", "--ledger", ledger, nats=url)
+    assert isinstance(missing.exception, StreamMissing) and "plumbline streams setup" in str(missing.exception)
+
+
+@pytest.mark.parametrize("command", ["setup", "status"])
+def test_where_there_is_no_ledger_yet_it_is_said_and_no_stream_is_made(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def none(settings: Settings) -> list[str]:
+        return []
+
+    monkeypatch.setattr(standing, "ledger_names", none)
+    # No server listens there: nothing is asked of one.
+    done = run(command)
+    assert done.exit_code == 1 and isinstance(done.exception, LedgerMissing)
+    assert "no ledgers yet" in str(done.exception) and "plumbline serve" in str(done.exception)
 
 
 def test_passwords_are_kept_until_renewed_and_who_is_not_named_is_gone(run: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -110,10 +111,16 @@ def subscriber_create(
 ) -> None:
     """Make a service's durable consumer; under the account of operations. 新建订阅者。"""
     from streams import subscribers
+    from streams.faults import StreamMissing
 
     output = output_of(json, language)
     subjects = subscribers.subjects_of(_ledger_named(ledger), _listed(types), _listed(customers))
-    made = _with_nats(_operations(), lambda c: subscribers.subscriber_create(c, ledger, name, subjects, after))
+    try:
+        made = _with_nats(_operations(), lambda c: subscribers.subscriber_create(c, ledger, name, subjects, after))
+    except StreamMissing:
+        # Only now is the database asked: whoever operates NATS may have none.
+        _log_of(Settings.from_environment(), ledger)
+        raise
     _subscribers_print(output, [made])
 
 
@@ -189,8 +196,8 @@ def rebuild(
     settings = Settings.from_environment()
     url, schema = _log_of(settings, ledger)
     if not yes:
-        if json:
-            raise Refused("USAGE", "--json goes with --yes: the stream is deleted first", "yes")
+        if json or not sys.stdin.isatty():
+            raise Refused("USAGE", "say --yes where nobody can be asked, and with --json: the stream is deleted first", "yes")
         typer.confirm(output.say(f"将删除并重建 {ledger} 的事件流，继续？", f"The stream of {ledger} is deleted, then filled again. Go on?"), abort=True)
     note = settings.home / "streams" / f"{ledger}.subscribers.json"
     with output.progress("重建", "rebuilding") as update:

@@ -37,8 +37,7 @@ def setup(
 
     out = output_of(json, language)
     settings = Settings.from_environment()
-    # Named ledgers need no database: whoever operates NATS may have none.
-    names = ledger or ledger_names(settings)
+    names = _ledgers_named(settings, ledger)
 
     async def run() -> list[StreamSet]:
         async with nats_connected(nats_operations_url(settings), "plumbline setup") as connection:
@@ -72,10 +71,7 @@ def status(ledger: LedgersOption = None, json: JsonOption = False, language: Lan
     out = output_of(json, language)
     settings = Settings.from_environment()
     url = database_url(settings)
-    known = ledger_names(settings)
-    if not set(ledger or ()) <= set(known):
-        raise LedgerMissing("there is no such ledger; `plumbline ledgers list` names them")
-    names = ledger or known
+    names = _ledgers_named(settings, ledger)
 
     async def run() -> list[Standing]:
         found: list[Standing] = []
@@ -92,6 +88,19 @@ def status(ledger: LedgersOption = None, json: JsonOption = False, language: Lan
         _show(out, found)
     if not all(s.is_sound for s in found):
         raise typer.Exit(1)
+
+
+def _ledgers_named(settings: Settings, named: list[str] | None) -> list[str]:
+    """The ledgers that a command is for: those named, or all. Raises LedgerMissing where one isn't there, or none is."""
+    known = ledger_names(settings)
+    if not set(named or ()) <= set(known):
+        raise LedgerMissing("there is no such ledger; `plumbline ledgers list` names them")
+    if not known:
+        raise LedgerMissing(
+            "there are no ledgers yet: `plumbline ledgers create main` makes one, and `plumbline serve` makes the first"
+            " by itself"
+        )
+    return named or known
 
 
 def _show(out: Output, found: list[Standing]) -> None:

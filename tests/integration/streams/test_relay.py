@@ -232,3 +232,57 @@ def test_who_waits_for_events_is_woken_though_what_was_told_before_was_dropped(
             assert (await tail.behind(books.position)).positions == 0
 
     asyncio.run(work())
+
+
+async def foreign_published(connection: Connection, subject: str, headers: dict[str, str] | None = None) -> int:
+    answer = await connection.client.jetstream().publish(subject, b"{}", headers=headers)
+    return answer.seq
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_foreign_message_stops_an_idle_relay_at_its_place_and_no_event_is_left_out(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books, monkeypatch: pytest.MonkeyPatch, forged: bool
+) -> None:
+    monkeypatch.setattr(relaying_module, "STOPPED_AGAIN_SECONDS", 0.1)
+    with relaying(settings, ledger, database_url, nats_url) as found:
+        until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
+        head = books.position
+        # Forged: under the very id of the event that comes next, which alone stops nothing that is sent behind it.
+        headers = {"Nats-Msg-Id": f"{ledger}/{head + 1}"} if forged else None
+        subject = event_subject(ledger, "Fake", "C-1")
+        assert on_nats(nats_url, lambda connection: foreign_published(connection, subject, headers)) == head + 1
+        books.writer.submit(logins("both", 2))
+        assert books.position >= head + 2
+        until(lambda: found.state is RelayState.STOPPED)
+        assert found.relay is not None
+        assert f"{head + 1}, is not the log's event at that position (ce-id differs)" in found.relay.reason
+        assert "plumbline streams check" in found.relay.reason and "plumbline streams rebuild" in found.relay.reason
+        last = stream_last(nats_url, ledger)
+        # It looks again and again, and finds no reason to go on.
+        time.sleep(1.0)
+        assert found.state is RelayState.STOPPED and stream_last(nats_url, ledger) == last
+    if not forged:
+        assert last == head + 1
+
+
+def test_a_server_knows_the_last_id_after_its_window_and_after_a_restart(ledger: str, books: Books, tmp_path: Path) -> None:
+    """What the relay relies on in the server."""
+    messages = [message_of(ledger, event) for event in books.recorder.select_range(0, 3)]
+    for message in messages:
+        message.headers["Nats-Msg-Id"] = message.headers["ce-id"]
+        if message.position > 1:
+            message.headers["Nats-Expected-Last-Msg-Id"] = f"{ledger}/{message.position - 1}"
+
+    async def publish(connection: Connection, position: int) -> int:
+        message = messages[position - 1]
+        answer = await connection.client.jetstream().publish(message.subject, message.body, headers=message.headers)
+        return answer.seq
+
+    with nats_server(tmp_path) as server:
+        set_up(server.url, ledger)
+        for position in (1, 2, 3):
+            assert on_nats(server.url, lambda connection, p=position: publish(connection, p)) == position
+            time.sleep(0.5)
+            if position == 2:
+                server.kill()
+                server.start()

@@ -102,6 +102,7 @@ def test_the_commands_set_streams_up_and_say_how_they_stand(settings: Settings, 
     on_nats(nats_url, loosen_and_forge)
     [differs] = command(settings, nats_url, "status", "--ledger", name, expect=1)
     assert differs["fault"]["code"] == "STREAM_DIFFERS"
+    assert all(word in differs["fault"]["reason"] for word in ("somebody else", "streams check", "streams rebuild"))
     assert differs["differences"] == [{"setting": "max_msgs", "found": "5", "wanted": "without limit"}]
     words = CliRunner().invoke(
         app, ["streams", "status", "--ledger", name, "--language", "zh"],
