@@ -8,7 +8,7 @@ once. Needs the extra `streams` (nats-py); `subscribing.postgres` needs psycopg,
         await connection.execute("INSERT INTO seen VALUES (%s, %s)", (event.position, event.type))
 
     subscription = Subscription("main", "billing", types=("PointsGranted", "PointsDeducted"))
-    subscriber = Subscriber(subscription, PostgresPositions(database_url), handler=book, url="nats://127.0.0.1:4222")
+    subscriber = Subscriber(subscription, PostgresPositions(database_url), handler=book, url=os.environ["PLUMBLINE_NATS_URL"])
     await subscriber.run()
 """
 
