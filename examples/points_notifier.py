@@ -4,7 +4,7 @@ Lines that wait go together, since a robot may send twenty messages a minute. Th
 taken a message: killed in between, the notifier sends it once more. Each line bears its position, so that readers can
 tell.
 
-    python points_notifier.py --robot https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=… --nats "$PLUMBLINE_NATS_URL"
+    python points_notifier.py --nats "$PLUMBLINE_NATS_URL" --robot 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…'
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def main() -> None:
     given = parser.parse_args()
     subscription = Subscription(given.ledger, "points_notifier", types=tuple(WORDS), after=given.after)
     Subscriber(
-        subscription, SqlitePositions(given.positions), url=given.nats, domain=given.domain, handler_many=Robot(given.robot).tell,
-        batch_events_max=EVENTS_MAX, create=True,
+        subscription, SqlitePositions(given.positions), url=given.nats, domain=given.domain,
+        handler_many=Robot(given.robot).tell, batch_events_max=EVENTS_MAX, create=True,
         patience=Patience(attempts_max=None, wait_seconds_first=1, wait_seconds_max=60),
     ).run_blocking()  # fmt: skip
 

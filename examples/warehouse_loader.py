@@ -151,8 +151,8 @@ def main() -> None:
     given = parser.parse_args()
     warehouse = Warehouse(given.folder, given.file_events)
     Subscriber(
-        Subscription(given.ledger, "warehouse_loader"), warehouse, url=given.nats, domain=given.domain, handler_many=warehouse.load,
-        batch_events_max=BATCH_EVENTS, create=True, ack_seconds=given.ack_seconds,
+        Subscription(given.ledger, "warehouse_loader"), warehouse, url=given.nats, domain=given.domain,
+        handler_many=warehouse.load, batch_events_max=BATCH_EVENTS, create=True, ack_seconds=given.ack_seconds,
     ).run_blocking()  # fmt: skip
 
 

@@ -327,7 +327,7 @@ class Subscriber(Generic[Transaction]):
 def _begins_late(subscription: Subscription, place: Place, after: int | None) -> str:
     begins = f"the durable consumer {subscription.name} begins after {after}"
     if place.position == 0:
-        return f"{begins}; give the Subscription after={after} (or the Subscriber a History, which fetches what is before)"
+        return f"{begins}; give the Subscription after={after} (or the Subscriber a History, to have what is before)"
     return (
         f"{begins}, and this subscription stands at {place.position}; give the Subscriber a History, which fetches what"
         f" lies between, or have the durable made anew with --after {place.position}"
