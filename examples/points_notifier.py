@@ -4,7 +4,7 @@ Lines that wait go together, since a robot may send twenty messages a minute. Th
 taken a message: killed in between, the notifier sends it once more. Each line bears its position, so that readers can
 tell.
 
-    python points_notifier.py --robot https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=… --nats nats://127.0.0.1:4222
+    python points_notifier.py --nats "$PLUMBLINE_NATS_URL" --robot 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…'
 """
 
 from __future__ import annotations
@@ -71,14 +71,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--robot", required=True, help="the webhook of the robot")
     parser.add_argument("--nats", required=True, help="nats://user:password@host:port")
+    parser.add_argument("--domain", default="", help="JetStream's: plumbline, where the login is of the account file")
     parser.add_argument("--ledger", default="main")
     parser.add_argument("--positions", default="points_notifier.db", help="where to keep how far it is")
     parser.add_argument("--after", type=int, default=0, help="begin after this position")
     given = parser.parse_args()
     subscription = Subscription(given.ledger, "points_notifier", types=tuple(WORDS), after=given.after)
     Subscriber(
-        subscription, SqlitePositions(given.positions), url=given.nats, handler_many=Robot(given.robot).tell,
-        batch_events_max=EVENTS_MAX, create=True,
+        subscription, SqlitePositions(given.positions), url=given.nats, domain=given.domain,
+        handler_many=Robot(given.robot).tell, batch_events_max=EVENTS_MAX, create=True,
         patience=Patience(attempts_max=None, wait_seconds_first=1, wait_seconds_max=60),
     ).run_blocking()  # fmt: skip
 

@@ -4,7 +4,7 @@ New events go into the table `recent`, with the position in the same transaction
 written to a Parquet file, and leave the table in the transaction that enters the file: so the view `events` has each
 event once, whatever is killed when. Files are named for their positions; one that is not entered is overwritten.
 
-    python warehouse_loader.py --folder warehouse --nats nats://127.0.0.1:4222
+    python warehouse_loader.py --folder warehouse --nats "$PLUMBLINE_NATS_URL"
     duckdb warehouse/warehouse.duckdb 'SELECT type, count(*) FROM events GROUP BY type'
 """
 
@@ -144,14 +144,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the warehouse lies")
     parser.add_argument("--nats", required=True, help="nats://user:password@host:port")
+    parser.add_argument("--domain", default="", help="JetStream's: plumbline, where the login is of the account file")
     parser.add_argument("--ledger", default="main")
     parser.add_argument("--file-events", type=int, default=FILE_EVENTS, help="how many events a file has")
     parser.add_argument("--ack-seconds", type=float, default=10, help="when what a killed one had fetched comes again")
     given = parser.parse_args()
     warehouse = Warehouse(given.folder, given.file_events)
     Subscriber(
-        Subscription(given.ledger, "warehouse_loader"), warehouse, url=given.nats, handler_many=warehouse.load,
-        batch_events_max=BATCH_EVENTS, create=True, ack_seconds=given.ack_seconds,
+        Subscription(given.ledger, "warehouse_loader"), warehouse, url=given.nats, domain=given.domain,
+        handler_many=warehouse.load, batch_events_max=BATCH_EVENTS, create=True, ack_seconds=given.ack_seconds,
     ).run_blocking()  # fmt: skip
 
 

@@ -1,7 +1,10 @@
 // Keeps the balance of every customer, with the official client of NATS and nothing of Plumbline.
 // 用官方 NATS 客户端订阅积分事件，每个事件恰好生效一次。
 //
-//   npm install && node subscriber.js nats://127.0.0.1:4222 main balances.db
+//   npm install && node subscriber.js "$PLUMBLINE_NATS_URL" main balances.db
+//
+// A fourth argument, or PLUMBLINE_NATS_DOMAIN, is JetStream's domain, where the login belongs to another account than the
+// stream: "plumbline" under the account file of `plumbline streams permissions`.
 //
 // The durable consumer "balances_js" remembers on the server what was acknowledged. That alone is at least once: what was
 // handled, and its acknowledgement lost, comes again. So the position is stored with the balances, in one transaction, and
@@ -19,7 +22,11 @@ const MOVES = new Set([
   "PointsGranted", "PointsDeducted", "PointsReversed", "PointsExpired", "PointsRedeemed", "PointsReturned",
 ]);
 
-const [server, ledger, file] = process.argv.slice(2);
+const [urls, ledger, file, domain = process.env.PLUMBLINE_NATS_DOMAIN] = process.argv.slice(2);
+if (file === undefined) {
+  console.error("node subscriber.js nats://user:password@host:port LEDGER DATABASE [DOMAIN]");
+  process.exit(2);
+}
 const stream = `PLUMBLINE_${ledger}`;
 
 const database = new DatabaseSync(file);
@@ -40,7 +47,7 @@ let position = read.get(ledger)?.position ?? 0;
 
 // Each service hears nothing but its own inbox.
 const connection = await connect({
-  servers: server, name: SERVICE, inboxPrefix: `_INBOX_${SERVICE}`, maxReconnectAttempts: -1,
+  ...access(urls), name: SERVICE, inboxPrefix: `_INBOX_${SERVICE}`, maxReconnectAttempts: -1,
 });
 const consumer = await bound();
 const messages = await consumer.consume({ max_messages: 100 });
@@ -67,6 +74,17 @@ for await (const message of messages) {
 await connection.drain();
 database.close();
 
+// Where to connect, and as whom: the client itself leaves out what a URL says of user and password.
+function access(urls) {
+  const parts = urls.split(",").map((url) => new URL(url.trim()));
+  const { username, password } = parts[0];
+  return {
+    servers: parts.map((part) => part.host),
+    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...(parts[0].protocol === "tls:" && { tls: {} }),
+  };
+}
+
 // The effect of an event and its position, both or neither.
 function take(event) {
   database.exec("BEGIN IMMEDIATE");
@@ -83,13 +101,14 @@ function take(event) {
 
 // The durable consumer, which an operator has made, or we may make ourselves.
 async function bound() {
-  const jetstream = connection.jetstream();
+  const within = domain ? { domain } : {};
+  const jetstream = connection.jetstream(within);
   try {
     return await jetstream.consumers.get(stream, SERVICE);
   } catch (error) {
     if (error.api_error?.err_code !== 10014) throw error;
   }
-  const manager = await connection.jetstreamManager({ checkAPI: false });
+  const manager = await connection.jetstreamManager({ ...within, checkAPI: false });
   await manager.consumers.add(stream, {
     durable_name: SERVICE, ack_policy: AckPolicy.Explicit, ack_wait: nanos(ACK_SECONDS * 1000), max_deliver: -1,
     deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: position + 1,

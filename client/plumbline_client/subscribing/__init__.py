@@ -8,7 +8,8 @@ once. Needs the extra `streams` (nats-py); `subscribing.postgres` needs psycopg,
         await connection.execute("INSERT INTO seen VALUES (%s, %s)", (event.position, event.type))
 
     subscription = Subscription("main", "billing", types=("PointsGranted", "PointsDeducted"))
-    subscriber = Subscriber(subscription, PostgresPositions(database_url), handler=book, url="nats://127.0.0.1:4222")
+    url = os.environ["PLUMBLINE_NATS_URL"]
+    subscriber = Subscriber(subscription, PostgresPositions(database_url), handler=book, url=url)
     await subscriber.run()
 """
 

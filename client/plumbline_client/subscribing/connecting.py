@@ -36,15 +36,18 @@ class Refusals:
             self.last = str(error).removeprefix("nats: ")
             self._came.set()
 
-    async def unless(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        """The result of some work, given up as soon as the server refuses something. Raises NotPermitted."""
+    async def unless(self, what: str, work: Coroutine[Any, Any, T], advice: str = "") -> T:
+        """The result of some work, given up as soon as the server refuses something.
+
+        Raises NotPermitted, with `advice` after the server's words.
+        """
         self.clear()
         working, refused = asyncio.ensure_future(work), asyncio.ensure_future(self._came.wait())
         try:
             await asyncio.wait({working, refused}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise NotPermitted(f"the NATS server refuses {what}: {self.last}")
+            raise NotPermitted(f"the NATS server refuses {what}: {self.last}{advice}")
         finally:
             working.cancel()
             refused.cancel()

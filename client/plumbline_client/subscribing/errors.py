@@ -19,12 +19,19 @@ class EventInvalid(SubscribingError):
 
 
 class GapFound(SubscribingError):
-    """Events after `after` and before `before` did not come, and there is no history to fetch them from."""
+    """Events after `after` and before `before` did not come, and there is no history to fetch them from.
 
-    def __init__(self, after: int, before: int) -> None:
+    `acknowledged`: the stream has not lost them, they were acknowledged at the durable consumer.
+    """
+
+    def __init__(self, after: int, before: int, *, acknowledged: bool = False) -> None:
+        between = f"what lies between the positions {after} and {before}"
         super().__init__(
-            f"the stream has lost what lies between the positions {after} and {before};"
-            " give the subscriber a History, which fetches it from the API, or have the stream rebuilt"
+            f"{between} was acknowledged at the durable consumer and never took effect here: the stored position is an"
+            " older one, or another's; give the Subscriber a History, which fetches it from the API"
+            if acknowledged
+            else f"the stream has lost {between};"
+            " give the Subscriber a History, which fetches it from the API, or have the stream rebuilt"
         )
         self.after = after
         self.before = before

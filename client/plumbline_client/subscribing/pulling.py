@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -26,6 +27,14 @@ SILENCE: Final = 2.5
 NANOSECONDS: Final = 1_000_000_000
 _CONSUMER_MISSING: Final = 10014
 _STREAM_MISSING: Final = 10059
+
+
+_JETSTREAM_OFF: Final = (10039, 10076)
+_STATUS_NO_RESPONDERS: Final = "503"
+_DOMAIN_ADVICE: Final = (
+    "; a login of another account than the stream's, as `plumbline streams permissions` makes them, needs"
+    ' domain="plumbline"'
+)
 
 
 class FetchEnded(Exception):
@@ -56,6 +65,9 @@ class Durable:
     waiting: int
     waiting_max: int
     ack_seconds: float
+    begins_after: int | None
+    """Where it was told to begin: the position before. None for one that has everything, or that was told a time or
+    "from now on" and has delivered since: then it can't be known."""
 
 
 class Puller:
@@ -69,6 +81,7 @@ class Puller:
         self._connection = connection
         self._subscription = subscription
         self._api = f"$JS.{domain}.API" if domain else "$JS.API"
+        self._advice = "" if domain else _DOMAIN_ADVICE
         self._target = f"{subscription.stream}.{subscription.name}"
         self._idle_seconds = idle_seconds
         self._refusals = refusals
@@ -164,6 +177,8 @@ class Puller:
                 self.seen = int(headers["Nats-Last-Consumer"]), int(headers["Nats-Last-Stream"])
         elif message.subject == self._reply():
             self._wanted = 0
+            if status == _STATUS_NO_RESPONDERS:
+                raise FetchEnded("JetStream doesn't answer on the NATS server: it is starting, or electing a leader")
             if status not in ("404", "408"):
                 raise FetchEnded(f"{status} {headers.get('Description', '')}".strip())
 
@@ -172,7 +187,13 @@ class Puller:
             told = message.metadata
         except (NotJSMessageError, ValueError) as error:
             raise EventInvalid("a message came that is none of the stream") from error
-        event = event_of_message(message.headers, message.data)
+        try:
+            event = event_of_message(message.headers, message.data)
+        except EventInvalid as error:
+            raise EventInvalid(
+                f"the message {told.sequence.stream} of {self._subscription.stream} is no event of a ledger ({error});"
+                " `plumbline streams check` says what of the stream differs from the log, and what to do"
+            ) from error
         if (event.position, event.ledger) != (told.sequence.stream, self._subscription.ledger):
             raise EventInvalid(
                 f"the message {told.sequence.stream} of {self._subscription.stream} says that it is position"
@@ -187,9 +208,11 @@ class Puller:
             f"{self._api}.{subject}", json.dumps(document).encode(), timeout=REQUEST_SECONDS
         )
         try:
-            answer = await self._refusals.unless(subject, request)
+            answer = await self._refusals.unless(subject, request, self._advice)
         except NoRespondersError:
-            raise StreamMissing("nobody answers for JetStream: is it switched on, and is this its domain?") from None
+            raise StreamMissing(
+                f"nobody answers for JetStream: is it switched on, and is this its domain?{self._advice}"
+            ) from None
         found = cast(dict[str, Any], json.loads(answer.data))
         error = found.get("error")
         if error is None:
@@ -198,11 +221,12 @@ class Puller:
             what = f"durable consumer {self._subscription.name} on"
             what = "stream" if error["err_code"] == _STREAM_MISSING else what
             raise StreamMissing(f"there is no {what} {self._subscription.stream}")
-        raise DurableDiffers(f"the server refuses the durable consumer: {error.get('description')}")
+        advice = self._advice if error.get("err_code") in _JETSTREAM_OFF else ""
+        raise DurableDiffers(f"the server refuses the durable consumer: {error.get('description')}{advice}")
 
     def _refused(self) -> None:
         if self._refusals.last:
-            raise NotPermitted(f"the NATS server refuses something: {self._refusals.last}")
+            raise NotPermitted(f"the NATS server refuses something: {self._refusals.last}{self._advice}")
 
     def _read(self, info: dict[str, Any]) -> Durable:
         config = info["config"]
@@ -214,6 +238,7 @@ class Puller:
             waiting=info["num_ack_pending"],
             waiting_max=config.get("max_ack_pending", -1),
             ack_seconds=config["ack_wait"] / NANOSECONDS,
+            begins_after=_begins_after(info),
         )
 
     def _check(self, config: dict[str, Any]) -> None:
@@ -231,3 +256,14 @@ class Puller:
         for fault, found in faults.items():
             if found:
                 raise DurableDiffers(f"the durable consumer {here.name} is set up otherwise: {fault}")
+
+
+def _begins_after(info: Mapping[str, Any]) -> int | None:
+    """See `Durable.begins_after`."""
+    config = info["config"]
+    policy = config.get("deliver_policy", "all")
+    if policy == "by_start_sequence":
+        return config["opt_start_seq"] - 1
+    if policy == "all" or info["delivered"]["consumer_seq"] > 0:
+        return None
+    return info["ack_floor"]["stream_seq"]

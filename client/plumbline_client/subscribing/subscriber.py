@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from plumbline_client.errors import ConnectionLost
 from plumbline_client.subscribing.connecting import Refusals, connect
 from plumbline_client.subscribing.errors import (
+    DurableDiffers,
     DurableShared,
     GapFound,
     StreamMissing,
@@ -26,7 +27,7 @@ from plumbline_client.subscribing.errors import (
 from plumbline_client.subscribing.events import LedgerEvent
 from plumbline_client.subscribing.history import History
 from plumbline_client.subscribing.ordering import Ordering
-from plumbline_client.subscribing.places import PositionStore
+from plumbline_client.subscribing.places import Place, PositionStore
 from plumbline_client.subscribing.pulling import Delivery, Durable, FetchEnded, Puller
 from plumbline_client.subscribing.subscription import Subscription
 from plumbline_client.subscribing.taking import Handler, Park, Patience, Stopped, Taking
@@ -149,6 +150,9 @@ class Subscriber(Generic[Transaction]):
                     f"{self.subscription.name} stands at {place.position} having followed {place.follows};"
                     " events of other types or customers up to there would be left out: give it another name"
                 )
+            if place == Place(0, "", place.follows):
+                # Nothing has taken effect yet, so that where to begin may still be said otherwise than at first.
+                await self._taking.note(self.subscription.after, "")
             while not self._stopping.is_set():
                 try:
                     if connection is None or connection.is_closed:
@@ -166,7 +170,8 @@ class Subscriber(Generic[Transaction]):
                         raise
                     await self._without(str(error))
                 except (FetchEnded, NatsError, TimeoutError, ConnectionLost) as error:
-                    _log.warning("%s: %r; again in %.0f s", self.subscription.name, error, AGAIN_SECONDS)
+                    said = str(error) if isinstance(error, FetchEnded) else repr(error)
+                    _log.warning("%s: %s; again in %.0f s", self.subscription.name, said, AGAIN_SECONDS)
                     await self._wait(AGAIN_SECONDS)
         except Stopped:
             pass
@@ -208,7 +213,9 @@ class Subscriber(Generic[Transaction]):
         untouched = durable.created == place.durable and durable.number == 0
         if durable.floor > place.position and not untouched:
             # Acknowledged, or left out from the beginning, and it never took effect here.
-            await self._fill(durable.floor)
+            if self._history is None and (durable.begins_after or 0) > place.position:
+                raise DurableDiffers(_begins_late(self.subscription, place, durable.begins_after))
+            await self._fill(durable.floor, acknowledged=durable.number > 0)
         await self._taking.note(self.position, durable.created)
         return durable
 
@@ -262,10 +269,10 @@ class Subscriber(Generic[Transaction]):
             async with self._moved:
                 self._moved.notify_all()
 
-    async def _fill(self, through: int) -> None:
-        """Fetch from the history what the stream does not have."""
+    async def _fill(self, through: int, *, acknowledged: bool = False) -> None:
+        """Fetch from the history what the stream does not have, or the durable does not give again."""
         if self._history is None:
-            raise GapFound(self.position, through + 1)
+            raise GapFound(self.position, through + 1, acknowledged=acknowledged)
         _log.warning("%s: fetches from %d to %d from the API", self.subscription.name, self.position, through)
         while self.position < through:
             try:
@@ -315,6 +322,16 @@ class Subscriber(Generic[Transaction]):
             yield
         finally:
             beating.cancel()
+
+
+def _begins_late(subscription: Subscription, place: Place, after: int | None) -> str:
+    begins = f"the durable consumer {subscription.name} begins after {after}"
+    if place.position == 0:
+        return f"{begins}; give the Subscription after={after} (or the Subscriber a History, to have what is before)"
+    return (
+        f"{begins}, and this subscription stands at {place.position}; give the Subscriber a History, which fetches what"
+        f" lies between, or have the durable made anew with --after {place.position}"
+    )
 
 
 def _each(handler: Callable[[LedgerEvent, Transaction], Awaitable[None] | None]) -> Handler[Transaction]:

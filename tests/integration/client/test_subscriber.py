@@ -16,6 +16,7 @@ import pytest
 from plumbline_client.subscribing import (
     DurableDiffers,
     DurableShared,
+    EventInvalid,
     GapFound,
     HandlerFailed,
     LedgerEvent,
@@ -314,6 +315,65 @@ async def test_a_durable_that_is_set_up_otherwise_is_refused(broker_url: str, fi
             await subscriber_of(stream.ledger, broker_url, file, name="wide", types=("DayClosed",)).run()
         with pytest.raises(DurableDiffers, match="max_deliver"):
             await subscriber_of(stream.ledger, broker_url, file, name="hasty").run()
+
+
+@pytest.mark.parametrize("how", [{"deliver_policy": "by_start_sequence", "opt_start_seq": 101}, {"deliver_policy": "new"}])
+async def test_a_durable_that_begins_late_is_no_loss_and_is_followed_by_who_says_from_where(
+    broker_url: str, file: Path, how: dict[str, Any]
+) -> None:
+    async with stream_open(broker_url) as stream:
+        await stream.more(100)
+        await stream.durable_make("late", **how)
+        await stream.more(10)
+        with pytest.raises(DurableDiffers, match=r"late begins after 100; give the Subscription after=100 \(or .*History"):
+            await subscriber_of(stream.ledger, broker_url, file, name="late").run()
+        assert sqlite_booked(file) == []
+        # As told, with the same store: nothing had taken effect.
+        async with running(subscriber_of(stream.ledger, broker_url, file, name="late", after=100)) as subscriber:
+            await reached(subscriber, 110)
+        assert sqlite_booked(file) == expected(110, first=101)
+
+
+async def test_a_durable_that_begins_after_where_a_subscription_stands_is_told_apart(broker_url: str, file: Path) -> None:
+    async with stream_open(broker_url) as stream:
+        await stream.more(10)
+        async with running(subscriber_of(stream.ledger, broker_url, file, name="late")) as subscriber:
+            await reached(subscriber, 10)
+        await stream.more(90)
+        await stream.durable_remove("late")
+        await stream.durable_make("late", deliver_policy="by_start_sequence", opt_start_seq=101)
+        with pytest.raises(DurableDiffers, match="begins after 100, and this subscription stands at 10"):
+            await subscriber_of(stream.ledger, broker_url, file, name="late", after=100).run()
+        assert sqlite_booked(file) == expected(10)
+
+
+async def test_what_was_acknowledged_elsewhere_is_not_called_a_loss_of_the_stream(
+    broker_url: str, file: Path, tmp_path: Path
+) -> None:
+    async with stream_open(broker_url) as stream:
+        await stream.more(10)
+        async with running(subscriber_of(stream.ledger, broker_url, file)) as subscriber:
+            await reached(subscriber, 10)
+        while (await stream.durable("billing")).ack_floor.stream_seq < 10:
+            await asyncio.sleep(0.02)
+        with pytest.raises(GapFound, match="between the positions 0 and 11 was acknowledged"):
+            await subscriber_of(stream.ledger, broker_url, sqlite_made(tmp_path / "other.db")).run()
+
+
+async def test_a_stream_that_begins_later_has_lost_what_was_before(broker_url: str, file: Path) -> None:
+    async with stream_open(broker_url, make=False) as stream:
+        await stream.make(first=51)
+        await stream.more(10)
+        with pytest.raises(GapFound, match="the stream has lost what lies between the positions 0 and 51"):
+            await subscriber_of(stream.ledger, broker_url, file).run()
+
+
+async def test_a_message_that_is_no_event_is_named_with_what_to_do(broker_url: str, file: Path) -> None:
+    async with stream_open(broker_url) as stream:
+        await stream.more(4)
+        await stream.client.jetstream().publish(f"plumbline.{stream.ledger}.event.PointsGranted.C-000001", b"{}")
+        with pytest.raises(EventInvalid, match=rf"the message 5 of {stream.name} is no event.*plumbline streams check"):
+            await subscriber_of(stream.ledger, broker_url, file).run()
 
 
 async def test_a_subscription_that_follows_something_else_than_before_is_refused(broker_url: str, file: Path) -> None:

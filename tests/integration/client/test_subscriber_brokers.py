@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from plumbline_client.subscribing import NotPermitted, Subscriber, Subscription
+from plumbline_client.subscribing.pulling import Puller
 from plumbline_client.subscribing.sqlite import SqlitePositions
 
 from tests.subscribing import (
@@ -70,7 +71,35 @@ async def test_a_consumer_that_may_only_fetch_and_acknowledge_outlives_its_broke
 async def test_what_the_broker_does_not_permit_is_told_in_its_words(walled: Broker, file: Path) -> None:
     async with stream_open(walled.url_of("relay"), "walled") as stream:
         await stream.durable_make("warehouse")
-        with pytest.raises(NotPermitted, match=r"CONSUMER\.INFO\.PLUMBLINE_walled\.warehouse"):
+        words = r"CONSUMER\.INFO\.PLUMBLINE_walled\.warehouse.*another account.*needs domain=\"plumbline\""
+        with pytest.raises(NotPermitted, match=words):
             await subscriber_of(walled.url_of("billing"), file, name="warehouse").run()
+        # Who gives a domain already is not told to.
+        with pytest.raises(NotPermitted) as found:
+            await subscriber_of(walled.url_of("billing"), file, name="warehouse", domain="plumbline").run()
+        assert "another account" not in str(found.value)
         with pytest.raises(NotPermitted, match="login"):
             await subscriber_of(walled.url_of("stranger"), file).run()
+
+
+async def test_that_jetstream_does_not_answer_is_said_in_words(
+    walled: Broker, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stream_open(walled.url_of("relay"), "walled") as stream:
+        await stream.durable_make("billing")
+        await stream.more(3)
+        ask, gone = Puller._request, ["once"]
+
+        # As if JetStream were gone between the look at the durable and the request.
+        async def asked_of_nobody(puller: Any, limit: int) -> None:
+            target = puller._target
+            puller._target = target + ".nobody" if gone else target
+            await ask(puller, limit)
+            puller._target = target
+            gone.clear()
+
+        monkeypatch.setattr(Puller, "_request", asked_of_nobody)
+        async with running(subscriber_of(walled.url_of("relay"), file)) as subscriber:
+            await reached(subscriber, 3)
+    [said] = [record.getMessage() for record in caplog.records if "again in" in record.getMessage()]
+    assert said.startswith("billing: JetStream doesn't answer on the NATS server") and "503" not in said
