@@ -157,7 +157,7 @@ def test(
         })  # fmt: skip
     else:
         words = (f"已收到（{sent.status}，{sent.latency_ms} 毫秒）", f"taken ({sent.status}, {sent.latency_ms} ms)")
-        out.console.print(out.say(*words) if sent.taken else out.say(f"未收到：{sent.reason}", f"not taken: {sent.reason}"))
+        out.console.print(out.say(*words) if sent.taken else out.say(f"未收到：「{sent.reason}」", f"not taken: {sent.reason}"))
     if not sent.taken:
         raise typer.Exit(1)
 

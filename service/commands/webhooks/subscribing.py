@@ -161,7 +161,7 @@ def change(
         before = webhook_find(connection, name).asked
         before = replace(before, types=(), customers=()) if everything else before
         asked = _asked(before, url, types, customers, batch, consent, on_dead, attempts_max)
-        webhook_change(connection, name, asked_checked(asked, networks), actor)
+        webhook_change(connection, name, asked_checked(asked, networks, before.url), actor)
         return webhook_find(connection, name)
 
     _shown(out, using(ledger, actor, work))
