@@ -156,7 +156,7 @@ class DeadLetter:
         }  # fmt: skip
 
 
-def asked_checked(asked: WebhookAsked, networks: Sequence[Network], url_before: str = "") -> WebhookAsked:
+def asked_checked(asked: WebhookAsked, networks: Sequence[Network], url_before: str | None = None) -> WebhookAsked:
     """What may be asked, notices with what they take where nothing is said. A URL that stays as it was isn't judged
     again: who changes something else may know other networks. Raises Refused (WEBHOOK_INVALID, WEBHOOK_URL_INVALID).
     """
@@ -176,7 +176,7 @@ def asked_checked(asked: WebhookAsked, networks: Sequence[Network], url_before: 
         raise _invalid("types holds what is no type of event; GET /v1/schemas lists them", "types")
     if len(asked.customers) > CUSTOMERS_MAX or not all(map(customer_number, asked.customers)):
         raise _invalid(f"customers takes up to {CUSTOMERS_MAX} ids such as C-000001", "customers")
-    if asked.url != url_before or not url_before:
+    if asked.url != url_before:
         url_checked(asked.url, networks)
     return replace(asked, types=tuple(dict.fromkeys(asked.types)), customers=tuple(dict.fromkeys(asked.customers)))
 
