@@ -162,6 +162,7 @@ def test_what_expires_is_announced_a_month_ahead_and_told_by_its_close_and_so_ar
 
 def _in_force(hooks: Hooks, document: dict[str, Any], since: str) -> None:
     proposed = hooks.books.do(ProposeRuleSet(document), actor="alice")
+    assert proposed.status == "accepted", proposed
     for command, actor in ((ApproveRuleSet(proposed.id), "bob"), (ActivateRuleSet(proposed.id, since), "alice")):
         answer = hooks.books.do(command, actor=actor)
         assert answer.status == "accepted", answer
@@ -171,18 +172,32 @@ def test_whose_tier_never_changed_is_in_the_lowest_of_the_rules_in_force_on_the_
     books = hooks.books
     books.register("K-1")
     standard = rules_standard()
-    levels: list[dict[str, Any]] = standard["tiers"]["levels"]
-    # From October on nobody has a tier; the standard rules, which begin with bronze, hold until then.
-    _in_force(hooks, {k: v for k, v in standard.items() if k != "tiers"}, "2026-10-02")
+    ladder: dict[str, Any] = standard["tiers"]
+    assert ladder["levels"][0]["id"] == "bronze"
+    stone = {"id": "stone", "title": {"zh": "石", "en": "Stone"}, "points": 0}
+    bare = {name: standard[name] for name in ("id", "title", "expiry_months")}
+    bare["rules"] = [rule for rule in standard["rules"] if rule["id"] == "project_completed"]
+    stones = {**bare, "id": "stones", "tiers": {**ladder, "levels": [stone, *ladder["levels"][1:]]}}
+    # Standard rules until the first of October, on it stones, afterwards no tiers; activated the other way round.
+    _in_force(hooks, {**bare, "id": "bare"}, "2026-10-02")
+    _in_force(hooks, stones, "2026-10-01")
     for number, day in enumerate(("2026-09-30", "2026-10-01", "2026-10-02")):
         books.do(fact(f"P-{number}", "project_completed", day))
         closed(hooks, day)
-    assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == [("bronze", "bronze"), ("bronze", "bronze"), ("bronze", "")]
-    assert levels[0]["id"] == "bronze"
-    # What it made before is made again, whatever was activated since.
-    _in_force(hooks, standard, "2026-10-03")
+    expected = [("bronze", "bronze"), ("bronze", "stone"), ("stone", "")]
+    assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == expected
+    # The rules as they were known at the close count, whatever was activated since.
+    _in_force(hooks, {**bare, "id": "bare_2"}, "2026-10-01")
     begin_again(hooks)
-    assert [n[9:11] for n in fold(hooks) if n[1] == "day"][:2] == [("bronze", "bronze"), ("bronze", "bronze")]
+    assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == expected
+
+
+def test_words_speak_of_no_tier_where_there_is_none() -> None:
+    notice = Notice(1, 1, "day", DAY["2026-10-01"], "", 1, 0, 0, 0, 0, 1, "bronze", "", 0, "")
+    assert words_of(notice, {}) == {
+        "zh": "您2026年10月1日的积分变动：期初0.01分，期末0.01分。",
+        "en": "Your points, 2026-10-01: opening balance 0.01, closing balance 0.01.",
+    }
 
 
 def test_points_about_to_expire_are_those_of_the_month_after_the_close(hooks: Hooks) -> None:
