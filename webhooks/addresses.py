@@ -130,7 +130,7 @@ def _host_check(host: str, scheme: str, networks: Sequence[Network]) -> None:
         try:
             address = ipaddress.IPv4Address(socket.inet_aton(name))
         except OSError:
-            raise AddressRefused("holds a number that is no address; write a name, or an address as 192.0.2.1") from None
+            raise AddressRefused("holds a number that is no address; write a name, or one as 192.0.2.1") from None
         if not _named(address, networks):
             raise AddressRefused(f"holds an address in an unusual spelling; write it as 192.0.2.1; {NETWORKS_HINT}")
 
