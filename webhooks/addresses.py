@@ -7,7 +7,9 @@ a name that answers otherwise a moment later leads nowhere else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,13 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a name, as text; raises OSError where there are none."""
 
+NETWORKS_HINT: Final = (
+    "what may be called besides is named to `plumbline serve`, and to the command, by --webhook-networks or"
+    " PLUMBLINE_WEBHOOK_NETWORKS"
+)
+"""Ends every refusal that other networks would lift."""
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_LOOPBACK: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -62,17 +71,13 @@ def url_checked(url: str, networks: Sequence[Network]) -> str:
     if parsed is None or len(url) > URL_LENGTH_MAX:
         raise _invalid(f"is no URL of at most {URL_LENGTH_MAX} characters such as https://example.com/hook")
     if parsed.scheme != "https" and not (parsed.scheme == "http" and networks):
-        raise _invalid("must begin with https://")
+        raise _invalid(f"must begin with https://; {NETWORKS_HINT}")
     if parsed.userinfo:
         raise _invalid("may hold no user and password; messages are signed instead")
     if "#" in url:
         raise _invalid("may have no fragment (#)")
     try:
-        literal = ipaddress.ip_address(parsed.host)
-    except ValueError:
-        return url
-    try:
-        _check(literal, parsed.scheme, networks)
+        _host_check(parsed.host, parsed.scheme, networks)
     except AddressRefused as error:
         raise _invalid(str(error)) from None
     return url
@@ -111,15 +116,40 @@ async def resolve_system(host: str, port: int) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
+def _host_check(host: str, scheme: str, networks: Sequence[Network]) -> None:
+    """Refuse a host that needs no look-up to be known as one that may not be called. Raises AddressRefused."""
+    with contextlib.suppress(ValueError):
+        _check(ipaddress.ip_address(host), scheme, networks)
+        return
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        if not any(_named(address, networks) for address in _LOOPBACK):
+            raise AddressRefused(f"leads to this very machine; {NETWORKS_HINT}")
+    elif _NUMBER.fullmatch(name.rpartition(".")[2]):
+        # Resolvers read 0x7f000001, 2130706433 and 127.1 as addresses, too, and no name ends in a number.
+        try:
+            address = ipaddress.IPv4Address(socket.inet_aton(name))
+        except OSError:
+            raise AddressRefused("holds a number that is no address; write a name, or one as 192.0.2.1") from None
+        if not _named(address, networks):
+            raise AddressRefused(f"holds an address in an unusual spelling; write it as 192.0.2.1; {NETWORKS_HINT}")
+
+
+def _named(address: Address, networks: Sequence[Network]) -> bool:
+    """Whether the setting names a network that holds an address."""
+    return any(address in network for network in networks if address.version == network.version)
+
+
 def _check(address: Address, scheme: str, networks: Sequence[Network]) -> None:
     inner = _inner(address)
-    allowed = any(a in network for a in (address, inner) for network in networks if a.version == network.version)
-    if allowed:
+    if _named(address, networks) or _named(inner, networks):
         return
     if scheme != "https":
-        raise AddressRefused("only addresses of the networks that are set may be called without TLS; use https://")
+        raise AddressRefused(
+            f"only addresses of the networks that are set may be called without TLS; use https://; {NETWORKS_HINT}"
+        )
     if not inner.is_global or inner.is_multicast:
-        raise AddressRefused("leads to an address that isn't of the public internet")
+        raise AddressRefused(f"leads to an address that isn't of the public internet; {NETWORKS_HINT}")
 
 
 def _inner(address: Address) -> Address:

@@ -46,6 +46,11 @@ class Sent:
         return 200 <= self.status < 300
 
     @property
+    def reason_own(self) -> str:
+        """The reason without what the receiver said."""
+        return f"answered {self.status}" if self.status and not self.taken else self.reason
+
+    @property
     def gone(self) -> bool:
         """Whether the receiver wants nothing any more."""
         return self.status == GONE

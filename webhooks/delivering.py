@@ -296,7 +296,7 @@ class Deliverer:
             if outcome != "delivered":
                 _log.warning(
                     "webhook not delivered", ledger=self._ledger, webhook=name, message=placed.message.id,
-                    outcome=outcome, status=sent.status,
+                    outcome=outcome, status=sent.status, reason=sent.reason_own,
                 )  # fmt: skip
             if not moved:
                 return 0

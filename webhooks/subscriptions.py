@@ -156,9 +156,10 @@ class DeadLetter:
         }  # fmt: skip
 
 
-def asked_checked(asked: WebhookAsked, networks: Sequence[Network]) -> WebhookAsked:
-    """What may be asked, notices with what they take where nothing is said. Raises Refused (WEBHOOK_INVALID,
-    WEBHOOK_URL_INVALID)."""
+def asked_checked(asked: WebhookAsked, networks: Sequence[Network], url_before: str | None = None) -> WebhookAsked:
+    """What may be asked, notices with what they take where nothing is said. A URL that stays as it was isn't judged
+    again: who changes something else may know other networks. Raises Refused (WEBHOOK_INVALID, WEBHOOK_URL_INVALID).
+    """
     _among(asked.kind, KINDS, "kind")
     _among(asked.on_dead, ON_DEAD, "on_dead")
     if not 1 <= asked.attempts_max <= ATTEMPTS_MAX_LIMIT:
@@ -175,7 +176,8 @@ def asked_checked(asked: WebhookAsked, networks: Sequence[Network]) -> WebhookAs
         raise _invalid("types holds what is no type of event; GET /v1/schemas lists them", "types")
     if len(asked.customers) > CUSTOMERS_MAX or not all(map(customer_number, asked.customers)):
         raise _invalid(f"customers takes up to {CUSTOMERS_MAX} ids such as C-000001", "customers")
-    url_checked(asked.url, networks)
+    if asked.url != url_before:
+        url_checked(asked.url, networks)
     return replace(asked, types=tuple(dict.fromkeys(asked.types)), customers=tuple(dict.fromkeys(asked.customers)))
 
 

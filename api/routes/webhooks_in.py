@@ -219,7 +219,7 @@ async def _carry_out(request: Request, message: _Message, body: bytes, dry_run: 
     asked = request_sha256("webhook", hashlib.sha256(body).hexdigest())
     counted = core.metrics.webhooks.labels
     if not dry_run:
-        found = await in_thread(request, core.kept.find, client, message.id, asked)
+        found = await in_thread(request, _answer_found, core, client, message.id, asked)
         if found is not None:
             counted(ledger.name, "hit").inc()
             return json_response(found.document, 200, {"Idempotency-Hit": "true"})
@@ -233,6 +233,17 @@ async def _carry_out(request: Request, message: _Message, body: bytes, dry_run: 
         if not report.rejected:
             await in_thread(request, core.kept.keep, client, message.id, asked, KeptAnswer(200, answer))
     return json_response(answer)
+
+
+def _answer_found(core: Core, client: str, message_id: str, asked: bytes) -> KeptAnswer | None:
+    """What the message was answered before. Raises Refused (IDEMPOTENCY_CONFLICT)."""
+    try:
+        return core.kept.find(client, message_id, asked)
+    except Refused as refused:
+        if refused.code != "IDEMPOTENCY_CONFLICT":
+            raise
+        reason = "this id was used for another message; send this one with an id of its own"
+        raise Refused("IDEMPOTENCY_CONFLICT", reason, HEADER_ID) from None
 
 
 async def _parsed(request: Request, body: bytes) -> Any:

@@ -68,6 +68,7 @@ class Gate:
         # Its `subscribe` is typed in part only.
         self._client: Any = Client()
         self._connecting: asyncio.Task[None] | None = None
+        self._closing = False
         self._served: dict[str, Subscription] = {}
         self._writers: dict[str, Writer] = {}
         self._waiting: dict[str, dict[asyncio.Future[Msg], str]] = {}
@@ -96,6 +97,7 @@ class Gate:
 
     async def close(self) -> None:
         """Let the connection go."""
+        self._closing = True
         if self._connecting is not None:
             self._connecting.cancel()
         for task in self._tasks:
@@ -152,7 +154,7 @@ class Gate:
             try:
                 await self._client.connect(
                     url_parts(self._url), name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
-                    reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=_lost,
+                    reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=self._lost,
                     inbox_prefix=inbox_prefix_of(self._url),
                 )  # fmt: skip
                 break
@@ -187,6 +189,11 @@ class Gate:
 
     async def _reconnected(self) -> None:
         _log.info("nats is back")
+
+    async def _lost(self) -> None:
+        # The client tells of its own end in the same way.
+        if not self._closing:
+            _log.warning("nats lost")
 
     async def _holder_changed(self, message: Msg) -> None:
         ledger = message.subject.split(".")[1]
@@ -354,9 +361,5 @@ def _sound(requests: Sequence[Request]) -> tuple[list[Request], dict[int, Answer
 
 async def _error(error: Exception) -> None:
     _log.info("nats", error=type(error).__name__)
-
-
-async def _lost() -> None:
-    _log.warning("nats lost")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import pytest
+from structlog.testing import capture_logs
 
 from ledger.domain.commands import CloseDays, ProposeRuleSet, RecordFact, RegisterCustomer, Request
 from ledger.domain.errors import WriterUnavailable
@@ -165,3 +166,21 @@ def test_without_nats_nothing_is_sent(ledger: str) -> None:
         await gate.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("deliberate", [True, False])
+def test_a_connection_that_is_closed_on_purpose_is_not_told_as_lost(nats_url: str, deliberate: bool) -> None:
+    async def run() -> None:
+        gate = Gate(nats_url)
+        await gate.connect(10)
+        if not deliberate:
+            client = gate._client  # pyright: ignore[reportPrivateUsage]
+            client._transport.close()
+            async with asyncio.timeout(10):
+                while not any(entry["event"] == "nats is back" for entry in entries):
+                    await asyncio.sleep(0.02)
+        await gate.close()
+
+    with capture_logs() as entries:
+        asyncio.run(run())
+    assert [e["event"] for e in entries if e["event"] == "nats lost"] == ([] if deliberate else ["nats lost"])

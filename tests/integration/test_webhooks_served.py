@@ -48,8 +48,8 @@ def receiver() -> Iterator[Receiver]:
 class Typed:
     """Commands as they are typed, in this process."""
 
-    def __init__(self, home: Path, ledger: str) -> None:
-        self._environment = {"PLUMBLINE_HOME": str(home), "PLUMBLINE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    def __init__(self, home: Path, ledger: str, networks: str = "127.0.0.0/8") -> None:
+        self._environment = {"PLUMBLINE_HOME": str(home), "PLUMBLINE_WEBHOOK_NETWORKS": networks}
         self._ledger = ledger
 
     def words(self, *arguments: str, expect: int = 0) -> str:
@@ -132,3 +132,19 @@ def test_webhooks_are_managed_by_commands_delivered_by_the_service_and_watched(
     assert typed.document("delete", "billing")["name"] == "billing"
     assert "is deleted" in typed.words("delete", "notes")
     assert typed.document("list") == []
+
+
+def test_a_change_that_leaves_the_url_alone_needs_no_networks_and_tables_speak_chinese(home: Path, name: str) -> None:
+    typed, elsewhere = Typed(home, name), Typed(home, name, networks="")
+    typed.document("create", "inside", "http://127.0.0.1:1/hook", "--type", "PointsGranted")
+    assert elsewhere.document("change", "inside", "--attempts-max", "5")["attempts_max"] == 5
+    # Nothing is called, and what would lift that is named.
+    tried = elsewhere.document("test", "inside", expect=1)
+    assert tried["status"] == 0 and "--webhook-networks or PLUMBLINE_WEBHOOK_NETWORKS" in tried["reason"]
+    assert f"未收到：「{tried['reason'][:30]}" in elsewhere.words("test", "inside", "--language", "zh", expect=1)
+    typed.words("create", "told", "https://hook.example/", "--kind", "notice")
+    listed = typed.words("list", "--language", "zh")
+    assert all(word in listed for word in ("事件", "提醒", "启用")) and "event" not in listed and "active" not in listed
+    paused = typed.words("pause", "told", "--language", "zh")
+    assert all(word in paused for word in ("提醒", "暂停", "按月", "已同意者", "跳过")) and "paused" not in paused
+    assert typed.document("show", "told")["state"] == "paused" and "paused" in typed.words("show", "told")

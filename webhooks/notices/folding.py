@@ -110,6 +110,8 @@ class Folding:
 
     def __init__(self, connection: AsyncConnection[DictRow]) -> None:
         self._connection = connection
+        self._lowest_of: dict[str, str] = {}
+        """The lowest tier of each rule set met, '' where it has none; a rule set never changes."""
 
     async def step(self, events_max: int = EVENTS_MAX) -> bool:
         """Fold the next events in one transaction; False once there are no more."""
@@ -157,14 +159,15 @@ class Folding:
 
     async def _close(self, place: Place, moves: Moves) -> Moves:
         """Make the notices of the close whose consequences are all folded."""
-        day = place.closing_day
-        assert day is not None
+        day, position = place.closing_day, place.closing_position
+        assert day is not None and position is not None
         await self._store(moves)
+        lowest = await self._tier_lowest(day, position)
         for batch in BATCHES:
             if batch == "day" or day == month_last_day(month_of(day)):
                 values = {
-                    "batch": batch, "day": day, "position": place.closing_position, "at": place.closing_at,
-                    "month_next": month_of(day + 1),
+                    "batch": batch, "day": day, "position": position, "at": place.closing_at,
+                    "month_next": month_of(day + 1), "lowest": lowest,
                 }  # fmt: skip
                 await self._connection.execute(QUERIES["notices_make"], values)
         place.closing_position = place.closing_day = place.closing_at = None
@@ -209,20 +212,40 @@ class Folding:
             QUERIES["customers_store"], {"customer": numbers, "tier": tiers, "choice": choices}
         )
 
+    async def _tier_lowest(self, day: int, through: int) -> str:
+        """The tier of whoever never rose, by the rule set in force on a day when the log ended at `through`; '' where
+        that has no tiers."""
+        best, best_from = "", None
+        for row in await _all(self._connection, "activations_read", {"through": through}):
+            state = state_of(row["topic"], row["state"])
+            day_from = day_parse(state["effective_from"])
+            # Of two from the same day the later holds.
+            if day_from <= day and (best_from is None or best_from <= day_from):
+                best, best_from = state["rule_set"], day_from
+        if best not in self._lowest_of:
+            levels = await self._levels(best)
+            self._lowest_of[best] = levels[0]["id"] if levels else ""
+        return self._lowest_of[best]
+
     async def _tiers_name(self, rule_set: str) -> None:
         """Take up what a rule set that is activated calls its tiers."""
+        levels = await self._levels(rule_set)
+        if levels:
+            values = {
+                "tier": [level["id"] for level in levels],
+                "zh": [level["title"]["zh"] for level in levels],
+                "en": [level["title"]["en"] for level in levels],
+            }
+            await self._connection.execute(QUERIES["tiers_store"], values)
+
+    async def _levels(self, rule_set: str) -> list[dict[str, Any]]:
+        """The tiers of a rule set, the lowest first; none where it has no ladder."""
         for row in await _all(self._connection, "rule_set_document", {}):
             state = state_of(row["topic"], row["state"])
             if state["rule_set"] == rule_set:
                 tiers: dict[str, Any] = state["document"].get("tiers") or {}
-                levels: list[dict[str, Any]] = tiers.get("levels", [])
-                values = {
-                    "tier": [level["id"] for level in levels],
-                    "zh": [level["title"]["zh"] for level in levels],
-                    "en": [level["title"]["en"] for level in levels],
-                }
-                await self._connection.execute(QUERIES["tiers_store"], values)
-                return
+                return tiers.get("levels", [])
+        return []
 
 
 async def _one(connection: AsyncConnection[DictRow], query: str, values: Mapping[str, Any]) -> DictRow:

@@ -19,6 +19,12 @@ FROM event WHERE notification_id > %(after)s ORDER BY notification_id LIMIT %(li
 SELECT topic, state FROM event WHERE originator_id = 'rulebook' AND topic = 'RuleSetProposed'
 ORDER BY originator_version DESC
 
+-- name: activations_read
+-- Every rule set that was activated up to a position, in order.
+SELECT topic, state FROM event
+WHERE originator_id = 'rulebook' AND topic = 'RuleSetActivated' AND notification_id <= %(through)s
+ORDER BY originator_version
+
 -- name: tiers_store
 INSERT INTO notice_tier (tier, zh, en)
 SELECT * FROM unnest(%(tier)s::text[], %(zh)s::text[], %(en)s::text[])
@@ -64,7 +70,7 @@ ON CONFLICT (batch, customer) DO UPDATE SET tier = excluded.tier WHERE t.tier = 
 
 -- name: notices_make
 -- What a close ends: everything pending that is booked up to its day goes into one notice for each customer, unless it
--- comes to nothing. Afterwards that is what was told.
+-- comes to nothing. Afterwards that is what was told. Whose tier never changed is in the lowest.
 WITH ended AS (
     DELETE FROM notice_pending WHERE batch = %(batch)s AND day <= %(day)s
     RETURNING customer, earned, deducted, redeemed, expired
@@ -73,8 +79,8 @@ WITH ended AS (
            sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired
     FROM ended GROUP BY customer
 ), found AS (
-    SELECT s.*, coalesce(t.balance, 0) AS opening, coalesce(nullif(t.tier, ''), c.tier, '') AS tier_before,
-           coalesce(c.tier, '') AS tier, coalesce(c.choice, '') AS choice,
+    SELECT s.*, coalesce(t.balance, 0) AS opening, coalesce(nullif(t.tier, ''), nullif(c.tier, ''), %(lowest)s) AS tier_before,
+           coalesce(nullif(c.tier, ''), %(lowest)s) AS tier, coalesce(c.choice, '') AS choice,
            coalesce(t.balance, 0) + s.earned + s.deducted + s.redeemed + s.expired AS closing
     FROM summed s
     LEFT JOIN notice_told t ON t.batch = %(batch)s AND t.customer = s.customer

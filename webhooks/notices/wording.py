@@ -30,7 +30,7 @@ def _chinese(notice: Notice, titles: Titles) -> str:
     parts = [f"{zh}{points_text(abs(points))}分" for points, zh, _ in _changes(notice)]
     told = f"您{period}的积分变动：期初{points_text(notice.opening)}分，"
     told += "".join(f"{part}，" for part in parts) + f"期末{points_text(notice.closing)}分。"
-    if notice.tier != notice.tier_before:
+    if notice.tier and notice.tier != notice.tier_before:
         before, after = _titles(notice, titles, 0)
         told += f"等级由“{before}”变为“{after}”。" if before else f"等级为“{after}”。"
     if notice.expiring:
@@ -45,7 +45,7 @@ def _english(notice: Notice, titles: Titles) -> str:
     parts = [f"{en} {points_text(abs(points))}" for points, _, en in _changes(notice)]
     told = f"Your points, {period}: opening balance {points_text(notice.opening)}, "
     told += "".join(f"{part}, " for part in parts) + f"closing balance {points_text(notice.closing)}."
-    if notice.tier != notice.tier_before:
+    if notice.tier and notice.tier != notice.tier_before:
         before, after = _titles(notice, titles, 1)
         told += f" Your tier went from {before} to {after}." if before else f" Your tier is {after}."
     if notice.expiring:

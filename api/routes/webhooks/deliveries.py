@@ -85,10 +85,9 @@ async def webhook_test(request: Request, ledger: LedgerOf, core: CoreOf, webhook
             sent = await caller.call(found.url, message, signed, int(time.time()))
         finally:
             await caller.close()
-        reason = "" if sent.taken else f"answered {sent.status}" if sent.status else sent.reason
         return 200, {
             **told, "dry_run": False, "delivered": sent.taken, "status": sent.status, "latency_ms": sent.latency_ms,
-            "reason": reason,
+            "reason": sent.reason_own,
         }  # fmt: skip
 
     return await answered_once(request, None, work)

@@ -117,7 +117,8 @@ async def webhook_set(request: Request, webhook: str) -> Response:
 
     async def work() -> tuple[int, dict[str, Any]]:
         found = await read(request, webhook_find, webhook)
-        asked = asked_checked(_asked(body, found.asked), core_of(request).settings.webhook_networks)
+        networks = core_of(request).settings.webhook_networks
+        asked = asked_checked(_asked(body, found.asked), networks, found.url)
         if flag(request, "dry_run"):
             return 200, {**found.document(), **_asked_document(asked)}
         await read(request, webhook_change, webhook, asked, principal_of(request).actor)

@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from ledger.log.pages import BEGINNING
 from service.bootstrap import clock
 from service.commands.webhooks.subscribing import NameArgument, NetworksOption, using
+from service.commands.webhooks.words import word_of
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, output_of
 from webhooks.addresses import networks_of
 from webhooks.calling import Caller, Message, Sent
@@ -55,7 +56,7 @@ def attempts(
     words = (("时间", "at"), ("消息", "message"), ("次数", "attempt"), ("结果", "outcome"), ("状态码", "status"),
              ("毫秒", "ms"), ("原因", "reason"))  # fmt: skip
     out.table("", [out.say(*w) for w in words], [
-        [a.at.isoformat(timespec="milliseconds"), a.message, str(a.attempt), a.outcome, str(a.status),
+        [a.at.isoformat(timespec="milliseconds"), a.message, str(a.attempt), word_of(out, "outcome", a.outcome), str(a.status),
          str(a.latency_ms), a.reason]
         for a in found
     ], [2, 4, 5])  # fmt: skip
@@ -83,7 +84,7 @@ def dead(
     words = (("编号", "id"), ("消息", "message"), ("状态", "state"), ("次数", "attempts"), ("状态码", "status"),
              ("原因", "reason"))  # fmt: skip
     out.table("", [out.say(*w) for w in words], [
-        [d.id, d.message, d.state, str(d.attempts), str(d.status), d.reason] for d in found
+        [d.id, d.message, word_of(out, "state", d.state), str(d.attempts), str(d.status), d.reason] for d in found
     ], [3, 4])  # fmt: skip
 
 
@@ -101,7 +102,8 @@ def retry(
     if json:
         out.document(found.document())
     else:
-        out.console.print(out.say(f"{found.message}：{found.state}", f"{found.message}: {found.state}"))
+        state = word_of(out, "state", found.state)
+        out.console.print(out.say(f"{found.message}：{state}", f"{found.message}: {state}"))
 
 
 def replay(
@@ -157,7 +159,7 @@ def test(
         })  # fmt: skip
     else:
         words = (f"已收到（{sent.status}，{sent.latency_ms} 毫秒）", f"taken ({sent.status}, {sent.latency_ms} ms)")
-        out.console.print(out.say(*words) if sent.taken else out.say(f"未收到：{sent.reason}", f"not taken: {sent.reason}"))
+        out.console.print(out.say(*words) if sent.taken else out.say(f"未收到：「{sent.reason}」", f"not taken: {sent.reason}"))
     if not sent.taken:
         raise typer.Exit(1)
 

@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from service.bootstrap import ledger_open
+from service.commands.webhooks.words import word_of
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 from webhooks.addresses import networks_of
@@ -124,7 +125,8 @@ def list_(ledger: LedgerOption = "main", json: JsonOption = False, language: Lan
     words = (("名称", "name"), ("种类", "kind"), ("状态", "state"), ("位置", "position"), ("落后", "behind"),
              ("死信", "dead"), ("地址", "url"))  # fmt: skip
     out.table("", [out.say(*w) for w in words], [
-        [w.name, w.kind, w.state, str(w.position), str(w.document()["behind"]), str(w.dead), w.document()["url"]]
+        [w.name, word_of(out, "kind", w.kind), word_of(out, "state", w.state), str(w.position),
+         str(w.document()["behind"]), str(w.dead), w.document()["url"]]
         for w in found
     ], [3, 4, 5])  # fmt: skip
 
@@ -161,7 +163,7 @@ def change(
         before = webhook_find(connection, name).asked
         before = replace(before, types=(), customers=()) if everything else before
         asked = _asked(before, url, types, customers, batch, consent, on_dead, attempts_max)
-        webhook_change(connection, name, asked_checked(asked, networks), actor)
+        webhook_change(connection, name, asked_checked(asked, networks, before.url), actor)
         return webhook_find(connection, name)
 
     _shown(out, using(ledger, actor, work))
@@ -254,7 +256,7 @@ def _shown(out: Output, webhook: Webhook) -> None:
     if out.json:
         out.document(document)
         return
-    rows = [[name, "" if value is None else str(value)] for name, value in document.items()]
+    rows = [[name, word_of(out, name, value)] for name, value in document.items()]
     out.table(webhook.name, [out.say("项目", "member"), out.say("内容", "content")], rows)
 
 

@@ -79,6 +79,7 @@ def test_a_dry_run_makes_nothing_and_refuses_the_same(api: Api) -> None:
         ({"name": "senders", "url": URL}, "WEBHOOK_INVALID name"),
         ({"name": "a", "url": "http://hook.example.of-theirs/#"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://10.0.0.1/"}, "WEBHOOK_URL_INVALID url"),
+        ({"name": "a", "url": "https://0xa000001/"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://169.254.169.254/latest"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": URL, "types": ["Nothing"]}, "WEBHOOK_INVALID types"),
         ({"name": "a", "url": URL, "customers": ["x"]}, "WEBHOOK_INVALID customers"),

@@ -112,7 +112,8 @@ def test_a_signed_message_becomes_facts_and_is_answered_again_under_its_id(api: 
     assert (again.status_code, again.headers["Idempotency-Hit"]) == (200, "true")
     assert again.json() == first.json()
     other = told(api, "good", secret, contract("g2"), "m1", at=UNIX + 6)
-    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_CONFLICT")
+    assert (other.status_code, other.json()["code"], other.json()["field"]) == (422, "IDEMPOTENCY_CONFLICT", "webhook-id")
+    assert "key" not in other.json()["detail"] and "an id of its own" in other.json()["detail"]
     fresh = told(api, "good", secret, contract("g1"), "m2")
     assert (fresh.json()["accepted"], fresh.json()["duplicates"]) == (0, 1)
     assert main.books.position == position

@@ -7,6 +7,7 @@ import time
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from ledger.domain.errors import Refused
 from tests.integration.webhooks.delivery import Hooks, parts
@@ -74,9 +75,13 @@ def test_a_message_that_fails_is_tried_again_before_the_next_and_each_attempt_is
     head = hooks.books.position
     receiver.answer = lambda count, got: (Answer(500, b"no\x07 <b>room</b>\n left"), Answer(0), Answer())[min(count, 2)]
     hooks.make("weak", receiver.url, from_position=head - 1)
-    with hooks.delivered():
+    with capture_logs() as entries, hooks.delivered():
         receiver.wait(4)
         found = hooks.told("weak")
+    # The log has the reason, and nothing that the receiver said.
+    assert [(e["status"], e["reason"]) for e in entries if e["event"] == "webhook not delivered"] == [
+        (500, "answered 500"), (0, "the connection failed (RemoteProtocolError)"),
+    ]  # fmt: skip
     assert receiver.ids == ids(head - 1, head - 1, head - 1, head)
     assert [(a.outcome, a.attempt, a.status, a.reason) for a in hooks.attempts("weak")] == [
         ("failed", 1, 500, "answered 500: no <b>room</b> left"),

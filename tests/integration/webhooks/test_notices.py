@@ -8,8 +8,18 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from ledger.domain.commands import CloseDays, CommitRedemption, GiveConsent, ReserveRedemption, WithdrawConsent
+from ledger.domain.commands import (
+    ActivateRuleSet,
+    ApproveRuleSet,
+    CloseDays,
+    CommitRedemption,
+    GiveConsent,
+    ProposeRuleSet,
+    ReserveRedemption,
+    WithdrawConsent,
+)
 from ledger.log.queries import queries_load
+from ledger.standard import rules_standard
 from tests.catalogue import catalogue_activate
 from tests.integration.webhooks.delivery import Hooks
 from tests.ledgers import fact
@@ -120,11 +130,11 @@ def test_each_movement_stands_in_one_notice_of_a_day_and_what_is_booked_late_in_
     closed(hooks, "2026-10-31")
     first, second = (1, 2)
     assert fold(hooks) == [
-        (first, "day", DAY["2026-10-01"], 0, 50_00, 0, 0, 0, 50_00, "", "", 0),
-        (first, "day", DAY["2026-10-02"], 50_00, 50_00, 0, 0, 0, 100_00, "", "", 0),
-        (second, "day", DAY["2026-10-02"], 0, 50_00, 0, 0, 0, 50_00, "", "", 0),
-        (second, "day", DAY["2026-10-02"] + 1, 50_00, -50_00, 0, 0, 0, 0, "", "", 0),
-        (first, "month", DAY["2026-10-31"], 0, 100_00, 0, 0, 0, 100_00, "", "", 0),
+        (first, "day", DAY["2026-10-01"], 0, 50_00, 0, 0, 0, 50_00, "bronze", "bronze", 0),
+        (first, "day", DAY["2026-10-02"], 50_00, 50_00, 0, 0, 0, 100_00, "bronze", "bronze", 0),
+        (second, "day", DAY["2026-10-02"], 0, 50_00, 0, 0, 0, 50_00, "bronze", "bronze", 0),
+        (second, "day", DAY["2026-10-02"] + 1, 50_00, -50_00, 0, 0, 0, 0, "bronze", "bronze", 0),
+        (first, "month", DAY["2026-10-31"], 0, 100_00, 0, 0, 0, 100_00, "bronze", "bronze", 0),
     ]  # fmt: skip
 
 
@@ -150,6 +160,46 @@ def test_what_expires_is_announced_a_month_ahead_and_told_by_its_close_and_so_ar
     }
 
 
+def _in_force(hooks: Hooks, document: dict[str, Any], since: str) -> None:
+    proposed = hooks.books.do(ProposeRuleSet(document), actor="alice")
+    assert proposed.status == "accepted", proposed
+    for command, actor in ((ApproveRuleSet(proposed.id), "bob"), (ActivateRuleSet(proposed.id, since), "alice")):
+        answer = hooks.books.do(command, actor=actor)
+        assert answer.status == "accepted", answer
+
+
+def test_whose_tier_never_changed_is_in_the_lowest_of_the_rules_in_force_on_the_day(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1")
+    standard = rules_standard()
+    ladder: dict[str, Any] = standard["tiers"]
+    assert ladder["levels"][0]["id"] == "bronze"
+    stone = {"id": "stone", "title": {"zh": "石", "en": "Stone"}, "points": 0}
+    bare = {name: standard[name] for name in ("id", "title", "expiry_months")}
+    bare["rules"] = [rule for rule in standard["rules"] if rule["id"] == "project_completed"]
+    stones = {**bare, "id": "stones", "tiers": {**ladder, "levels": [stone, *ladder["levels"][1:]]}}
+    # Standard rules until the first of October, on it stones, afterwards no tiers; activated the other way round.
+    _in_force(hooks, {**bare, "id": "bare"}, "2026-10-02")
+    _in_force(hooks, stones, "2026-10-01")
+    for number, day in enumerate(("2026-09-30", "2026-10-01", "2026-10-02")):
+        books.do(fact(f"P-{number}", "project_completed", day))
+        closed(hooks, day)
+    expected = [("bronze", "bronze"), ("bronze", "stone"), ("stone", "")]
+    assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == expected
+    # The rules as they were known at the close count, whatever was activated since.
+    _in_force(hooks, {**bare, "id": "bare_2"}, "2026-10-01")
+    begin_again(hooks)
+    assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == expected
+
+
+def test_words_speak_of_no_tier_where_there_is_none() -> None:
+    notice = Notice(1, 1, "day", DAY["2026-10-01"], "", 1, 0, 0, 0, 0, 1, "bronze", "", 0, "")
+    assert words_of(notice, {}) == {
+        "zh": "您2026年10月1日的积分变动：期初0.01分，期末0.01分。",
+        "en": "Your points, 2026-10-01: opening balance 0.01, closing balance 0.01.",
+    }
+
+
 def test_points_about_to_expire_are_those_of_the_month_after_the_close(hooks: Hooks) -> None:
     books = hooks.books
     books.register("K-1")
@@ -158,7 +208,7 @@ def test_points_about_to_expire_are_those_of_the_month_after_the_close(hooks: Ho
     books.do(fact("C-2", "project_completed", "2026-10-15"))
     closed(hooks, "2026-10-31")
     # 50.00 of November 2024 expire with November 2026; the other 50.00 two years later.
-    assert fold(hooks)[-1] == (1, "month", DAY["2026-10-31"], 50_00, 50_00, 0, 0, 0, 100_00, "", "", 50_00)
+    assert fold(hooks)[-1] == (1, "month", DAY["2026-10-31"], 50_00, 50_00, 0, 0, 0, 100_00, "bronze", "bronze", 50_00)
 
 
 def test_the_same_log_gives_the_same_notices_however_it_is_cut(hooks: Hooks) -> None:

@@ -19,6 +19,7 @@ from tests.receiver import receiving
 from webhooks.addresses import AddressRefused, Resolve, networks_of, target_find, url_checked, url_shown
 from webhooks.calling import Caller, Message, Sent, excerpt_of
 from webhooks.signing import secret_create
+from webhooks.subscriptions import WebhookAsked, asked_checked
 
 SECRET = secret_create(bytes(32))
 LOOPBACK = networks_of("127.0.0.0/8")
@@ -70,6 +71,45 @@ def test_one_address_of_our_own_networks_among_public_ones_is_enough_to_refuse()
     resolve, _ = resolving(["93.184.216.34", "10.0.0.1"])
     with pytest.raises(AddressRefused):
         asyncio.run(target_find("https://hook.example/x", (), resolve))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost", "LocalHost", "localhost.", "app.localhost", "127.1", "2130706433", "0x7f000001", "0X7F000001.",
+        "0x7f.1", "127.0.0.1.", "1.1", "0x5db8d822", "hook.123", "99999999999",
+    ],
+)  # fmt: skip
+def test_the_machine_itself_and_numbers_in_other_spellings_are_refused_when_a_url_is_given(host: str) -> None:
+    with pytest.raises(Refused) as refused:
+        url_checked(f"https://{host}/hook", networks_of("10.0.0.0/8"))
+    assert refused.value.code == "WEBHOOK_URL_INVALID" and host not in refused.value.reason
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.localhost", "2130706433", "0x7f000001", "127.0.0.1"])
+def test_networks_that_are_named_allow_them_and_names_that_only_look_like_it_are_names(host: str) -> None:
+    assert url_checked(f"https://{host}/hook", LOOPBACK)
+    for name in ("localhost.example", "mylocalhost", "0x7f.example", "12.example", "a1"):
+        assert url_checked(f"https://{name}/hook", ())
+
+
+def test_refusals_that_networks_would_lift_name_the_option_and_the_variable() -> None:
+    for url in ("https://10.1.2.3/", "http://hook.example/", "https://localhost/", "https://2130706433/"):
+        with pytest.raises(Refused, match="--webhook-networks or PLUMBLINE_WEBHOOK_NETWORKS"):
+            url_checked(url, ())
+    resolve, _ = resolving(["10.1.2.3"])
+    for url in ("https://hook.example/", "http://hook.example/"):
+        sent = call(url, resolve)
+        assert "--webhook-networks or PLUMBLINE_WEBHOOK_NETWORKS" in sent.reason == sent.reason_own
+    assert Sent(500, 1, "answered 500: of theirs").reason_own == "answered 500" and Sent(204, 1, "").reason_own == ""
+
+
+def test_a_url_that_stays_is_not_judged_by_the_networks_of_who_changes_something_else() -> None:
+    asked = WebhookAsked("event", "http://127.0.0.1/x", attempts_max=5)
+    assert asked_checked(asked, (), asked.url) == asked
+    for before in (None, "http://127.0.0.1/y"):
+        with pytest.raises(Refused, match="must begin with https://"):
+            asked_checked(asked, (), before)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1"])
