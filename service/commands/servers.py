@@ -64,18 +64,17 @@ def _print_urls(json: bool, language: str, server: Server | None) -> None:
     out = output_of(json, language)
     settings = Settings.from_environment()
     found = _found(settings, server)
-    if missing := [s.name for s in found if not s.running]:
-        names = ", ".join(missing)
-        fail(
-            out,
-            "SERVER_NOT_RUNNING",
-            out.say(f"{names} 未运行：请先执行 plumbline up。", f"{names} doesn't run: plumbline up starts it.")
-            if not any(s.external for s in found if not s.running)
-            else out.say(
-                f"{names} 无应答：请检查 PLUMBLINE_DATABASE_URL 与 PLUMBLINE_NATS_URL 所指的服务。",
-                f"{names} doesn't answer: see to the server that PLUMBLINE_DATABASE_URL or PLUMBLINE_NATS_URL names.",
-            ),
+    away = [s for s in found if not s.running]
+    names = ", ".join(s.name for s in away)
+    if any(s.external for s in away):
+        reason = out.say(
+            f"{names} 无应答：请检查 PLUMBLINE_DATABASE_URL 与 PLUMBLINE_NATS_URL 所指的服务。",
+            f"{names} doesn't answer: see to the server that PLUMBLINE_DATABASE_URL or PLUMBLINE_NATS_URL names.",
         )
+        fail(out, "SERVER_NOT_RUNNING", reason)
+    if away:
+        reason = out.say(f"{names} 未运行：请先执行 plumbline up。", f"{names} doesn't run: plumbline up starts it.")
+        fail(out, "SERVER_NOT_RUNNING", reason)
     sources = {Server.POSTGRES: database_url, Server.NATS: nats_url}
     urls = {s.name: sources[Server(s.name)](settings) for s in found}
     if json:
