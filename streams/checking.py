@@ -33,7 +33,7 @@ CHUNK_POSITIONS: Final = 250
 FINDINGS_MAX: Final = 1_000
 """So many are named; the rest is counted."""
 _ID: Final = "Nats-Msg-Id"
-_UNCOMPARED: Final = frozenset({"Nats-Expected-Last-Sequence", "Nats-Expected-Stream"})
+_UNCOMPARED: Final = frozenset({"Nats-Expected-Last-Sequence", "Nats-Expected-Last-Msg-Id", "Nats-Expected-Stream"})
 """What a publisher asks of the server; not part of the message."""
 
 Kind = Literal["missing", "altered", "misplaced", "foreign", "outdated"]

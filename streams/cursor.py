@@ -18,8 +18,8 @@ from streams.tail import LogTail
 IDENTITY: Final = ("ce-id", "ce-source", "ce-type", "ce-subject", "ce-time", "ce-position", "ce-ledger")
 """What makes a message that of one event of one log. Body and schema may be another version's."""
 REMEDY: Final = (
-    "`plumbline streams check` names every position that differs, `plumbline streams rebuild` makes the stream anew from"
-    " the log"
+    "`plumbline streams check` names every position that differs, `plumbline streams rebuild` makes the stream anew"
+    " from the log"
 )
 
 

@@ -1,9 +1,9 @@
 """A window of messages on their way into a stream, each published under the sequence that it must get.
 
-The server takes a message only where the one before it is the stream's last, by sequence (`Nats-Expected-Last-Sequence`)
-and by id (`Nats-Expected-Last-Msg-Id`): whatever is lost, doubled or sent by two at once, the event of position p is the
-message of sequence p or is not taken. The sequence alone would let p + 1 follow what another put at p while both were on
-their way.
+The server takes a message only where the one before it is the stream's last, by sequence
+(`Nats-Expected-Last-Sequence`) and by id (`Nats-Expected-Last-Msg-Id`): whatever is lost, doubled or sent by two at
+once, the event of position p is the message of sequence p or is not taken. The sequence alone would let p + 1 follow
+what another put at p while both were on their way.
 """
 
 from __future__ import annotations

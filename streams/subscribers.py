@@ -73,8 +73,8 @@ async def subscriber_create(
     try:
         known = await _info(connection, ledger, name)
     except NotFoundError:
-        reason = f"there is no stream {stream_name(ledger)}; `plumbline streams setup` makes it, under an account that may"
-        raise StreamMissing(reason) from None
+        stream = stream_name(ledger)
+        raise StreamMissing(f"there is no stream {stream}; `plumbline streams setup` makes it") from None
     if known is not None:
         raise Refused("SUBSCRIBER_KNOWN", "there is a subscriber of this name; remove it, or take another name", "name")
     config: dict[str, Any] = {
