@@ -284,7 +284,11 @@ def test_changes_hold_for_the_next_message_and_a_deleted_one_is_called_no_more(h
         hooks.books.register("K-3")
         time.sleep(0.15)
         assert (len(receiver.got), len(elsewhere.got)) == (1, 1)
-        assert deliverer.lags == []
+        # The next look forgets it, however busy the machine is.
+        deadline = time.monotonic() + 10
+        while deliverer.lags:
+            assert time.monotonic() < deadline, deliverer.lags
+            time.sleep(0.02)
     with pytest.raises(Refused, match="no such webhook"):
         hooks.find("moving")
 
