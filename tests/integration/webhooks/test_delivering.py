@@ -90,8 +90,8 @@ def test_a_message_that_fails_is_tried_again_before_the_next_and_each_attempt_is
     ]  # fmt: skip
     assert (found.attempts, found.retry_at, found.dead) == (0, None, 0)
     # The first wait is 40 ms, of which the jitter of 0.5 takes three quarters; the second twice as long.
-    times = [g.at for g in receiver.got]
-    assert times[1] - times[0] >= 0.03 and times[2] - times[1] >= 0.06
+    times = [a.at.timestamp() for a in hooks.attempts("weak")]
+    assert times[1] - times[0] >= 0.029 and times[2] - times[1] >= 0.059
 
 
 def test_what_is_given_up_lies_with_the_dead_letters_and_the_next_goes_on(hooks: Hooks, receiver: Receiver) -> None:
@@ -284,7 +284,11 @@ def test_changes_hold_for_the_next_message_and_a_deleted_one_is_called_no_more(h
         hooks.books.register("K-3")
         time.sleep(0.15)
         assert (len(receiver.got), len(elsewhere.got)) == (1, 1)
-        assert deliverer.lags == []
+        # The next look forgets it, however busy the machine is.
+        deadline = time.monotonic() + 10
+        while deliverer.lags:
+            assert time.monotonic() < deadline, deliverer.lags
+            time.sleep(0.02)
     with pytest.raises(Refused, match="no such webhook"):
         hooks.find("moving")
 
