@@ -88,7 +88,12 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length_bytes = int(self.headers["content-length"])
+            body = self.rfile.read(length_bytes)
+            if len(body) < length_bytes:
+                # Whoever sent it was killed between its headers and its body: a receiver has been told nothing.
+                self.close_connection = True
+                return
             got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.time())
             answer = holder[0].take(got)
             if answer.after_seconds:
