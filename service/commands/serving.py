@@ -92,7 +92,8 @@ def serve(
     """
     # The service brings libraries that no other command needs to wait for.
     from service.serving.keeper import CloseRule
-    from service.serving.process import ServeSettings, serve
+    from service.serving.process import serve
+    from service.serving.settings import ServeSettings
     from service.serving.stream_checking import CheckRule
     from webhooks.addresses import networks_of
 

@@ -1,11 +1,10 @@
-"""The deliverer of one ledger's webhooks in a thread of its own."""
+"""The deliverer of one ledger's webhooks, beside everything else that serves it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import ssl
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -13,12 +12,12 @@ from typing import Any, Final
 import structlog
 
 from service.bootstrap import SCHEMA_PREFIX, clock
+from service.serving.looping import LoopThread
 from streams.messages import message_of
 from webhooks.addresses import Network
 from webhooks.calling import Caller
 from webhooks.delivering import Deliverer, Lag, Parts
 
-AGAIN_SECONDS: Final = 1.0
 LOOKUPS_AT_ONCE: Final = 64
 
 _log: Any = structlog.get_logger("plumbline.webhooks")
@@ -32,10 +31,7 @@ class Calling:
         self._database_url = database_url
         self._networks = networks
         self._deliverer: Deliverer | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"webhooks-{name}", daemon=True)
+        self._thread = LoopThread(f"webhooks-{name}", self._deliver, self._failed)
 
     @property
     def running(self) -> bool:
@@ -66,25 +62,12 @@ class Calling:
 
     def stop(self) -> None:
         """Let attempts under way end, for a few seconds; then end."""
-        self._stopping.set()
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None:
-            try:
-                loop.call_soon_threadsafe(stop.set)
-            except RuntimeError:
-                # The loop has ended by itself just now.
-                _log.debug("deliverer ended", ledger=self.name)
-        self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                asyncio.run(self._deliver())
-            except Exception as error:
-                _log.error("deliverer failed", ledger=self.name, exc_info=error)
-            self._stopping.wait(AGAIN_SECONDS)
+    def _failed(self, error: Exception) -> None:
+        _log.error("deliverer failed", ledger=self.name, exc_info=error)
 
-    async def _deliver(self) -> None:
+    async def _deliver(self, stopping: asyncio.Event) -> None:
         # Names are looked up in threads: enough of them that slow servers of names hold up nobody else.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS_AT_ONCE, "webhooks-names"))
         # Read once: the authorities that this machine trusts.
@@ -95,12 +78,8 @@ class Calling:
             return Caller(networks=self._networks, tls=tls)
 
         parts = Parts(message_of, caller, clock, jitter.random)
-        stop = asyncio.Event()
-        counts = self._deliverer.counts if self._deliverer is not None else None
         deliverer = Deliverer(self._database_url, SCHEMA_PREFIX + self.name, self.name, parts)
-        if counts is not None:
-            deliverer.counts = counts
-        self._deliverer, self._loop, self._stop = deliverer, asyncio.get_running_loop(), stop
-        if self._stopping.is_set():
-            return
-        await deliverer.run(stop)
+        if self._deliverer is not None:
+            deliverer.counts = self._deliverer.counts
+        self._deliverer = deliverer
+        await deliverer.run(stopping)

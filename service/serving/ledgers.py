@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import psycopg
 import structlog
@@ -23,13 +23,13 @@ from service.serving.calling import Calling
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
-from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, CloseRule, Keeper
+from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS, Keeper
 from service.serving.relaying import Relaying
 from service.serving.roles import Role
-from service.serving.stream_checking import CHECK_NEVER, CheckRule, StreamChecking
+from service.serving.settings import ServeSettings
+from service.serving.stream_checking import StreamChecking
 from service.settings import Settings
 from streams.relay import RelayState
-from webhooks.addresses import Network
 
 DISCOVER_SECONDS: Final = 2.0
 HOLDER_WAIT_SECONDS: Final = 8.0
@@ -39,6 +39,16 @@ POOL_SIZE: Final = 8
 
 _log: Any = structlog.get_logger("plumbline.ledgers")
 Found = TypeVar("Found")
+
+
+class _Part(Protocol):
+    """What runs for a ledger in threads of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Finish what was begun, end."""
 
 
 class LedgerServed:
@@ -58,6 +68,12 @@ class LedgerServed:
         self.calling: Calling | None = None
         self.handover: Handover | None = None
         self._gate = gate
+        self._running: list[_Part] = []
+
+    def run(self, part: _Part) -> None:
+        """Begin what runs beside the others for this ledger; it ends before those that began before it."""
+        part.start()
+        self._running.append(part)
 
     @property
     def quarantine(self) -> Quarantine:
@@ -102,16 +118,8 @@ class LedgerServed:
 
     def close(self) -> None:
         """End what runs for it, then let its connections go."""
-        if self.calling is not None:
-            self.calling.stop()
-        if self.following is not None:
-            self.following.stop()
-        if self.keeper is not None:
-            self.keeper.stop()
-        if self.checking is not None:
-            self.checking.stop()
-        if self.relaying is not None:
-            self.relaying.stop()
+        while self._running:
+            self._running.pop().stop()
         self.recorder.close()
 
     async def _reach(
@@ -145,24 +153,13 @@ class LedgersServed:
     """All ledgers. Made and used on one event loop; `start` before, `stop` after."""
 
     def __init__(
-        self,
-        settings: Settings,
-        database_url: str,
-        nats_url: str,
-        gate: Gate,
-        roles: frozenset[Role],
-        close_rule: CloseRule,
-        check_rule: CheckRule = CHECK_NEVER,
-        webhook_networks: Sequence[Network] = (),
+        self, settings: Settings, serving: ServeSettings, database_url: str, relay_url: str, gate: Gate
     ) -> None:
         self.database_url = database_url
         self._settings = settings
-        self._nats_url = nats_url
+        self._serving = serving
+        self._relay_url = relay_url
         self._gate = gate
-        self._roles = roles
-        self._close_rule = close_rule
-        self._check_rule = check_rule
-        self._webhook_networks = webhook_networks
         self._open: dict[str, LedgerServed] = {}
         self._failing: dict[str, str] = {}
         """Those that could not be opened, each with why; they are tried again."""
@@ -220,13 +217,13 @@ class LedgersServed:
     async def ready(self) -> dict[str, bool | str]:
         """What must be there to serve, each true or the sentence that says what is wrong."""
         parts: dict[str, bool | str] = {"database": await asyncio.to_thread(self._database_there)}
-        if self._roles & {Role.API, Role.WRITER, Role.INBOUND}:
+        if self._serving.roles & {Role.API, Role.WRITER, Role.INBOUND}:
             parts["nats"] = self._gate.connected or "can't be reached; `plumbline status` says what runs"
         if parts["database"] is True and not self._discovered.is_set():
             parts["ledgers"] = "being opened"
         parts |= {f"ledger {name}": self._failing[name] for name in sorted(self._failing)}
         for ledger in self.served():
-            if ledger.keeper is not None or Role.API in self._roles:
+            if ledger.keeper is not None or Role.API in self._serving.roles:
                 parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
             if ledger.following is not None:
                 parts[f"follower {ledger.name}"] = ledger.following.running or ledger.following.status
@@ -238,7 +235,7 @@ class LedgersServed:
         reachable = await ledger.writer_reachable()
         # A warm standby is what it should be, though another process writes.
         standby = ledger.keeper is not None and ledger.keeper.status == "standby"
-        return True if standby and Role.API not in self._roles else reachable
+        return True if standby and Role.API not in self._serving.roles else reachable
 
     def _database_there(self) -> bool | str:
         try:
@@ -291,29 +288,30 @@ class LedgersServed:
     def _begin(self, name: str) -> LedgerServed:
         ledger_schema_create(self.database_url, SCHEMA_PREFIX + name)
         ledger = LedgerServed(self._settings, name, self.database_url, self._gate)
-        if Role.WRITER in self._roles:
+        roles = self._serving.roles
+        if Role.RELAY in roles:
+            ledger.relaying = relaying = Relaying(self._settings, name, self.database_url, self._relay_url)
+            ledger.run(relaying)
+            ledger.checking = StreamChecking(
+                name, self.database_url, self._relay_url, self._serving.check_rule,
+                lambda: relaying.state is RelayState.RELAYING,
+            )  # fmt: skip
+            ledger.run(ledger.checking)
+        if Role.WRITER in roles:
 
             def changed(writer: Writer | None) -> None:
                 # From the keeper's thread; the loop may have ended where the whole process stops.
                 if not self._loop.is_closed():
                     asyncio.run_coroutine_threadsafe(self._writer_changed(ledger, writer), self._loop)
 
-            ledger.keeper = Keeper(self._settings, name, self.database_url, self._close_rule, changed)
-            ledger.keeper.start()
-        if Role.FOLLOWER in self._roles:
+            ledger.keeper = Keeper(self._settings, name, self.database_url, self._serving.close_rule, changed)
+            ledger.run(ledger.keeper)
+        if Role.FOLLOWER in roles:
             ledger.following = Following(self._settings, name, self.database_url)
-            ledger.following.start()
-        if Role.RELAY in self._roles:
-            ledger.relaying = Relaying(self._settings, name, self.database_url, self._nats_url)
-            ledger.relaying.start()
-            relaying = ledger.relaying
-            ledger.checking = StreamChecking(
-                name, self.database_url, self._nats_url, self._check_rule, lambda: relaying.state is RelayState.RELAYING
-            )
-            ledger.checking.start()
-        if Role.WEBHOOKS in self._roles:
-            ledger.calling = Calling(name, self.database_url, self._webhook_networks)
-            ledger.calling.start()
+            ledger.run(ledger.following)
+        if Role.WEBHOOKS in roles:
+            ledger.calling = Calling(name, self.database_url, self._serving.api.webhook_networks)
+            ledger.run(ledger.calling)
         return ledger
 
     async def _writer_changed(self, ledger: LedgerServed, writer: Writer | None) -> None:

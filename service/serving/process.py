@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,12 +28,12 @@ from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
 from service.serving.gate import Gate
 from service.serving.inbound import Inbound
-from service.serving.keeper import DATABASE_LOST, CloseRule
+from service.serving.keeper import DATABASE_LOST
 from service.serving.ledgers import LedgersServed
 from service.serving.logs import logs_begin
 from service.serving.metrics import InboundCollector, ServingCollector
 from service.serving.roles import Role
-from service.serving.stream_checking import CheckRule
+from service.serving.settings import ServeSettings
 from service.settings import Settings
 
 ADMIN_KEY_FILE: Final = "admin.key"
@@ -54,20 +54,6 @@ _log: Any = structlog.get_logger("plumbline.serve")
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
-class ServeSettings:
-    """How a process serves."""
-
-    host: str = "127.0.0.1"
-    port: int = 8700
-    roles: frozenset[Role] = frozenset(Role)
-    close_rule: CloseRule = field(default_factory=CloseRule)
-    check_rule: CheckRule = field(default_factory=CheckRule)
-    log_level: str = "info"
-    log_words: bool = False
-    api: ApiSettings = field(default_factory=ApiSettings)
-
-
 def serve(settings: Settings, serving: ServeSettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun. Raises OSError where the port is taken."""
     request_log = logs_begin(serving.log_level, words=serving.log_words)
@@ -83,10 +69,7 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
-    relay = embedded.nats_relay_url(settings)
-    ledgers = LedgersServed(
-        settings, url, relay, gate, serving.roles, serving.close_rule, serving.check_rule, serving.api.webhook_networks
-    )
+    ledgers = LedgersServed(settings, serving, url, embedded.nats_relay_url(settings), gate)
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         gate.start()

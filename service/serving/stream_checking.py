@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from ledger.domain.errors import PlumblineError
 from ledger.log.codec import state_of
 from service.bootstrap import SCHEMA_PREFIX, TIMEZONE_DEFAULT, clock
+from service.serving.looping import LoopThread
 from streams.checking import Checked, stream_check
 from streams.connection import LOST, nats_connected
 from streams.tail import LogTail, tail_open
@@ -25,7 +25,6 @@ HOUR_DEFAULT: Final = 3
 WINDOW_HOURS: Final = 3
 """How long after its hour a check still begins: where the process wasn't there, or NATS wasn't."""
 LOOK_SECONDS: Final = 20.0
-STOP_LOOK_SECONDS: Final = 0.2
 AGAIN_SECONDS: Final = 300.0
 REST: Final = 3.0
 """A check works a quarter of the time, so that it is in nobody's way."""
@@ -69,8 +68,7 @@ class StreamChecking:
         self._leads = leads
         self._timezone = ""
         self._done: date | None = None
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"stream-check-{name}", daemon=True)
+        self._thread = LoopThread(f"stream-check-{name}", self._watch, self._failed)
 
     def start(self) -> None:
         """Begin."""
@@ -78,18 +76,28 @@ class StreamChecking:
 
     def stop(self) -> None:
         """Give up a check that is under way, end."""
-        self._stopping.set()
-        self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
+    def _failed(self, error: Exception) -> None:
+        _log.error("stream check failed", ledger=self.name, exc_info=error)
+
+    async def _watch(self, stopping: asyncio.Event) -> None:
+        ending = asyncio.create_task(stopping.wait())
         wait = 0.0
-        while not self._stopping.wait(wait):
+        while not stopping.is_set():
+            await asyncio.wait({ending}, timeout=wait)
             wait = LOOK_SECONDS
             night = self._rule.due(clock(), self._timezone or TIMEZONE_DEFAULT, self._done)
-            if night is None or not self._leads():
+            if stopping.is_set() or night is None or not self._leads():
+                continue
+            checking = asyncio.create_task(self._check(night))
+            await asyncio.wait({checking, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not checking.done():
+                checking.cancel()
+                await asyncio.wait({checking})
                 continue
             try:
-                if asyncio.run(self._check_unless_stopped(night)):
+                if checking.result():
                     self._done = night
             except (PlumblineError, psycopg.Error, *LOST) as error:
                 wait = AGAIN_SECONDS
@@ -97,19 +105,10 @@ class StreamChecking:
                 _log.warning("stream not checked", ledger=self.name, reason=reason)
             except Exception as error:
                 wait = AGAIN_SECONDS
-                _log.error("stream check failed", ledger=self.name, exc_info=error)
-
-    async def _check_unless_stopped(self, night: date) -> bool:
-        """Whether it was checked, or is due at another hour where its books are kept."""
-        checking = asyncio.create_task(self._check(night))
-        while not checking.done():
-            await asyncio.wait({checking}, timeout=STOP_LOOK_SECONDS)
-            if self._stopping.is_set():
-                checking.cancel()
-                await asyncio.wait({checking})
-        return not checking.cancelled() and checking.result()
+                self._failed(error)
 
     async def _check(self, night: date) -> bool:
+        """Whether it was checked; it isn't where it is due at another hour, in the time zone of its books."""
         async with (
             tail_open(self._database_url, SCHEMA_PREFIX + self.name) as tail,
             nats_connected(self._nats_url, CLIENT_NAME) as connection,

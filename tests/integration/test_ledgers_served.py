@@ -14,10 +14,10 @@ from ledger.domain.errors import LedgerMissing, LedgerUnavailable
 from service.bootstrap import ledger_open
 from service.serving import ledgers as serving
 from service.serving.gate import Gate
-from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
+from tests.serving import serving_of
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -50,7 +50,7 @@ def test_a_ledger_that_cannot_be_opened_is_named_and_tried_again_and_the_others_
         connection.execute(SQL(newer).format(table))
 
     async def run() -> None:
-        ledgers = LedgersServed(settings, database_url, nats_url, Gate(nats_url), frozenset({Role.WRITER}), CloseRule(None))
+        ledgers = LedgersServed(settings, serving_of(Role.WRITER), database_url, nats_url, Gate(nats_url))
         await ledgers.start()
         try:
             await until(lambda: {s.name for s in ledgers.served() if s.handover is not None} == {first, third})

@@ -30,7 +30,6 @@ from service.embedded import nats_relay_url
 from service.serving import ledgers
 from service.serving.gate import Gate
 from service.serving.inbound import Inbound
-from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
@@ -52,6 +51,7 @@ from streams.setup import streams_setup
 from streams.subscribers import subjects_of, subscriber_create
 from tests.ledgers import books_open, fact
 from tests.nats_guarded import Wire, logins_of, nats_guarded, url_of
+from tests.serving import serving_of
 
 Run = Callable[..., Result]
 APP = typer.Typer()
@@ -328,7 +328,7 @@ def test_a_service_writes_under_its_own_account_and_relays_under_the_relays(
         outside = replace(settings, database_url=database_url, nats_url=service, nats_relay_url=relay)
         holder, sender = Gate(service), Gate(service)
         served = LedgersServed(
-            outside, database_url, nats_relay_url(outside), holder, frozenset({Role.WRITER, Role.RELAY}), CloseRule(None)
+            outside, serving_of(Role.WRITER, Role.RELAY), database_url, nats_relay_url(outside), holder
         )
         holder.start()
         await sender.connect(10)

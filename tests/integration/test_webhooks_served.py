@@ -18,7 +18,6 @@ from service.bootstrap import ledger_open
 from service.main import app
 from service.serving import ledgers as serving
 from service.serving.gate import Gate
-from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.metrics import ServingCollector
 from service.serving.roles import Role
@@ -26,6 +25,7 @@ from service.settings import Settings
 from tests.integration.test_ledgers_served import until
 from tests.integration.webhooks.delivery import LOOPBACK
 from tests.receiver import Answer, Receiver, receiving
+from tests.serving import serving_of
 
 
 @pytest.fixture
@@ -81,9 +81,8 @@ def test_webhooks_are_managed_by_commands_delivered_by_the_service_and_watched(
 
     async def run() -> str:
         ledgers = LedgersServed(
-            settings, database_url, nats_url, Gate(nats_url), frozenset({Role.WEBHOOKS}), CloseRule(None),
-            webhook_networks=LOOPBACK,
-        )  # fmt: skip
+            settings, serving_of(Role.WEBHOOKS, networks=LOOPBACK), database_url, nats_url, Gate(nats_url)
+        )
         await ledgers.start()
         registry = CollectorRegistry()
         registry.register(ServingCollector(ledgers))

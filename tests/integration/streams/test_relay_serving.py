@@ -16,7 +16,6 @@ from service.bootstrap import ledger_open
 from service.main import app
 from service.serving import ledgers as serving
 from service.serving.gate import Gate
-from service.serving.keeper import CloseRule
 from service.serving.ledgers import LedgersServed
 from service.serving.metrics import ServingCollector
 from service.serving.roles import Role
@@ -24,6 +23,7 @@ from service.settings import Settings
 from streams.connection import Connection
 from streams.relay import RelayState
 from streams.subjects import event_subject, stream_name
+from tests.serving import serving_of
 from tests.streaming import on_nats, stream_check
 
 
@@ -50,7 +50,7 @@ def test_a_process_with_the_role_relays_what_it_serves_and_shows_how_far_it_is(
     monkeypatch.setattr(serving, "ledger_names", lambda settings: [name])
 
     async def run() -> None:
-        ledgers = LedgersServed(settings, database_url, nats_url, Gate(nats_url), frozenset({Role.RELAY}), CloseRule(None))
+        ledgers = LedgersServed(settings, serving_of(Role.RELAY), database_url, nats_url, Gate(nats_url))
         try:
             served = await ledgers.open(name)
             head = served.recorder.position_head()

@@ -19,8 +19,8 @@ from ledger.domain.errors import Refused
 from ledger.domain.values import day_parse
 from service.commands import serving
 from service.serving.keeper import CloseRule
-from service.serving.process import ServeSettings
 from service.serving.roles import Role, roles_of
+from service.serving.settings import ServeSettings
 
 SHANGHAI = "Asia/Shanghai"
 

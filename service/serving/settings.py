@@ -1,0 +1,24 @@
+"""How a process serves, as `plumbline serve` was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from api.settings import ApiSettings
+from service.serving.keeper import CloseRule
+from service.serving.roles import Role
+from service.serving.stream_checking import CheckRule
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """How a process serves."""
+
+    host: str = "127.0.0.1"
+    port: int = 8700
+    roles: frozenset[Role] = frozenset(Role)
+    close_rule: CloseRule = field(default_factory=CloseRule)
+    check_rule: CheckRule = field(default_factory=CheckRule)
+    log_level: str = "info"
+    log_words: bool = False
+    api: ApiSettings = field(default_factory=ApiSettings)
