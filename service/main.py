@@ -10,40 +10,22 @@ from eventsourcing.persistence import PersistenceError
 from typer.exceptions import TyperException
 
 from ledger.domain.errors import PlumblineError
-from service.commands import (
-    backing,
-    customers,
-    demo,
-    finance,
-    importing,
-    keys,
-    ledgers,
-    recording,
-    redeeming,
-    relations,
-    replaying,
-    reports,
-    rules,
-    servers,
-    serving,
-    streams,
-    webhooks,
-)
+from service.command_tree import CommandTree
 from service.output import Output, fail
 
 app = typer.Typer(
     name="plumbline",
-    help="A ledger of points and customers for civil-engineering contractors. 土木工程客户积分账。",
+    cls=CommandTree,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (
-    servers, serving, keys, backing, ledgers, importing, customers, reports, recording, redeeming, relations, finance,
-    rules, replaying, streams, webhooks, demo,
-):  # fmt: skip
-    module.register(app)
+
+
+@app.callback()
+def plumbline() -> None:
+    """A ledger of points and customers for civil-engineering contractors. 土木工程客户积分账。"""
 
 
 def main() -> None:

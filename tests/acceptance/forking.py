@@ -27,6 +27,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from service.command_tree import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = "service.main"
 MODULES = (
@@ -145,7 +147,7 @@ def forks() -> Forks:
 
 def serve(path: str) -> None:
     """Fork whenever it is asked for, until standard input ends."""
-    for module in MODULES:
+    for module in (*MODULES, *(f"service.commands.{name}" for name in COMMANDS)):
         importlib.import_module(module)
     # Loading the compiled kernel takes as long as all imports.
     importlib.import_module("ledger.rules.warm").warm()
