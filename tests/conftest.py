@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from service import embedded
@@ -35,8 +36,17 @@ def settings(home: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def database_url(settings: Settings) -> str:
-    """The URL of a running embedded PostgreSQL."""
-    return embedded.database_url(settings)
+    """The URL of a running embedded PostgreSQL, which leaves it to the system when files reach the disk.
+
+    No test cuts this machine's power, and those that kill servers have servers of their own; but hundreds of ledgers
+    are made here, of hundreds of files each.
+    """
+    url = embedded.database_url(settings)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -55,8 +55,9 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     access.close()
 
 
-def play(served: Api, role: str, examples: int) -> int:
-    """Send made-up requests to every operation but the close of a ledger for good; how many were sent."""
+def play(served: Api, examples: int) -> int:
+    """Send made-up requests to every operation but the close of a ledger for good, each as every role; how many were
+    sent. (Making one up takes longer than six answers.)"""
     schema = schemathesis.openapi.from_dict(closed(served.app.openapi()))
     sent = 0
     for found in schema.get_all_operations():
@@ -64,6 +65,7 @@ def play(served: Api, role: str, examples: int) -> int:
 
         def run(case: Any) -> None:
             nonlocal sent
+            # Mostly what is there; sometimes what was made up.
             if "ledger" in case.path_parameters and sent % 4:
                 case.path_parameters["ledger"] = "main"
             if "customer" in case.path_parameters and sent % 3:
@@ -72,32 +74,35 @@ def play(served: Api, role: str, examples: int) -> int:
                 case.path_parameters["staff"] = "S-000002"
             if case.operation.path.endswith("{ledger}/close"):
                 case.query = {**(case.query or {}), "dry_run": "true"}
-            arguments = case.as_transport_kwargs(base_url="http://test", headers={"Authorization": f"Bearer {served.keys[role]}"})
-            arguments.pop("cookies", None)
-            method, url = arguments.pop("method"), arguments.pop("url")
-            headers = dict(arguments.pop("headers"))
-            body = arguments.pop("data", None)
-            if body is not None and not isinstance(body, dict):
-                arguments["content"] = body
-            answer = served.send(method, url.removeprefix("http://test"), key=None, headers=headers, **arguments)
             sent += 1
-            case.validate_response(schemathesis.Response.from_any(answer), checks=CHECKS)
+            for role in Role:
+                answer = served.send(**_request(case, served.keys[role]))
+                case.validate_response(schemathesis.Response.from_any(answer), checks=CHECKS)
 
         bounded = settings(
             max_examples=examples, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
             suppress_health_check=cast(Any, list(HealthCheck)),
         )  # fmt: skip
         bounded(given(case=operation.as_strategy())(run))()
-    return sent
+    return sent * len(Role)
 
 
-@pytest.mark.parametrize("role", [r.value for r in Role])
-def test_no_made_up_request_breaks_the_service(served: Api, role: str) -> None:
-    assert play(served, role, EXAMPLES) > 50
+def _request(case: Any, secret: str) -> dict[str, Any]:
+    """What `Api.send` takes."""
+    arguments = case.as_transport_kwargs(base_url="http://test", headers={"Authorization": f"Bearer {secret}"})
+    arguments.pop("cookies", None)
+    body = arguments.pop("data", None)
+    if body is not None and not isinstance(body, dict):
+        arguments["content"] = body
+    path = arguments.pop("url").removeprefix("http://test")
+    return {**arguments, "path": path, "key": None, "headers": dict(arguments["headers"])}
+
+
+def test_no_made_up_request_breaks_the_service(served: Api) -> None:
+    assert play(served, EXAMPLES) > 300
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7_200)
-@pytest.mark.parametrize("role", [r.value for r in Role])
-def test_no_made_up_request_breaks_the_service_for_long(served: Api, role: str) -> None:
-    assert play(served, role, EXAMPLES_SOAK) > 1_000
+def test_no_made_up_request_breaks_the_service_for_long(served: Api) -> None:
+    assert play(served, EXAMPLES_SOAK) > 6_000
