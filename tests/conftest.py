@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,19 +11,14 @@ import pytest
 
 from service import embedded
 from service.settings import Settings
+from tests.homes import home_made
 
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A PLUMBLINE_HOME that all tests of this run share; what runs in it is stopped at the end."""
-    # Not pytest's own tmp_path: its paths are long for a Unix socket and closed to the database's account.
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
-    folder = parent / "home"
-    try:
+    with home_made("test") as folder:
         yield folder
-    finally:
-        embedded.servers_down(Settings(home=folder))
-        shutil.rmtree(parent)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,8 @@ import pytest
 import yaml
 
 from ledger.standard import rules_standard_text
-from service.embedded import servers_down
-from service.settings import Settings
 from tests.acceptance.forking import PROGRAM, forks
+from tests.homes import home_made
 
 TENDERS = Path(__file__).parents[3] / "shared" / "data" / "tenders"
 PLUMBLINE = Path(sys.executable).with_name("plumbline")
@@ -41,11 +39,8 @@ Run = Callable[..., Done]
 @pytest.fixture(scope="module")
 def own_home() -> Iterator[Path]:
     """A PLUMBLINE_HOME in which nothing has been started."""
-    # Not pytest's own folder: another run on this machine closes that to the database's account.
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-cli-"))
-    yield parent / "home"
-    servers_down(Settings(parent / "home"))
-    shutil.rmtree(parent)
+    with home_made("cli") as home:
+        yield home
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -25,11 +23,10 @@ from connectors.files.rows import RawRow
 from ledger.domain.commands import ReportLead
 from ledger.domain.documents import yaml_parse
 from ledger.standard import fact_types_standard, rules_standard
-from service.embedded import servers_down
 from service.main import app
-from service.settings import Settings
 from tests.acceptance.forking import forks
 from tests.acceptance.served import port_free
+from tests.homes import homes_folder
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "client" / "README.md", ROOT / "examples" / "README.md"]
@@ -37,11 +34,10 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of one's own. Not pytest's: another run on this machine closes that to the database's account."""
-    made = Path(tempfile.mkdtemp(prefix="plumbline-tour-"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
+    """A folder of one's own, in which the tour has its home."""
+    with homes_folder("tour") as made:
+        made.chmod(0o711)
+        yield made
 
 
 def test_the_tour_of_the_readme_runs_as_it_stands(folder: Path) -> None:
@@ -69,7 +65,6 @@ def test_the_tour_of_the_readme_runs_as_it_stands(folder: Path) -> None:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            servers_down(Settings(home))
     said = (folder / "output").read_text("utf-8")
     assert code == 0, (said[-3000:], (folder / "errors").read_text("utf-8")[-3000:])
     assert "4 rows read: 3 accepted" in said

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +23,7 @@ from service.settings import Settings
 from streams.senders import facts_subject_of
 from tests.acceptance.served import LEDGER, Served, fact_document
 from tests.acceptance.served_kills import SCHEMA
+from tests.homes import home_made
 from tests.ledgers import Books, log_check
 from webhooks.signing import sign_all
 
@@ -36,13 +34,8 @@ KILLED_AFTER = 40
 @pytest.fixture
 def own_settings() -> Iterator[Settings]:
     """A home of its own: a process that serves it is going to be killed."""
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-inbound-"))
-    settings = Settings(home=parent / "home")
-    try:
-        yield settings
-    finally:
-        embedded.servers_down(settings)
-        shutil.rmtree(parent)
+    with home_made("inbound") as home:
+        yield Settings(home)
 
 
 class Senders:

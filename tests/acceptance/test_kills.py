@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from service import embedded
 from service.settings import Settings
 from tests.acceptance.kills import kill_rounds
+from tests.homes import home_made
 
 
 @pytest.fixture
 def own_settings() -> Iterator[Settings]:
     """A home of its own: its Postgres is going to be killed."""
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-kill-"))
-    settings = Settings(home=parent / "home")
-    try:
-        yield settings
-    finally:
-        embedded.servers_down(settings)
-        shutil.rmtree(parent)
+    with home_made("kill") as home:
+        yield Settings(home)
 
 
 def test_five_kills_under_load_lose_nothing_and_double_nothing(own_settings: Settings) -> None:

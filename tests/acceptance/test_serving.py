@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import stat
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 
 import httpx
 import orjson
@@ -23,6 +20,7 @@ from service.embedded.postgres import postgres_down
 from service.settings import Settings
 from tests.acceptance.served import LEDGER, Connection, HttpLoad, Served, fact_document
 from tests.acceptance.served_kills import SCHEMA, served_kill_rounds
+from tests.homes import home_made
 from tests.ledgers import Books, log_check
 
 TAKEOVER_SECONDS_MAX = 5.0
@@ -33,13 +31,8 @@ FACTS = f"/v1/ledgers/{LEDGER}/facts"
 @pytest.fixture
 def own_settings() -> Iterator[Settings]:
     """A home of its own: its servers are going to be killed."""
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-serve-"))
-    settings = Settings(home=parent / "home")
-    try:
-        yield settings
-    finally:
-        embedded.servers_down(settings)
-        shutil.rmtree(parent)
+    with home_made("serve") as home:
+        yield Settings(home)
 
 
 def test_five_kills_under_http_load_lose_nothing_and_double_nothing(own_settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from service import embedded
 from service.backup import PARTIAL, BackupError, backup_make, backup_restore, backups_list
 from service.bootstrap import ledger_open
 from service.settings import Settings
+from tests.homes import homes_folder
 from tests.ledgers import fact
 from webhooks.senders import NewKey, secrets_living, sender_make
 from webhooks.signing import secret_create
@@ -40,11 +40,8 @@ def quiet(done: int, of: int) -> None:
 
 @pytest.fixture(scope="module")
 def parent() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="plumbline-backup-"))
-    yield folder
-    for home in folder.iterdir():
-        embedded.servers_down(Settings(home))
-    shutil.rmtree(folder)
+    with homes_folder("backup") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from service.embedded.common import home_lock, log_tail, process_arguments, rota
 from service.embedded.nats import nats_down, nats_status, nats_up, read_greeting
 from service.embedded.postgres import postgres_down, postgres_status, postgres_up
 from service.settings import Settings
+from tests.homes import homes_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,14 +32,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def homes() -> Iterator[tuple[Path, Path]]:
     """Two homes beside each other, whose servers are stopped at the end."""
-    parent = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
-    pair = (parent / "one", parent / "two")
-    try:
-        yield pair
-    finally:
-        for folder in pair:
-            embedded.servers_down(Settings(home=folder))
-        shutil.rmtree(parent)
+    with homes_folder("test") as folder:
+        yield folder / "one", folder / "two"
 
 
 @pytest.fixture
