@@ -88,7 +88,7 @@ def test_connections_cut_again_and_again_fail_no_view(
     live_a_little(books, facts=60)
     chosen = views(tmp_path)
     for view in chosen:
-        view.batch_events = 20
+        view.batch_events, view.pause_seconds = 20, 0.0
     stop = threading.Event()
     with following(books, chosen) as follower:
         thread = threading.Thread(target=follower.follow, args=(stop,))

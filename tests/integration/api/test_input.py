@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -186,13 +187,17 @@ def test_every_parameter_of_every_read_takes_the_edges_of_everything(
 
 
 def every_parameter_edged(api: Api, app: FastAPI) -> None:
+    met: Counter[str] = Counter()
     for route in app.routes:
         if not isinstance(route, Route) or route.spec.method != "GET":
             continue
         known = {"ledger": "main", "customer": "C-000001", "rule_set": "RS-0001", "position": "1", "view": "balances"}
         queries = [p.alias for p in route.dependant.query_params] + [p.name for p in route.spec.parameters]
         for name in [*route.param_convertors, *queries]:
-            for edge in EDGES:
+            met[name] += 1
+            # What many routes have takes all edges at the first ones, then a third at each, in turn.
+            edges = EDGES if met[name] <= 4 else EDGES[met[name] % 3 :: 3]
+            for edge in edges:
                 parts = dict.fromkeys(route.param_convertors, "x") | known
                 query = {name: edge} if name in queries else {}
                 if name in parts and not query:
@@ -201,6 +206,7 @@ def every_parameter_edged(api: Api, app: FastAPI) -> None:
                     parts[name] = edge
                 answer = api.get(route.path_format.format_map(parts), params=query)
                 assert answer.status_code < 500, (route.path, name, edge, answer.text)
+    assert len(met) > 20
 
 
 @pytest.mark.parametrize("query", ["dry_run=1", "dry_run=True", "dry_run=", "dry_run=true&dry_run=false", "dryrun=true"])
