@@ -10,12 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 import pytest
 import typer.main
-from typer.core import TyperGroup
 
 from connectors.files.mapping_apply import RowMapper
 from connectors.files.mapping_loading import mapping_names, mapping_parse
@@ -87,8 +86,9 @@ def test_make_knows_what_the_readme_tells_one_to_type() -> None:
 
 def _commands(command: click.Command, path: str = "") -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
-    for name in command.list_commands(None) if isinstance(command, TyperGroup) else ():
-        child = cast(click.Command, command.get_command(None, name))
+    group: Any = command if hasattr(command, "list_commands") else None
+    for name in group.list_commands(None) if group is not None else ():
+        child = group.get_command(None, name)
         found += _commands(child, f"{path} {name}".strip())
     return found or [(path, command)]
 

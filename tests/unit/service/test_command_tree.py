@@ -15,7 +15,7 @@ from service.main import app
 
 @pytest.mark.parametrize("module", COMMANDS)
 def test_a_module_registers_the_commands_that_it_is_asked_for(module: str) -> None:
-    assert sorted(get_group(module_registered(module)).list_commands(None)) == sorted(COMMANDS[module])
+    assert sorted(get_group(module_registered(module)).commands) == sorted(COMMANDS[module])
 
 
 def test_help_tells_every_command_and_an_error_what_may_have_been_meant() -> None:
