@@ -86,8 +86,8 @@ def test_make_knows_what_the_readme_tells_one_to_type() -> None:
 
 def _commands(command: click.Command, path: str = "") -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
-    group: Any = command if hasattr(command, "list_commands") else None
-    for name in group.list_commands(None) if group is not None else ():
+    group: Any = command
+    for name in group.list_commands(None) if hasattr(group, "list_commands") else ():
         child = group.get_command(None, name)
         found += _commands(child, f"{path} {name}".strip())
     return found or [(path, command)]

@@ -402,16 +402,10 @@ def test_in_one_account_the_servers_answers_reach_the_stream(tmp_path: Path) -> 
 
 
 def test_nobody_comes_in_without_a_login(address: str) -> None:
-    async def refused(url: str) -> None:
-        from nats.aio.client import Client
-
-        client = Client()
-        with pytest.raises(NatsError, match="Authorization"):
-            await client.connect(url, allow_reconnect=False, max_reconnect_attempts=0, connect_timeout=2)
-        await client.close()
-
-    for url in (f"nats://{address}", f"nats://billing:wrong@{address}", f"nats://nobody:ydobon@{address}", f"nats://{address.replace('127', 'sys:sys@127')}"):
-        asyncio.run(refused(url))
+    for who in ({}, {"user": "billing", "pass": "wrong"}, {"user": "nobody", "pass": "ydobon"}, {"user": "sys", "pass": "sys"}):
+        wire = Wire(address, lambda greeting, who=who: who)
+        assert wire.refused[0] == "-ERR 'Authorization Violation'", who
+        wire.close()
 
 
 def test_one_account_hears_nothing_of_another(address: str) -> None:
