@@ -45,13 +45,20 @@ def leader_of(url: str, ledger: str) -> str:
 
 
 def leader_moves(url: str, ledger: str) -> None:
-    """Ask the leader of a stream to step down."""
+    """Have the leader of a stream step down. While one is being chosen the servers may leave the request unanswered."""
+    before = leader_of(url, ledger)
 
-    async def work(connection: Connection) -> None:
-        reply = await connection.client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream_name(ledger)}", b"", timeout=10)
-        assert orjson.loads(reply.data).get("success") is True
+    async def work(connection: Connection) -> bool:
+        subject = f"$JS.API.STREAM.LEADER.STEPDOWN.{stream_name(ledger)}"
+        try:
+            reply = await connection.client.request(subject, b"", timeout=5)
+        except LOST:
+            return False
+        return orjson.loads(reply.data).get("success") is True
 
-    on_nats(url, work)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not on_nats(url, work) and leader_of(url, ledger) == before:
+        assert time.monotonic() < deadline
 
 
 def cluster_set_up(url: str, ledger: str) -> None:
