@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from typing import Any, Final, cast
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -28,8 +28,8 @@ from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
 from projections.passing import connection_lost, passing
-from projections.rebuilding import Progress, rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
-from projections.view import Batch, TopicsOnly, View
+from projections.rebuilding import rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
+from projections.view import Batch, OwnPosition, Progress, TopicsOnly, View
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _WAIT_SECONDS: Final = 0.5
@@ -42,28 +42,6 @@ _LOOK_SECONDS: Final = 1.0
 """How often a follower looks what others have done to its views."""
 _LEND_SECONDS_MAX: Final = 30.0
 """How long a rebuild waits for the follower to let go of what it holds open: it may have a batch under way."""
-
-
-@runtime_checkable
-class OwnPosition(Protocol):
-    """A view that keeps its position itself, because it writes elsewhere than in the transaction."""
-
-    def position_own(self) -> int:
-        """The last position it has stored durably. Raises ColumnsBusy where another process writes it."""
-        ...
-
-    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> int:
-        """Build it anew up to a position, or to where it stands; its readers see the old one until the new one is
-        whole. Returns its position. Raises ColumnsBusy where another process writes it."""
-        ...
-
-    def caught_up(self) -> None:
-        """Nothing waits: a good time to tidy."""
-        ...
-
-    def close(self) -> None:
-        """Let others write it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -14,12 +14,16 @@ from ledger.domain.events import RELATIONS_TOPICS, STREAM_STAFF
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
-from ledger.log.recorder import EventRow
+from ledger.log.recorder import EventRow, LogRecorder
 
 _OF_RELATIONS: Final = RELATIONS_TOPICS | {"CustomerRegistered", "CustomerChanged"}
 BATCH_EVENTS: Final = 10_000
 """What views ask for: those of one size share what is read and decoded. More makes fewer and fuller statements, and
 takes some 4 KB of memory an event."""
+
+
+Progress = Callable[[str, int, int], None]
+"""(view, its position, the position it is to reach)"""
 
 
 class CustomerEvent(NamedTuple):
@@ -143,3 +147,25 @@ class TopicsOnly(Protocol):
     passed by."""
 
     topics: Sequence[str]
+
+
+@runtime_checkable
+class OwnPosition(Protocol):
+    """A view that keeps its position itself, because it writes elsewhere than in the transaction."""
+
+    def position_own(self) -> int:
+        """The last position it has stored durably. Raises ColumnsBusy where another process writes it."""
+        ...
+
+    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> int:
+        """Build it anew up to a position, or to where it stands; its readers see the old one until the new one is
+        whole. Returns its position. Raises ColumnsBusy where another process writes it."""
+        ...
+
+    def caught_up(self) -> None:
+        """Nothing waits: a good time to tidy."""
+        ...
+
+    def close(self) -> None:
+        """Let others write it."""
+        ...

@@ -46,11 +46,6 @@ from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
 
-TABLES = (
-    "customer", "customer_reference", "balance", "lot", "tier", "history", "redemption", "redemption_part", "stock",
-)  # fmt: skip
-
-
 def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
     """Customers, facts of many kinds, corrections, a changed name, and months closed along the way."""
     rng = random.Random(seed)
@@ -107,9 +102,10 @@ def following(books: Books, chosen: Sequence[View]) -> Iterator[Follower]:
 def tables(database_url: str, schema: str) -> dict[str, list[Any]]:
     """Every view's rows."""
     with psycopg.connect(database_url) as connection:
+        connection.execute(SQL("SET search_path = {}").format(Identifier(schema)))
         found: dict[str, list[Any]] = {}
-        for table in TABLES:
-            query = SQL("SELECT t::text FROM {}.{} t ORDER BY 1").format(Identifier(schema), Identifier(table))
+        for (table,) in connection.execute("SELECT name FROM view_table ORDER BY name").fetchall():
+            query = SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(table))
             found[table] = connection.execute(query).fetchall()
         return found
 
@@ -180,6 +176,29 @@ def test_a_view_that_is_rebuilt_equals_the_one_that_followed(
             assert follower.rebuild(name) == books.position
         assert tables(database_url, schema_name) == before
         assert Columns.open(tmp_path).chain == chain
+
+
+def test_batches_of_any_size_come_to_the_same(
+    books: Books, database_url: str, schema_name: str, tmp_path: Path
+) -> None:
+    live_a_little(books, seed=7, facts=80)
+    redeem_a_little(books)
+    firm_found(books)
+    books.send(lead("1", customer="C-000001"), RecordFollowUp("C-000001", "S-000001", "between ourselves"))
+    books.send(ReleaseCustomer("C-000001", "too far"), lead("new", region="east"))
+    chosen = [view for view in views(tmp_path) if view.name != "columns"]
+    for view in chosen:
+        view.batch_events = 1
+    with following(books, chosen) as follower:
+        assert follower.follow_once() == {}
+        one_by_one = tables(database_url, schema_name)
+        filled = {table for table, rows in one_by_one.items() if rows}
+        assert {"balance", "lot", "earned", "activity", "incident", "history", "holding", "timeline"} <= filled
+        for size in (3, 50, books.position):
+            for view in chosen:
+                view.batch_events = size
+                follower.rebuild(view.name)
+            assert tables(database_url, schema_name) == one_by_one
 
 
 class Dying:
