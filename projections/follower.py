@@ -160,15 +160,10 @@ class Follower:
     def _follow(self, listening: Connection[Any], stop: Event, progress: Progress) -> None:
         while not stop.is_set():
             target = self.recorder.position_head()
-            now = time.monotonic()
-            if now - self._looked_at >= _LOOK_SECONDS:
+            if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
                 self._look()
-                self._looked_at = now
-            off = self._failed.keys() | self._lent
-            due = [
-                view for name, view in self.views.items()
-                if name not in off and now - self._applied_at.get(name, 0.0) >= view.pause_seconds
-            ]  # fmt: skip
+                self._looked_at = time.monotonic()
+            due = [view for view in self._followed() if not self._gathers_seconds(view, target)]
             stepped = self._steps(due, target, progress)
             for name, again in stepped.items():
                 if again:
@@ -180,18 +175,23 @@ class Follower:
 
     def _wait(self, listening: Connection[Any], stop: Event, target: int) -> None:
         """Wait until a view may take in what comes. While all of them gather, nobody asks what came."""
-        due = [
-            (self._applied_at.get(name, 0.0) + view.pause_seconds - time.monotonic(), name)
-            for name, view in self.views.items()
-            if name not in self._failed and name not in self._lent
-        ]
-        first = min((seconds for seconds, _ in due), default=0.0)
-        if first > 0:
+        left = {view.name: self._gathers_seconds(view, target) for view in self._followed()}
+        first = min(left.values(), default=0.0)
+        if first:
             stop.wait(first)
             return
-        gathered = [s for s, name in due if s > 0 and self._positions.get(name, -1) < target]
-        for _ in listening.notifies(timeout=min([_WAIT_SECONDS, *gathered]), stop_after=1):
+        behind = [seconds for name, seconds in left.items() if seconds and self._positions.get(name, -1) < target]
+        for _ in listening.notifies(timeout=min([_WAIT_SECONDS, *behind]), stop_after=1):
             pass
+
+    def _followed(self) -> list[View]:
+        return [view for name, view in self.views.items() if name not in self._failed and name not in self._lent]
+
+    def _gathers_seconds(self, view: View, target: int) -> float:
+        """For how long a view still gathers events; 0 once a whole batch waits for it."""
+        if target - self._positions.get(view.name, target) >= view.batch_events:
+            return 0.0
+        return max(0.0, self._applied_at.get(view.name, 0.0) + view.pause_seconds - time.monotonic())
 
     def _look(self) -> None:
         """See what others have done: a view that failed here and was rebuilt by another goes on; one that keeps files

@@ -72,17 +72,21 @@ def _syllables(word: str) -> list[str]:
 
 def name_grams(text: str) -> set[str]:
     """Single characters and pairs."""
-    return {f"n:{c}" for c in text} | {f"n:{text[i : i + 2]}" for i in range(len(text) - 1)}
+    return _runs("n:", text, 1) | _runs("n:", text, 2)
 
 
 def pinyin_grams(text: str) -> set[str]:
     """Triples; none for less."""
-    return {f"p:{text[i : i + 3]}" for i in range(len(text) - 2)}
+    return _runs("p:", text, 3)
 
 
 def initials_grams(text: str) -> set[str]:
     """Pairs; none for less."""
-    return {f"i:{text[i : i + 2]}" for i in range(len(text) - 1)}
+    return _runs("i:", text, 2)
+
+
+def _runs(kind: str, text: str, length: int) -> set[str]:
+    return {kind + text[i : i + length] for i in range(len(text) - length + 1)}
 
 
 class SearchView:

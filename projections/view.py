@@ -134,7 +134,7 @@ class View(Protocol):
     batch_events: int
     """How many events at once, at most."""
     pause_seconds: float
-    """How long to gather events between two batches when following."""
+    """How long to gather events between two batches when following, unless a whole batch waits before."""
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Take in the next events. Whatever it raises stops this view, and no other."""

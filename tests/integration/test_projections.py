@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +47,7 @@ from projections.view import Batch, View
 from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
+
 
 def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
     """Customers, facts of many kinds, corrections, a changed name, and months closed along the way."""
@@ -317,3 +320,30 @@ def test_a_view_is_not_called_with_what_does_not_concern_it_and_stands_at_the_he
             assert other.follow_once() == {}
             assert follower.follow_once() == {}
         assert [lag.position for lag in follower.lag()] == [books.position]
+
+
+class Patient:
+    """A view that gathers for longer than a test lasts."""
+
+    name, batch_events, pause_seconds = "patient", 10, 600.0
+
+    def apply(self, batch: Batch, transaction: psycopg.Connection[Any]) -> None:
+        assert len(batch.events) <= self.batch_events
+
+
+def test_a_view_gathers_what_comes_until_a_whole_batch_of_it_waits(books: Books) -> None:
+    books.register(*(f"c{n}" for n in range(25)))
+    whole = books.position // 10 * 10
+    stop = threading.Event()
+    with following(books, [Patient()]) as follower:
+        thread = threading.Thread(target=follower.follow, args=(stop,))
+        thread.start()
+        try:
+            deadline = time.monotonic() + 30
+            while follower.lag()[0].position < whole:
+                assert time.monotonic() < deadline, follower.lag()
+                time.sleep(0.02)
+            assert follower.lag()[0].behind == books.position - whole > 0
+        finally:
+            stop.set()
+            thread.join()
