@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -64,8 +64,10 @@ class Batch:
         """Whether a view is to be called with it."""
         return not isinstance(view, TopicsOnly) or not self.topics.isdisjoint(view.topics)
 
-    def of(self, topics: Iterable[str]) -> list[CustomerEvent]:
+    def of(self, topics: Collection[str]) -> list[CustomerEvent]:
         """The events of these names in customers' streams, in order."""
+        if self.topics.issubset(topics):
+            return self.of_customers
         found = [events for topic in topics if (events := self._of_topic.get(topic))]
         return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=itemgetter(0))
 
