@@ -49,6 +49,11 @@ from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
 
 
+BOOKS_TABLES = (
+    "customer", "customer_reference", "balance", "lot", "tier", "history", "redemption", "redemption_part", "stock",
+)  # fmt: skip
+
+
 def live_a_little(books: Books, seed: int = 1, facts: int = 400) -> None:
     """Customers, facts of many kinds, corrections, a changed name, and months closed along the way."""
     rng = random.Random(seed)
