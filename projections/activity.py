@@ -6,7 +6,8 @@ had added it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
-from projections.view import Batch, day_expired
+from projections.view import BATCH_EVENTS, Batch, bigints, day_expired, month_of_date
 
 _QUERIES = queries_load("projections.sql", "activity.sql")
 
@@ -57,70 +58,123 @@ class Cell:
 CELL_FIELDS: Final = tuple(f.name for f in fields(Cell))
 
 
+@dataclass(slots=True)
+class _Incident:
+    """What is added to a customer's day: points lost in 1/100, complaints filed."""
+
+    lost: int = 0
+    complaints: int = 0
+
+
+@dataclass(slots=True)
+class _Month:
+    """What is added to a month of all customers, in 1/100 point."""
+
+    granted: int = 0
+    deducted: int = 0
+    reversed: int = 0
+    expired: int = 0
+    debt: int = 0
+    redeemed: int = 0
+
+
+_MONTH_FIELDS: Final = tuple(f.name for f in fields(_Month))
+
+
+def _contract(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    cell.contracts += sign
+    cell.contribution += sign * attributes.get("amount", 0)
+
+
+def _project(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    cell.projects += sign
+
+
+def _complaint(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    cell.complaints += sign
+    cell.complaints_major += sign * (attributes.get("severity") == SEVERITY_MAJOR)
+
+
+def _response(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    hours = attributes.get("handling_hours")
+    if hours is not None:
+        cell.responses += sign
+        cell.responses_prompt += sign * (hours <= HOURS_PROMPT_TENTHS)
+        cell.response_hours += sign * hours
+
+
+def _answer(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    satisfaction = attributes.get("satisfaction")
+    if satisfaction is not None:
+        cell.answers += sign
+        cell.answers_content += sign * (satisfaction >= SATISFACTION_CONTENT)
+        cell.satisfaction += sign * satisfaction
+
+
+def _score(cell: Cell, attributes: Mapping[str, Any], sign: int) -> None:
+    score = attributes.get("score")
+    if score is not None:
+        cell.scores += sign
+        cell.score += sign * score
+
+
+_MEASURES: Final[Mapping[str, Callable[[Cell, Mapping[str, Any], int], None]]] = {
+    "contract_signed": _contract,
+    "project_completed": _project,
+    "complaint_filed": _complaint,
+    "complaint_resolved": _response,
+    "survey_answered": _answer,
+    "performance_scored": _score,
+}
+"""What a fact of these types counts as, beside being a fact; with its attributes and a sign."""
+
+
 class _Moves:
     """What a batch adds, cell by cell."""
 
     def __init__(self) -> None:
-        self.cells: dict[tuple[int, int], Cell] = {}
-        self.last: dict[int, int] = {}
-        self.incidents: dict[tuple[int, int], list[int]] = {}
-        self.months: dict[int, list[int]] = {}
-
-    def cell(self, customer: int, day: int) -> Cell:
-        key = (customer, month_of(day))
-        found = self.cells.get(key)
-        if found is None:
-            found = self.cells[key] = Cell()
-        return found
+        self.cells: dict[tuple[int, int], Cell] = defaultdict(Cell)
+        """By (customer, month)."""
+        self.last: dict[int, str] = {}
+        self.incidents: dict[tuple[int, int], _Incident] = defaultdict(_Incident)
+        """By (customer, day)."""
+        self.months: dict[int, _Month] = defaultdict(_Month)
 
     def fact(self, customer: int, state: Mapping[str, Any], sign: int) -> None:
         """A fact that is recorded (1), or whose version is taken back (-1)."""
-        day = day_parse(state["booked_on"])
-        cell = self.cell(customer, day)
+        booked_on: str = state["booked_on"]
+        cell = self.cells[customer, month_of_date(booked_on)]
         cell.facts += sign
-        if sign > 0 and day > self.last.get(customer, -1):
-            self.last[customer] = day
-        kind, get = state["fact_type"], state["attributes"].get
-        if kind == "contract_signed":
-            cell.contracts += sign
-            cell.contribution += sign * get("amount", 0)
-        elif kind == "project_completed":
-            cell.projects += sign
-        elif kind == "complaint_filed":
-            cell.complaints += sign
-            cell.complaints_major += sign * (get("severity") == SEVERITY_MAJOR)
-            self._incident(customer, day, 0, sign)
-        elif kind == "complaint_resolved" and get("handling_hours") is not None:
-            cell.responses += sign
-            cell.responses_prompt += sign * (get("handling_hours") <= HOURS_PROMPT_TENTHS)
-            cell.response_hours += sign * get("handling_hours")
-        elif kind == "survey_answered" and get("satisfaction") is not None:
-            cell.answers += sign
-            cell.answers_content += sign * (get("satisfaction") >= SATISFACTION_CONTENT)
-            cell.satisfaction += sign * get("satisfaction")
-        elif kind == "performance_scored" and get("score") is not None:
-            cell.scores += sign
-            cell.score += sign * get("score")
+        # Dates as text are in the order of the days.
+        if sign > 0 and booked_on > self.last.get(customer, ""):
+            self.last[customer] = booked_on
+        measure = _MEASURES.get(state["fact_type"])
+        if measure is not None:
+            measure(cell, state["attributes"], sign)
+        if state["fact_type"] == "complaint_filed":
+            self._incident(customer, day_parse(booked_on), 0, sign)
 
     def points(self, customer: int, topic: str, state: Mapping[str, Any]) -> None:
-        """An event that moves points."""
+        """An event that moves points, or holds them."""
         points: int = state["points"]
-        day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
+        if topic == "PointsGranted":
+            month = month_of_date(state["booked_on"])
+            self.cells[customer, month].granted += points
+            sums = self.months[month]
+            sums.granted += points
+            sums.debt -= state["debt_paid"]
+            return
         if topic in ("PointsHeld", "PointsFreed"):
             debt: int = state["debt"]
             if debt:
-                self.months.setdefault(month_of(day), [0, 0, 0, 0, 0, 0])[4] += debt if topic == "PointsHeld" else -debt
+                self.months[month_of_date(state["booked_on"])].debt += debt if topic == "PointsHeld" else -debt
             return
-        cell = self.cell(customer, day)
-        month = self.months.setdefault(month_of(day), [0, 0, 0, 0, 0, 0])
-        if topic == "PointsGranted":
-            cell.granted += points
-            month[0] += points
-            month[4] -= state["debt_paid"]
-        elif topic == "PointsDeducted":
+        day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
+        cell, sums = self.cells[customer, month_of(day)], self.months[month_of(day)]
+        if topic == "PointsDeducted":
             cell.deducted += points
-            month[1] += points
-            month[4] += state["debt"]
+            sums.deducted += points
+            sums.debt += state["debt"]
             self._incident(customer, day, -points, 0)
         elif topic == "PointsReversed":
             # What takes back a grant is below zero, what takes back a penalty above.
@@ -128,45 +182,44 @@ class _Moves:
                 cell.granted += points
             else:
                 cell.deducted += points
-            month[2] += points
-            month[4] += state["debt"]
+            sums.reversed += points
+            sums.debt += state["debt"]
             self._incident(customer, day, -points, 0)
         elif topic in ("PointsRedeemed", "PointsReturned"):
             cell.redeemed += points
-            month[5] += points
-            month[4] -= state.get("debt_paid", 0)
+            sums.redeemed += points
+            sums.debt -= state.get("debt_paid", 0)
         else:
             cell.expired += points
-            month[3] += points
+            sums.expired += points
 
     def _incident(self, customer: int, day: int, lost: int, complaints: int) -> None:
-        found = self.incidents.setdefault((customer, day), [0, 0])
-        found[0] += lost
-        found[1] += complaints
+        found = self.incidents[customer, day]
+        found.lost += lost
+        found.complaints += complaints
 
 
 class ActivityView:
     """Keeps the tables `activity`, `activity_last`, `incident` and `points_month`."""
 
     name = "activity"
-    batch_events = 10_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
+    topics = ("FactRecorded", *sorted(POINTS_TOPICS))
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables."""
         moves = _Moves()
-        facts: dict[int, tuple[int, Mapping[str, Any]]] = {}
-        corrected: list[int] = []
-        for event in batch.of_customers:
-            if event.topic == "FactRecorded":
-                facts[event.position] = (event.customer, event.state)
-                moves.fact(event.customer, event.state, 1)
-                if event.state["corrects"]:
-                    corrected.append(event.state["corrects"])
-            elif event.topic in POINTS_TOPICS:
-                moves.points(event.customer, event.topic, event.state)
-        for customer, state in _versions(transaction, corrected, facts):
-            moves.fact(customer, state, -1)
+        facts = batch.of(("FactRecorded",))
+        for event in facts:
+            moves.fact(event.customer, event.state, 1)
+        for event in batch.of(POINTS_TOPICS):
+            moves.points(event.customer, event.topic, event.state)
+        corrected = [event.state["corrects"] for event in facts if event.state["corrects"]]
+        if corrected:
+            known = {event.position: (event.customer, event.state) for event in facts}
+            for customer, state in _versions(transaction, corrected, known):
+                moves.fact(customer, state, -1)
         _store(transaction, moves)
 
 
@@ -186,26 +239,36 @@ def _versions(
 
 
 def _store(connection: Connection[Any], moves: _Moves) -> None:
+    """Add it, in the order of the primary keys, so that neighbours in the index are changed together."""
     if moves.cells:
-        cells = list(moves.cells.values())
-        columns: dict[str, Any] = {name: BigintArray([getattr(c, name) for c in cells]) for name in CELL_FIELDS}
-        columns["customer"] = BigintArray([customer for customer, _ in moves.cells])
-        columns["month"] = IntegerArray([month for _, month in moves.cells])
-        connection.execute(_QUERIES["activity_store"], columns)
+        keys = sorted(moves.cells)
+        customer, month = zip(*keys, strict=True)
+        connection.execute(
+            _QUERIES["activity_store"],
+            {
+                "customer": BigintArray(customer), "month": IntegerArray(month),
+                **bigints([moves.cells[key] for key in keys], CELL_FIELDS),
+            },
+        )  # fmt: skip
     if moves.last:
-        last = {"customer": BigintArray(moves.last), "day": IntegerArray(moves.last.values())}
-        connection.execute(_QUERIES["activity_last_store"], last)
+        last = sorted(moves.last.items())
+        connection.execute(
+            _QUERIES["activity_last_store"],
+            {
+                "customer": BigintArray([customer for customer, _ in last]),
+                "day": IntegerArray([day_parse(booked_on) for _, booked_on in last]),
+            },
+        )
     if moves.incidents:
+        keys = sorted(moves.incidents)
+        customer, day = zip(*keys, strict=True)
         connection.execute(
             _QUERIES["incidents_store"],
             {
-                "customer": BigintArray([customer for customer, _ in moves.incidents]),
-                "day": IntegerArray([day for _, day in moves.incidents]),
-                "lost": BigintArray([lost for lost, _ in moves.incidents.values()]),
-                "complaints": BigintArray([complaints for _, complaints in moves.incidents.values()]),
+                "customer": BigintArray(customer), "day": IntegerArray(day),
+                **bigints([moves.incidents[key] for key in keys], ("lost", "complaints")),
             },
-        )
+        )  # fmt: skip
     if moves.months:
-        names = ("granted", "deducted", "reversed", "expired", "debt", "redeemed")
-        columns = {name: BigintArray([m[i] for m in moves.months.values()]) for i, name in enumerate(names)}
-        connection.execute(_QUERIES["points_months_store"], {"month": IntegerArray(moves.months), **columns})
+        sums = bigints(moves.months.values(), _MONTH_FIELDS)
+        connection.execute(_QUERIES["points_months_store"], {"month": IntegerArray(moves.months), **sums})

@@ -3,6 +3,7 @@ and when the rest expires."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -16,11 +17,14 @@ from ledger.domain.values import month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.queries import queries_load
 from projections.places import reads
-from projections.view import BATCH_EVENTS, Batch, CustomerEvent, month_of_date
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, bigints, month_of_date
 
 _QUERIES = queries_load("projections.sql", "balances.sql")
 _NEVER: Final = -1
 _LIMIT_DEFAULT: Final = 1_000
+_STORED: Final = (
+    "customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "redeemed", "held", "position",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -56,7 +60,7 @@ class Moves:
 
     def __init__(self) -> None:
         self.rows: dict[int, BalanceRow] = {}
-        self.lots: dict[tuple[int, int], int] = {}
+        self.lots: dict[tuple[int, int], int] = defaultdict(int)
 
     def add(self, event: CustomerEvent) -> None:
         """Take in a customer's event; those that move no points change nothing."""
@@ -66,13 +70,15 @@ class Moves:
             return
         if topic not in POINTS_TOPICS:
             return
-        row = self.rows.setdefault(event.customer, BalanceRow(event.customer))
+        row = self.rows.get(event.customer)
+        if row is None:
+            row = self.rows[event.customer] = BalanceRow(event.customer)
         row.balance, row.position = state["balance"], event.position
         points: int = state["points"]
         if topic == "PointsGranted":
             row.granted += points
             row.debt -= state["debt_paid"]
-            self._lot(event.customer, _month(state["expires_on"]), points - state["debt_paid"])
+            self.lots[event.customer, _month(state["expires_on"])] += points - state["debt_paid"]
         elif topic == "PointsDeducted":
             row.deducted += points
             row.debt += state["debt"]
@@ -98,15 +104,11 @@ class Moves:
             self._lots(event.customer, state, 1)
         else:
             row.expired += points
-            self._lot(event.customer, _month(state["expired_on"]), points)
+            self.lots[event.customer, _month(state["expired_on"])] += points
 
     def _lots(self, customer: int, state: Mapping[str, Any], sign: int) -> None:
         for month, points in state["lots"]:
-            self._lot(customer, _NEVER if month is None else month, sign * points)
-
-    def _lot(self, customer: int, month: int, points: int) -> None:
-        key = (customer, month)
-        self.lots[key] = self.lots.get(key, 0) + points
+            self.lots[customer, _NEVER if month is None else month] += sign * points
 
 
 def _month(day: str | None) -> int:
@@ -124,27 +126,22 @@ class BalancesView:
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
         moves = Moves()
-        for event in batch.of_customers:
+        for event in batch.of(self.topics):
             moves.add(event)
         # In the order of the primary keys, so that neighbours in the index are changed together.
-        rows = sorted(moves.rows.values(), key=attrgetter("customer"))
-        if rows:
-            names = (
-                "customer", "balance", "debt", "granted", "deducted", "reversed", "expired", "redeemed", "held",
-                "position",
-            )  # fmt: skip
-            columns = {name: BigintArray([getattr(row, name) for row in rows]) for name in names}
-            transaction.execute(_QUERIES["balances_store"], columns)
+        if moves.rows:
+            rows = sorted(moves.rows.values(), key=attrgetter("customer"))
+            transaction.execute(_QUERIES["balances_store"], bigints(rows, _STORED))
         lots = sorted((*key, points) for key, points in moves.lots.items() if points)
         if lots:
+            customer, month, points = zip(*lots, strict=True)
             transaction.execute(
                 _QUERIES["lots_store"],
                 {
-                    "customer": BigintArray([customer for customer, _, _ in lots]),
-                    "expiry_month": IntegerArray([month for _, month, _ in lots]),
-                    "points": BigintArray([points for _, _, points in lots]),
+                    "customer": BigintArray(customer), "expiry_month": IntegerArray(month),
+                    "points": BigintArray(points),
                 },
-            )
+            )  # fmt: skip
 
 
 @reads(BalancesView.name)

@@ -9,14 +9,14 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.values import customer_number, day_parse, month_of, points_text
+from ledger.domain.values import customer_number, points_text
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from projections.customers import CustomersView
 from projections.places import reads
-from projections.view import Batch
+from projections.view import BATCH_EVENTS, Batch, month_of_date
 
 _QUERIES = queries_load("projections.sql", "campaigns.sql")
 _AWARDS: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed"})
@@ -79,12 +79,13 @@ class CampaignsView:
     """Keeps the tables `campaign`, `campaign_customer` and `campaign_month`."""
 
     name = "campaigns"
-    batch_events = 10_000
+    batch_events = BATCH_EVENTS
     pause_seconds = 0.0
+    topics = ("RuleSetProposed", *sorted(_AWARDS))
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Enter new campaigns, then add up what theirs and the known ones decided."""
-        for position, stream, _, topic, data in batch.events:
+        for position, stream, _, topic, data in batch.events if "RuleSetProposed" in batch.topics else ():
             if topic == "RuleSetProposed" and not customer_number(stream):
                 _enter(transaction, position, state_of(topic, data))
         with transaction.cursor(row_factory=tuple_row) as cursor:
@@ -93,9 +94,7 @@ class CampaignsView:
             return
         customers: dict[tuple[str, str, int], list[int]] = {}
         months: dict[tuple[str, str, int], list[int]] = {}
-        for event in batch.of_customers:
-            if event.topic not in _AWARDS:
-                continue
+        for event in batch.of(_AWARDS):
             state = event.state
             key = (state["rule_set"], state["rule"])
             if key not in known:
@@ -105,7 +104,7 @@ class CampaignsView:
             cell[0] += awards
             cell[1] += state["points"]
             cell[3] = event.position
-            month = months.setdefault((*key, month_of(day_parse(state["booked_on"]))), [0, 0])
+            month = months.setdefault((*key, month_of_date(state["booked_on"])), [0, 0])
             month[0] += awards
             month[1] += state["points"]
         _store(transaction, customers, months)

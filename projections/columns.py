@@ -25,7 +25,7 @@ class ColumnsView:
 
     name = "columns"
     batch_events = 50_000
-    pause_seconds = 1.0
+    pause_seconds = 3.0
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -52,7 +52,7 @@ class CustomersView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""
-        events = [e for e in batch.of_customers if e.topic in _TOPICS]
+        events = batch.of(_TOPICS)
         if not events:
             return
         new = {e.customer for e in events if e.topic == "CustomerRegistered"}

@@ -55,7 +55,7 @@ class EntitlementsView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Enter what was used."""
-        used = [e for e in batch.of_customers if e.topic == "EntitlementUsed"]
+        used = batch.of(self.topics)
         if used:
             transaction.execute(
                 _QUERIES["uses_enter"],

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock
-from typing import Any, Final, Protocol, cast, runtime_checkable
+from typing import Any, Final, cast
 
 from psycopg import Connection
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
+from ledger.log.arrays import TextArray
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
 from ledger.log.columns.store import ColumnsBusy
@@ -27,8 +28,8 @@ from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
 from projections.passing import connection_lost, passing
-from projections.rebuilding import Progress, rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
-from projections.view import Batch, TopicsOnly, View
+from projections.rebuilding import rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
+from projections.view import Batch, OwnPosition, Progress, TopicsOnly, View
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _WAIT_SECONDS: Final = 0.5
@@ -41,28 +42,6 @@ _LOOK_SECONDS: Final = 1.0
 """How often a follower looks what others have done to its views."""
 _LEND_SECONDS_MAX: Final = 30.0
 """How long a rebuild waits for the follower to let go of what it holds open: it may have a batch under way."""
-
-
-@runtime_checkable
-class OwnPosition(Protocol):
-    """A view that keeps its position itself, because it writes elsewhere than in the transaction."""
-
-    def position_own(self) -> int:
-        """The last position it has stored durably. Raises ColumnsBusy where another process writes it."""
-        ...
-
-    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> int:
-        """Build it anew up to a position, or to where it stands; its readers see the old one until the new one is
-        whole. Returns its position. Raises ColumnsBusy where another process writes it."""
-        ...
-
-    def caught_up(self) -> None:
-        """Nothing waits: a good time to tidy."""
-        ...
-
-    def close(self) -> None:
-        """Let others write it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +82,7 @@ class Follower:
         self.trying_again: dict[str, str] = {}
         """Views whose last batch met an error that passes by itself, and which; they are tried again."""
         self._again: dict[str, tuple[int, float]] = {}
+        self._threads = ThreadPoolExecutor(_STEPS_AT_ONCE, thread_name_prefix="view")
 
     def follow_once(self, until: int | None = None, progress: Progress = _quiet) -> dict[str, str]:
         """Bring every view to `until` (default: the head as it is now). Returns the errors of views that
@@ -171,6 +151,7 @@ class Follower:
 
     def close(self) -> None:
         """Let go of what views hold open."""
+        self._threads.shutdown()
         self._batches.close()
         for view in self.views.values():
             if isinstance(view, OwnPosition):
@@ -179,15 +160,10 @@ class Follower:
     def _follow(self, listening: Connection[Any], stop: Event, progress: Progress) -> None:
         while not stop.is_set():
             target = self.recorder.position_head()
-            now = time.monotonic()
-            if now - self._looked_at >= _LOOK_SECONDS:
+            if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
                 self._look()
-                self._looked_at = now
-            off = self._failed.keys() | self._lent
-            due = [
-                view for name, view in self.views.items()
-                if name not in off and now - self._applied_at.get(name, 0.0) >= view.pause_seconds
-            ]  # fmt: skip
+                self._looked_at = time.monotonic()
+            due = [view for view in self._followed() if not self._gathers_seconds(view, target)]
             stepped = self._steps(due, target, progress)
             for name, again in stepped.items():
                 if again:
@@ -195,8 +171,27 @@ class Follower:
                 else:
                     self._tidy(self.views[name])
             if not any(again and name not in self.trying_again for name, again in stepped.items()):
-                for _ in listening.notifies(timeout=_WAIT_SECONDS, stop_after=1):
-                    pass
+                self._wait(listening, stop, target)
+
+    def _wait(self, listening: Connection[Any], stop: Event, target: int) -> None:
+        """Wait until a view may take in what comes. While all of them gather, nobody asks what came."""
+        left = {view.name: self._gathers_seconds(view, target) for view in self._followed()}
+        first = min(left.values(), default=0.0)
+        if first:
+            stop.wait(first)
+            return
+        behind = [seconds for name, seconds in left.items() if seconds and self._positions.get(name, -1) < target]
+        for _ in listening.notifies(timeout=min([_WAIT_SECONDS, *behind]), stop_after=1):
+            pass
+
+    def _followed(self) -> list[View]:
+        return [view for name, view in self.views.items() if name not in self._failed and name not in self._lent]
+
+    def _gathers_seconds(self, view: View, target: int) -> float:
+        """For how long a view still gathers events; 0 once a whole batch waits for it."""
+        if target - self._positions.get(view.name, target) >= view.batch_events:
+            return 0.0
+        return max(0.0, self._applied_at.get(view.name, 0.0) + view.pause_seconds - time.monotonic())
 
     def _look(self) -> None:
         """See what others have done: a view that failed here and was rebuilt by another goes on; one that keeps files
@@ -218,11 +213,38 @@ class Follower:
         batches: dict[tuple[int, int], Batch] = {}
         stepped = {view.name: False for view in views}
         views = [view for view in views if self._positions.get(view.name, -1) < target]
+        for name in self._passed_by(views, target, batches):
+            progress(name, self._positions[name], target)
+            stepped[name] = True
+        views = [view for view in views if not stepped[view.name]]
         if len(views) < 2:
             return stepped | {view.name: self._step(view, target, batches, progress) for view in views}
-        with ThreadPoolExecutor(_STEPS_AT_ONCE, thread_name_prefix="view") as threads:
-            steps = {v.name: threads.submit(self._step, v, target, batches, progress) for v in views}
+        steps = {v.name: self._threads.submit(self._step, v, target, batches, progress) for v in views}
+        wait(steps.values())
         return stepped | {name: step.result() for name, step in steps.items()}
+
+    def _passed_by(self, views: Sequence[View], target: int, batches: dict[tuple[int, int], Batch]) -> list[str]:
+        """Move those on that nothing in their next batch concerns, in one round trip for all that stand together."""
+        together: dict[tuple[int, int], list[str]] = {}
+        for view in views:
+            position = self._positions.get(view.name)
+            if position is not None and view.name not in self._again and isinstance(view, TopicsOnly):
+                together.setdefault((position, view.batch_events), []).append(view.name)
+        passed: list[str] = []
+        for (position, _), names in together.items():
+            try:
+                batch = self._batch(self.views[names[0]], position, target, batches)
+                names = [name for name in names if not batch.concerns(self.views[name])]
+                if names:
+                    with self.recorder.datastore.get_connection() as connection:
+                        moved = self._moved_on(connection, names, position, batch.position_last)
+                    self._positions.update(dict.fromkeys(moved, batch.position_last))
+                    passed += moved
+            except Exception as error:
+                if connection_lost(error):
+                    raise
+                # Anything else each view's own step meets again, and says of that view what is to be said.
+        return passed
 
     def _step(self, view: View, target: int, batches: dict[tuple[int, int], Batch], progress: Progress) -> bool:
         """One batch for one view; False when there was nothing to do, or nothing can be done."""
@@ -238,14 +260,9 @@ class Follower:
                 self._recovered(name)
                 return False
             batch = self._batch(view, position, target, batches)
-            if isinstance(view, TopicsOnly) and batch.topics.isdisjoint(view.topics):
-                with self.recorder.datastore.get_connection() as connection:
-                    if not self._pass_by(view, position, batch, connection):
-                        return True
-            else:
-                with self.recorder.datastore.get_connection() as connection, connection.transaction():
-                    if not self._apply(view, position, batch, connection):
-                        return True
+            with self.recorder.datastore.get_connection() as connection, connection.transaction():
+                if not self._apply(view, position, batch, connection):
+                    return True
         except ColumnsBusy:
             return False
         except Exception as error:
@@ -285,25 +302,27 @@ class Follower:
 
     def _apply(self, view: View, position: int, batch: Batch, connection: Connection[Any]) -> bool:
         """Apply and store the position; False where another follower was here first."""
-        if not isinstance(view, OwnPosition):
-            stored = view_locked(connection, view.name)
-            if stored != position:
-                self._positions[view.name] = stored
-                return False
-        # A view with files merges them now and then, which takes too long to put anything off.
-        with nullcontext() if isinstance(view, OwnPosition) else collection_deferred():
+        if isinstance(view, OwnPosition):
             view.apply(batch, connection)
-        connection.execute(_QUERIES["view_moved"], {"name": view.name, "position": batch.position_last})
+            connection.execute(_QUERIES["view_moved"], {"name": view.name, "position": batch.position_last})
+            return True
+        if not self._moved_on(connection, [view.name], position, batch.position_last):
+            return False
+        if batch.concerns(view):
+            # Not for a view with files: it merges them now and then, which takes too long to put anything off.
+            with collection_deferred():
+                view.apply(batch, connection)
         return True
 
-    def _pass_by(self, view: View, position: int, batch: Batch, connection: Connection[Any]) -> bool:
-        """Store the position of a view that nothing in a batch concerns, in one round trip; False where another
-        follower was here first."""
-        params = {"name": view.name, "before": position, "position": batch.position_last}
-        if connection.execute(_QUERIES["view_passed_by"], params).rowcount:
-            return True
-        self._positions.pop(view.name, None)
-        return False
+    def _moved_on(self, connection: Connection[Any], names: Sequence[str], before: int, position: int) -> list[str]:
+        """Those of some views that still stood at a position, now at another. Where the others stand is looked up when
+        it is needed: another follower moves them."""
+        params = {"names": TextArray(names), "before": before, "position": position}
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            moved = [name for (name,) in cursor.execute(_QUERIES["views_moved_on"], params)]
+        for name in set(names).difference(moved):
+            self._positions.pop(name, None)
+        return moved
 
     def _position(self, view: View) -> int:
         position = self._positions.get(view.name)

@@ -6,7 +6,7 @@ the tables that are filled are still its own is looked at again before each comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -20,10 +20,7 @@ from ledger.log.datastore import LogDatastore
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
-from projections.view import TopicsOnly, View
-
-Progress = Callable[[str, int, int], None]
-"""(view, its position, the position it is to reach)"""
+from projections.view import Progress, TopicsOnly, View
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _TIMES: Final = 5

@@ -3,6 +3,7 @@ tier."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
 from projections.places import reads
-from projections.view import BATCH_EVENTS, Batch, CustomerEvent, month_of_date
+from projections.view import BATCH_EVENTS, Batch, CustomerEvent, bigints, month_of_date
 
 _QUERIES = queries_load("projections.sql", "tiers.sql")
 _SEPARATOR: Final = "\x1f"
@@ -59,35 +60,36 @@ class TiersView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""
-        decided = [e for e in batch.of_customers if e.topic in _DECIDED]
+        decided = batch.of(_DECIDED)
         if decided:
             _store(transaction, _folded(transaction, decided))
-        earned: dict[tuple[int, int], int] = {}
-        for event in batch.of_customers:
+        earned: dict[tuple[int, int], int] = defaultdict(int)
+        for event in batch.of(_EARNED):
+            points = event.state["points"]
             # A penalty that is taken back was never earned.
-            if event.topic in _EARNED and (event.state["points"] > 0) == (event.topic == "PointsGranted"):
-                key = (event.customer, month_of_date(event.state["booked_on"]))
-                earned[key] = earned.get(key, 0) + event.state["points"]
+            if (points > 0) == (event.topic == "PointsGranted"):
+                earned[event.customer, month_of_date(event.state["booked_on"])] += points
         if earned:
-            earned = dict(sorted(earned.items()))
+            customer, month, points = zip(*sorted((*key, points) for key, points in earned.items()), strict=True)
             transaction.execute(
                 _QUERIES["earned_store"],
-                {
-                    "customer": BigintArray([customer for customer, _ in earned]),
-                    "month": IntegerArray([month for _, month in earned]),
-                    "points": BigintArray(earned.values()),
-                },
+                {"customer": BigintArray(customer), "month": IntegerArray(month), "points": BigintArray(points)},
             )
 
 
 def _folded(connection: Connection[Any], events: Sequence[CustomerEvent]) -> list[TierRow]:
-    numbers = BigintArray({e.customer for e in events})
-    with connection.cursor(row_factory=class_row(TierRow)) as cursor:
-        stored = cursor.execute(_QUERIES["tiers_load"], {"customers": numbers}).fetchall()
-    rows = {row.customer: row for row in stored}
+    rows: dict[int, TierRow] = {}
+    new = {e.customer for e in events if e.topic == "CustomerRegistered"}
+    known = BigintArray({e.customer for e in events} - new)
+    if known:
+        with connection.cursor(binary=True, row_factory=class_row(TierRow)) as cursor:
+            stored = cursor.execute(_QUERIES["tiers_load"], {"customers": known})
+            rows.update((row.customer, row) for row in stored)
     for event in events:
-        row = rows.setdefault(event.customer, TierRow(event.customer))
-        state, row.position = event.state, event.position
+        row, state = rows.get(event.customer), event.state
+        if row is None:
+            row = rows[event.customer] = TierRow(event.customer)
+        row.position = event.position
         if event.topic == "TierChanged":
             row.tier, row.tier_cause = state["tier"], state["cause"]
             row.tier_since = datetime.fromisoformat(state["occurred_at"])
@@ -102,13 +104,11 @@ def _store(connection: Connection[Any], rows: Sequence[TierRow]) -> None:
     connection.execute(
         _QUERIES["tiers_store"],
         {
-            "customer": BigintArray([r.customer for r in rows]),
-            "tier": [r.tier for r in rows],
-            "tier_since": [r.tier_since for r in rows],
-            "tier_cause": BigintArray([r.tier_cause for r in rows]),
-            "grade": [r.grade for r in rows],
+            **bigints(rows, ("customer", "tier_cause", "position")),
+            "tier": TextArray([r.tier or "" for r in rows]),
+            "tier_since": TextArray([r.tier_since.isoformat() if r.tier_since else "" for r in rows]),
+            "grade": TextArray([r.grade or "" for r in rows]),
             "tags": TextArray([_SEPARATOR.join(r.tags) for r in rows]),
-            "position": BigintArray([r.position for r in rows]),
         },
     )
 

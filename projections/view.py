@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from psycopg import Connection
 
 from ledger.domain.events import RELATIONS_TOPICS, STREAM_STAFF
 from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.log.arrays import BigintArray
 from ledger.log.codec import state_of
-from ledger.log.recorder import EventRow
+from ledger.log.recorder import EventRow, LogRecorder
 
 _OF_RELATIONS: Final = RELATIONS_TOPICS | {"CustomerRegistered", "CustomerChanged"}
 BATCH_EVENTS: Final = 10_000
 """What views ask for: those of one size share what is read and decoded. More makes fewer and fuller statements, and
 takes some 4 KB of memory an event."""
+
+
+Progress = Callable[[str, int, int], None]
+"""(view, its position, the position it is to reach)"""
 
 
 class CustomerEvent(NamedTuple):
@@ -53,6 +60,25 @@ class Batch:
             if (number := number_of(stream))
         ]
 
+    def concerns(self, view: View) -> bool:
+        """Whether a view is to be called with it."""
+        return not isinstance(view, TopicsOnly) or not self.topics.isdisjoint(view.topics)
+
+    def of(self, topics: Collection[str]) -> list[CustomerEvent]:
+        """The events of these names in customers' streams, in order."""
+        if self.topics.issubset(topics):
+            return self.of_customers
+        found = [events for topic in topics if (events := self._of_topic.get(topic))]
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found), key=itemgetter(0))
+
+    @cached_property
+    def _of_topic(self) -> dict[str, list[CustomerEvent]]:
+        """Sorted once for all views, most of which look at a few names only."""
+        found: dict[str, list[CustomerEvent]] = {topic: [] for topic in self.topics}
+        for event in self.of_customers:
+            found[event.topic].append(event)
+        return found
+
     @cached_property
     def of_relations(self) -> list[CustomerEvent]:
         """The events about relations and about who customers are, of customers' streams and of the stream `staff`."""
@@ -61,7 +87,7 @@ class Batch:
             for position, stream, version, topic, state in self.events
             if stream == STREAM_STAFF
         ]
-        found = [e for e in self.of_customers if e.topic in _OF_RELATIONS]
+        found = self.of(_OF_RELATIONS)
         return sorted(of_staff + found) if of_staff else found
 
 
@@ -79,6 +105,11 @@ def day_expired(state: Mapping[str, Any]) -> int:
     """The day that an expiry is booked on: that of the close that took the points, which occurred at its end. It is the
     lot's last day, but where points came back to a lot that was already over, a later one."""
     return max(day_parse(state["expired_on"]), day_of_time(state["occurred_at"]) - 1)
+
+
+def bigints(rows: Iterable[object], names: Sequence[str]) -> dict[str, BigintArray]:
+    """Integer fields of some rows, at least one, as an array for each; two names or more."""
+    return dict(zip(names, map(BigintArray, zip(*map(attrgetter(*names), rows), strict=True)), strict=True))
 
 
 @lru_cache(maxsize=4_096)
@@ -105,7 +136,7 @@ class View(Protocol):
     batch_events: int
     """How many events at once, at most."""
     pause_seconds: float
-    """How long to gather events between two batches when following."""
+    """How long to gather events between two batches when following, unless a whole batch waits before."""
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Take in the next events. Whatever it raises stops this view, and no other."""
@@ -118,3 +149,25 @@ class TopicsOnly(Protocol):
     passed by."""
 
     topics: Sequence[str]
+
+
+@runtime_checkable
+class OwnPosition(Protocol):
+    """A view that keeps its position itself, because it writes elsewhere than in the transaction."""
+
+    def position_own(self) -> int:
+        """The last position it has stored durably. Raises ColumnsBusy where another process writes it."""
+        ...
+
+    def rebuild_own(self, recorder: LogRecorder, until: int, progress: Progress) -> int:
+        """Build it anew up to a position, or to where it stands; its readers see the old one until the new one is
+        whole. Returns its position. Raises ColumnsBusy where another process writes it."""
+        ...
+
+    def caught_up(self) -> None:
+        """Nothing waits: a good time to tidy."""
+        ...
+
+    def close(self) -> None:
+        """Let others write it."""
+        ...

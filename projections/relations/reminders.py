@@ -64,7 +64,7 @@ class RemindersView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Enter what was said."""
-        rows = [_reminder(e) for e in batch.of_customers if e.topic == "ReminderDue"]
+        rows = [_reminder(e) for e in batch.of(self.topics)]
         if rows:
             transaction.execute(_QUERIES["reminders_store"], columns(rows))
 

@@ -62,8 +62,7 @@ class TimelineView:
                 e.customer, e.position, e.topic, e.state["occurred_at"], e.state["recorded_at"], e.state["actor"],
                 e.state["cause"],
             )
-            for e in batch.of_customers
-            if e.topic in RELATIONS_TOPICS
+            for e in batch.of(RELATIONS_TOPICS)
         ]  # fmt: skip
         if rows:
             transaction.execute(_QUERIES["timeline_store"], columns(rows))

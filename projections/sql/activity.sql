@@ -5,43 +5,56 @@
 SELECT notification_id, originator_id, topic, state FROM event WHERE notification_id = ANY (%(positions)s::bigint[])
 
 -- name: activity_store
-INSERT INTO activity (
-    customer, month, facts, contracts, contribution, projects, complaints, complaints_major, responses,
-    responses_prompt, response_hours, answers, answers_content, satisfaction, scores, score, granted, deducted, expired,
-    redeemed
-)
-SELECT * FROM unnest(
+MERGE INTO activity AS a
+USING unnest(
     %(customer)s::bigint[], %(month)s::integer[], %(facts)s::bigint[], %(contracts)s::bigint[],
     %(contribution)s::bigint[], %(projects)s::bigint[], %(complaints)s::bigint[], %(complaints_major)s::bigint[],
     %(responses)s::bigint[], %(responses_prompt)s::bigint[], %(response_hours)s::bigint[], %(answers)s::bigint[],
     %(answers_content)s::bigint[], %(satisfaction)s::bigint[], %(scores)s::bigint[], %(score)s::bigint[],
     %(granted)s::bigint[], %(deducted)s::bigint[], %(expired)s::bigint[], %(redeemed)s::bigint[]
+) AS given (
+    customer, month, facts, contracts, contribution, projects, complaints, complaints_major, responses,
+    responses_prompt, response_hours, answers, answers_content, satisfaction, scores, score, granted, deducted,
+    expired, redeemed
 )
-ON CONFLICT (customer, month) DO UPDATE
-SET facts = activity.facts + excluded.facts, contracts = activity.contracts + excluded.contracts,
-    contribution = activity.contribution + excluded.contribution, projects = activity.projects + excluded.projects,
-    complaints = activity.complaints + excluded.complaints,
-    complaints_major = activity.complaints_major + excluded.complaints_major,
-    responses = activity.responses + excluded.responses,
-    responses_prompt = activity.responses_prompt + excluded.responses_prompt,
-    response_hours = activity.response_hours + excluded.response_hours,
-    answers = activity.answers + excluded.answers,
-    answers_content = activity.answers_content + excluded.answers_content,
-    satisfaction = activity.satisfaction + excluded.satisfaction, scores = activity.scores + excluded.scores,
-    score = activity.score + excluded.score, granted = activity.granted + excluded.granted,
-    deducted = activity.deducted + excluded.deducted, expired = activity.expired + excluded.expired,
-    redeemed = activity.redeemed + excluded.redeemed
+ON a.customer = given.customer AND a.month = given.month
+WHEN MATCHED THEN UPDATE
+SET facts = a.facts + given.facts, contracts = a.contracts + given.contracts,
+    contribution = a.contribution + given.contribution, projects = a.projects + given.projects,
+    complaints = a.complaints + given.complaints, complaints_major = a.complaints_major + given.complaints_major,
+    responses = a.responses + given.responses, responses_prompt = a.responses_prompt + given.responses_prompt,
+    response_hours = a.response_hours + given.response_hours, answers = a.answers + given.answers,
+    answers_content = a.answers_content + given.answers_content, satisfaction = a.satisfaction + given.satisfaction,
+    scores = a.scores + given.scores, score = a.score + given.score, granted = a.granted + given.granted,
+    deducted = a.deducted + given.deducted, expired = a.expired + given.expired,
+    redeemed = a.redeemed + given.redeemed
+WHEN NOT MATCHED THEN INSERT (
+    customer, month, facts, contracts, contribution, projects, complaints, complaints_major, responses,
+    responses_prompt, response_hours, answers, answers_content, satisfaction, scores, score, granted, deducted,
+    expired, redeemed
+)
+VALUES (
+    given.customer, given.month, given.facts, given.contracts, given.contribution, given.projects, given.complaints,
+    given.complaints_major, given.responses, given.responses_prompt, given.response_hours, given.answers,
+    given.answers_content, given.satisfaction, given.scores, given.score, given.granted, given.deducted,
+    given.expired, given.redeemed
+)
 
 -- name: activity_last_store
-INSERT INTO activity_last (customer, day)
-SELECT * FROM unnest(%(customer)s::bigint[], %(day)s::integer[])
-ON CONFLICT (customer) DO UPDATE SET day = greatest(activity_last.day, excluded.day)
+MERGE INTO activity_last AS l
+USING unnest(%(customer)s::bigint[], %(day)s::integer[]) AS given (customer, day)
+ON l.customer = given.customer
+WHEN MATCHED AND l.day < given.day THEN UPDATE SET day = given.day
+WHEN NOT MATCHED THEN INSERT (customer, day) VALUES (given.customer, given.day)
 
 -- name: incidents_store
-INSERT INTO incident (customer, day, lost, complaints)
-SELECT * FROM unnest(%(customer)s::bigint[], %(day)s::integer[], %(lost)s::bigint[], %(complaints)s::bigint[])
-ON CONFLICT (customer, day) DO UPDATE
-SET lost = incident.lost + excluded.lost, complaints = incident.complaints + excluded.complaints
+MERGE INTO incident AS i
+USING unnest(%(customer)s::bigint[], %(day)s::integer[], %(lost)s::bigint[], %(complaints)s::bigint[])
+    AS given (customer, day, lost, complaints)
+ON i.customer = given.customer AND i.day = given.day
+WHEN MATCHED THEN UPDATE SET lost = i.lost + given.lost, complaints = i.complaints + given.complaints
+WHEN NOT MATCHED THEN INSERT (customer, day, lost, complaints)
+VALUES (given.customer, given.day, given.lost, given.complaints)
 
 -- name: points_months_store
 INSERT INTO points_month (month, granted, deducted, reversed, expired, debt, redeemed)

@@ -10,7 +10,7 @@ ORDER BY v.name
 
 -- name: view_lock
 -- Whoever holds the row may move the view on; the position says whether another did meanwhile. The commit need not wait
--- for the disk: the position is in it, so what a crash takes with it is followed again from where the table stands.
+-- for the disk either.
 SELECT position, set_config('synchronous_commit', 'off', true) FROM view WHERE name = %(name)s FOR UPDATE
 
 -- name: views_lag
@@ -33,10 +33,16 @@ ORDER BY notification_id
 UPDATE view SET position = %(position)s, status = 'running', error = NULL, updated_at = clock_timestamp()
 WHERE name = %(name)s
 
--- name: view_passed_by
--- For a view that nothing concerns since the position it stands at. The commit need not wait for the disk.
+-- name: views_moved_on
+-- Move views on that stand at a position, and hold their rows until the transaction ends; who they are. Left out are those
+-- that stand elsewhere, or that another has just now. The commit need not wait for the disk: the position is in it, so
+-- what a crash takes with it is followed again from where the table stands.
 UPDATE view SET position = %(position)s, status = 'running', error = NULL, updated_at = clock_timestamp()
-WHERE name = %(name)s AND position = %(before)s AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+FROM (
+    SELECT name FROM view WHERE name = ANY (%(names)s::text[]) AND position = %(before)s FOR UPDATE SKIP LOCKED
+) AS standing
+WHERE view.name = standing.name AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+RETURNING view.name
 
 -- name: view_failed
 UPDATE view SET status = 'failed', error = %(error)s, updated_at = clock_timestamp() WHERE name = %(name)s

@@ -4,20 +4,31 @@
 SELECT customer, tier, tier_since, tier_cause, grade, tags FROM tier WHERE customer = ANY (%(customers)s)
 
 -- name: tiers_store
-INSERT INTO tier (customer, tier, tier_since, tier_cause, grade, tags, position)
-SELECT customer, tier, tier_since, tier_cause, grade, string_to_array(tags, E'\x1f'), position
-FROM unnest(
-    %(customer)s::bigint[], %(tier)s::text[], %(tier_since)s::timestamptz[], %(tier_cause)s::bigint[],
-    %(grade)s::text[], %(tags)s::text[], %(position)s::bigint[]
-) AS given (customer, tier, tier_since, tier_cause, grade, tags, position)
-ON CONFLICT (customer) DO UPDATE
-SET tier = excluded.tier, tier_since = excluded.tier_since, tier_cause = excluded.tier_cause,
-    grade = excluded.grade, tags = excluded.tags, position = excluded.position
+-- Texts are empty for none.
+MERGE INTO tier AS t
+USING (
+    SELECT customer, nullif(tier, '') AS tier, nullif(tier_since, '')::timestamptz AS tier_since, tier_cause,
+           nullif(grade, '') AS grade, string_to_array(tags, E'\x1f') AS tags, position
+    FROM unnest(
+        %(customer)s::bigint[], %(tier)s::text[], %(tier_since)s::text[], %(tier_cause)s::bigint[], %(grade)s::text[],
+        %(tags)s::text[], %(position)s::bigint[]
+    ) AS given (customer, tier, tier_since, tier_cause, grade, tags, position)
+) AS given
+ON t.customer = given.customer
+WHEN MATCHED THEN UPDATE
+SET tier = given.tier, tier_since = given.tier_since, tier_cause = given.tier_cause, grade = given.grade,
+    tags = given.tags, position = given.position
+WHEN NOT MATCHED THEN INSERT (customer, tier, tier_since, tier_cause, grade, tags, position)
+VALUES (
+    given.customer, given.tier, given.tier_since, given.tier_cause, given.grade, given.tags, given.position
+)
 
 -- name: earned_store
-INSERT INTO earned (customer, month, points)
-SELECT * FROM unnest(%(customer)s::bigint[], %(month)s::integer[], %(points)s::bigint[])
-ON CONFLICT (customer, month) DO UPDATE SET points = earned.points + excluded.points
+MERGE INTO earned AS e
+USING unnest(%(customer)s::bigint[], %(month)s::integer[], %(points)s::bigint[]) AS given (customer, month, points)
+ON e.customer = given.customer AND e.month = given.month
+WHEN MATCHED THEN UPDATE SET points = e.points + given.points
+WHEN NOT MATCHED THEN INSERT (customer, month, points) VALUES (given.customer, given.month, given.points)
 
 -- name: tiers_read
 -- Of some customers, or, where customers is NULL, of the next ones by number.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +48,7 @@ from tests.catalogue import catalogue_activate
 from tests.ledgers import Books, fact
 from tests.relations_firm import firm_found, lead
 
-TABLES = (
+BOOKS_TABLES = (
     "customer", "customer_reference", "balance", "lot", "tier", "history", "redemption", "redemption_part", "stock",
 )  # fmt: skip
 
@@ -107,9 +109,10 @@ def following(books: Books, chosen: Sequence[View]) -> Iterator[Follower]:
 def tables(database_url: str, schema: str) -> dict[str, list[Any]]:
     """Every view's rows."""
     with psycopg.connect(database_url) as connection:
+        connection.execute(SQL("SET search_path = {}").format(Identifier(schema)))
         found: dict[str, list[Any]] = {}
-        for table in TABLES:
-            query = SQL("SELECT t::text FROM {}.{} t ORDER BY 1").format(Identifier(schema), Identifier(table))
+        for (table,) in connection.execute("SELECT name FROM view_table ORDER BY name").fetchall():
+            query = SQL("SELECT t::text FROM {} t ORDER BY 1").format(Identifier(table))
             found[table] = connection.execute(query).fetchall()
         return found
 
@@ -182,6 +185,29 @@ def test_a_view_that_is_rebuilt_equals_the_one_that_followed(
         assert Columns.open(tmp_path).chain == chain
 
 
+def test_batches_of_any_size_come_to_the_same(
+    books: Books, database_url: str, schema_name: str, tmp_path: Path
+) -> None:
+    live_a_little(books, seed=7, facts=80)
+    redeem_a_little(books)
+    firm_found(books)
+    books.send(lead("1", customer="C-000001"), RecordFollowUp("C-000001", "S-000001", "between ourselves"))
+    books.send(ReleaseCustomer("C-000001", "too far"), lead("new", region="east"))
+    chosen = [view for view in views(tmp_path) if view.name != "columns"]
+    for view in chosen:
+        view.batch_events = 1
+    with following(books, chosen) as follower:
+        assert follower.follow_once() == {}
+        one_by_one = tables(database_url, schema_name)
+        filled = {table for table, rows in one_by_one.items() if rows}
+        assert {"balance", "lot", "earned", "activity", "incident", "history", "holding", "timeline"} <= filled
+        for size in (3, 50, books.position):
+            for view in chosen:
+                view.batch_events = size
+                follower.rebuild(view.name)
+            assert tables(database_url, schema_name) == one_by_one
+
+
 class Dying:
     """A view whose process dies after it wrote, before the commit, the first times."""
 
@@ -250,7 +276,8 @@ def test_a_view_added_later_fills_itself(books: Books, database_url: str, schema
     with following(books, [first, *others]) as follower:
         assert follower.follow_once() == {}
         assert {lag.position for lag in follower.lag()} == {books.position}
-    assert all(tables(database_url, schema_name).values())
+    filled = tables(database_url, schema_name)
+    assert all(filled[table] for table in BOOKS_TABLES)
 
 
 def test_who_serves_a_customer_is_none_of_its_history_and_moves_no_balance(
@@ -298,3 +325,30 @@ def test_a_view_is_not_called_with_what_does_not_concern_it_and_stands_at_the_he
             assert other.follow_once() == {}
             assert follower.follow_once() == {}
         assert [lag.position for lag in follower.lag()] == [books.position]
+
+
+class Patient:
+    """A view that gathers for longer than a test lasts."""
+
+    name, batch_events, pause_seconds = "patient", 10, 600.0
+
+    def apply(self, batch: Batch, transaction: psycopg.Connection[Any]) -> None:
+        assert len(batch.events) <= self.batch_events
+
+
+def test_a_view_gathers_what_comes_until_a_whole_batch_of_it_waits(books: Books) -> None:
+    books.register(*(f"c{n}" for n in range(25)))
+    whole = books.position // 10 * 10
+    stop = threading.Event()
+    with following(books, [Patient()]) as follower:
+        thread = threading.Thread(target=follower.follow, args=(stop,))
+        thread.start()
+        try:
+            deadline = time.monotonic() + 30
+            while follower.lag()[0].position < whole:
+                assert time.monotonic() < deadline, follower.lag()
+                time.sleep(0.02)
+            assert follower.lag()[0].behind == books.position - whole > 0
+        finally:
+            stop.set()
+            thread.join()
