@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from ledger.domain.events import Event
-from ledger.domain.postings import appended_check
+from ledger.domain.postings import POSTING_TOPICS, appended_check
 from ledger.domain.values import customer_number
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
@@ -103,7 +103,9 @@ class Appender:
             number = customer_number(stream)
             return int(records[number - 1, at.REC_BALANCE]) if number <= len(records) else 0
 
-        appended_check(((e.originator_id, type(e).__name__, e.__dict__) for e in events), balance_before)
+        named = ((e, type(e).__name__) for e in events)
+        moving = ((e.originator_id, topic, e.__dict__) for e, topic in named if topic in POSTING_TOPICS)
+        appended_check(moving, balance_before)
 
     def _erase(self) -> None:
         try:

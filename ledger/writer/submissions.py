@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -38,14 +39,48 @@ class LogMoving(PlumblineError):
         super().__init__("the log kept moving under this writer; another one writes to it, find and stop it")
 
 
+class Reply:
+    """What one thread waits for: as much of a Future as that takes, and a third of its work. Where many threads wait,
+    handing over costs as much as deciding."""
+
+    __slots__ = ("_answers", "_error", "_there")
+
+    def __init__(self) -> None:
+        self._there = threading.Lock()
+        self._there.acquire()
+        self._answers: list[Answer] = []
+        self._error: BaseException | None = None
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """True: who waits here doesn't take the request back."""
+        return True
+
+    def set_result(self, answers: list[Answer]) -> None:
+        """Give the answers. Once, and not after an error."""
+        self._answers = answers
+        self._there.release()
+
+    def set_exception(self, error: BaseException) -> None:
+        """Have `result` raise. Once, and not after answers."""
+        self._error = error
+        self._there.release()
+
+    def result(self) -> list[Answer]:
+        """Wait for the answers. To be called once."""
+        self._there.acquire()
+        if self._error is not None:
+            raise self._error
+        return self._answers
+
+
 @dataclass(slots=True)
 class Submission:
     """Requests handed in together: those that can be decided, and the refusals of the others by their place."""
 
     requests: list[Request]
     refusals: dict[int, Answer]
-    atomic: bool = False
-    future: Future[list[Answer]] = field(default_factory=Future[list[Answer]])
+    atomic: bool
+    future: Future[list[Answer]] | Reply
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Give the caller the answers, each at its place."""

@@ -38,6 +38,7 @@ from ledger.writer.submissions import (
     LEDGER_CLOSED,
     LogMoving,
     RehearsalWanted,
+    Reply,
     Submission,
     WriterStopped,
     refusal_of,
@@ -102,7 +103,9 @@ class Writer:
 
     def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
         """Carry out requests in order and answer each. Raises WriterStopped."""
-        return self.submit_later(requests, atomic=atomic).result()
+        reply = Reply()
+        self._submit(requests, atomic, reply)
+        return reply.result()
 
     def rehearse_later(self, requests: Sequence[Request]) -> Future[list[Rehearsal]]:
         """Decide requests without carrying them out, each as if those before it had been.
@@ -121,6 +124,11 @@ class Writer:
         the code ATOMIC_REFUSED. At most BATCH_REQUESTS_MAX facts, registrations, changes and consents, or
         DESK_REQUESTS_MAX commands about relations.
         """
+        future: Future[list[Answer]] = Future()
+        self._submit(requests, atomic, future)
+        return future
+
+    def _submit(self, requests: Sequence[Request], atomic: bool, reply: Future[list[Answer]] | Reply) -> None:
         refusals: dict[int, Answer] = {}
         sound: list[Request] = []
         for i, request in enumerate(requests):
@@ -129,9 +137,7 @@ class Writer:
                 sound.append(request)
             else:
                 refusals[i] = refusal
-        submission = Submission(sound, refusals, atomic)
-        self._enqueue(submission)
-        return submission.future
+        self._enqueue(Submission(sound, refusals, atomic, reply))
 
     def _enqueue(self, submission: Submission | RehearsalWanted) -> None:
         with self._wake:
