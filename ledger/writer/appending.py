@@ -29,7 +29,7 @@ CHUNK_BYTES: Final = 64 * 1024 * 1024
 
 class Appender:
     """Appends for one writer. `alive` (the lease) is asked before each append; `publish` is called where readers may
-    see what is committed now."""
+    see what is committed now; `waiting` before each wait for PostgreSQL to store."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class Appender:
         state: LedgerState,
         alive: Callable[[], bool],
         publish: Callable[[], None],
+        waiting: Callable[[], None],
     ) -> None:
         self.recorder = recorder
         self.state = state
         self.alive = alive
         self.publish = publish
+        self.waiting = waiting
 
     def append(self, decided: Decided) -> EntriesKnown | PositionMoved | None:
         """Append what a run comes to. None when it is done (or nothing was to be done); otherwise nothing has moved,
@@ -52,6 +54,7 @@ class Appender:
         stored = [encode(event) for event in decided.events]
         book = self.state.book
         self._alive()
+        self.waiting()
         try:
             outcome = self._send(stored, decided)
         except CONNECTION_LOST:
