@@ -5,6 +5,7 @@ On an embedded PostgreSQL of its own with fsync on. What other systems reach is 
 
 from __future__ import annotations
 
+import asyncio
 import random
 import resource
 import secrets
@@ -34,6 +35,7 @@ from ledger.writer.fact_line import request_of_document
 from service import embedded
 from service.bootstrap import clock, ledger_open
 from service.collecting import collecting_seldom
+from service.serving.handover import Handover
 from service.settings import Settings
 
 CUSTOMERS: Final = 20_000
@@ -53,6 +55,7 @@ def run(say: Say, *, quick: bool) -> list[Line]:
         url = embedded.database_url(settings)
         lines = _bulk(url, parent, say, facts=10_000 if quick else 100_000)
         lines.append(_callers(url, say, seconds=1.0 if quick else 8.0))
+        lines.append(_tasks(url, say, seconds=1.0 if quick else 8.0))
         lines.append(_restart(settings, parent, say, facts=20_000 if quick else 1_000_000))
         return lines + _growth(url, say, events=50_000 if quick else 1_000_000)
     finally:
@@ -149,15 +152,9 @@ def _callers(url: str, say: Say, seconds: float) -> Line:
             n = 0
             while not stop.is_set():
                 n += 1
-                document = {
-                    "source": "bench", "external_id": f"{caller}-{n}", "fact_type": "login",
-                    "customer": customer_id((caller * 7919 + n * 104_729) % CUSTOMERS + 1), "occurred_at": "2026-10-05",
-                }  # fmt: skip
                 started = time.perf_counter()
-                [answer] = writer.submit([request_of_document(document, actor="bench", client="bench")])
+                _accepted(writer.submit([_login(caller, n)]))
                 taken[caller].append(time.perf_counter() - started)
-                if answer.status != "accepted":
-                    raise RuntimeError(f"not accepted: {answer}")
 
         threads = [threading.Thread(target=call, args=(i,)) for i in range(CALLERS)]
         started = time.perf_counter()
@@ -168,9 +165,51 @@ def _callers(url: str, say: Say, seconds: float) -> Line:
         for thread in threads:
             thread.join()
         whole = time.perf_counter() - started
+    return _single(f"single commands of {CALLERS} callers in process, durable: threads", taken, whole)
+
+
+def _tasks(url: str, say: Say, seconds: float) -> Line:
+    """Tasks of one event loop that each send one fact and wait for its answer, as requests over HTTP do."""
+    say(f"{CALLERS} tasks")
+    taken: list[list[float]] = [[] for _ in range(CALLERS)]
+
+    async def call(caller: int, handover: Handover, until: float) -> None:
+        n = 0
+        while (started := time.perf_counter()) < until:
+            n += 1
+            _accepted(await handover.submit([_login(caller, n)]))
+            taken[caller].append(time.perf_counter() - started)
+
+    async def call_all(writer: Writer) -> None:
+        handover = Handover(asyncio.get_running_loop(), writer)
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(call(i, handover, until) for i in range(CALLERS)))
+
+    with _ledger(url) as recorder, _writer(recorder, CUSTOMERS) as writer, collecting_seldom():
+        started = time.perf_counter()
+        asyncio.run(call_all(writer))
+        whole = time.perf_counter() - started
+    return _single(f"– the same, {CALLERS} tasks of one event loop, as the service calls", taken, whole)
+
+
+def _login(caller: int, n: int) -> Request:
+    """The n-th fact of a caller."""
+    document = {
+        "source": "bench", "external_id": f"{caller}-{n}", "fact_type": "login",
+        "customer": customer_id((caller * 7919 + n * 104_729) % CUSTOMERS + 1), "occurred_at": "2026-10-05",
+    }  # fmt: skip
+    return request_of_document(document, actor="bench", client="bench")
+
+
+def _accepted(answers: list[Answer]) -> None:
+    [answer] = answers
+    if answer.status != "accepted":
+        raise RuntimeError(f"not accepted: {answer}")
+
+
+def _single(what: str, taken: list[list[float]], whole: float) -> Line:
     every = sorted(t for times in taken for t in times)
     more = {"p50_ms": every[len(every) // 2] * 1000, "p99_ms": every[len(every) * 99 // 100] * 1000}
-    what = f"single commands of {CALLERS} callers in process, durable"
     return Line(what, "commands/s", len(every) / whole, must=5_000, more=more)
 
 

@@ -191,10 +191,10 @@ class FactType(Strict):
         """
         values: dict[str, Value] = {}
         problems: list[Problem] = []
-        for i, name in enumerate(raw):
-            if name not in self.attributes:
-                # By its number: the name itself may be anything.
-                problems.append(Problem(f"attributes.{i}", f"is no attribute of {self.id}"))
+        if not raw.keys() <= self.attributes.keys():
+            # By its number: the name itself may be anything.
+            unknown = [i for i, name in enumerate(raw) if name not in self.attributes]
+            problems += [Problem(f"attributes.{i}", f"is no attribute of {self.id}") for i in unknown]
         for name, attribute in self.attributes.items():
             value = raw.get(name)
             if value is None:
@@ -217,15 +217,10 @@ class FactType(Strict):
 
     def integers(self, values: Mapping[str, Value], null: int) -> list[int]:
         """The columns of a recorded fact, `null` where it carries none."""
-        row: list[int] = []
-        for name in self.columns:
-            rule = self.derived.get(name)
-            if rule is None:
-                value = values.get(name)
-                row.append(value if isinstance(value, int) else null)
-                continue
+        row = [value if type(value := values.get(name)) is int else null for name in self.columns]
+        for i, rule in enumerate(self.derived.values(), len(row) - len(self.derived)):
             first, last = values.get(rule.days_from), values.get(rule.days_to)
-            row.append(max(0, last - first) if isinstance(first, int) and isinstance(last, int) else null)
+            row[i] = max(0, last - first) if isinstance(first, int) and isinstance(last, int) else null
         return row
 
     def text_of(self, column: str, value: Value, language: Literal["zh", "en"] = "en") -> str:

@@ -143,10 +143,8 @@ class RowExpander:
         state of the version it corrects: each account that one touched gets a row that takes its awards back,
         first.
         """
-        rows: list[Row] = []
-        if previous is not None:
-            rows += self._touched(position, *previous, OP_REVERSE, fact["corrects"])
-        return rows + self._touched(position, customer, fact, OP_FACT, 0)
+        rows = self._touched(position, customer, fact, OP_FACT, 0)
+        return rows if previous is None else self._touched(position, *previous, OP_REVERSE, fact["corrects"]) + rows
 
     def redemption(self, position: int, customer: int, topic: str, state: Mapping[str, Any]) -> Row:
         """The row of what happened to a redemption, `topic` one of OPERATIONS."""

@@ -26,12 +26,10 @@ def scaled_parse(raw: object, places: int) -> int:
     Takes int, Decimal or text such as "461100766.85". Raises ValueError with the reason for a float, a
     boolean, anything that is no plain number, too many decimals, or what does not fit 64 bits.
     """
-    if isinstance(raw, bool) or not isinstance(raw, (int, str, Decimal)):
-        raise ValueError("is not a number written as an integer or as decimal text")
-    if isinstance(raw, int):
-        if abs(raw) > INTEGER_MAX:
-            raise ValueError("does not fit 64 bits")
+    if type(raw) is int:
         scaled = raw * 10**places
+    elif not isinstance(raw, (str, Decimal)):
+        raise ValueError("is not a number written as an integer or as decimal text")
     else:
         text = str(raw).strip() if isinstance(raw, str) else format(raw, "f")
         if not _NUMBER.match(text):

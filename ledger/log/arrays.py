@@ -20,6 +20,9 @@ from psycopg.pq import Format
 
 _LENGTH = struct.Struct("!i")
 _LENGTHS = [_LENGTH.pack(length) for length in range(4096)]  # packing is a third of the work otherwise
+# Looked up once: to an append of one event, types and layouts would cost as much as its arrays.
+_TEXT, _BYTEA, _UUID, _INTEGER, _BIGINT = (types[name] for name in ("text", "bytea", "uuid", "int4", "int8"))
+_ELEMENTS = {kind: np.dtype([("length", ">i4"), ("value", f">i{array(kind).itemsize}")]) for kind in ("i", "q")}
 # Dimensions, whether NULLs occur, type of the elements; then, of the one dimension, the size and the first
 # index.
 _HEAD = struct.Struct("!iiI")
@@ -65,6 +68,8 @@ def _head(count: int, element_oid: int) -> bytes:
 
 
 def _of_bytes(values: list[bytes], element_oid: int) -> bytes:
+    if not values:
+        return _head(0, element_oid)
     lengths = [len(value) for value in values]
     parts = [b""] * (2 * len(values) + 1)
     parts[0] = _head(len(values), element_oid)
@@ -77,52 +82,53 @@ def _of_bytes(values: list[bytes], element_oid: int) -> bytes:
 
 
 def _of_integers(values: list[int], kind: Literal["i", "q"], element_oid: int) -> bytes:
+    if not values:
+        return _head(0, element_oid)
     try:
         native = array(kind, values)  # takes nothing but integers that fit
     except (OverflowError, TypeError) as error:
         raise DataError(f"an integer does not fit into {array(kind).itemsize} bytes: {error}") from error
-    size = native.itemsize
-    elements = np.empty(len(values), [("length", ">i4"), ("value", f">i{size}")])
-    elements["length"] = size
+    elements = np.empty(len(values), _ELEMENTS[kind])
+    elements["length"] = native.itemsize
     elements["value"] = native
     return _head(len(values), element_oid) + elements.tobytes()
 
 
 class _ByteaArrayDumper(Dumper):
     format = Format.BINARY
-    oid = types["bytea"].array_oid
+    oid = _BYTEA.array_oid
 
     def dump(self, obj: ByteaArray) -> bytes:
-        return _of_bytes(obj, types["bytea"].oid)
+        return _of_bytes(obj, _BYTEA.oid)
 
 
 class _TextArrayDumper(Dumper):
     format = Format.BINARY
-    oid = types["text"].array_oid
+    oid = _TEXT.array_oid
 
     def dump(self, obj: TextArray) -> bytes:
-        return _of_bytes([value.encode() for value in obj], types["text"].oid)
+        return _of_bytes([value.encode() for value in obj], _TEXT.oid)
 
 
 class _UuidArrayDumper(Dumper):
     format = Format.BINARY
-    oid = types["uuid"].array_oid
+    oid = _UUID.array_oid
 
     def dump(self, obj: UuidArray) -> bytes:
-        return _of_bytes([value.bytes for value in obj], types["uuid"].oid)
+        return _of_bytes([value.bytes for value in obj], _UUID.oid)
 
 
 class _BigintArrayDumper(Dumper):
     format = Format.BINARY
-    oid = types["int8"].array_oid
+    oid = _BIGINT.array_oid
 
     def dump(self, obj: BigintArray) -> bytes:
-        return _of_integers(obj, "q", types["int8"].oid)
+        return _of_integers(obj, "q", _BIGINT.oid)
 
 
 class _IntegerArrayDumper(Dumper):
     format = Format.BINARY
-    oid = types["int4"].array_oid
+    oid = _INTEGER.array_oid
 
     def dump(self, obj: IntegerArray) -> bytes:
-        return _of_integers(obj, "i", types["int4"].oid)
+        return _of_integers(obj, "i", _INTEGER.oid)

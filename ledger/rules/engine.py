@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -67,20 +68,20 @@ def rows_of(
     tuples: Sequence[tuple[int, int, int, int, int, int, int, Sequence[int], Sequence[int]]], columns: int
 ) -> Rows:
     """Rows from (position, account, operation, fact type, role, day, refers, attributes, traits) tuples."""
-    n = len(tuples)
-    attributes = np.full((columns, n), at.NULL, np.int64)
-    traits = np.full((4, n), -1, np.int32)
-    for i, row in enumerate(tuples):
-        values = row[7]
-        for c in range(len(values)):
-            attributes[c, i] = values[c]
-        for c in range(4):
-            traits[c, i] = row[8][c]
-    head = np.array([row[:7] for row in tuples], np.int64).reshape(n, 7)
+    padding = [[at.NULL] * (columns - size) for size in range(columns + 1)]
+    head = _columns([row[:7] for row in tuples], 7)
+    attributes = _columns([(*row[7], *padding[len(row[7])]) for row in tuples], columns)
+    traits = _columns([row[8] for row in tuples], 4)
     return Rows(
-        head[:, 0].copy(), head[:, 1].copy(), head[:, 2].astype(np.int8), head[:, 3].astype(np.int16),
-        head[:, 4].astype(np.int8), head[:, 5].astype(np.int32), head[:, 6].copy(), attributes, traits,
+        head[0], head[1], head[2].astype(np.int8), head[3].astype(np.int16), head[4].astype(np.int8),
+        head[5].astype(np.int32), head[6], attributes, traits.astype(np.int32),
     )  # fmt: skip
+
+
+def _columns(tuples: Sequence[Sequence[int]], count: int) -> Ints:
+    """Tuples of so many integers each as [column, tuple], every column in one piece."""
+    flat = np.fromiter(chain.from_iterable(tuples), np.int64, count * len(tuples))
+    return np.ascontiguousarray(flat.reshape(len(tuples), count).T)
 
 
 def batch_of(rows: Rows, accounts: Ints | None = None, *, is_sorted: bool = False) -> Batch:

@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from ledger.domain.events import Event
-from ledger.domain.postings import appended_check
+from ledger.domain.postings import POSTING_TOPICS, appended_check
 from ledger.domain.values import customer_number
 from ledger.log.codec import encode
 from ledger.log.recorder import LogRecorder
@@ -29,7 +29,7 @@ CHUNK_BYTES: Final = 64 * 1024 * 1024
 
 class Appender:
     """Appends for one writer. `alive` (the lease) is asked before each append; `publish` is called where readers may
-    see what is committed now."""
+    see what is committed now; `waiting` before each wait for PostgreSQL to store."""
 
     def __init__(
         self,
@@ -37,11 +37,13 @@ class Appender:
         state: LedgerState,
         alive: Callable[[], bool],
         publish: Callable[[], None],
+        waiting: Callable[[], None],
     ) -> None:
         self.recorder = recorder
         self.state = state
         self.alive = alive
         self.publish = publish
+        self.waiting = waiting
 
     def append(self, decided: Decided) -> EntriesKnown | PositionMoved | None:
         """Append what a run comes to. None when it is done (or nothing was to be done); otherwise nothing has moved,
@@ -52,6 +54,7 @@ class Appender:
         stored = [encode(event) for event in decided.events]
         book = self.state.book
         self._alive()
+        self.waiting()
         try:
             outcome = self._send(stored, decided)
         except CONNECTION_LOST:
@@ -103,7 +106,9 @@ class Appender:
             number = customer_number(stream)
             return int(records[number - 1, at.REC_BALANCE]) if number <= len(records) else 0
 
-        appended_check(((e.originator_id, type(e).__name__, e.__dict__) for e in events), balance_before)
+        named = ((e, type(e).__name__) for e in events)
+        moving = ((e.originator_id, topic, e.__dict__) for e, topic in named if topic in POSTING_TOPICS)
+        appended_check(moving, balance_before)
 
     def _erase(self) -> None:
         try:

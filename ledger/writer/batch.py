@@ -168,8 +168,7 @@ class BatchDecider:
                         events.append(event)
             answer = item.answer
             if item.inputs:
-                position = self.base + len(events)
-                answer = Answer(answer.status, position, answer.customer, answer.id, points=points)
+                answer.position, answer.points = self.base + len(events), points
             elif answer.status == "duplicate":
                 answer = replace(answer, position=final_of(answer.position))
             elif answer.status == "repeated":

@@ -176,7 +176,7 @@ class _Closing:
             state.redemptions.apply(position, redemption.customer, "RedemptionLapsed", fields)
             if self.month_end is not None and redemption.customer not in self.mover.records:
                 self.mover.records[redemption.customer] = self.month_end[1][redemption.customer - 1]
-            of_lapse = replace(stamp, cause=position)
+            of_lapse = stamp._replace(cause=position)
             freed = self.mover.move(position, redemption.customer, "RedemptionLapsed", fields, of_lapse)
             self.events += [event, *freed]
             draft.make_room(1 + len(freed))

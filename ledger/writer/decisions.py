@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger.domain.events import (
     Event,
@@ -26,8 +25,7 @@ from ledger.rules.compile import Program
 from ledger.rules.engine import Ints, Outcome, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What all events of one input share: times, who asked, and the input's position."""
 
     occurred_at: str

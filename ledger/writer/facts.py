@@ -6,7 +6,7 @@ Nothing here is final: a draft is always taken back, and the book changes only b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -55,8 +55,8 @@ class Item:
 
     request: Request
     answer: Answer | None = None
-    inputs: list[Event] = field(default_factory=list[Event])
-    rows: list[Row] = field(default_factory=list[Row])
+    inputs: list[Event] = field(default_factory=list)  # pyright: ignore[reportUnknownVariableType] - list[Event] takes longer
+    rows: Sequence[Row] = ()
     provisional: int = 0
     fact: tuple[UUID, int, bytes] | None = None
     """Key, version and content hash of the fact version it records."""
@@ -136,7 +136,7 @@ class FactPreparer:
             self._prepare(item)
         except Refused as refusal:
             self._take_back(mark)
-            item.inputs, item.rows, item.fact = [], [], None
+            item.inputs, item.rows, item.fact = [], (), None
             item.answer = Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
         return item
 
@@ -151,15 +151,15 @@ class FactPreparer:
     def _prepare(self, item: Item) -> None:
         command = item.request.command
         actor = item.request.actor
-        if isinstance(command, RegisterCustomer):
+        if isinstance(command, RecordFact):
+            self._fact(item, command, actor)
+        elif isinstance(command, RegisterCustomer):
             number, event = self._register(command, actor)
             if event is None:
                 item.answer = Answer("duplicate", self.book.position, customer_id(number), customer_id(number))
             else:
                 item.inputs.append(event)
                 item.answer = Answer("accepted", 0, customer_id(number), customer_id(number))
-        elif isinstance(command, RecordFact):
-            self._fact(item, command, actor)
         elif isinstance(command, ChangeCustomer):
             self._change(item, command, actor)
         elif isinstance(command, (GiveConsent, WithdrawConsent)):
@@ -178,13 +178,13 @@ class FactPreparer:
         }
 
     def _customer(self, text: str) -> Customer:
+        return self.book.customers[self._customer_number(text) - 1]
+
+    def _customer_number(self, text: str) -> int:
         number = self.book.customer_find(text) if isinstance(text, str) else 0  # pyright: ignore[reportUnnecessaryIsInstance]
-        customer = self.book.customer(number)
-        if customer is None:
-            raise Refused(
-                "CUSTOMER_UNKNOWN", "no customer has this id; register the customer first", "customer"
-            )
-        return customer
+        if number == 0:
+            raise Refused("CUSTOMER_UNKNOWN", "no customer has this id; register the customer first", "customer")
+        return number
 
     def _register(self, command: RegisterCustomer, actor: str) -> tuple[int, CustomerRegistered | None]:
         source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
@@ -263,22 +263,20 @@ class FactPreparer:
         number = self.standing_for(self._fact_customer(command, item, actor))
         key = fact_key(source, external_id)
         versions = self.versions.setdefault(key, [])
-        number = self._stays_with(number, versions)
+        if versions:
+            number = self._stays_with(number, versions)
         for name in fact_type.customers:
             if attributes.get(name) == number:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
-        if versions and versions[-1].content_sha256 == content:
-            item.answer = self._duplicate(versions[-1], number)
-            return
-        if versions and not command.revert and any(v.content_sha256 == content for v in versions):
+        if versions and self._same(content, versions, revert=command.revert):
             item.answer = self._duplicate(versions[-1], number)
             return
         if versions or fact_type.once is not None:
             self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
         previous = self._read(versions[-1]) if versions else None
-        corrected = previous.state["fact_type"] if previous is not None and previous.state is not None else ""
-        if corrected == ADJUSTMENT and not item.request.may_adjust:
+        before = (previous.customer, previous.state) if previous and previous.state is not None else None
+        if before is not None and before[1]["fact_type"] == ADJUSTMENT and not item.request.may_adjust:
             raise _adjustment_denied()
         # Last of all: what the batch has open counts only facts that are not refused.
         if not self.in_range(booked_day):
@@ -297,17 +295,23 @@ class FactPreparer:
         state = event.__dict__
         item.provisional = self.provisional
         self.provisional += 1
-        before = (previous.customer, previous.state) if previous and previous.state is not None else None
         item.rows = self.expand(item.provisional, number, state, before)
         item.inputs.append(event)
         item.fact = (key, event.version, content)
         versions.append(Version(event.version, content, item.provisional, number, state))
         item.answer = Answer("corrected" if previous else "accepted", 0, customer_id(number), external_id)
 
+    @staticmethod
+    def _same(content: bytes, versions: list[Version], *, revert: bool) -> bool:
+        """Whether a fact with these versions has this content already; going back to an earlier one has to be asked for."""
+        if versions[-1].content_sha256 == content:
+            return True
+        return not revert and any(v.content_sha256 == content for v in versions)
+
     def _stays_with(self, number: int, versions: list[Version]) -> int:
         """Whose a fact is that was recorded before: of the customer that it was recorded for, where that one was merged
         into this one since. So nothing that happened before a merging moves because of it."""
-        if not versions or not self.has_members(number):
+        if not self.has_members(number):
             return number
         before = self._read(versions[-1]).customer
         return before if self.standing_for(before) == number else number
@@ -338,7 +342,7 @@ class FactPreparer:
             if event is not None:
                 item.inputs.append(event)
             return number
-        return self._customer(command.customer).number
+        return self._customer_number(command.customer)
 
     def _once(
         self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool

@@ -346,9 +346,10 @@ class LedgerState:
 
     def prior_of(self, rows: Rows, recorder: LogRecorder) -> Prior:
         """From the log: the awards of the fact versions that these rows take back (those outside the rows)."""
-        refers = set(rows.refers[rows.operations == at.OP_REVERSE].tolist()) - set(
-            rows.positions[rows.operations == at.OP_FACT].tolist()
-        )
+        reversing = rows.operations == at.OP_REVERSE
+        if not reversing.any():
+            return Prior.none()
+        refers = set(rows.refers[reversing].tolist()) - set(rows.positions[rows.operations == at.OP_FACT].tolist())
         return self._prior(sorted(refers), recorder)
 
     def _prior(

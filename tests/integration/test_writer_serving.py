@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -33,6 +35,7 @@ from ledger.writer.wire import (
     request_load,
     requests_dump,
 )
+from ledger.writer.writer import HELD_REQUESTS_MAX
 from tests.ledgers import Books, books_open, fact
 
 
@@ -173,6 +176,85 @@ def test_an_aborted_writer_leaves_nobody_waiting(books: Books) -> None:
     assert recorded == answered
     with pytest.raises(WriterStopped):
         books.writer.submit([Request(fact("x", "login", "2026-10-05"), "bob")])
+
+
+class Gate:
+    """Stands before something that the writer calls: each call says that it has come, and waits until it may go on."""
+
+    def __init__(self, behind: Callable[..., Any]) -> None:
+        self.behind = behind
+        self.come = threading.Semaphore(0)
+        self.may_go = threading.Semaphore(0)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.come.release()
+        assert self.may_go.acquire(timeout=10)
+        return self.behind(*args, **kwargs)
+
+    def wait(self) -> None:
+        assert self.come.acquire(timeout=10)
+
+
+def later(books: Books, *numbers: int) -> Future[list[Answer]]:
+    return books.writer.submit_later([Request(fact(str(n), "login", "2026-10-05"), "bob") for n in numbers])
+
+
+def test_answers_are_given_before_the_next_batch_is_stored(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    storing = Gate(books.writer.recorder.append)
+    monkeypatch.setattr(books.writer.recorder, "append", storing)
+    first = later(books, 1)
+    storing.wait()
+    second = later(books, 2)
+    storing.may_go.release()
+    storing.wait()
+    assert first.done() and not second.done()
+    storing.may_go.release()
+    assert [a.status for f in (first, second) for a in f.result(timeout=10)] == ["accepted", "accepted"]
+
+
+def test_answers_are_not_held_while_a_long_batch_is_decided(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    storing = Gate(books.writer.recorder.append)
+    monkeypatch.setattr(books.writer.recorder, "append", storing)
+    first = later(books, 1)
+    storing.wait()
+    second = later(books, *range(2, 2 + HELD_REQUESTS_MAX + 1))
+    deciding = Gate(books.writer.clock)
+    monkeypatch.setattr(books.writer, "clock", deciding)
+    storing.may_go.release()
+    deciding.wait()
+    assert first.done() and not second.done()
+    deciding.may_go.release()
+    storing.may_go.release()
+    assert {a.status for a in second.result(timeout=10)} == {"accepted"}
+
+
+def test_what_was_committed_is_answered_where_the_next_batch_fails(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> datetime:
+        raise WriterStopped("another writer has taken over")
+
+    storing = Gate(books.writer.recorder.append)
+    monkeypatch.setattr(books.writer.recorder, "append", storing)
+    first = later(books, 1)
+    storing.wait()
+    second = later(books, 2)
+    monkeypatch.setattr(books.writer, "clock", gone)
+    storing.may_go.release()
+    assert isinstance(second.exception(timeout=10), WriterStopped)
+    assert first.result(timeout=10)[0].status == "accepted"
+
+
+def test_what_was_committed_is_answered_where_the_writer_is_aborted(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    storing = Gate(books.writer.recorder.append)
+    monkeypatch.setattr(books.writer.recorder, "append", storing)
+    first = later(books, 1)
+    storing.wait()
+    second = later(books, 2)
+    aborting = threading.Thread(target=books.writer.abort)
+    aborting.start()
+    assert isinstance(second.exception(timeout=10), WriterStopped)
+    storing.may_go.release()
+    assert first.result(timeout=10)[0].status == "accepted"
+    aborting.join()
 
 
 def test_the_wire_gives_back_what_it_was_given() -> None:
