@@ -17,6 +17,7 @@ from api.routes.relations.seeing import day_now, scope_within
 from api.routing import denied
 from ledger.domain.commands import ChangeProfile, RelationsCommand
 from ledger.domain.errors import Refused
+from ledger.writer.forms import command_check
 
 Asked = TypeVar("Asked", bound=RelationsCommand)
 
@@ -36,6 +37,8 @@ async def allowed(request: Request, command: Asked) -> Asked:
         return command
     may, staff, day = MAY[type(command)], principal.staff, await day_now(request)
     command = _by_themselves(command, may, staff)
+    # What their reach is looked up by holds what its type says.
+    command_check(command)
     if isinstance(command, ChangeProfile) and "credit_code" in command.changes:
         # That a code is taken tells of another's customer as a lead does.
         look_up_take(request)

@@ -279,3 +279,10 @@ def test_the_office_reports_leads_and_sees_what_would_be_appended(firm: Firm) ->
     firm.ledger.follow()
     told = send(firm, WEST, "/leads", lead).json()
     assert (told["status"], told["customer"], told["id"]) == ("duplicate", "", "")
+
+
+@pytest.mark.parametrize("parties", [[["甲方"]], [["甲方", "市政院", "又一"]], [[]]])
+@pytest.mark.parametrize("key", [EAST, "admin"])
+def test_a_party_that_is_no_role_and_name_is_refused_whoever_sends_it(firm: Firm, key: int | str, parties: list[Any]) -> None:
+    answer = send(firm, key, f"/customers/{cid(A)}/projects", {"name": "路", "parties": parties})
+    assert answer.status_code == 422 and answer.json()["field"] == "parties", answer.text
