@@ -48,6 +48,7 @@ MATCHES: Final[Mapping[str, Both]] = {
     "registered_name": ("注册名称", "registered name"),
     "phone": ("电话", "phone"),
     "project": ("项目", "project"),
+    "same_sound": ("读音相同", "same sound"),
     "similar_name": ("相近名称", "similar name"),
 }
 """What two customers have alike: the kinds in `matches`."""

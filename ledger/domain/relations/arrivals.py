@@ -29,7 +29,7 @@ VALUE_LENGTH_MAX: Final = 100
 NEEDS_MAX: Final = 50
 
 _EXACT: Final = 100
-_SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "similar_name": 4}
+_SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "same_sound": 4, "similar_name": 5}
 """Of two customers that a lead matches alike, the one that the better evidence speaks for."""
 
 
