@@ -164,9 +164,8 @@ class RelationsWords:
 
     def _ContactRecorded(self, state: State) -> str:
         decides = self._say("，决策人", ", who decides") if state["decides"] else ""
-        return self._say(
-            f"联系人{state['person']}（{state['position']}）", f"Contact {state['person']} ({state['position']})"
-        ) + decides
+        zh, en = (f"（{state['position']}）", f" ({state['position']})") if state["position"] else ("", "")
+        return self._say(f"联系人{state['person']}{zh}", f"Contact {state['person']}{en}") + decides
 
     def _KnowledgeRecorded(self, state: State) -> str:
         about = self._say(f"（关于{state['person']}）", f" (about {state['person']})") if state["person"] else ""

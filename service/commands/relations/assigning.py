@@ -54,7 +54,7 @@ def lead(
     customer_type: Annotated[str, typer.Option("--customer-type", help="客户类型")] = "",
     scale: Annotated[str, typer.Option("--scale", help="规模")] = "",
     credit_code: Annotated[str, typer.Option("--credit-code", help="统一社会信用代码")] = "",
-    phone: Annotated[str, typer.Option("--phone", help="Looked up, not kept. 电话")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Looked up, and kept sealed as a contact's. 电话")] = "",
     project: Annotated[str, typer.Option("--project", help="项目")] = "",
     amount: Annotated[str, typer.Option("--amount", help="CNY. 金额")] = "0",
     need: Annotated[list[str] | None, typer.Option("--need", help="name=value, may be repeated. 需求")] = None,
