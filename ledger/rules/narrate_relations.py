@@ -16,6 +16,7 @@ Both = tuple[str, str]
 State = Mapping[str, Any]
 
 WHY: Final[Mapping[str, Both]] = {
+    "registered": ("登记时", "since it was registered"),
     "arrival": ("来客分配", "on arrival"),
     "asked": ("从公海分配", "from the pool"),
     "claim": ("认领", "by claim"),
@@ -28,6 +29,7 @@ WHY: Final[Mapping[str, Both]] = {
     "unmerge": ("取消合并", "because a merger was undone"),
     "released": ("主动释放", "released"),
     "deadline": ("逾期未跟进", "not followed up in time"),
+    "disputed": ("撞单待裁定", "a collision is to be ruled"),
     "no_candidate": ("没有合适的人选", "nobody could be chosen"),
 }
 """Why an owner changes: `why` of CustomerAssigned and CustomerPooled."""

@@ -48,7 +48,9 @@ _CONTAINED_LENGTH_MIN: Final = 4
 _BRAND_LENGTH_MIN: Final = 2
 _TOLD_APART: Final = ("水务", "税务", "监察", "检察")
 """Words that sound like one another, and are the names of different authorities."""
-_AUTHORITIES: Final = ("局", "厅", "委", "委员会", "政府", "处", "院", "所", "站", "中心", "学", "学校", "办公室", "指挥部")
+_AUTHORITIES: Final = (
+    "局", "厅", "委", "委员会", "政府", "处", "院", "所", "站", "中心", "学", "学校", "办公室", "指挥部",
+)  # fmt: skip
 _PLACE_LENGTH: Final = 2
 """So many characters in front are taken for the place of an authority whose place is not known."""
 _ENTRIES_MAX: Final = 2**31
@@ -148,8 +150,8 @@ class NameIndex:
         self._entries = array("i", [0])
         """By customer: the entry, from 1; 0 for none."""
         self._sounds: dict[str, tuple[int, ...]] = {}
-        """Entries by what their core sounds like, however its places are called: whatever is searched, those that are the
-        same are found."""
+        """Entries by what their core sounds like, however its places are called: whatever is searched, those that are
+        the same are found."""
         self._pairs: dict[str, array[int]] = {}
         """Entries in the order they came."""
         self._weights = np.zeros(0, np.int32)

@@ -45,7 +45,7 @@ _LEFT_OUT: Final = re.compile(
     "[" + re.escape(" \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+") + "]+"
 )
 
-_REGION_END: Final = re.compile(f"(?P<firm>.{{2,}}?)(?P<part>(?:{'|'.join(REGIONS)})[省市]?)$")
+_REGION_END: Final = re.compile(f"(?P<firm>.{{2,}}?)(?P<part>(?:{'|'.join(sorted(REGIONS))})[省市]?)$")
 _GENERIC: Final = re.compile(
     "建设|建筑|建工|工程|集团|市政|路桥|公路|桥梁|隧道|施工|实业|发展|投资|置业|房地产|地产|开发|科技|技术|咨询|设计"
     "|监理|安装|装饰|装修|园林|水利|水电|电力|交通|城市|城乡|基础设施|控股|管理|服务|贸易|材料|环境|环保|总承包|国际"
