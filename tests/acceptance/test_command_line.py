@@ -291,7 +291,9 @@ def test_what_people_see_of_customers_is_in_their_words_and_their_time(
     run("lead", "l1", "--name", "江苏省交通厅", "--region", "华东", "--staff", "S-000001", *ledger)
     said = chinese("lead", "l2", "--name", "江苏交通厅", "--phone", "13977778888", "--staff", "S-000002")
     assert "这疑似团队 east 的客户，仍归其所有" in said or "这疑似团队 east 的客户，归属待经理裁定" in said
-    assert "撞单待裁定" in chinese("pool") and "disputed" not in chinese("pool")
+    run("lead", "l4", "--name", "庚辛公司", *ledger)
+    pool = chinese("pool")
+    assert "没有合适的人选" in pool and "no_candidate" not in pool
     assert "相近名称 98" in chinese("collisions")
     assert run("lead", "l3", "--name", "甲乙公司", "--phone", "abc", *ledger, expect=1).stderr.startswith("PERSON_PHONE_INVALID")
 
