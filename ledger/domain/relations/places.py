@@ -35,9 +35,9 @@ REGIONS: Final = frozenset((_PROVINCES + _CITIES).split())
 """Provinces and cities as names begin with them; others are places only where the name says what kind they are."""
 _LENGTHS: Final = sorted({len(region) for region in REGIONS}, reverse=True)
 
-_KIND: Final = re.compile("[省市县区]")
 # 市 is none in 市政工程 and 市场, and is in 市政府.
 _CITY: Final = "市(?!政(?!府)|场)"
+_KIND: Final = re.compile(f"[省县区]|{_CITY}")
 _KIND_OF_REGION: Final = re.compile(
     f"省(?!道|际)|{_CITY}|(?:壮族|回族|维吾尔)?自治区|特别行政区|县(?!城|域)|区(?!域|间)"
 )
