@@ -110,11 +110,12 @@ async def customer_known(request: Request, customer: str, min_position: int | No
 
 
 def history_document(row: HistoryRow, narrators: dict[str, Narrator]) -> dict[str, Any]:
-    """An event of a customer for JSON."""
+    """An event of a customer for JSON. Its times are as the log has them: in the ledger's time zone, and a day where a
+    day was said."""
     return {
-        "position": row.position, "event": row.topic, "occurred_at": row.occurred_at.isoformat(),
+        "position": row.position, "event": row.topic, "occurred_at": row.state["occurred_at"],
         "booked_on": row.booked_on.isoformat() if row.booked_on else None,
-        "recorded_at": row.recorded_at.isoformat(), "actor": row.actor, "cause": row.cause, "rule": row.rule,
+        "recorded_at": row.state["recorded_at"], "actor": row.actor, "cause": row.cause, "rule": row.rule,
         "rule_set": row.rule_set, "points": None if row.points is None else points_text(row.points),
         "balance": points_text(row.balance),
         "explanation": {language: n.words(row.topic, row.state) for language, n in narrators.items()},

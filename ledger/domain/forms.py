@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from ledger.domain.errors import Problem
 
 _MEMBER_UNKNOWN = "has a member that isn't known"
+_NO_MEMBERS = "must have named members, each written name: value"
 
 
 def form_problems(
@@ -26,6 +27,8 @@ def form_problems(
         kind, location, reason = found["type"], found["loc"], found["msg"]
         if kind == "extra_forbidden":
             location, reason = location[:-1], _MEMBER_UNKNOWN
+        elif kind in ("model_type", "model_attributes_type", "dict_type"):
+            reason = _NO_MEMBERS
         elif kind == "union_tag_invalid":
             # The message would quote the tag that was sent.
             reason = f"{found.get('ctx', {})['discriminator']} is none of {found.get('ctx', {})['expected_tags']}"

@@ -16,6 +16,7 @@ Both = tuple[str, str]
 State = Mapping[str, Any]
 
 WHY: Final[Mapping[str, Both]] = {
+    "registered": ("登记时", "since it was registered"),
     "arrival": ("来客分配", "on arrival"),
     "asked": ("从公海分配", "from the pool"),
     "claim": ("认领", "by claim"),
@@ -28,6 +29,7 @@ WHY: Final[Mapping[str, Both]] = {
     "unmerge": ("取消合并", "because a merger was undone"),
     "released": ("主动释放", "released"),
     "deadline": ("逾期未跟进", "not followed up in time"),
+    "disputed": ("撞单待裁定", "a collision is to be ruled"),
     "no_candidate": ("没有合适的人选", "nobody could be chosen"),
 }
 """Why an owner changes: `why` of CustomerAssigned and CustomerPooled."""
@@ -48,6 +50,7 @@ MATCHES: Final[Mapping[str, Both]] = {
     "registered_name": ("注册名称", "registered name"),
     "phone": ("电话", "phone"),
     "project": ("项目", "project"),
+    "same_sound": ("读音相同", "same sound"),
     "similar_name": ("相近名称", "similar name"),
 }
 """What two customers have alike: the kinds in `matches`."""
@@ -163,9 +166,8 @@ class RelationsWords:
 
     def _ContactRecorded(self, state: State) -> str:
         decides = self._say("，决策人", ", who decides") if state["decides"] else ""
-        return self._say(
-            f"联系人{state['person']}（{state['position']}）", f"Contact {state['person']} ({state['position']})"
-        ) + decides
+        zh, en = (f"（{state['position']}）", f" ({state['position']})") if state["position"] else ("", "")
+        return self._say(f"联系人{state['person']}{zh}", f"Contact {state['person']}{en}") + decides
 
     def _KnowledgeRecorded(self, state: State) -> str:
         about = self._say(f"（关于{state['person']}）", f" (about {state['person']})") if state["person"] else ""

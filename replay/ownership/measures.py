@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ledger.domain.relations.assigning import OWNERS
 from ledger.domain.relations.ids import staff_number
+from ledger.domain.relations.reach import region_of
 from ledger.domain.relations.records import Staff
 from replay.ownership.run import OwnershipRun
 
@@ -24,7 +25,7 @@ class Measures:
 
     Loads are of those who can own customers and belong to the firm on the run's last day. `gini_bp`: 0 where all own
     the same, 10,000 where one owns all. `region_match_bp`, `skill_match_bp`: of the changes that gave a customer an
-    owner, how many gave it to somebody of its region, and to somebody with a skill in its type, industry or scale.
+    owner, how many gave it to somebody who works in its region, and to somebody with a skill in its type, industry or scale.
     `first_days_*`: from a customer's first lead to its first owner.
     """
 
@@ -63,7 +64,7 @@ def measures_of(run: OwnershipRun) -> Measures:
     for decision in given:
         staff = relations.staff[staff_number(decision.staff)]
         traits = relations.traits(decision.customer)
-        regional += bool(traits["region"]) and staff.region == traits["region"]
+        regional += bool(traits["region"]) and region_of(relations, staff) == traits["region"]
         skilled += is_skilled(staff, traits)
     first: dict[int, int] = {}
     for decision in given:

@@ -7,11 +7,14 @@ from typing import Final
 
 from rich.console import Console
 
+from ledger.rules.assignment.document import FALLBACK
+from ledger.rules.narrate_relations import WHY
 from replay.comparison import Language
 from replay.ownership.measures import Measures
 from replay.ownership.recorded import OwnershipDifference
 from replay.ownership.run import OwnershipRun
 from replay.ownership.what_if import OwnershipBacktest
+from replay.ownership.words import DONE, DROPPED
 from replay.report import report_table
 
 _MEASURES: Final = (
@@ -55,15 +58,15 @@ def ownership_print(console: Console, language: Language, found: OwnershipBackte
     if comparison.moves:
         table = report_table("按规则" if zh else "By rule", ["现行规则", "候选规则", "客户数"] if zh else ["rule in force", "candidate rule", "customers"], 2)
         for before, after, count in comparison.moves[:limit]:
-            table.add_row(before or "–", after or "–", f"{count:,}")
+            table.add_row(_rule(zh, before), _rule(zh, after), f"{count:,}")
         console.print(table)
     if comparison.changes:
         table = report_table("客户" if zh else "Customers", ["客户", "现负责人", "规则", "候选负责人", "规则"] if zh else ["customer", "owner", "rule", "owner then", "rule then"], 5)
         pool = "公海" if zh else "pool"
         for change in comparison.changes[:limit]:
             table.add_row(
-                change.customer, change.owner or pool, change.rule or change.why, change.owner_then or pool,
-                change.rule_then or change.why_then,
+                change.customer, change.owner or pool, _rule(zh, change.rule, change.why), change.owner_then or pool,
+                _rule(zh, change.rule_then, change.why_then),
             )  # fmt: skip
         console.print(table)
 
@@ -92,8 +95,17 @@ def _dropped(console: Console, zh: bool, dropped: Mapping[str, int]) -> None:
     if dropped:
         table = report_table("无法重演的操作" if zh else "What could not happen again", ["操作", "次数"] if zh else ["what, and why", "times"])
         for what, count in dropped.items():
-            table.add_row(what, f"{count:,}")
+            topic, _, code = what.partition(" ")
+            event = DONE.get(topic, (topic, topic))[0 if zh else 1]
+            table.add_row(f"{event}{'：' if zh else ': '}{DROPPED.get(code, (code, code))[0 if zh else 1]}", f"{count:,}")
         console.print(table)
+
+
+def _rule(zh: bool, rule: str, why: str = "") -> str:
+    """The rule that gave a customer its owner; without one, why it changed."""
+    if rule == FALLBACK:
+        return "兜底" if zh else "fallback"
+    return rule or WHY.get(why, (why, why))[0 if zh else 1] or "–"
 
 
 def _figure(name: str, measures: Measures) -> str:

@@ -165,9 +165,9 @@ def _history_print(out: Output, book: Book, customer: str, rows: list[HistoryRow
     if out.json:
         out.document([
             {
-                "position": r.position, "event": r.topic, "occurred_at": r.occurred_at.isoformat(),
+                "position": r.position, "event": r.topic, "occurred_at": r.state["occurred_at"],
                 "booked_on": r.booked_on.isoformat() if r.booked_on else None,
-                "recorded_at": r.recorded_at.isoformat(), "actor": r.actor, "cause": r.cause, "rule": r.rule,
+                "recorded_at": r.state["recorded_at"], "actor": r.actor, "cause": r.cause, "rule": r.rule,
                 "rule_set": r.rule_set, "points": None if r.points is None else points_text(r.points),
                 "balance": points_text(r.balance),
                 "explanation": {language: n.words(r.topic, r.state) for language, n in narrators.items()},
@@ -180,7 +180,7 @@ def _history_print(out: Output, book: Book, customer: str, rows: list[HistoryRow
     narrator = narrators[out.language]
     table = [
         [
-            str(r.position), r.booked_on.isoformat() if r.booked_on else r.occurred_at.date().isoformat(),
+            str(r.position), r.booked_on.isoformat() if r.booked_on else r.state["occurred_at"][:10],
             "" if r.points is None else points_text(r.points), points_text(r.balance),
             narrator.words(r.topic, r.state), f"{r.rule_set}" if r.rule_set else "", r.actor,
         ]

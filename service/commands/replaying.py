@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -12,6 +12,7 @@ from ledger.domain.book import Book
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_parse
 from ledger.log.columns.reader import Columns
+from ledger.rules.assignment.document import AssignmentRules
 from ledger.writer.orders import rule_set_check
 from replay.ownership.report import ownership_print, ownership_recorded_print
 from replay.ownership.what_if import (
@@ -24,7 +25,7 @@ from replay.ownership.what_if import (
 from replay.report import comparison_print, customer_print, recorded_print
 from replay.what_if import Backtest, Progress
 from service.bootstrap import ledger_open
-from service.commands.rules import document_read
+from service.commands.rules import document_read, people_unknown, warnings_document, warnings_print
 from service.output import (
     ACTOR_DEFAULT,
     ActorOption,
@@ -75,10 +76,12 @@ def replay(
                 if section is not None:
                     document = {**document, "assignment": section}
                 candidate = rule_set_check(document, columns.book())
+                unknown = people_unknown(handle, candidate.assignment)
                 found, ownership = rules_what_if(columns, candidate, threads, update, day_from=_day(from_))
-                _print(out, found, ownership, columns.book(), customer, limit)
+                _print(out, found, ownership, columns.book(), customer, limit, unknown)
             elif section is not None:
-                _assignment(out, assignment_what_if(columns, section, threads, update), limit)
+                owners = assignment_what_if(columns, section, threads, update)
+                _assignment(out, owners, limit, people_unknown(handle, AssignmentRules.model_validate(section)))
             else:
                 _recorded(out, columns, threads, update)
 
@@ -106,10 +109,11 @@ def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> 
         raise typer.Exit(1)
 
 
-def _assignment(out: Output, found: OwnershipBacktest, limit: int) -> None:
+def _assignment(out: Output, found: OwnershipBacktest, limit: int, unknown: Sequence[tuple[str, str]]) -> None:
     if out.json:
-        out.document(found.document(limit))
+        out.document({**found.document(limit), "warnings": warnings_document(unknown)})
     else:
+        warnings_print(out, unknown)
         ownership_print(out.console, out.language, found, limit)
 
 
@@ -129,6 +133,7 @@ def _print(
     book: Book,
     customer: str | None,
     limit: int,
+    unknown: Sequence[tuple[str, str]],
 ) -> None:
     if customer is not None and not book.customer_find(customer):
         raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; see `plumbline customers`", "customer")
@@ -140,8 +145,10 @@ def _print(
         if changes is not None:
             document["customer"] = customer
             document["changes"] = [c.document() for c in changes]
+        document["warnings"] = warnings_document(unknown)
         out.document(document)
         return
+    warnings_print(out, unknown)
     comparison_print(out.console, out.language, found, book, limit)
     if ownership is not None:
         out.console.print()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -12,11 +13,14 @@ import yaml
 from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Command, ProposeRuleSet, Request
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
+from ledger.domain.relations.ids import staff_id
 from ledger.domain.values import day_of, day_text
+from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.document import rule_set_parse, schema
 from ledger.rules.explain import clause
 from ledger.writer.orders import rule_set_check
-from service.bootstrap import clock, ledger_open
+from projections.relations.staff import staff_read, teams_read
+from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.commanding import commands
 from service.output import (
     ACTOR_DEFAULT,
@@ -108,10 +112,46 @@ def check(
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
         rules = rule_set_check(document, handle.columns().book())
+        unknown = people_unknown(handle, rules.assignment)
     if json:
-        out.document({"valid": True, "id": rules.id, "rules": len(rules.rules), "sha256": rules.sha256})
+        out.document({
+            "valid": True, "id": rules.id, "rules": len(rules.rules), "sha256": rules.sha256,
+            "warnings": warnings_document(unknown),
+        })  # fmt: skip
     else:
         out.console.print(out.say(f"规则有效，共 {len(rules.rules)} 条。", f"The rule set is valid: {len(rules.rules)} rules."))
+        warnings_print(out, unknown)
+
+
+def people_unknown(handle: LedgerHandle, rules: AssignmentRules | None) -> list[tuple[str, str]]:
+    """Where assignment rules name teams and people that the ledger doesn't have: the place, and "team" or "staff". No
+    fault, since they may come later; until then nobody is chosen by it."""
+    if rules is None:
+        return []
+    with handle.recorder.datastore.get_connection() as connection:
+        known = {("team", team.team) for team in teams_read(connection)}
+        last = 0
+        while page := staff_read(connection, after=last):
+            known.update(("staff", staff_id(person.number)) for person in page)
+            last = page[-1].number
+    return [(f"assignment.{place}", kind) for place, kind, name in rules.people() if (kind, name) not in known]
+
+
+_UNKNOWN: Final = {
+    "team": ("账套中没有这个团队", "this ledger has no such team; see `plumbline team list`"),
+    "staff": ("账套中没有这个人员", "this ledger has nobody of this id; see `plumbline staff list`"),
+}
+
+
+def warnings_document(unknown: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """The same for programs."""
+    return [{"field": place, "reason": _UNKNOWN[kind][1]} for place, kind in unknown]
+
+
+def warnings_print(out: Output, unknown: Sequence[tuple[str, str]]) -> None:
+    """The same for people."""
+    for place, kind in unknown:
+        out.console.print(f"{out.say('注意', 'Warning')}  {place}: {out.say(*_UNKNOWN[kind])}", style="yellow")
 
 
 def _order(command: Command, ledger: str, actor: str) -> Answer:

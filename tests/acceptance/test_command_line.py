@@ -276,6 +276,66 @@ def test_a_crm_is_taken_over_by_its_files(data: Callable[..., Any], run: Run, tm
     run("collision-evidence", "X-999999", *ledger, expect=1)
 
 
+def test_what_people_see_of_customers_is_in_their_words_and_their_time(
+    run: Run, data: Callable[..., Any], tmp_path: Path
+) -> None:
+    ledger = ("--ledger", "words")
+
+    def chinese(*arguments: str) -> str:
+        return run(*arguments, "--language", "zh", *ledger).stdout
+
+    run("team", "declare", "east", "--name", "华东组", "--region", "华东", *ledger)
+    for number in ("1", "2"):
+        run("staff", "enrol", number, "--name", f"顾问{number}", "--team", "east", *ledger)
+    assert "业务员" in chinese("staff", "list") and "seller" not in chinese("staff", "list")
+    run("lead", "l1", "--name", "江苏省交通厅", "--region", "华东", "--staff", "S-000001", *ledger)
+    said = chinese("lead", "l2", "--name", "江苏交通厅", "--phone", "13977778888", "--staff", "S-000002")
+    assert "这疑似团队 east 的客户，仍归其所有" in said or "这疑似团队 east 的客户，归属待经理裁定" in said
+    run("lead", "l4", "--name", "庚辛公司", *ledger)
+    pool = chinese("pool")
+    assert "没有合适的人选" in pool and "no_candidate" not in pool
+    assert "相近名称 98" in chinese("collisions")
+    assert run("lead", "l3", "--name", "甲乙公司", "--phone", "abc", *ledger, expect=1).stderr.startswith("PERSON_PHONE_INVALID")
+
+    # Times are those of the books; they were made here, where it is Shanghai's.
+    [collision] = data("collisions", *ledger)
+    evidence = data("collision-evidence", collision["collision"], *ledger)
+    assert evidence and all(e["recorded_at"].endswith("+08:00") for e in evidence)
+    shown = chinese("collision-evidence", collision["collision"])
+    assert all(e["recorded_at"][:16].replace("T", " ") in shown for e in evidence)
+    assert "进入公海：撞单待裁定" in shown
+    [changed] = data("why", "C-000001", *ledger)
+    assert changed["recorded_at"].endswith("+08:00")
+    assert changed["recorded_at"][:10] in chinese("why", "C-000001")
+
+    assert "P-000003 13977778888" in chinese("profile", "show", "C-000002")
+    run("contact", "C-000002", "--name", "李工", "--position", "总工", "--decides", *ledger)
+    assert "P-000004 总工 关键决策人 李工" in chinese("profile", "show", "C-000002")
+    run("erase", "P-000004", "--reason", "本人要求", *ledger)
+    assert "P-000004 总工 关键决策人 已删除" in chinese("profile", "show", "C-000002")
+    assert "P-000004 总工 decides erased" in run("profile", "show", "C-000002", *ledger).stdout
+
+    # Rules that name nobody.
+    section = {
+        "rules": [
+            {"id": "r", "title": {"zh": "某某", "en": "r"}, "candidates": {"teams": ["east", "nosuchteam"]}, "choose": {"named": ["S-000999"]}}
+        ],
+        "fallback": {"team": "nope"},
+    }
+    places = ["assignment.rules.0.candidates.teams.1", "assignment.rules.0.choose.named.0", "assignment.fallback.team"]
+    whole, part = tmp_path / "whole.yaml", tmp_path / "part.yaml"
+    whole.write_text(yaml.safe_dump({**yaml.safe_load(rules_standard_text()), "assignment": section}), "utf-8")
+    part.write_text(yaml.safe_dump(section), "utf-8")
+    for arguments in (("rules", "check", str(whole)), ("replay", "--assignment-rules", str(part)), ("replay", "--rules", str(whole))):
+        assert [w["field"] for w in data(*arguments, *ledger)["warnings"]] == places
+        told = chinese(*arguments)
+        assert all(place in told for place in places) and "账套中没有这个团队" in told
+    replayed = chinese("replay", "--assignment-rules", str(part))
+    assert not any(word in replayed for word in ("arrival", "claim", "CustomerClaimed"))
+    whole.write_text("just words", "utf-8")
+    assert "must have named members" in run("rules", "check", str(whole), *ledger, expect=1).stderr
+
+
 def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> None:
     catalogue = {
         "offers": [

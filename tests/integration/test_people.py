@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from ledger.domain.commands import (
+    Answer,
     ChangeCustomer,
     ErasePerson,
     RecordContact,
@@ -142,6 +143,41 @@ def test_a_lead_is_found_by_the_phone_of_a_contact_until_the_contact_is_erased(f
     firm.do(ErasePerson(person, "本人要求"))
     found = firm.do(ReportLead("web", "l4", "丁香园林有限公司", staff="S-000002", phone=PHONE))
     assert (found.code, found.status) == ("", "accepted")
+
+
+def test_the_phone_of_a_lead_is_kept_sealed_found_by_the_next_and_gone_once_erased(
+    firm: Books, database_url: str, schema_name: str
+) -> None:
+    def report(reference: str, name: str, phone: str = PHONE, staff: str = "S-000002") -> Answer:
+        return firm.do(ReportLead("web", reference, name, staff=staff, phone=phone))
+
+    first = report("l2", "甲乙丙公司", staff="S-000001")
+    assert (first.code, first.customer) == ("", "C-000002")
+    [(stream, told)] = [(stream, state) for _, stream, topic, state in firm.log() if topic == "ContactRecorded"]
+    vault = Vault(firm.recorder.datastore)
+    number = int(told["person"][2:])
+    assert (stream, told["position"], told["decides"]) == ("C-000002", "", False)
+    assert vault.open(number, told["sealed"]) == {"name": "", "phone": PHONE, "note": ""}
+    assert not any(PHONE.encode() in text for text in column(database_url, schema_name, "SELECT state FROM event"))
+    # Written otherwise and by the same seller, it says nothing new.
+    assert report("l3", "甲乙丙公司", "+86 139-0000-0077", "S-000001").customer == "C-000002"
+    assert [topic for _, _, topic, _ in firm.log()].count("ContactRecorded") == 1
+    assert report("l4", "庚辛公司").code == "COLLISION_FOUND"
+    firm.restart()
+    assert report("l5", "壬癸公司").code == "COLLISION_FOUND"
+    people = [state["person"] for _, _, topic, state in firm.log() if topic == "ContactRecorded"]
+    for person in people:
+        firm.do(ErasePerson(person, "本人要求"))
+    assert vault.open(number, told["sealed"]) is None
+    assert report("l6", "子丑公司").code == ""
+
+
+def test_what_is_no_phone_is_refused_of_a_lead_as_of_a_contact(firm: Books) -> None:
+    before = firm.log()
+    refused = firm.do(ReportLead("web", "l2", "甲乙丙公司", phone="abc"))
+    assert (refused.code, refused.field) == ("PERSON_PHONE_INVALID", "phone")
+    assert firm.do(RecordContact("C-000001", NAME, "abc")).reason == refused.reason
+    assert firm.log() == before
 
 
 def test_names_that_were_registered_changed_or_drafted_are_all_found(firm: Books) -> None:

@@ -108,7 +108,7 @@ def timeline_document(row: TimelineRow, whole: bool) -> dict[str, Any]:
     state = {name: value for name, value in row.state.items() if name not in hidden}
     return {
         "position": row.position, "customer": customer_id(row.customer), "event": row.topic,
-        "occurred_at": row.occurred_at.isoformat(), "recorded_at": row.recorded_at.isoformat(), "actor": row.actor,
+        "occurred_at": row.state["occurred_at"], "recorded_at": row.state["recorded_at"], "actor": row.actor,
         "cause": row.cause, "state": state,
     }  # fmt: skip
 

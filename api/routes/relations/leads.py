@@ -101,8 +101,9 @@ async def _command(request: Request) -> ReportLead:
     body_example=_EXAMPLE,
     writes=True,
     summary="Report a lead",
-    description="Of a customer that is registered by it, or of a known one. The same (source, lead) once. A key of"
-    " staff reports for itself, as often as it may look leads up; its dry run tells no events.",
+    description="Of a customer that is registered by it, or of a known one. The same (source, lead) once. The phone"
+    " is kept sealed, as that of a contact without a name. A key of staff reports for itself, as often as it may look"
+    " leads up; its dry run tells no events.",
     status_code=201,
     responses={
         200: {"model": LeadBody | LeadRehearsalBody, "description": "It was there already, or is a dry run."},

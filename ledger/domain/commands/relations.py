@@ -176,8 +176,8 @@ class ReportLead:
     """A lead arrives: of a known customer, or of one that is registered by it. The same (source, lead) once.
 
     `staff` is who reports it and would have it: a new customer is theirs, where they can have one more. `traits` are
-    those of a new customer. `credit_code` and `phone` help to find out whether it is somebody's already; the phone is
-    looked up and not kept.
+    those of a new customer. `credit_code` and `phone` help to find out whether it is somebody's already. The phone is
+    kept sealed, as that of a contact without a name, unless a contact of the customer has it.
     """
 
     source: str

@@ -11,16 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from operator import add
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
-from ledger.domain.relations.names import FirmName, brand_of, numbers_of, region_of
-from ledger.domain.relations.sounds import syllable, syllables
+from ledger.domain.relations.names import FirmName, brand_of, numbers_of
+from ledger.domain.relations.places import Placed, placed, places_differ, region_of, text_placed
+from ledger.domain.relations.sounds import syllable, syllables, voiced
 
 SAME: Final = 100
+SCORE_SPELLED: Final = 98
+"""Names that differ only in whether they say what kind of place theirs is: 江苏交通厅, and 江苏省交通厅."""
+SCORE_HEARD: Final = 97
+"""Names that sound the same: 上海遂道工程, and 上海隧道工程."""
 SCORE_GROUP: Final = 96
 """Of two names one says 集团: perhaps the firm, perhaps its mother."""
 SCORE_BRANCH: Final = 90
@@ -41,6 +46,13 @@ POSTINGS_MAX: Final = 30_000
 CANDIDATES_MAX: Final = 200
 _CONTAINED_LENGTH_MIN: Final = 4
 _BRAND_LENGTH_MIN: Final = 2
+_TOLD_APART: Final = ("水务", "税务", "监察", "检察")
+"""Words that sound like one another, and are the names of different authorities."""
+_AUTHORITIES: Final = (
+    "局", "厅", "委", "委员会", "政府", "处", "院", "所", "站", "中心", "学", "学校", "办公室", "指挥部",
+)  # fmt: skip
+_PLACE_LENGTH: Final = 2
+"""So many characters in front are taken for the place of an authority whose place is not known."""
 _ENTRIES_MAX: Final = 2**31
 _END: Final = "\0"
 """Beside the first and the last character of a name; in no name itself."""
@@ -52,26 +64,58 @@ def likeness(one: FirmName, other: FirmName) -> int:
         if one.branch == other.branch:
             return SAME if one.is_group == other.is_group else SCORE_GROUP
         return SCORE_OTHER if one.branch and other.branch else SCORE_BRANCH
-    score = _ratio_heard(one.core, other.core)
-    shorter, longer = sorted((one.core, other.core), key=len)
+    texts = text_placed(one.core), text_placed(other.core)
+    score = _ratio_heard(*texts)
+    shorter, longer = sorted(texts, key=len)
     is_contained = len(shorter) >= _CONTAINED_LENGTH_MIN and shorter in longer
     if score < SCORE_MIN and not is_contained:
         return score
-    # Most of a name says where a firm is and what it builds: what tells it from others must be alike too.
-    brands = brand_of(one.core), brand_of(other.core)
-    if min(map(len, brands)) < _BRAND_LENGTH_MIN or _ratio_heard(*brands) < BRAND_ALIKE:
+    here, there = placed(one.core), placed(other.core)
+    if _speaks_against(one, other) or places_differ(here, there):
         return min(score, SCORE_OTHER)
-    if is_contained:
-        score = max(score, SCORE_CONTAINED)
+    if voiced(here.text) == voiced(there.text):
+        if here.text != there.text and not _may_be_heard(here, there):
+            return min(score, SCORE_OTHER)
+        score = SCORE_SPELLED if here.text == there.text else SCORE_HEARD
+        if one.is_group != other.is_group:
+            score = min(score, SCORE_GROUP)
+    else:
+        # Most of a name says where a firm is and what it builds: what tells it from others must be alike too.
+        brands = brand_of(here.text), brand_of(there.text)
+        if min(map(len, brands)) < _BRAND_LENGTH_MIN or _ratio_heard(*brands) < BRAND_ALIKE:
+            return min(score, SCORE_OTHER)
+        if is_contained:
+            score = max(score, SCORE_CONTAINED)
+    return score if one.branch == other.branch else score - (SAME - SCORE_BRANCH)
+
+
+def is_heard(one: FirmName, other: FirmName) -> bool:
+    """Whether two cores are written otherwise, however places are called, and sound the same."""
+    here, there = text_placed(one.core), text_placed(other.core)
+    return here != there and voiced(here) == voiced(there)
+
+
+def _speaks_against(one: FirmName, other: FirmName) -> bool:
+    """Whether branches, regions or numbers say that two names are of two firms."""
     regions = region_of(one.core), region_of(other.core)
     numbers = numbers_of(one.core), numbers_of(other.core)
-    if (
-        (one.branch != other.branch and one.branch and other.branch)
+    return (
+        (one.branch != other.branch and bool(one.branch and other.branch))
         or (regions[0] != regions[1] and all(regions))
         or (numbers[0] != numbers[1] and all(numbers))
-    ):
-        return min(score, SCORE_OTHER)
-    return score if one.branch == other.branch else score - (SAME - SCORE_BRANCH)
+    )
+
+
+def _may_be_heard(one: Placed, other: Placed) -> bool:
+    """Whether of two texts that sound the same one may be the other mistyped; not where both mean something: 山西 and
+    陕西, 水务局 and 税务局."""
+    length = max(side.length or len(region_of(side.text)) for side in (one, other))
+    if not length and one.text.endswith(_AUTHORITIES):
+        length = _PLACE_LENGTH
+    if one.text[:length] != other.text[:length]:
+        return False
+    words = [[word for word in _TOLD_APART if word in side.text] for side in (one, other)]
+    return words[0] == words[1] or not all(words)
 
 
 def _ratio_heard(one: str, other: str) -> int:
@@ -88,6 +132,14 @@ def _ratio(one: Sequence[str], other: Sequence[str]) -> int:
     return 100 * (total - int(Indel.distance(one, other))) // total if total else SAME
 
 
+class Alike(NamedTuple):
+    """A customer whose name is alike, how much, and whether the two names are written otherwise and sound the same."""
+
+    customer: int
+    score: int
+    is_heard: bool
+
+
 class NameIndex:
     """Names by the pairs of syllables in their core. An entry that is dropped stays where it is, of nobody."""
 
@@ -97,8 +149,9 @@ class NameIndex:
         self._names: list[FirmName] = []
         self._entries = array("i", [0])
         """By customer: the entry, from 1; 0 for none."""
-        self._cores: dict[str, tuple[int, ...]] = {}
-        """Entries by the core of their name: whatever is searched, those that are the same are found."""
+        self._sounds: dict[str, tuple[int, ...]] = {}
+        """Entries by what their core sounds like, however its places are called: whatever is searched, those that are
+        the same are found."""
         self._pairs: dict[str, array[int]] = {}
         """Entries in the order they came."""
         self._weights = np.zeros(0, np.int32)
@@ -111,7 +164,8 @@ class NameIndex:
         self._names.append(name)
         self._entries.extend([0] * (customer + 1 - len(self._entries)))
         self._entries[customer] = entry + 1
-        self._cores[name.core] = (*self._cores.get(name.core, ()), entry)
+        sound = _sound(name.core)
+        self._sounds[sound] = (*self._sounds.get(sound, ()), entry)
         for pair in _pairs(name.core):
             postings = self._pairs.get(pair)
             if postings is None:
@@ -125,10 +179,10 @@ class NameIndex:
         self._names.extend(names)
         self._entries.extend([0] * (customer - len(self._entries)))
         self._entries.extend(range(first + 1, first + count + 1))
-        cores = self._cores
-        for entry, name in enumerate(names, first):
-            known = cores.get(name.core)
-            cores[name.core] = (*known, entry) if known else (entry,)
+        sounds = self._sounds
+        for entry, sound in enumerate(_sounds_of_many([name.core for name in names]), first):
+            known = sounds.get(sound)
+            sounds[sound] = (*known, entry) if known else (entry,)
         for pair, entries in _pairs_of_many([name.core for name in names]):
             self._pairs.setdefault(pair, array("i")).frombytes((entries + first).astype(np.int32).tobytes())
 
@@ -144,22 +198,24 @@ class NameIndex:
             return
         self._customers.pop()
         core = self._names.pop().core
-        self._cores[core] = self._cores[core][:-1]
-        if not self._cores[core]:
-            del self._cores[core]
+        sound = _sound(core)
+        self._sounds[sound] = self._sounds[sound][:-1]
+        if not self._sounds[sound]:
+            del self._sounds[sound]
         for pair in _pairs(core):
             self._pairs[pair].pop()
             if not self._pairs[pair]:
                 del self._pairs[pair]
 
-    def find(self, name: FirmName) -> list[tuple[int, int]]:
-        """Customers whose names are alike, with how much."""
-        found: list[tuple[int, int]] = []
-        for entry in dict.fromkeys((*self._cores.get(name.core, ()), *self._candidates(_pairs(name.core)))):
+    def find(self, name: FirmName) -> list[Alike]:
+        """Customers whose names are alike."""
+        found: list[Alike] = []
+        same = self._sounds.get(_sound(name.core), ())
+        for entry in dict.fromkeys((*same, *self._candidates(_pairs(name.core)))):
             customer = self._customers[entry]
             score = likeness(name, self._names[entry]) if customer else 0
             if score >= SCORE_MIN:
-                found.append((customer, score))
+                found.append(Alike(customer, score, is_heard(name, self._names[entry])))
         return found
 
     def _candidates(self, pairs: Iterable[str]) -> list[int]:
@@ -185,6 +241,21 @@ class NameIndex:
             order = np.partition(order, CANDIDATES_MAX)[:CANDIDATES_MAX]
         best: list[int] = (np.sort(order) % _ENTRIES_MAX).tolist()
         return best
+
+
+def _sound(core: str) -> str:
+    """What a core sounds like, however its places are called."""
+    return voiced(text_placed(core))
+
+
+def _sounds_of_many(cores: Sequence[str]) -> list[str]:
+    """The same of many."""
+    characters = np.frombuffer(_END.join(map(text_placed, cores)).encode("utf-32-le"), np.uint32)
+    voices = np.zeros(int(characters.max(initial=0)) + 1, np.uint32)
+    voices[characters] = 1
+    known = np.flatnonzero(voices)
+    voices[known] = np.frombuffer(voiced("".join(map(chr, known.tolist()))).encode("utf-32-le"), np.uint32)
+    return voices[characters].tobytes().decode("utf-32-le").split(_END)
 
 
 def _pairs(core: str) -> set[str]:

@@ -13,11 +13,19 @@ from ledger.domain.book import TRAITS
 from ledger.domain.commands import Answer, ReportLead
 from ledger.domain.errors import Refused
 from ledger.domain.relations.assigning import assign, assign_by_rules, owner_free, pool
-from ledger.domain.relations.checks import amount_checked, customer_named, staff_here, text_optional, text_required
+from ledger.domain.relations.checks import (
+    amount_checked,
+    customer_named,
+    phone_checked,
+    staff_here,
+    text_optional,
+    text_required,
+)
 from ledger.domain.relations.collisions import collide, collision_answer
 from ledger.domain.relations.drafts import Draft, decides, reacts
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.relations.names import credit_code_parse
+from ledger.domain.relations.profile import PHONE_LENGTH_MAX, phone_keep
 from ledger.domain.relations.records import NOBODY, Arrived, Lead, Match, new
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.values import customer_id, customer_number
@@ -29,7 +37,7 @@ VALUE_LENGTH_MAX: Final = 100
 NEEDS_MAX: Final = 50
 
 _EXACT: Final = 100
-_SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "similar_name": 4}
+_SPEAKS: Final = {"credit_code": 0, "registered_name": 1, "phone": 2, "project": 3, "same_sound": 4, "similar_name": 5}
 """Of two customers that a lead matches alike, the one that the better evidence speaks for."""
 
 
@@ -44,7 +52,7 @@ def _report(draft: Draft, command: ReportLead) -> Answer:
     name = text_required(command.name, NAME_LENGTH_MAX, "name")
     staff = staff_here(draft, command.staff).number if command.staff else 0
     credit_code = _credit_code(command.credit_code)
-    phone = text_optional(command.phone, WORD_LENGTH_MAX, "phone")
+    phone = phone_checked(command.phone, PHONE_LENGTH_MAX)
     project = text_optional(command.project, NAME_LENGTH_MAX, "project")
     traits = _traits(command.traits)
     said: dict[str, Any] = {
@@ -70,6 +78,8 @@ def _report(draft: Draft, command: ReportLead) -> Answer:
         matched=customer_id(matches[0].customer) if matches else "",
         matches=[[match.kind, match.score] for match in matches],
     )
+    if phone:
+        phone_keep(draft, customer, phone)
     return _answer(draft, "accepted", state.leads[source, reference])
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from ledger.domain.errors import Refused
 from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.ids import staff_id, staff_number
+from ledger.domain.relations.names import phone_number
 from ledger.domain.relations.records import NONE, Staff
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_parse, scaled_parse, text_checked
@@ -26,6 +27,14 @@ def text_required(raw: object, length_max: int, field: str) -> str:
 def text_optional(raw: object, length_max: int, field: str) -> str:
     """Text, stripped; "" where there is none."""
     return "" if isinstance(raw, str) and not raw.strip() else text_required(raw, length_max, field)
+
+
+def phone_checked(raw: object, length_max: int) -> str:
+    """A phone number as it was typed; "" where there is none."""
+    phone = text_optional(raw, length_max, "phone")
+    if phone and not phone_number(phone):
+        raise Refused("PERSON_PHONE_INVALID", "phone must have 7 to 15 digits", "phone")
+    return phone
 
 
 def day_required(raw: object, field: str) -> int:

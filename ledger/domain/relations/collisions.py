@@ -17,6 +17,26 @@ from ledger.domain.values import customer_id, customer_number
 
 REASON_LENGTH_MAX: Final = 1_000
 
+_TOLD: Final = {
+    ("exact", False): (
+        "this is a customer of team {team}; it stays with them",
+        "这是团队 {team} 的客户，仍归其所有",
+    ),
+    ("exact", True): (
+        "this is a customer of team {team}; a manager rules who has it",
+        "这是团队 {team} 的客户，归属待经理裁定",
+    ),
+    ("likely", False): (
+        "this seems to be a customer of team {team}; it stays with them",
+        "这疑似团队 {team} 的客户，仍归其所有",
+    ),
+    ("likely", True): (
+        "this seems to be a customer of team {team}; a manager rules who has it",
+        "这疑似团队 {team} 的客户，归属待经理裁定",
+    ),
+}
+"""What who reported is told, by certainty and whether it is to be ruled; in English and in Chinese."""
+
 
 def collide(draft: Draft, lead: Happened, customer: int, matched: int) -> None:
     """Find that a lead's customer is, or seems to be, one that somebody has; settle it where the rules do."""
@@ -49,12 +69,19 @@ def collision_answer(draft: Draft, status: str, number: int) -> Answer:
     if collision.owner == collision.asker:
         return Answer(status, state.position, customer_id(state.standing_for(collision.customer)), collision_id(number))
     team = state.staff[collision.holder].team
-    is_or_seems = "is" if collision.certainty == "exact" else "seems to be"
-    follows = "a manager rules who has it" if collision.owner == NONE else "it stays with them"
+    told, _ = _TOLD[collision.certainty, collision.owner == NONE]
     return Answer(
-        status, state.position, id=collision_id(number), code="COLLISION_FOUND",
-        reason=f"this {is_or_seems} a customer of team {team}; {follows}",
-    )  # fmt: skip
+        status, state.position, id=collision_id(number), code="COLLISION_FOUND", reason=told.format(team=team)
+    )
+
+
+def collision_answer_chinese(reason: str) -> str:
+    """The reason of such an answer, which is kept in English, in Chinese; as it is where it is another."""
+    for english, chinese in _TOLD.values():
+        before, after = english.split("{team}")
+        if reason.startswith(before) and reason.endswith(after):
+            return chinese.format(team=reason[len(before) : -len(after)])
+    return reason
 
 
 @evolves("CollisionFound")

@@ -87,11 +87,12 @@ class Matcher:
         if credit_code and credit_code in self._state.credit_codes:
             enter(self._state.credit_codes[credit_code], "credit_code", SAME)
         if name:
-            for customer, score in self._names.find(firm_name(name)):
+            for customer, score, is_heard in self._names.find(firm_name(name)):
                 if credit_code and not _may_have(self._state, customer, credit_code):
                     score = min(score, SCORE_OTHER)
                 if score >= SCORE_MIN:
-                    enter(customer, "registered_name" if score == SAME else "similar_name", score)
+                    different = "same_sound" if is_heard else "similar_name"
+                    enter(customer, "registered_name" if score == SAME else different, score)
         if phone and (number := phone_number(phone)):
             for person in self._phones.of(number):
                 enter(self._state.contacts[person].customer, "phone", SCORE_PHONE)

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from ledger.domain.relations.places import REGIONS, region_of
+
 _NUMERALS: Final = "零〇一二两三四五六七八九壹贰叁肆伍陆柒捌玖十拾百"
 _DIGITS: Final = {
     "零": 0, "〇": 0, "一": 1, "壹": 1, "二": 2, "两": 2, "贰": 2, "三": 3, "叁": 3, "四": 4, "肆": 4, "五": 5, "伍": 5,
@@ -43,17 +45,7 @@ _LEFT_OUT: Final = re.compile(
     "[" + re.escape(" \t\r\n\v\f()[]{}<>《》〈〉【】「」『』〔〕,.;:，。；：、·・•-_—–'\"“”‘’/\\|&+") + "]+"
 )
 
-REGIONS: Final = (
-    "北京", "天津", "上海", "重庆", "河北", "山西", "辽宁", "吉林", "黑龙江", "江苏", "浙江", "安徽", "福建", "江西",
-    "山东", "河南", "湖北", "湖南", "广东", "海南", "四川", "贵州", "云南", "陕西", "甘肃", "青海", "台湾", "内蒙古",
-    "广西", "西藏", "宁夏", "新疆", "香港", "澳门", "石家庄", "太原", "沈阳", "长春", "哈尔滨", "南京", "杭州", "合肥",
-    "福州", "南昌", "济南", "郑州", "武汉", "长沙", "广州", "海口", "成都", "贵阳", "昆明", "西安", "兰州", "西宁",
-    "呼和浩特", "南宁", "拉萨", "银川", "乌鲁木齐", "深圳", "大连", "青岛", "宁波", "厦门", "苏州", "无锡", "常州",
-    "温州", "绍兴", "嘉兴", "徐州", "南通", "佛山", "东莞", "珠海", "烟台", "潍坊", "洛阳", "唐山",
-)  # fmt: skip
-"""Provinces and large cities as names of firms begin with them; others are no less part of a name."""
-_REGION: Final = re.compile(f"(?:{'|'.join(REGIONS)})")
-_REGION_END: Final = re.compile(f"(?P<firm>.{{2,}}?)(?P<part>(?:{'|'.join(REGIONS)})[省市]?)$")
+_REGION_END: Final = re.compile(f"(?P<firm>.{{2,}}?)(?P<part>(?:{'|'.join(sorted(REGIONS))})[省市]?)$")
 _GENERIC: Final = re.compile(
     "建设|建筑|建工|工程|集团|市政|路桥|公路|桥梁|隧道|施工|实业|发展|投资|置业|房地产|地产|开发|科技|技术|咨询|设计"
     "|监理|安装|装饰|装修|园林|水利|水电|电力|交通|城市|城乡|基础设施|控股|管理|服务|贸易|材料|环境|环保|总承包|国际"
@@ -154,12 +146,6 @@ def _number(numerals: str) -> int:
         else:
             digit = _DIGITS[c]
     return total + digit
-
-
-def region_of(core: str) -> str:
-    """The region that a core begins with, "" where it is none of `REGIONS`."""
-    match = _REGION.match(core)
-    return match[0] if match else ""
 
 
 def brand_of(core: str) -> str:

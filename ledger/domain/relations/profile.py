@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 
 from ledger.domain.commands import Answer, ChangeProfile, ErasePerson, RecordContact, RecordKnowledge
 from ledger.domain.errors import Refused
-from ledger.domain.relations.checks import customer_named, text_optional, text_required
+from ledger.domain.relations.checks import customer_named, phone_checked, text_optional, text_required
 from ledger.domain.relations.dossier import family
 from ledger.domain.relations.drafts import Draft, Sealer, decides
 from ledger.domain.relations.ids import person_id, person_number
-from ledger.domain.relations.names import credit_code_parse, phone_number
+from ledger.domain.relations.names import credit_code_parse
 from ledger.domain.relations.records import Contact, Fields, Knowledge, Profile
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.values import customer_id
@@ -121,9 +121,7 @@ def _profile_changed(state: Relations, event: Happened) -> None:
 def _contact(draft: Draft, command: RecordContact) -> Answer:
     state, sealer = draft.state, _sealer(draft)
     customer = customer_named(state, command.customer)
-    phone = text_optional(command.phone, PHONE_LENGTH_MAX, "phone")
-    if phone and not phone_number(phone):
-        raise Refused("PERSON_PHONE_INVALID", "phone must have 7 to 15 digits", "phone")
+    phone = phone_checked(command.phone, PHONE_LENGTH_MAX)
     if not isinstance(command.decides, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise Refused("PERSON_INVALID", "decides is neither true nor false", "decides")
     said = {
@@ -146,6 +144,19 @@ def _contact(draft: Draft, command: RecordContact) -> Answer:
         decides=command.decides,
     )  # fmt: skip
     return Answer("accepted", position, customer_id(customer), person_id(person))
+
+
+def phone_keep(draft: Draft, customer: int, phone: str) -> None:
+    """Draft a contact without a name for a phone that came with a lead, unless somebody at this customer has it."""
+    state, matcher = draft.state, draft.context.matcher
+    known = matcher.matches("", "", phone, "") if matcher is not None else []
+    if any(match.customer == state.standing_for(customer) for match in known):
+        return
+    person = state.people.get("count", 0) + 1
+    sealed = _sealer(draft).seal(person, {"name": "", "phone": phone, "note": ""})
+    draft.input(
+        "ContactRecorded", customer, person=person_id(person), sealed=sealed, position="", decides=False
+    )
 
 
 def _sealer(draft: Draft) -> Sealer:

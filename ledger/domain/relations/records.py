@@ -171,7 +171,7 @@ class Project:
 
 class Match(NamedTuple):
     """A customer that a lead is (score 100) or may be. `kind`: registered_name, credit_code, phone, project,
-    similar_name."""
+    same_sound, similar_name."""
 
     customer: int
     kind: str

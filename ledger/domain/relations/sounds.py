@@ -19,6 +19,11 @@ def syllables(text: str) -> tuple[str, ...]:
     return tuple(map(syllable, text))
 
 
+def voiced(text: str) -> str:
+    """A text that is the same for texts that sound the same, in this process; as long as the text."""
+    return text.translate(_VOICES)
+
+
 @lru_cache(maxsize=65_536)
 def syllable(character: str) -> str:
     """The syllable of one character."""
@@ -30,3 +35,18 @@ def syllable(character: str) -> str:
         return character
     plain = unicodedata.normalize("NFD", readings.partition(",")[0])
     return unicodedata.normalize("NFC", "".join(c for c in plain if c.isascii() or c == _TWO_DOTS))
+
+
+class _Voices(dict[int, int]):
+    """Of each character, the first one met that sounds as it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first: dict[str, int] = {}
+
+    def __missing__(self, code: int) -> int:
+        voice = self[code] = self._first.setdefault(syllable(chr(code)), code)
+        return voice
+
+
+_VOICES: Final = _Voices()

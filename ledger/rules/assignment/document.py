@@ -6,7 +6,7 @@ a rule says, nobody is chosen who has not joined yet, has left, is on leave, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -201,6 +201,13 @@ class Fallback(Strict):
     staff: StaffId | None = None
     team: TeamId | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _form(cls, given: object) -> object:
+        if not isinstance(given, (Mapping, cls)):
+            raise ValueError("is written {pool: true}, {staff: S-000001} or {team: east}, with an id of yours")
+        return given  # pyright: ignore[reportUnknownVariableType]
+
     @model_validator(mode="after")
     def _one(self) -> Fallback:
         if sum(getattr(self, name) is not None for name in Fallback.model_fields) != 1:
@@ -268,3 +275,21 @@ class AssignmentRules(Strict):
                     yield from ((f"rules.{i}", "grade", grade) for grade in leaf.grade)
         yield from (("terms", "tier", tier) for tier in self.terms.important_tiers)
         yield from (("terms", "tag", tag) for tag in self.terms.important_tags)
+
+    def people(self) -> Iterator[tuple[str, str, str]]:
+        """Who it names: where it does ("rules.0.candidates.teams.1"), "team" or "staff", and the id."""
+        for i, rule in enumerate(self.rules):
+            at, choose = f"rules.{i}", rule.choose
+            if rule.candidates is not None:
+                among, given = f"{at}.candidates", rule.candidates
+                yield from ((f"{among}.teams.{n}", "team", team) for n, team in enumerate(given.teams))
+                yield from ((f"{among}.staff.{n}", "staff", who) for n, who in enumerate(given.staff))
+            yield from ((f"{at}.choose.named.{n}", "staff", who) for n, who in enumerate(choose.named or ()))
+            if choose.rotation is not None and isinstance(choose.rotation.weights, WeightsGiven):
+                among, weights = f"{at}.choose.rotation.weights", choose.rotation.weights
+                yield from ((f"{among}.staff.{n}", "staff", who) for n, who in enumerate(weights.staff))
+                yield from ((f"{among}.teams.{n}", "team", team) for n, team in enumerate(weights.teams))
+        if self.fallback.team is not None:
+            yield "fallback.team", "team", self.fallback.team
+        if self.fallback.staff is not None:
+            yield "fallback.staff", "staff", self.fallback.staff

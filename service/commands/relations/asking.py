@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from psycopg import Connection
 
 from ledger.domain.commands import Answer, Command, Request
 from ledger.domain.errors import Refused
+from ledger.domain.relations.collisions import collision_answer_chinese
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id, date_of, day_of, day_parse
 from ledger.log.vault import Vault
@@ -68,20 +70,21 @@ def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run:
     }
     out.console.print(f"{what} {words.get(answer.status, answer.status)}".strip())
     if answer.reason:
-        out.console.print(answer.reason)
+        out.console.print(out.say(collision_answer_chinese(answer.reason), answer.reason))
     for event in events:
         out.console.print(f"  {event['event']}  {event['stream']}", style="dim")
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """A look at the views: all of them stand at the end of the log. `scope` is what may be seen, `today` a day
-    number."""
+    """A look at the views: all of them stand at the end of the log. `scope` is what may be seen, `today` a day number,
+    `zone` the ledger's time zone."""
 
     handle: LedgerHandle
     connection: Connection[Any]
     scope: Scope
     today: int
+    zone: ZoneInfo
 
     def customer(self, text: str) -> int:
         """The number of a customer by id or "source:reference". Raises Refused."""
@@ -110,7 +113,8 @@ def looking(ledger: str, actor: str, as_staff: str | None = None) -> Generator[L
     """Bring the views up and look at them, as somebody on the staff sees them where one is named. Raises Refused."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        today = day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
+        zone = ZoneInfo(handle.columns().book().timezone)
+        today = day_of(clock().astimezone(zone).date())
         with handle.recorder.datastore.get_connection() as connection:
             scope = EVERYTHING
             if as_staff is not None:
@@ -118,7 +122,7 @@ def looking(ledger: str, actor: str, as_staff: str | None = None) -> Generator[L
                 if found is None:
                     raise Refused("STAFF_UNKNOWN", "nobody at the firm today has this id; see `plumbline staff list`", "as")
                 scope = found
-            yield Looking(handle, connection, scope, today)
+            yield Looking(handle, connection, scope, today, zone)
 
 
 def day_option(text: str, name: str) -> int:
@@ -141,6 +145,16 @@ def span_option(first: str, last: str, today: int) -> tuple[int, int]:
 def day_words(day: int | None) -> str:
     """A day as people read it; a dash for none."""
     return "–" if day is None or day < 0 else date_of(day).isoformat()
+
+
+def moment_words(moment: datetime, zone: ZoneInfo) -> str:
+    """A moment as people read it, to the minute."""
+    return moment.astimezone(zone).isoformat(" ", "minutes")[:16]
+
+
+def word_of(words: Mapping[str, tuple[str, str]], name: str, out: Output) -> str:
+    """What a name is called; the name itself where it has no word."""
+    return out.say(*words.get(name, (name, name)))
 
 
 def percent_words(share_bp: int | None) -> str:

@@ -24,6 +24,7 @@ from ledger.domain.commands import (
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import collision_id, collision_number
 from ledger.rules.narrate import Narrator
+from ledger.rules.narrate_relations import MATCHES
 from projections.relations.arrivals import collisions_read, evidence_read, ruling_refusal
 from service.commands.relations.asking import (
     AsOption,
@@ -32,9 +33,11 @@ from service.commands.relations.asking import (
     customer_words,
     day_words,
     looking,
+    moment_words,
     owner_words,
     pairs_option,
     send,
+    word_of,
 )
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, output_of
 
@@ -54,7 +57,7 @@ def lead(
     customer_type: Annotated[str, typer.Option("--customer-type", help="客户类型")] = "",
     scale: Annotated[str, typer.Option("--scale", help="规模")] = "",
     credit_code: Annotated[str, typer.Option("--credit-code", help="统一社会信用代码")] = "",
-    phone: Annotated[str, typer.Option("--phone", help="Looked up, not kept. 电话")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Looked up, and kept sealed as a contact's. 电话")] = "",
     project: Annotated[str, typer.Option("--project", help="项目")] = "",
     amount: Annotated[str, typer.Option("--amount", help="CNY. 金额")] = "0",
     need: Annotated[list[str] | None, typer.Option("--need", help="name=value, may be repeated. 需求")] = None,
@@ -258,7 +261,7 @@ def collisions(
     rows = [
         [collision_id(c.number), day_words(c.day), customer_words(c.matched, c.matched_name) if c.matched else "…",
          side(c.holder, c.holder_team), side(c.asker, c.asker_team),
-         ", ".join(f"{kind} {score}" for kind, score in c.matches),
+         ", ".join(f"{word_of(MATCHES, kind, out)} {score}" for kind, score in c.matches),
          out.say("待裁定", "open") if c.owner is None else owner_words(out, c.owner, names)]
         for c in found
     ]  # fmt: skip
@@ -283,20 +286,20 @@ def collision_evidence(
         if reason := ruling_refusal(look.scope, known[0]):
             raise Refused("PERMISSION_DENIED", reason, "as")
         found = evidence_read(look.connection, look.scope, number)
-        narrator = Narrator(look.handle.columns().book(), out.language)
+        narrator, zone = Narrator(look.handle.columns().book(), out.language), look.zone
     told = [(row, narrator.words(row.topic, row.state)) for row in found]
     if out.json:
         out.document([
             {
                 "position": row.position, "customer": customer_words(row.customer, ""), "side": row.side,
-                "event": row.topic, "recorded_at": row.recorded_at.isoformat(), "actor": row.actor, "text": text,
+                "event": row.topic, "recorded_at": row.recorded_at.astimezone(zone).isoformat(), "actor": row.actor, "text": text,
             }
             for row, text in told
         ])  # fmt: skip
         return
     sides = {"holder": out.say("持有方", "holder"), "asker": out.say("报备方", "asker"), "": ""}
     zh, en = ["位置", "时间", "一方", "经过"], ["position", "time", "side", "what happened"]
-    rows = [[str(r.position), r.recorded_at.isoformat()[:16], sides[r.side], text] for r, text in told]
+    rows = [[str(r.position), moment_words(r.recorded_at, zone), sides[r.side], text] for r, text in told]
     out.table(out.say("撞车双方的往来", "Evidence of both sides"), zh if language == "zh" else en, rows, numbers=(0,))
 
 

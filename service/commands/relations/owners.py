@@ -11,6 +11,7 @@ from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id
 from ledger.rules.assignment.words import assignment_words
 from ledger.rules.document import rule_set_parse
+from ledger.rules.narrate_relations import WHY
 from projections.relations.portfolios import HoldingRow, owner_history_read, owners_read, pool_read, portfolio_read
 from projections.relations.timeline import timeline_read
 from service.commands.relations.asking import (
@@ -21,6 +22,7 @@ from service.commands.relations.asking import (
     day_words,
     looking,
     owner_words,
+    word_of,
 )
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, output_of
 
@@ -111,7 +113,7 @@ def pool(
     zh = ["客户", "地区", "类型", "原因", "自", "原负责人", "冷却至"]
     en = ["customer", "region", "type", "why", "since", "had by", "not by them until"]
     rows = [
-        [customer_words(p.customer, p.name), p.region, p.customer_type, p.why, day_words(p.since_day),
+        [customer_words(p.customer, p.name), p.region, p.customer_type, word_of(WHY, p.why, out), day_words(p.since_day),
          owner_words(out, p.former, names) if p.former else "–", day_words(p.cooldown_day)]
         for p in found
     ]  # fmt: skip
@@ -185,7 +187,7 @@ def why(
         rules = rule_set_parse(book.rule_sets[rule_set].document) if rule_set in book.rule_sets else None
         words = assignment_words(entry.state, rules, out.language, named)
         documents.append({
-            "position": entry.position, "event": entry.topic, "recorded_at": entry.recorded_at.isoformat(),
+            "position": entry.position, "event": entry.topic, "recorded_at": entry.recorded_at.astimezone(look.zone).isoformat(),
             "rule_set": rule_set, "rule": entry.state["rule"], "why": entry.state["why"], "lines": words.lines,
         })  # fmt: skip
     if out.json:

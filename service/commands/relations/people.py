@@ -16,6 +16,7 @@ from ledger.domain.commands import (
     RecordLeaving,
 )
 from ledger.domain.relations.ids import staff_id
+from ledger.rules.assignment.sentences import ROLE_WORDS
 from projections.relations.portfolios import workload_read
 from projections.relations.staff import staff_read, teams_read
 from service.commands.relations.asking import (
@@ -208,7 +209,7 @@ def staff_list(
     zh = ["人员", "团队", "角色", "地区", "负责/容量", "离职"]
     en = ["staff", "team", "role", "region", "owns/capacity", "leaves"]
     rows = [
-        [owner_words(out, s.number, names), s.team, s.role, s.place, f"{owned.get(s.number, 0)}/{s.capacity}",
+        [owner_words(out, s.number, names), s.team, ROLE_WORDS[s.role][0] if language == "zh" else s.role, s.place, f"{owned.get(s.number, 0)}/{s.capacity}",
          "" if s.last_day is None else day_words(s.last_day)]
         for s in found
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,7 @@ from service.commands.relations.asking import (
     pairs_option,
     send,
 )
-from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, output_of
+from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 
 profile_app = typer.Typer(help="What is known of a customer. 客户画像。", no_args_is_help=True, rich_markup_mode=None)
 
@@ -215,10 +216,18 @@ def profile_show(
         out.document(document)
         return
     rows = [[name, value] for name, value in profile.items() if value]
-    rows += [[out.say("联系人", "contact"), " ".join(str(v) for v in p.values() if v not in ("", False))] for p in people]
+    rows += [[out.say("联系人", "contact"), _contact_words(out, p)] for p in people]
     rows += [[f"{k.kind}:{k.value}", k.text or ""] for k in knowledge]
     rows += [[project_id(p.number), f"{p.name} {p.stage} {money_text(p.amount)}"] for p in projects]
     out.table(customer_words(known.customer.customer, known.customer.name), ["", ""], rows)
+
+
+def _contact_words(out: Output, person: Mapping[str, Any]) -> str:
+    """A contact for people."""
+    decides = out.say("关键决策人", "decides") if person["decides"] else ""
+    erased = out.say("已删除", "erased") if person.get("erased") else ""
+    who = (person.get("name"), person.get("phone"), person.get("note"), erased)
+    return " ".join(word for word in (person["person"], person["position"], decides, *who) if word)
 
 
 def register(app: typer.Typer) -> None:

@@ -121,6 +121,17 @@ def test_a_balance_of_another_time_adds_up_lot_by_lot(api: Api, ledger: LedgerHe
     assert api.get("/v1/ledgers/main/customers/C-000999/balance", params={"as_of": "2025-01-31"}).status_code == 404
 
 
+def test_a_day_is_told_as_a_day_and_a_moment_with_its_offset(api: Api) -> None:
+    history = ok(api, f"{CUSTOMER}/history", params={"limit": 1000})["data"]
+    events = {e["position"]: e for e in ok(api, "/v1/ledgers/main/events", params={"limit": 1000})["data"]}
+    fact_days = [row["occurred_at"] for row in history if row["event"] == "FactRecorded"]
+    assert fact_days and all(len(day) == len("2025-01-17") for day in fact_days)
+    assert all(row["recorded_at"].endswith("+08:00") for row in history)
+    for row in history:
+        if row["position"] in events:
+            assert row["occurred_at"] == events[row["position"]]["state"]["occurred_at"]
+
+
 def test_history_pages_meet_without_gap_or_overlap_in_both_orders(api: Api) -> None:
     whole = ok(api, f"{CUSTOMER}/history", params={"limit": 1000})["data"]
     assert len(whole) > 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from ledger.domain.commands import (
     RuleCollision,
 )
 from ledger.domain.events import REGISTRY
+from ledger.domain.relations.collisions import collision_answer_chinese
 from ledger.domain.relations.drafts import Drafted
 from ledger.domain.relations.records import Match
 from ledger.domain.values import day_text
@@ -300,6 +302,22 @@ def test_of_two_who_report_the_same_firm_in_one_batch_one_has_it() -> None:
     office.do(lead("a", name="甲建设", staff=staff(1)), lead("b", name="甲建设", staff=staff(2)))
     assert (office.customers.count(), office.owner(1)) == (1, 1)
     assert len(office.drafted("CollisionFound")) == 1
+
+
+@pytest.mark.parametrize(
+    ("office", "told"),
+    [
+        (staffed, "这是团队 east 的客户，仍归其所有"),
+        (by_manager, "这是团队 east 的客户，归属待经理裁定"),
+    ],
+)
+def test_who_reported_is_told_in_chinese_too(office: Callable[[], Office], told: str) -> None:
+    firm = office()
+    firm.do(lead("a", name="甲建设", staff=staff(1)))
+    answer = firm.do(lead("b", name="甲建设", staff=staff(4)))
+    assert answer.reason.startswith("this is a customer of team east; ")
+    assert collision_answer_chinese(answer.reason) == told
+    assert collision_answer_chinese("nobody has this id") == "nobody has this id"
 
 
 def test_a_protected_customer_is_taken_from_its_owner_by_a_manager_with_a_reason_only() -> None:

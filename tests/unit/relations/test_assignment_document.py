@@ -86,6 +86,7 @@ def test_a_rule_that_makes_no_sense_is_refused_with_its_place(document: dict[str
 def test_what_is_wrong_beside_the_rules_is_refused_too() -> None:
     assert "rules.0 and rules.1 bear the same id" in refused(rule(), rule())["assignment"]
     assert "exactly one of pool, staff, team" in refused(fallback={})["assignment.fallback"]
+    assert "{pool: true}, {staff: S-000001} or {team: east}" in refused(fallback="pool")["assignment.fallback"]
     assert "assignment.terms names no tier" in refused(terms={"important_tiers": ["gold"]})["document"]
     assert "assignment.terms names no tag" in refused(terms={"important_tags": ["small"]})["document"]
     assert "assignment.terms.collision_likely_score" in refused(terms={"collision_likely_score": 101})
@@ -242,3 +243,36 @@ def test_every_part_of_a_rule_is_in_its_sentence() -> None:
         "level in the form it needs, 2 for each level in language:粤语, 1 a year of experience (up to 9), less 40 × share of "
         "capacity in use) (who got one of the last 2 lets others go first); to be followed up within 4 days"
     )
+
+
+def test_teams_and_people_that_rules_name_are_told_with_their_places() -> None:
+    section = rule_set(
+        rule("a", candidates={"teams": ["one", "two"], "staff": ["S-000007"]}),
+        rule("b", {"named": ["S-000001", "S-000002"]}),
+        rule("c", {"rotation": {"weights": {"staff": {"S-000003": 5}, "teams": {"two": 2}}}}),
+        fallback={"team": "three"},
+    ).assignment
+    assert section is not None
+    assert list(section.people()) == [
+        ("rules.0.candidates.teams.0", "team", "one"),
+        ("rules.0.candidates.teams.1", "team", "two"),
+        ("rules.0.candidates.staff.0", "staff", "S-000007"),
+        ("rules.1.choose.named.0", "staff", "S-000001"),
+        ("rules.1.choose.named.1", "staff", "S-000002"),
+        ("rules.2.choose.rotation.weights.staff.0", "staff", "S-000003"),
+        ("rules.2.choose.rotation.weights.teams.0", "team", "two"),
+        ("fallback.team", "team", "three"),
+    ]
+    by_name = rule_set(fallback={"staff": "S-000009"}).assignment
+    assert by_name is not None and list(by_name.people()) == [("fallback.staff", "staff", "S-000009")]
+
+
+@pytest.mark.parametrize("document", [None, "pool", 7, [], ["rules"]])
+def test_what_is_no_document_is_told_in_plain_words(document: object) -> None:
+    with pytest.raises(DocumentInvalid) as caught:
+        rule_set_parse(document)
+    assert str(caught.value) == "document: must have named members, each written name: value"
+
+
+def test_a_section_that_is_no_document_is_told_in_plain_words() -> None:
+    assert refused(terms="none") == {"assignment.terms": "must have named members, each written name: value"}

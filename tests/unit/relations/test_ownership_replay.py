@@ -3,11 +3,14 @@ is held against the way a ledger decides, which does all of that."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from ledger.domain.commands import DeclareTeam
 from ledger.domain.errors import Refused
 from ledger.domain.events import REGISTRY
 from ledger.domain.relations.drafts import ADMITS, Context, Draft
@@ -18,10 +21,13 @@ from ledger.domain.relations.state import Happened, Relations
 from ledger.rules.assignment.policy import assignment_policy
 from ledger.rules.compile import Activation
 from ledger.rules.document import RuleSet
+from replay.ownership.measures import measures_of
 from replay.ownership.run import ownership_run
 from replay.ownership.standings import Standings
+from replay.ownership.words import DONE, DROPPED
+from streams.words import EVENTS
 from tests.unit.relations.choosing import rule, rule_set
-from tests.unit.relations.office import Office, Registered, staffed
+from tests.unit.relations.office import Office, Registered, enrol, lead, staffed
 from tests.unit.relations.test_ownership_laws import STEPS, take
 
 CHOOSE: list[dict[str, Any]] = [
@@ -105,3 +111,37 @@ def test_a_quick_replay_gives_each_customer_the_owner_and_rule_that_the_slow_way
     assert sum(run.dropped.values()) == dropped
     assert dump(run.relations) == dump(state)
     assert all(staff_number(d.staff) in state.staff for d in run.decisions if d.staff)
+
+
+def test_who_has_no_region_of_their_own_works_in_that_of_the_nearest_team_above() -> None:
+    office = Office()
+    office.do(
+        DeclareTeam("sales", "销售部"),
+        DeclareTeam("east", "华东组", "sales", "华东"),
+        DeclareTeam("east_one", "华东一组", "east"),
+        enrol("e1", team="east_one", region=""),
+        enrol("n1", region="华北"),
+    )
+    office.do(lead("a"), lead("b"), lead("c", traits={"region": "华北"}), lead("d", traits={"region": "华南"}))
+    inputs = [event for event in office.happened() if REGISTRY[event.topic].is_input]
+    chosen = rule("r", {"named": ["S-000001"]}, candidates={"same_region": True})
+    rules = rule_set(chosen, fallback={"staff": "S-000002"})
+    none = np.zeros(0, np.int64)
+    run = ownership_run("run", inputs, [Activation("RS-0007", rules, 0, 0)], Standings(none, none, []))
+    assert [(d.staff, d.rule) for d in run.decisions] == [
+        ("S-000001", "r"), ("S-000001", "r"), ("S-000002", "fallback"), ("S-000002", "fallback"),
+    ]  # fmt: skip
+    # All but the one of 华南 are with somebody who works in their region: 3 of 4.
+    assert measures_of(run).region_match_bp == 7_500
+
+
+def test_what_could_not_happen_again_has_words_and_they_are_those_of_the_glossary() -> None:
+    assert set(DONE) == set(ADMITS)
+    assert all(EVENTS[topic] == words for topic, words in DONE.items())
+    folder = Path(__file__).parents[3] / "ledger" / "domain" / "relations"
+    raised = {
+        code
+        for name in ("assigning", "care", "collisions", "handover", "ownership")
+        for code in re.findall(r'"((?:ASSIGNMENT|CLAIM|COLLISION|STAFF)_[A-Z_]+)"', (folder / f"{name}.py").read_text("utf-8"))
+    }
+    assert raised - {"COLLISION_FOUND"} <= set(DROPPED)

@@ -13,6 +13,7 @@ from ledger.domain.events.base import REGISTRY
 from ledger.domain.relations.stages import OUTCOMES, STAGES, TASK_STATES
 from ledger.rules.explain import Language
 from ledger.rules.narrate import Narrator
+from ledger.rules.narrate_relations import WHY
 from ledger.standard import rules_standard
 
 CARRIED = frozenset({"originator_id", "originator_version", "occurred_at", "recorded_at", "actor", "cause"})
@@ -97,3 +98,15 @@ def test_codes_are_told_in_their_words(topic: str, field: str, table: Any, book:
     for stage in table:
         assert stage.zh in Narrator(book, "zh").words(topic, sampled(topic, **{field: stage.id}))
         assert stage.en in Narrator(book, "en").words(topic, sampled(topic, **{field: stage.id}))
+
+
+def test_every_reason_to_be_in_the_pool_has_words(book: Book) -> None:
+    for why in ("released", "deadline", "no_candidate", "disputed", "handover", "unmerge", "merged"):
+        told = sampled("CustomerPooled", why=why)
+        assert WHY[why][0] in Narrator(book, "zh").words("CustomerPooled", told)
+        assert WHY[why][1] in Narrator(book, "en").words("CustomerPooled", told)
+
+
+def test_a_contact_without_a_place_is_told_without_brackets(book: Book) -> None:
+    told = sampled("ContactRecorded", person="P-000001", position="", decides=False)
+    assert [Narrator(book, language).words("ContactRecorded", told) for language in LANGUAGES] == ["联系人P-000001", "Contact P-000001"]
