@@ -29,11 +29,11 @@ from tests.catalogue import catalogue_activate
 from tests.integration.test_projections import following
 from tests.integration.webhooks.delivery import Hooks
 from tests.ledgers import fact
-from tests.receiver import Receiver
+from tests.receiver import Answer, Receiver
 from webhooks.notices.folding import Folding
 from webhooks.notices.notice import Notice, choice_after
 from webhooks.notices.wording import words_of
-from webhooks.subscriptions import webhook_rewind
+from webhooks.subscriptions import dead_retry, webhook_rewind
 
 SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
 
@@ -348,6 +348,27 @@ def test_notices_are_sent_again_from_a_position_on_with_their_ids(hooks: Hooks, 
         found = hooks.told("again")
     assert receiver.ids == [f"main/notice/day/2026-10-0{d}/C-00000{c}" for d in (1, 2) for c in (1, 2)] + receiver.ids[2:4]
     assert found.position == books.position
+
+
+def test_a_dead_letter_waits_where_its_notice_is_still_to_be_folded_again(hooks: Hooks, receiver: Receiver) -> None:
+    books = hooks.books
+    books.register("a")
+    receiver.answer = lambda count, got: Answer(500)
+    hooks.make("held", receiver.url, kind="notice", batch="day", consent="not_withdrawn", attempts_max=1)
+    closed(hooks, "2026-09-30")
+    books.do(fact("P-1", "project_completed", "2026-10-01"))
+    closed(hooks, "2026-10-01")
+    with hooks.delivered():
+        hooks.told("held")
+    [letter] = hooks.dead("held")
+    begin_again(hooks)
+    receiver.answer = lambda count, got: Answer()
+    hooks.use(dead_retry, "held", letter.id)
+    with hooks.delivered():
+        receiver.wait(2)
+    assert receiver.ids == ["main/notice/day/2026-10-01/C-000001"] * 2
+    [sent] = hooks.dead("held", everything=True)
+    assert sent.state == "delivered"
 
 
 def test_the_last_word_of_a_customer_counts() -> None:
