@@ -1248,8 +1248,17 @@ INSERT INTO notice_place (position) VALUES (0);
 -- Each customer as of that position. choice: what they said about notices last: '' nothing, yes, day, month, no.
 CREATE TABLE notice_customer (
     customer bigint PRIMARY KEY,
-    tier     text   NOT NULL,
     choice   text   NOT NULL CHECK (choice IN ('', 'yes', 'day', 'month', 'no'))
+);
+
+-- Every change of a tier: position of its event, day from which it counts.
+CREATE TABLE notice_tier_change (
+    customer    bigint  NOT NULL,
+    position    bigint  NOT NULL,
+    day         integer NOT NULL,
+    tier_before text    NOT NULL,
+    tier        text    NOT NULL,
+    PRIMARY KEY (customer, position)
 );
 
 CREATE TABLE notice_lot (
@@ -1259,7 +1268,8 @@ CREATE TABLE notice_lot (
     PRIMARY KEY (customer, month)
 );
 
--- What moved and stands in no notice of this batch yet, by the day it is booked on; -1: it goes into the next.
+-- What moved and stands in no notice of this batch yet, by the day it is booked on; a change of tier by the day
+-- from which it counts.
 CREATE TABLE notice_pending (
     batch    text    NOT NULL CHECK (batch IN ('day', 'month')),
     customer bigint  NOT NULL,
@@ -1309,7 +1319,8 @@ CREATE TABLE notice_tier (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON notice_place, notice_customer, notice_lot, notice_pending, notice_told, notice, notice_tier TO plumbline_app;
+    ON notice_place, notice_customer, notice_lot, notice_pending, notice_told, notice, notice_tier,
+       notice_tier_change TO plumbline_app;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- entitlements: which customer used which entitlement, when, at which stage of the business. position: of the event.

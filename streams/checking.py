@@ -2,7 +2,8 @@
 
 Each range of positions gets two counts and two hashes, one made from the events of the log as they are published, one
 from the messages that the stream keeps. Where those differ, every position that differs is named, with what it is that
-differs; never with what the message says.
+differs; never with what the message says. Where the stream ends before the log, and nobody moves it, what follows is
+named, too.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ CHUNK_POSITIONS: Final = 250
 """Read and compared at once."""
 FINDINGS_MAX: Final = 1_000
 """So many are named; the rest is counted."""
+MOVES_SECONDS: Final = 5.0
+"""How long a stream that ends before the log may stand still: a relay that is idle, standing by or connecting again
+takes up work within less."""
+LOOK_SECONDS: Final = 0.25
 _ID: Final = "Nats-Msg-Id"
 _UNCOMPARED: Final = frozenset({"Nats-Expected-Last-Sequence", "Nats-Expected-Last-Msg-Id", "Nats-Expected-Stream"})
 """What a publisher asks of the server; not part of the message."""
 
-Kind = Literal["missing", "altered", "misplaced", "foreign", "outdated"]
+Kind = Literal["missing", "altered", "misplaced", "foreign", "outdated", "unrelayed"]
 Progress = Callable[[int, int], None]
 
 
@@ -46,6 +51,7 @@ class Finding:
 
     missing: there is no message. altered: it is that event's, but not as it was published. misplaced: it is another
     position's. foreign: it is no event of this log. outdated: it was published under an older version of its schema.
+    unrelayed: the stream ends before it, and no relay brings it.
     """
 
     first: int
@@ -74,7 +80,7 @@ class Checked:
     first: int
     last: int
     behind: int
-    """Events that the log has after the stream's last."""
+    """Events that the log had after the stream's last, at the start: a relay brings them, or they are unrelayed."""
     count_log: int = 0
     count_stream: int = 0
     ranges: int = 0
@@ -122,13 +128,15 @@ async def stream_check(
 ) -> Checked:
     """Compare the positions from `first` to `last`, or to the stream's end, whichever comes first.
 
-    After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable, EventUnknown,
-    Refused (POSITION_INVALID) where there is nothing to compare; what the database's driver raises.
+    A stream that ends before `last` and the log's end is looked at again: it must have moved, or move within
+    MOVES_SECONDS. After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable,
+    EventUnknown, Refused (POSITION_INVALID) where there is nothing to compare; what the database's driver raises.
     """
     info = await stream_found(connection, ledger)
     # In this order: what is appended in between is not missing from the stream.
     stream_last = info.state.last_seq
     head = await tail.head()
+    wanted = head if last is None else min(last, head)
     last = stream_last if last is None else min(last, stream_last)
     if first > max(last, 1):
         # Nothing compared is nothing found: that must not be taken for soundness.
@@ -141,7 +149,19 @@ async def stream_check(
             hashes = await _range_check(reader, tail, checked, head, start, end, progress, rest)
             whole.add(hashes.log.digest(), hashes.stream.digest())
     checked.sha256_log, checked.sha256_stream = whole.log.hexdigest(), whole.stream.hexdigest()
+    if stream_last < wanted and not await _moves(connection, ledger, stream_last):
+        _note(checked, stream_last + 1, wanted, "unrelayed", "")
     return checked
+
+
+async def _moves(connection: Connection, ledger: str, since: int) -> bool:
+    """Whether a stream has gone on since it ended at a position, or does so while one waits for it."""
+    deadline = time.monotonic() + MOVES_SECONDS
+    while (await stream_found(connection, ledger)).state.last_seq <= since:
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
 
 
 class _Hashes:
@@ -214,12 +234,17 @@ def _position_check(
     if log == stream:
         return
     kind, detail = _difference(checked.ledger, head, wanted, kept)
-    checked.positions[kind] += 1
+    _note(checked, position, position, kind, detail)
+
+
+def _note(checked: Checked, first: int, last: int, kind: Kind, detail: str) -> None:
+    """Take in what was found at some positions, together with what was found right before them where it is the same."""
+    checked.positions[kind] += last - first + 1
     before = checked.findings[-1] if checked.findings else None
-    if before is not None and (before.last + 1, before.kind, before.detail) == (position, kind, detail):
-        checked.findings[-1] = Finding(before.first, position, kind, detail)
+    if before is not None and (before.last + 1, before.kind, before.detail) == (first, kind, detail):
+        checked.findings[-1] = Finding(before.first, last, kind, detail)
     elif len(checked.findings) < FINDINGS_MAX:
-        checked.findings.append(Finding(position, position, kind, detail))
+        checked.findings.append(Finding(first, last, kind, detail))
 
 
 def _difference(ledger: str, head: int, wanted: Message | None, kept: Kept | None) -> tuple[Kind, str]:

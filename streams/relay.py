@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psycopg
 import structlog
@@ -36,6 +36,8 @@ STOPPED_AGAIN_SECONDS: Final = 5.0
 """How often a relay that has stopped looks whether somebody has put things right."""
 STANDBY_SECONDS: Final = 0.5
 LAG_SECONDS: Final = 2.0
+IDLE_SECONDS: Final = 2.0
+"""How often a relay that has nothing to publish looks whether the stream is where it left it."""
 END_SECONDS: Final = 2.0
 """How long an end waits for acknowledgements. What is not acknowledged then is sent again by whoever goes on."""
 CLIENT_NAME: Final = "plumbline relay"
@@ -82,7 +84,7 @@ class Relay:
         self.reason = ""
         """Why it waits or has stopped; empty otherwise."""
         self.behind: Behind | None = None
-        """How far the stream is behind, as of at most LAG_SECONDS ago; None before it was known."""
+        """How far the stream is behind, as of at most LAG_SECONDS and IDLE_SECONDS ago; None before it was known."""
         self._schema = schema
         self._database_url = database_url
         self._nats_url = nats_url
@@ -153,6 +155,8 @@ class Relay:
                         await self._prepare(connection)
                     await self._follow(connection, tail)
             except STOPPING as fault:
+                if isinstance(fault, StreamMissing):
+                    self._position = 0
                 self._tell(RelayState.STOPPED, str(fault))
                 await asyncio.sleep(STOPPED_AGAIN_SECONDS)
             except PlumblineError as fault:
@@ -165,7 +169,7 @@ class Relay:
     async def _follow(self, connection: Connection, tail: LogTail) -> None:
         """Publish, or stand by while another does, until something goes wrong."""
         while True:
-            self._position = await cursor_read(connection, self.ledger, tail, self._overtaken_at)
+            self._stands(position := await cursor_read(connection, self.ledger, tail, self._overtaken_at))
             if not self._active:
                 await self._stand_by(connection, tail)
                 self._active = True
@@ -173,9 +177,9 @@ class Relay:
             self._tell(RelayState.RELAYING)
             self._again_seconds = AGAIN_SECONDS
             try:
-                await self._publish(connection, tail, self._position)
+                await self._publish(connection, tail, position)
             except Overtaken:
-                # Another relay publishes, and does so while we look; or somebody who is none; or the tail was lost.
+                # Another relay publishes, and does so while we look; or somebody who is none; or its end was lost.
                 self._active = self._standby_seconds == 0
                 self._overtaken_at = self._position
 
@@ -185,7 +189,7 @@ class Relay:
         while True:
             last = (await stream_found(connection, self.ledger)).state.last_seq
             is_behind = await tail.head() > last
-            self._position = last
+            self._stands(last)
             if is_behind and stuck and last == position:
                 return
             if not is_behind and self.state is not RelayState.STANDBY and self.state is not RelayState.RELAYING:
@@ -199,11 +203,14 @@ class Relay:
         async with Publisher(connection, stream_name(self.ledger), position, self._window) as publisher:
             self._publisher = publisher
             reading = asyncio.create_task(self._page(tail, position))
+            looking = asyncio.create_task(self._look(connection, tail, publisher))
             try:
                 while until is None or position < until:
-                    await asyncio.wait({reading, publisher.failed}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({reading, looking, publisher.failed}, return_when=asyncio.FIRST_COMPLETED)
                     if publisher.failed.done():
                         raise publisher.failed.result()
+                    if looking.done():
+                        looking.result()
                     messages = reading.result()
                     position = messages[-1].position
                     # The next page is made ready while this one is on its way.
@@ -218,7 +225,20 @@ class Relay:
             finally:
                 self._position = publisher.acked
                 self._publisher = None
-                await _ended(reading)
+                await _ended(reading, looking)
+
+    async def _look(self, connection: Connection, tail: LogTail, publisher: Publisher) -> NoReturn:
+        """Look every now and then, while nothing is under way, whether the stream is where it was left: what is
+        published tells that by itself, and silence tells nothing. Raises Overtaken, and what keeps a relay from
+        starting."""
+        while True:
+            await asyncio.sleep(IDLE_SECONDS)
+            left = publisher.acked
+            if publisher.sent != left:
+                continue
+            last = await cursor_read(connection, self.ledger, tail, left)
+            if last != left and publisher.sent == left:
+                raise Overtaken(f"{stream_name(self.ledger)} stands at {last}, and was left at {left}")
 
     async def _page(self, tail: LogTail, position: int) -> list[Message]:
         """The messages that come next, as soon as there are any."""
@@ -243,6 +263,12 @@ class Relay:
                     self.behind = await tail.behind(position)
             await asyncio.sleep(LAG_SECONDS)
 
+    def _stands(self, position: int) -> None:
+        """Note where the stream stands, and log where it has lost what it had."""
+        if self._position is not None and position < self._position:
+            _log.warning("stream lost its end", ledger=self.ledger, position=position, position_before=self._position)
+        self._position = position
+
     def _tell(self, state: RelayState, reason: str = "") -> None:
         """Note what the relay does, and log where that has changed."""
         if (state, reason) == (self.state, self.reason):
@@ -253,10 +279,12 @@ class Relay:
         getattr(_log, level)(f"relay {state}", ledger=self.ledger, position=self.position, **more)
 
 
-async def _ended(reading: asyncio.Task[list[Message]]) -> None:
-    """Give up a read, and let it end: its connection is used again."""
-    reading.cancel()
-    await asyncio.wait({reading})
-    if not reading.cancelled():
-        # What it failed with shows at the next read.
-        reading.exception()
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """Give up what reads, and let it end: its connections are used again."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            # What it failed with shows at the next read.
+            task.exception()

@@ -308,7 +308,12 @@ class Deliverer:
     async def _letters(self, outcomes: Outcomes, told: Told, caller: Caller) -> None:
         """Another attempt for each dead letter that waits for one."""
         values = {"name": told.name, "limit": LETTERS_AT_ONCE}
-        for row in await outcomes.rows("dead_waiting", values):
+        rows = await outcomes.rows("dead_waiting", values)
+        if rows and told.row["kind"] == "notice":
+            # What isn't folded yet, or is folded again, may still come.
+            [places] = await outcomes.rows("places_read")
+            rows = [row for row in rows if row["position"] <= places["folded"]]
+        for row in rows:
             at = self._parts.clock()
             placed = await self._letter(outcomes, told, row["position"], row["part"])
             if placed is None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -17,7 +17,7 @@ from ledger.domain.errors import PlumblineError
 from ledger.log.codec import state_of
 from service.bootstrap import SCHEMA_PREFIX, TIMEZONE_DEFAULT, clock
 from service.serving.looping import LoopThread
-from streams.checking import Checked, stream_check
+from streams.checking import Checked, Kind, stream_check
 from streams.connection import LOST, nats_connected
 from streams.tail import LogTail, tail_open
 
@@ -152,6 +152,6 @@ def check_metrics(checks: Iterable[StreamChecking]) -> list[Metric]:
             continue
         sound.add_metric([check.name], int(check.checked.sound))
         finished.add_metric([check.name], check.finished_at.timestamp())
-        for kind in ("missing", "altered", "misplaced", "foreign", "outdated"):
+        for kind in get_args(Kind):
             positions.add_metric([check.name, kind], check.checked.positions[kind])
     return [sound, finished, positions]

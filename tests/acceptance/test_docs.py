@@ -76,6 +76,7 @@ def test_the_tour_of_the_readme_runs_as_it_stands(folder: Path) -> None:
     # One payment is matched; of the other, 20 CNY stay open. 1,506 points less 1,000 are left, worth 25.30 CNY.
     assert "redemption missing 1" in said and "the books balance" in said
     assert "506.00 0.00 0.00 506.00 25.30" in " ".join(said.split())
+    assert '"serving"' in said and "it gives 15.00 and, sent again, nothing more:" in said
 
 
 def test_make_knows_what_the_readme_tells_one_to_type() -> None:

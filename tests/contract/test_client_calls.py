@@ -17,10 +17,12 @@ from plumbline_client.calls import rehearsed
 from plumbline_client.core import LINES
 from plumbline_client.forms import form_members
 from plumbline_client.results import LeadRehearsal, Rehearsal
+from plumbline_client.subscribing import EVENT_TYPES
 
 from api.access.keys import AccessStore
 from api.app import app_create
 from api.settings import ApiSettings
+from ledger.domain.events import REGISTRY
 from tests.integration.api.ports import LedgersHere
 
 NOT_CALLED = {"health", "metrics", "webhook_receive"}
@@ -188,3 +190,7 @@ def test_the_comparison_finds_what_it_is_for(document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["BalanceBody"]
     call = Ledger("main").tier("C-000001")
     assert "tier.lots" in set(differences(document, call.form, schema, "tier"))
+
+
+def test_the_client_knows_every_type_of_event() -> None:
+    assert set(REGISTRY) == EVENT_TYPES

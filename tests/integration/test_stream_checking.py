@@ -16,6 +16,7 @@ from nats.js.api import StreamConfig
 
 from ledger.domain.errors import Refused
 from ledger.log.recorder import EventRow
+from streams import checking as checking_module
 from streams.checking import Checked, Finding, stream_check
 from streams.connection import Connection, nats_connected
 from streams.cursor import stream_found
@@ -208,12 +209,13 @@ def test_messages_out_of_order_and_foreign_ones_are_named(streamed: Streamed) ->
     ]
 
 
-def test_an_event_left_out_shifts_all_that_follow(streamed: Streamed) -> None:
+def test_an_event_left_out_shifts_all_that_follow(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking_module, "MOVES_SECONDS", 0.5)
     head = streamed.books.position
     streamed.fill(lambda m: None if m.position == 5 else m)
     checked = streamed.check()
-    assert kinds(checked)[:2] == [(5, 5, "misplaced"), (6, 6, "misplaced")]
-    assert checked.positions == {"misplaced": head - 5} and checked.behind == 1
+    assert kinds(checked)[:2] == [(5, 5, "misplaced"), (6, 6, "misplaced")] and kinds(checked)[-1] == (head, head, "unrelayed")
+    assert checked.positions == {"misplaced": head - 5, "unrelayed": 1} and checked.behind == 1
 
 
 def test_what_was_published_under_an_older_schema_is_told_and_no_fault(streamed: Streamed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +229,47 @@ def test_what_was_published_under_an_older_schema_is_told_and_no_fault(streamed:
     assert checked.positions["outdated"] > 0 and checked.sound
 
 
-def test_what_the_relay_has_not_brought_yet_is_not_missing(streamed: Streamed) -> None:
+def test_what_a_relay_is_bringing_is_not_missing(streamed: Streamed) -> None:
     head = streamed.books.position
     streamed.fill(lambda m: m if m.position <= head - 3 else None)
+
+    async def work(connection: Connection, tail: LogTail) -> Checked:
+        checking = asyncio.create_task(stream_check(connection, tail, streamed.ledger))
+        # It has compared what there was, and looks whether more comes.
+        await asyncio.sleep(1.0)
+        assert not checking.done()
+        await streamed.publish(connection, streamed.books.recorder.select_range(head - 3, 1)[0], lambda m: m)
+        return await checking
+
+    checked = streamed.run(work)
+    assert isinstance(checked, Checked)
+    assert checked.sound and checked.findings == [] and checked.behind == 3 and checked.last == head - 3
+
+
+@pytest.mark.parametrize("kept", [0, 7])
+def test_a_stream_that_ends_before_the_log_and_stands_still_is_not_sound(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(checking_module, "MOVES_SECONDS", 0.5)
+    head = streamed.books.position
+    streamed.fill(lambda m: m if m.position <= kept else None)
     checked = streamed.check()
-    assert checked.sound and checked.behind == 3 and checked.last == head - 3
+    assert not checked.sound and checked.findings == [Finding(kept + 1, head, "unrelayed")]
+    assert checked.positions == {"unrelayed": head - kept} and checked.behind == head - kept
+    assert (checked.count_log, checked.count_stream) == (kept, kept)
+    # A part that reaches beyond it isn't there, one before it is.
+    assert streamed.check(1, kept + 2).findings == [Finding(kept + 1, kept + 2, "unrelayed")]
+    assert not kept or streamed.check(1, kept).sound
+
+
+def test_what_was_taken_from_the_end_joins_what_nobody_brings_as_a_finding_of_its_own(
+    streamed: Streamed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking_module, "MOVES_SECONDS", 0.5)
+    head = streamed.books.position
+    streamed.fill(lambda m: m if m.position <= 9 else None)
+    streamed.run(lambda connection, tail: connection.manager.delete_msg(stream_name(streamed.ledger), 9))
+    assert kinds(streamed.check()) == [(9, 9, "missing"), (10, head, "unrelayed")]
 
 
 def test_a_stream_that_is_not_there_is_said_to_be_missing(streamed: Streamed) -> None:
@@ -409,4 +447,5 @@ def test_every_night_the_service_says_whether_the_stream_is_sound(streamed: Stre
     assert figures[("plumbline_stream_sound", "")] == 0
     assert figures[("plumbline_stream_differing_positions", "altered")] == 1
     assert figures[("plumbline_stream_differing_positions", "missing")] == 0
+    assert figures[("plumbline_stream_differing_positions", "unrelayed")] == 0
     assert figures[("plumbline_stream_checked", "")] == datetime(2026, 11, 24, 19, 10, tzinfo=UTC).timestamp()

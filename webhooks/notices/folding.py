@@ -2,8 +2,9 @@
 
 Each movement of points stands in exactly one notice of each batch: in that of the first close after it whose day it is
 booked on or before. So opening and closing balances follow one another, what is booked late is told with the next
-close, and the same log gives the same notices, whenever it is folded. Tiers and what is about to expire are told as of
-the close.
+close, and the same log gives the same notices, whenever it is folded. Tiers are those that held at the end of the day
+that is closed: what changes one counts from the day on which it occurred, as in every reading of a day that is over.
+What is about to expire is told as of the close.
 """
 
 from __future__ import annotations
@@ -16,38 +17,39 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from ledger.domain.events import POINTS_TOPICS
-from ledger.domain.values import customer_number, day_parse, month_last_day, month_of
+from ledger.domain.values import customer_number, day_parse, day_recorded, month_last_day, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from webhooks.notices.notice import BATCHES, PURPOSE, choice_after
 
 QUERIES: Final = queries_load("webhooks.notices", "notices.sql")
 EVENTS_MAX: Final = 5_000
+DATE_LENGTH: Final = len("2026-11-01")
 _CONSENTS: Final = {"ConsentGiven": True, "ConsentWithdrawn": False}
-_ANY_DAY: Final = -1
-"""Booked before any day: it goes into the next notice."""
 
 
 @dataclass(slots=True)
 class Moves:
     """What a run of events comes to. `pending`: earned, deducted, redeemed, expired by (customer, day booked on);
-    `lots`: points by (customer, month at whose end they expire)."""
+    `lots`: points by (customer, month at whose end they expire); `tiers`: customer, position, the day from which it
+    counts, tier before, tier."""
+
+    timezone: str
 
     pending: dict[tuple[int, int], list[int]] = field(default_factory=dict[tuple[int, int], list[int]])
     lots: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
-    tiers: dict[int, str] = field(default_factory=dict[int, str])
-    tiers_before: dict[int, str] = field(default_factory=dict[int, str])
+    tiers: list[tuple[int, int, int, str, str]] = field(default_factory=list[tuple[int, int, int, str, str]])
     consents: dict[int, list[tuple[str, bool]]] = field(default_factory=dict[int, list[tuple[str, bool]]])
 
-    def add(self, customer: int, topic: str, state: Mapping[str, Any], closing_day: int | None) -> None:
-        """Take in an event of a customer; `closing_day` is the day whose close it follows from."""
+    def add(self, customer: int, topic: str, state: Mapping[str, Any], position: int, closing_day: int | None) -> None:
+        """Take in the event of a customer at a position; `closing_day` is the day whose close it follows from."""
         if topic in _CONSENTS:
             if str(state["purpose"]).startswith(PURPOSE):
                 self.consents.setdefault(customer, []).append((state["purpose"], _CONSENTS[topic]))
         elif topic == "TierChanged":
-            self.tiers_before.setdefault(customer, state["tier_before"])
-            self.tiers[customer] = state["tier"]
-            self._move(customer, _ANY_DAY, 0, 0)
+            day = _day(state["occurred_at"], self.timezone)
+            self.tiers.append((customer, position, day, state["tier_before"], state["tier"]))
+            self._move(customer, day, 0, 0)
         elif topic in POINTS_TOPICS:
             self._points(customer, topic, state, closing_day)
 
@@ -91,6 +93,11 @@ class Moves:
             self.lots[customer, month] = self.lots.get((customer, month), 0) + points
 
 
+def _day(occurred_at: str, timezone: str) -> int:
+    """The day of what happened on a day, or at a moment, in a ledger's time zone."""
+    return day_parse(occurred_at) if len(occurred_at) == DATE_LENGTH else day_recorded(occurred_at, timezone)
+
+
 def _month(day: str | None) -> int | None:
     return None if day is None else month_of(day_parse(day))
 
@@ -112,6 +119,8 @@ class Folding:
         self._connection = connection
         self._lowest_of: dict[str, str] = {}
         """The lowest tier of each rule set met, '' where it has none; a rule set never changes."""
+        self._timezone = ""
+        """Where the books are kept; '' before it is known."""
 
     async def step(self, events_max: int = EVENTS_MAX) -> bool:
         """Fold the next events in one transaction; False once there are no more."""
@@ -121,7 +130,7 @@ class Folding:
             whole = len(rows) < events_max
             if not rows and place.closing_position is None:
                 return False
-            moves = Moves()
+            moves = Moves(await self._timezone_known())
             for row in rows:
                 moves = await self._event(place, moves, row)
             if whole and place.closing_position is not None:
@@ -153,7 +162,8 @@ class Folding:
         elif topic == "RuleSetActivated":
             await self._tiers_name((state or state_of(topic, row["state"]))["rule_set"])
         elif customer and (topic in POINTS_TOPICS or topic == "TierChanged" or topic in _CONSENTS):
-            moves.add(customer, topic, state or state_of(topic, row["state"]), place.closing_day)
+            state = state or state_of(topic, row["state"])
+            moves.add(customer, topic, state, row["notification_id"], place.closing_day)
         place.position = row["notification_id"]
         return moves
 
@@ -171,7 +181,7 @@ class Folding:
                 }  # fmt: skip
                 await self._connection.execute(QUERIES["notices_make"], values)
         place.closing_position = place.closing_day = place.closing_at = None
-        return Moves()
+        return Moves(moves.timezone)
 
     async def _store(self, moves: Moves) -> None:
         connection = self._connection
@@ -188,29 +198,32 @@ class Folding:
             values = {"customer": [c for c, _, _ in lots], "month": [m for _, m, _ in lots],
                       "points": [p for _, _, p in lots]}  # fmt: skip
             await connection.execute(QUERIES["lots_add"], values)
-        if moves.tiers or moves.consents:
-            await self._customers_store(moves)
+        if moves.tiers:
+            columns = zip(*moves.tiers, strict=True)
+            names = ("customer", "position", "day", "tier_before", "tier")
+            values = {name: list(column) for name, column in zip(names, columns, strict=True)}
+            await connection.execute(QUERIES["tier_changes_add"], values)
+        if moves.consents:
+            await self._choices_store(moves)
 
-    async def _customers_store(self, moves: Moves) -> None:
-        numbers = sorted({*moves.tiers, *moves.consents})
-        known: dict[int, tuple[str, str]] = {
-            row["customer"]: (row["tier"], row["choice"])
-            for row in await _all(self._connection, "customers_read", {"customers": numbers})
-        }
-        tiers: list[str] = []
+    async def _choices_store(self, moves: Moves) -> None:
+        numbers = sorted(moves.consents)
+        rows = await _all(self._connection, "customers_read", {"customers": numbers})
+        known: dict[int, str] = {row["customer"]: row["choice"] for row in rows}
         choices: list[str] = []
         for number in numbers:
-            tier, choice = known.get(number, ("", ""))
-            for purpose, given in moves.consents.get(number, ()):
+            choice = known.get(number, "")
+            for purpose, given in moves.consents[number]:
                 choice = choice_after(choice, purpose, given)
-            tiers.append(moves.tiers.get(number, tier))
             choices.append(choice)
-        if moves.tiers_before:
-            before = {"customer": list(moves.tiers_before), "tier": list(moves.tiers_before.values())}
-            await self._connection.execute(QUERIES["told_begin"], before)
-        await self._connection.execute(
-            QUERIES["customers_store"], {"customer": numbers, "tier": tiers, "choice": choices}
-        )
+        await self._connection.execute(QUERIES["customers_store"], {"customer": numbers, "choice": choices})
+
+    async def _timezone_known(self) -> str:
+        """Where the books are kept, as their first event says."""
+        if not self._timezone:
+            first = await _one(self._connection, "events_after", {"after": 0, "limit": 1})
+            self._timezone = state_of(first["topic"], first["state"])["timezone"]
+        return self._timezone
 
     async def _tier_lowest(self, day: int, through: int) -> str:
         """The tier of whoever never rose, by the rule set in force on a day when the log ended at `through`; '' where

@@ -53,24 +53,24 @@ WHEN MATCHED AND l.points + given.points = 0 THEN DELETE
 WHEN MATCHED THEN UPDATE SET points = l.points + given.points
 WHEN NOT MATCHED THEN INSERT (customer, month, points) VALUES (given.customer, given.month, given.points)
 
+-- name: tier_changes_add
+INSERT INTO notice_tier_change (customer, position, day, tier_before, tier)
+SELECT * FROM unnest(
+    %(customer)s::bigint[], %(position)s::bigint[], %(day)s::integer[], %(tier_before)s::text[], %(tier)s::text[]
+)
+
 -- name: customers_read
-SELECT customer, tier, choice FROM notice_customer WHERE customer = ANY (%(customers)s::bigint[])
+SELECT customer, choice FROM notice_customer WHERE customer = ANY (%(customers)s::bigint[])
 
 -- name: customers_store
-INSERT INTO notice_customer (customer, tier, choice)
-SELECT * FROM unnest(%(customer)s::bigint[], %(tier)s::text[], %(choice)s::text[])
-ON CONFLICT (customer) DO UPDATE SET tier = excluded.tier, choice = excluded.choice
-
--- name: told_begin
--- The tier that a customer had before the first change known of is what was told so far.
-INSERT INTO notice_told AS t (batch, customer, balance, tier)
-SELECT batch, given.customer, 0, given.tier
-FROM unnest(ARRAY['day', 'month']) AS batch, unnest(%(customer)s::bigint[], %(tier)s::text[]) AS given (customer, tier)
-ON CONFLICT (batch, customer) DO UPDATE SET tier = excluded.tier WHERE t.tier = ''
+INSERT INTO notice_customer (customer, choice)
+SELECT * FROM unnest(%(customer)s::bigint[], %(choice)s::text[])
+ON CONFLICT (customer) DO UPDATE SET choice = excluded.choice
 
 -- name: notices_make
 -- What a close ends: everything pending that is booked up to its day goes into one notice for each customer, unless it
--- comes to nothing. Afterwards that is what was told. Whose tier never changed is in the lowest.
+-- comes to nothing. Afterwards that is what was told. The tier is that of the last change, in the order of the log,
+-- that counts by that day; whose tier hadn't changed by then is in the lowest.
 WITH ended AS (
     DELETE FROM notice_pending WHERE batch = %(batch)s AND day <= %(day)s
     RETURNING customer, earned, deducted, redeemed, expired
@@ -79,12 +79,21 @@ WITH ended AS (
            sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired
     FROM ended GROUP BY customer
 ), found AS (
-    SELECT s.*, coalesce(t.balance, 0) AS opening, coalesce(nullif(t.tier, ''), nullif(c.tier, ''), %(lowest)s) AS tier_before,
-           coalesce(nullif(c.tier, ''), %(lowest)s) AS tier, coalesce(c.choice, '') AS choice,
+    SELECT s.*, coalesce(t.balance, 0) AS opening,
+           coalesce(nullif(t.tier, ''), nullif(begun.tier_before, ''), %(lowest)s) AS tier_before,
+           coalesce(nullif(stands.tier, ''), %(lowest)s) AS tier, coalesce(c.choice, '') AS choice,
            coalesce(t.balance, 0) + s.earned + s.deducted + s.redeemed + s.expired AS closing
     FROM summed s
     LEFT JOIN notice_told t ON t.batch = %(batch)s AND t.customer = s.customer
     LEFT JOIN notice_customer c ON c.customer = s.customer
+    LEFT JOIN LATERAL (
+        SELECT n.tier_before FROM notice_tier_change n
+        WHERE n.customer = s.customer AND n.day <= %(day)s ORDER BY n.position LIMIT 1
+    ) begun ON true
+    LEFT JOIN LATERAL (
+        SELECT n.tier FROM notice_tier_change n
+        WHERE n.customer = s.customer AND n.day <= %(day)s ORDER BY n.position DESC LIMIT 1
+    ) stands ON true
 ), told AS (
     INSERT INTO notice_told (batch, customer, balance, tier)
     SELECT %(batch)s, customer, closing, tier FROM found

@@ -26,6 +26,7 @@ from plumbline_client.subscribing.errors import (
     SubscribingError,
     SubscriptionChanged,
 )
+from plumbline_client.subscribing.event_types import EVENT_TYPES
 from plumbline_client.subscribing.events import LedgerEvent, event_of_document, event_of_message
 from plumbline_client.subscribing.history import History
 from plumbline_client.subscribing.places import BlockingPositions, Place, PositionStore
@@ -34,6 +35,7 @@ from plumbline_client.subscribing.subscription import Subscription
 from plumbline_client.subscribing.taking import Patience
 
 __all__ = [
+    "EVENT_TYPES",
     "BlockingPositions",
     "DurableDiffers",
     "DurableShared",

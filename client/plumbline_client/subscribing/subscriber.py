@@ -24,6 +24,7 @@ from plumbline_client.subscribing.errors import (
     StreamMissing,
     SubscriptionChanged,
 )
+from plumbline_client.subscribing.event_types import EVENT_TYPES
 from plumbline_client.subscribing.events import LedgerEvent
 from plumbline_client.subscribing.history import History
 from plumbline_client.subscribing.ordering import Ordering
@@ -59,8 +60,9 @@ class Subscriber(Generic[Transaction]):
 
     `history` is where events are fetched that the stream doesn't have. The durable consumer of the subscription's name
     is made by an operator, or, with `create`, here, with `ack_seconds` and `waiting_max` (events fetched and not yet
-    acknowledged). `domain` is JetStream's, where the login belongs to another account than the stream. `options` go to
-    `nats.connect`. A sign of life is asked of the server every `idle_seconds`.
+    acknowledged); raises ValueError, then, where the subscription names types of events that there aren't. `domain` is
+    JetStream's, where the login belongs to another account than the stream. `options` go to `nats.connect`. A sign of
+    life is asked of the server every `idle_seconds`.
 
     `position` is up to where everything has taken effect. `seen` is up to where the server has looked for more: among
     some types or customers that goes ahead of `position`.
@@ -87,6 +89,12 @@ class Subscriber(Generic[Transaction]):
     ) -> None:
         if (handler is None) == (handler_many is None):
             raise ValueError("give handler or handler_many")
+        if create and not EVENT_TYPES.issuperset(subscription.types):
+            # The server takes any subject, and would never deliver anything.
+            raise ValueError(
+                f"the subscription's types hold what is no type of event; there are {', '.join(sorted(EVENT_TYPES))};"
+                " for a type of a newer server let an operator make the durable consumer"
+            )
         many = handler_many if handler is None else _each(handler)
         assert many is not None
         self.subscription = subscription

@@ -35,6 +35,7 @@ POSITION_MAX = 2**62
 KINDS = {
     "missing": ("缺失", "missing"), "altered": ("被改动", "altered"), "misplaced": ("错位", "out of place"),
     "foreign": ("外来", "foreign"), "outdated": ("旧版格式", "of an older schema"),
+    "unrelayed": ("无人转发", "not relayed"),
 }  # fmt: skip
 
 

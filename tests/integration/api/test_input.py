@@ -47,6 +47,13 @@ def problem_check(answer: Any) -> None:
     assert MARK not in answer.text
 
 
+def test_a_member_that_is_not_known_is_answered_with_those_that_may_be_there(api: Api) -> None:
+    answer = api.post("/v1/ledgers/main/days/close", json={"through": "2026-09-30", MARK: 1})
+    problem_check(answer)
+    assert (answer.json()["code"], answer.json()["field"]) == ("INPUT_INVALID", "body")
+    assert "it may have through" in answer.json()["detail"]
+
+
 def test_bodies_that_are_no_json_of_ours_are_refused_on_every_route(api: Api, app: FastAPI) -> None:
     for route in app.routes:
         if not isinstance(route, Route) or route.spec.method != "POST" or route.path.endswith("/bulk"):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from ledger.domain.commands import RegisterCustomer, Request
 from service.settings import Settings
@@ -234,6 +235,52 @@ def test_who_waits_for_events_is_woken_though_what_was_told_before_was_dropped(
     asyncio.run(work())
 
 
+async def emptied(connection: Connection, ledger: str) -> None:
+    """As by hand, under the account of operations: the stream deleted, and made again with the same settings."""
+    await connection.manager.delete_stream(stream_name(ledger))
+    await connection.manager.add_stream(config_events(ledger))
+
+
+def test_an_idle_relay_notices_that_its_stream_was_emptied_and_fills_it_again(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
+) -> None:
+    external = replace(settings, nats_url=nats_url)
+    set_up(nats_url, ledger)
+    with relaying(external, ledger, database_url, nats_url) as found, structlog.testing.capture_logs() as logs:
+        until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
+        on_nats(nats_url, lambda connection: emptied(connection, ledger))
+        # Nothing is written, and the connection stays up.
+        stream_wait(nats_url, ledger, books.position, 15)
+        until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
+    stream_check(nats_url, ledger, books.recorder)
+    lost = [entry for entry in logs if entry["event"] == "stream lost its end"]
+    assert [(entry["position"], entry["position_before"]) for entry in lost] == [(0, books.position)]
+
+
+def test_a_stream_that_is_gone_stops_an_idle_relay_and_all_of_the_log_lags(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
+) -> None:
+    set_up(nats_url, ledger)
+    with relaying(replace(settings, nats_url=nats_url), ledger, database_url, nats_url) as found:
+        until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
+        on_nats(nats_url, lambda connection: connection.manager.delete_stream(stream_name(ledger)))
+        until(lambda: found.state is RelayState.STOPPED, 15)
+        relay = found.relay
+        assert relay is not None and "plumbline streams setup" in relay.reason and relay.position == 0
+        until(lambda: relay.behind is not None and relay.behind.positions == books.position, 15)
+        assert relay.behind is not None and relay.behind.seconds > 0
+
+
+def test_a_purge_stops_an_idle_relay(settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books) -> None:
+    loose = replace(config_events(ledger), deny_purge=False)
+    on_nats(nats_url, lambda connection: connection.manager.add_stream(loose))
+    with relaying(replace(settings, nats_url=nats_url), ledger, database_url, nats_url) as found:
+        until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
+        on_nats(nats_url, lambda connection: connection.manager.purge_stream(stream_name(ledger)))
+        until(lambda: found.state is RelayState.STOPPED, 15)
+        assert found.relay is not None and "it was purged" in found.relay.reason
+
+
 async def foreign_published(connection: Connection, subject: str, headers: dict[str, str] | None = None) -> int:
     answer = await connection.client.jetstream().publish(subject, b"{}", headers=headers)
     return answer.seq
@@ -253,9 +300,10 @@ def test_a_foreign_message_stops_an_idle_relay_at_its_place_and_no_event_is_left
         assert on_nats(nats_url, lambda connection: foreign_published(connection, subject, headers)) == head + 1
         books.writer.submit(logins("both", 2))
         assert books.position >= head + 2
-        until(lambda: found.state is RelayState.STOPPED)
+        # It may have looked before the log had an event of that place.
+        differs = f"{head + 1}, is not the log's event at that position (ce-id differs)"
+        until(lambda: found.state is RelayState.STOPPED and found.relay is not None and differs in found.relay.reason)
         assert found.relay is not None
-        assert f"{head + 1}, is not the log's event at that position (ce-id differs)" in found.relay.reason
         assert "plumbline streams check" in found.relay.reason and "plumbline streams rebuild" in found.relay.reason
         last = stream_last(nats_url, ledger)
         # It looks again and again, and finds no reason to go on.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from random import Random
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -18,16 +20,20 @@ from ledger.domain.commands import (
     ReserveRedemption,
     WithdrawConsent,
 )
+from ledger.domain.values import date_of, day_parse
 from ledger.log.queries import queries_load
 from ledger.standard import rules_standard
+from projections import views
+from projections.as_of import Moment, standing_then
 from tests.catalogue import catalogue_activate
+from tests.integration.test_projections import following
 from tests.integration.webhooks.delivery import Hooks
 from tests.ledgers import fact
-from tests.receiver import Receiver
+from tests.receiver import Answer, Receiver
 from webhooks.notices.folding import Folding
 from webhooks.notices.notice import Notice, choice_after
 from webhooks.notices.wording import words_of
-from webhooks.subscriptions import webhook_rewind
+from webhooks.subscriptions import dead_retry, webhook_rewind
 
 SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
 
@@ -60,7 +66,7 @@ def notices(hooks: Hooks) -> list[tuple[Any, ...]]:
 def begin_again(hooks: Hooks) -> None:
     """Throw everything that was folded away."""
     with hooks.books.recorder.datastore.get_connection() as connection:
-        for table in ("notice_customer", "notice_lot", "notice_pending", "notice_told", "notice", "notice_tier"):
+        for table in ("notice_customer", "notice_lot", "notice_pending", "notice_told", "notice", "notice_tier", "notice_tier_change"):
             connection.execute(b"DELETE FROM " + table.encode())
         connection.execute("UPDATE notice_place SET position = 0, closing_position = NULL, closing_day = NULL")
 
@@ -149,15 +155,68 @@ def test_what_expires_is_announced_a_month_ahead_and_told_by_its_close_and_so_ar
     months = {n[2]: n[3:] for n in told}
     assert months[september_2024] == (0, 1_100_00, 0, 0, 0, 1_100_00, "bronze", "silver", 0)
     assert months[september_2026][:6] == (1_100_00, 0, 0, 0, -1_100_00, 0)
-    # Down to bronze with the end of 2025, for nothing was earned since.
-    december = [(n[9], n[10]) for n in told if n[9] != n[10]]
-    assert december == [("bronze", "silver"), ("silver", "bronze")]
+    # Down to bronze with the first of 2026, when 2025, in which nothing was earned, is over.
+    changes = [(n[2], n[9], n[10]) for n in told if n[9] != n[10]]
+    january_2026 = DAY["2026-09-30"] - 242
+    assert changes == [(september_2024, "bronze", "silver"), (january_2026, "silver", "bronze")]
     notice = Notice(1, 1, "month", september_2026 - 30, "", 1, 0, 0, 0, 0, 1, "bronze", "silver", 1_100_00, "")
     assert words_of(notice, {"bronze": ("铜牌", "Bronze"), "silver": ("银牌", "Silver")}) == {
         "zh": "您2026年8月的积分变动：期初0.01分，期末0.01分。等级由“铜牌”变为“银牌”。2026年9月30日将有1100.00分过期。",
         "en": "Your points, August 2026: opening balance 0.01, closing balance 0.01. Your tier went from Bronze to Silver."
         " 1100.00 points expire on 2026-09-30.",
     }
+
+
+def test_a_month_before_the_first_fact_has_no_notice_though_its_close_comes_after_the_import(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1", "K-2")
+    # Imported first, closed afterwards, from October on. 15 million CNY bring 1,500 × 2 = 3,000.00 points, which is more
+    # than silver's 1,000; the other customer's month comes before.
+    books.do(fact("C-1", "contract_signed", "2025-12-01", amount="15000000"))
+    books.do(fact("P-1", "project_completed", "2025-10-05", "C-000002"))
+    closed(hooks, "2025-12-31")
+    tier = books.account()["tier"]
+    assert tier != "bronze"
+    first, october, december = DAY["2026-10-01"] - 304, DAY["2026-10-31"] - 365, DAY["2026-10-31"] - 304
+    assert [n[:4] + n[8:11] for n in fold(hooks)] == [
+        (2, "day", october - 26, 0, 50_00, "bronze", "bronze"),
+        (2, "month", october, 0, 50_00, "bronze", "bronze"),
+        (1, "day", first, 0, 3_000_00, "bronze", tier),
+        (1, "month", december, 0, 3_000_00, "bronze", tier),
+    ]
+
+
+def test_the_tier_of_a_notice_is_the_one_that_the_books_tell_of_its_day(hooks: Hooks, tmp_path: Path) -> None:
+    books = hooks.books
+    customers = books.register(*(f"K-{i}" for i in range(3)))
+    random = Random(11)
+    # Contracts of three years in any order, as an import brings them, and some more that come late.
+    for number in range(60):
+        day = f"{random.randint(2023, 2025)}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
+        amount = random.randint(1, 30) * 500_000
+        books.do(fact(f"C-{number}", "contract_signed", day, random.choice(customers), amount=amount))
+        if number == 40:
+            closed(hooks, "2024-06-30")
+        if number > 50 and number % 3 == 0:
+            books.do(fact(f"C-{number - 9}", "contract_signed", day, random.choice(customers), amount=10_000))
+    closed(hooks, "2026-10-31")
+    told = fold(hooks)
+    with following(books, views(tmp_path)) as follower:
+        assert follower.follow_once() == {}
+    changed = 0
+    with books.recorder.datastore.get_connection() as connection:
+        for batch in ("day", "month"):
+            before = dict.fromkeys(range(1, 4), "bronze")
+            for customer, of, day, *_, tier_before, tier, _ in told:
+                # What came late is known to the books' word of a day, and was not to notices of closes before it.
+                if of == batch and day > day_parse("2024-06-30"):
+                    stands = standing_then(connection, customer, Moment(as_of=date_of(day)))
+                    assert tier == (stands.tier or "bronze"), (customer, batch, date_of(day))
+                if of == batch:
+                    assert tier_before == before[customer]
+                    before[customer] = tier
+                    changed += tier != tier_before
+    assert changed > 8
 
 
 def _in_force(hooks: Hooks, document: dict[str, Any], since: str) -> None:
@@ -289,6 +348,27 @@ def test_notices_are_sent_again_from_a_position_on_with_their_ids(hooks: Hooks, 
         found = hooks.told("again")
     assert receiver.ids == [f"main/notice/day/2026-10-0{d}/C-00000{c}" for d in (1, 2) for c in (1, 2)] + receiver.ids[2:4]
     assert found.position == books.position
+
+
+def test_a_dead_letter_waits_where_its_notice_is_still_to_be_folded_again(hooks: Hooks, receiver: Receiver) -> None:
+    books = hooks.books
+    books.register("a")
+    receiver.answer = lambda count, got: Answer(500)
+    hooks.make("held", receiver.url, kind="notice", batch="day", consent="not_withdrawn", attempts_max=1)
+    closed(hooks, "2026-09-30")
+    books.do(fact("P-1", "project_completed", "2026-10-01"))
+    closed(hooks, "2026-10-01")
+    with hooks.delivered():
+        hooks.told("held")
+    [letter] = hooks.dead("held")
+    begin_again(hooks)
+    receiver.answer = lambda count, got: Answer()
+    hooks.use(dead_retry, "held", letter.id)
+    with hooks.delivered():
+        receiver.wait(2)
+    assert receiver.ids == ["main/notice/day/2026-10-01/C-000001"] * 2
+    [sent] = hooks.dead("held", everything=True)
+    assert sent.state == "delivered"
 
 
 def test_the_last_word_of_a_customer_counts() -> None:

@@ -24,6 +24,7 @@ from plumbline_client.subscribing import (
 )
 from plumbline_client.subscribing.ordering import Hole, Ordering
 from plumbline_client.subscribing.places import PositionStore, Work
+from plumbline_client.subscribing.sqlite import SqlitePositions
 from plumbline_client.subscribing.taking import Taking
 
 from streams.messages import message_of
@@ -143,6 +144,21 @@ def test_subjects_are_those_that_the_relay_publishes_to(ledger: str, kind: str, 
 def test_a_subscription_of_no_such_name_is_refused(given_wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         Subscription(**{"ledger": "main", "name": "billing", **given_wrong})
+
+
+def test_a_durable_of_types_that_there_are_not_is_never_made(tmp_path: Path) -> None:
+    """The server would take any, and the subscriber would wait for ever."""
+
+    def subscriber(*types: str, create: bool) -> Subscriber[Any]:
+        store = SqlitePositions(tmp_path / "positions.sqlite")
+        following = Subscription("main", "billing", types=types)
+        return Subscriber(following, store, url="nats://127.0.0.1:1", handler=lambda event, connection: None, create=create)
+
+    with pytest.raises(ValueError, match=r"hold what is no type of event; there are .*DayClosed, .*PointsGranted, "):
+        subscriber("PointsGranted", "Nix", create=True)
+    assert subscriber("PointsGranted", "DayClosed", create=True).subscription.types == ("PointsGranted", "DayClosed")
+    # One that an operator has made may be of a newer server's.
+    assert subscriber("Nix", create=False).subscription.types == ("Nix",)
 
 
 @pytest.mark.parametrize(
