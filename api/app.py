@@ -18,14 +18,19 @@ from api.openapi import openapi_install
 from api.ports import LedgersPort
 from api.problems import handlers_add
 from api.readiness import Readiness
-from api.routes import routers
+from api.routes import MODULES, MODULES_WATCHED, routers
 from api.settings import ApiSettings
 
 VERSION = "1"
 
 
-def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings) -> FastAPI:
-    """The app. `access` stays the caller's to close. Asks the database for the key that signs cursors."""
+def app_create(
+    ledgers: LedgersPort, access: AccessStore, settings: ApiSettings, *, watched_only: bool = False
+) -> FastAPI:
+    """The app; with `watched_only` one that has nothing but /health, /ready and /metrics.
+
+    `access` stays the caller's to close. Asks the database for the key that signs cursors.
+    """
     app = FastAPI(title="Plumbline", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     metrics = Metrics()
     app.state.core = Core(
@@ -41,7 +46,7 @@ def app_create(ledgers: LedgersPort, access: AccessStore, settings: ApiSettings)
         lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )
-    for router in routers():
+    for router in routers(MODULES_WATCHED if watched_only else MODULES):
         router.add_to(app)
     handlers_add(app)
     openapi_install(app)

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Problem, Refused
+from ledger.log.reasons import database_reason
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -243,7 +244,7 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _database(request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
     structlog.get_logger(__name__).warning(
-        "database unreachable", error=type(error).__name__, request_id=request_id
+        "database unreachable", error=type(error).__name__, reason=database_reason(error), request_id=request_id
     )
     return problem_response(
         request_id, "DATABASE_UNREACHABLE", "the database can't be reached now; send the request again later"

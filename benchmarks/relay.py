@@ -265,7 +265,7 @@ class _Subscriber:
 
 @contextmanager
 def _serving(environment: Mapping[str, str]) -> Generator[None]:
-    command = [sys.executable, "-m", "service.main", "serve", "--roles", "relay"]
+    command = [sys.executable, "-m", "service.main", "serve", "--no-http", "--roles", "relay"]
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any, Final, cast
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
@@ -79,6 +79,8 @@ class Follower:
         self._entered = False
         self._lent: set[str] = set()
         self._looked_at = 0.0
+        self._seen: tuple[float, list[ViewLag]] = 0.0, []
+        """When it was last looked where the views stand, and where."""
         self.trying_again: dict[str, str] = {}
         """Views whose last batch met an error that passes by itself, and which; they are tried again."""
         self._again: dict[str, tuple[int, float]] = {}
@@ -143,7 +145,15 @@ class Follower:
                 for name in names:
                     connection.execute(_QUERIES["view_ensure"], {"name": name})
                 self._entered = True
-            rows = cursor.execute(_QUERIES["views_lag"], {"names": names}).fetchall()
+            return self._lag_read(cursor)
+
+    def lag_seen(self, seconds: float) -> list[ViewLag]:
+        """`lag`, up to so many seconds old: where the follower has just looked itself, no other connection is taken."""
+        at, lags = self._seen
+        return lags if lags and time.monotonic() - at <= seconds else self.lag()
+
+    def _lag_read(self, cursor: Cursor[Any]) -> list[ViewLag]:
+        rows = cursor.execute(_QUERIES["views_lag"], {"names": list(self.views)}).fetchall()
         return [
             ViewLag(name, position, behind, _seconds_since(topic, state), status, error, updated_at)
             for name, position, behind, status, error, updated_at, topic, state in rows
@@ -159,9 +169,10 @@ class Follower:
 
     def _follow(self, listening: Connection[Any], stop: Event, progress: Progress) -> None:
         while not stop.is_set():
-            target = self.recorder.position_head()
+            # On the connection that is held in any case: a follower that has nothing to do takes no other.
+            target = self.recorder.position_head(listening)
             if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-                self._look()
+                self._look(listening)
                 self._looked_at = time.monotonic()
             due = [view for view in self._followed() if not self._gathers_seconds(view, target)]
             stepped = self._steps(due, target, progress)
@@ -193,15 +204,16 @@ class Follower:
             return 0.0
         return max(0.0, self._applied_at.get(view.name, 0.0) + view.pause_seconds - time.monotonic())
 
-    def _look(self) -> None:
+    def _look(self, connection: Connection[Any]) -> None:
         """See what others have done: a view that failed here and was rebuilt by another goes on; one that keeps files
         is let go of while another rebuilds it."""
         own = [name for name, view in self.views.items() if isinstance(view, OwnPosition)]
-        with transaction(self.recorder.datastore) as (connection, cursor):
+        with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
             if self._failed:
                 failed = cursor.execute(_QUERIES["views_failed"], {"names": list(self._failed)}).fetchall()
                 for name in self._failed.keys() - {name for (name,) in failed}:
                     del self._failed[name]
+            self._seen = time.monotonic(), self._lag_read(cursor)
             lent = {name for name in own if rebuild_runs(connection, self.recorder.datastore.schema, name)}
         for name in lent:
             self._positions.pop(name, None)

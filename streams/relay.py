@@ -22,6 +22,7 @@ import structlog
 
 from ledger.domain.errors import PlumblineError
 from ledger.domain.events import REGISTRY
+from ledger.log.reasons import database_reason
 from streams.connection import LOST, Connection, nats_connected, reason_of
 from streams.cursor import cursor_read, stream_found
 from streams.faults import EventUnknown, MessageTooLarge, StreamDiffers, StreamMissing
@@ -143,7 +144,7 @@ class Relay:
                     finally:
                         watching.cancel()
             except psycopg.Error as error:
-                self._tell(RelayState.WAITING, f"the log can't be read ({type(error).__name__})")
+                self._tell(RelayState.WAITING, f"the log can't be read ({database_reason(error)})")
             await asyncio.sleep(AGAIN_SECONDS_MAX)
 
     async def _relay(self, tail: LogTail) -> None:

@@ -1,6 +1,7 @@
 """The log as an event loop reads it: page by page after a position, and woken by each append.
 
-Two connections of its own: one reads, one only listens, so that no notification can come while nobody looks for it.
+One connection of its own, which reads and listens in turn: of what comes while it reads the driver keeps a list, so
+that no notification is missed. Who asks in between waits for the end of the listening, LOOK_SECONDS at most.
 """
 
 from __future__ import annotations
@@ -45,9 +46,8 @@ class Behind:
 class LogTail:
     """Reads one ledger's log. Belongs to one event loop."""
 
-    def __init__(self, reading: AsyncConnection[TupleRow], listening: AsyncConnection[TupleRow]) -> None:
-        self._reading = reading
-        self._listening = listening
+    def __init__(self, connection: AsyncConnection[TupleRow]) -> None:
+        self._connection = connection
         self._listens = asyncio.Lock()
         self._dropped = 0
 
@@ -70,7 +70,7 @@ class LogTail:
             async with self._listens:
                 if dropped != self._dropped:
                     continue
-                async for _ in self._listening.notifies(timeout=LOOK_SECONDS, stop_after=1):
+                async for _ in self._connection.notifies(timeout=LOOK_SECONDS, stop_after=1):
                     pass
 
     async def notifications_drop(self) -> None:
@@ -79,7 +79,7 @@ class LogTail:
         if not self._listens.locked():
             async with self._listens:
                 self._dropped += 1
-                async for _ in self._listening.notifies(timeout=0):
+                async for _ in self._connection.notifies(timeout=0):
                     pass
 
     async def behind(self, position: int) -> Behind:
@@ -89,7 +89,7 @@ class LogTail:
         return Behind(head, max(0, head - position), _seconds_since(rows[0]) if rows else 0.0)
 
     async def _select(self, query: str, params: tuple[Any, ...]) -> list[TupleRow]:
-        async with self._reading.cursor(binary=True) as cursor:
+        async with self._connection.cursor(binary=True) as cursor:
             await cursor.execute(_QUERIES[query], params, prepare=True)
             return await cursor.fetchall()
 
@@ -98,9 +98,9 @@ class LogTail:
 async def tail_open(database_url: str, schema: str) -> AsyncGenerator[LogTail]:
     """A log to be read, for as long as it is needed. Raises what the driver raises where the database is away."""
     schema_name_check(schema)
-    async with await _connect(database_url, schema) as reading, await _connect(database_url, schema) as listening:
-        await listening.execute(SQL("LISTEN {}").format(Identifier(schema)))
-        yield LogTail(reading, listening)
+    async with await _connect(database_url, schema) as connection:
+        await connection.execute(SQL("LISTEN {}").format(Identifier(schema)))
+        yield LogTail(connection)
 
 
 async def _connect(database_url: str, schema: str) -> AsyncConnection[TupleRow]:

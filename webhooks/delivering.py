@@ -24,6 +24,7 @@ from psycopg.rows import DictRow, dict_row
 
 from ledger.domain.values import customer_number
 from ledger.log.queries import queries_load
+from ledger.log.reasons import database_reason
 from ledger.log.recorder import EventRow
 from webhooks.backoff import Retries
 from webhooks.calling import Caller
@@ -130,7 +131,9 @@ class Deliverer:
                         await self._deliver(connection)
             except DATABASE_LOST as error:
                 self.status = "the database can't be reached"
-                _log.warning("database lost", ledger=self._ledger, error=type(error).__name__)
+                _log.warning(
+                    "database lost", ledger=self._ledger, error=type(error).__name__, reason=database_reason(error)
+                )
             await _wait(stop, self._parts.look_seconds)
         self.status = "stopped"
 

@@ -29,6 +29,7 @@ from ledger.log.datastore import LogDatastore
 from ledger.log.migrate import SHARED_SCHEMA, shared_schema_create
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
+from ledger.log.reasons import database_reason
 
 SECRET_PREFIX: Final = "plk_"
 SECRET_BYTES: Final = 32
@@ -306,7 +307,9 @@ class AccessStore:
             try:
                 self._execute("keys_used", {"ids": list(used), "times": list(used.values())})
             except (PersistenceError, DatabaseError) as error:
-                structlog.get_logger(__name__).warning("last use of keys not written", error=type(error).__name__)
+                structlog.get_logger(__name__).warning(
+                    "last use of keys not written", error=type(error).__name__, reason=database_reason(error)
+                )
 
     def _execute(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         with self._datastore.get_connection() as connection, connection.cursor() as cursor:

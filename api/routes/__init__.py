@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
@@ -17,7 +18,10 @@ MODULES: Final = (
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 
+MODULES_WATCHED: Final = ("system",)
+"""Of a process that serves nothing but whether it lives, is ready, and its figures."""
 
-def routers() -> list[Router]:
-    """The routers of all modules."""
-    return [import_module(f"api.routes.{name}").router for name in MODULES]
+
+def routers(modules: Sequence[str] = MODULES) -> list[Router]:
+    """The routers of modules, by default of all."""
+    return [import_module(f"api.routes.{name}").router for name in modules]

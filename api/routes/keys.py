@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access.holders import holder_check, ledgers_check
 from api.access.keys import KeyRecord, Principal, key_request_check
 from api.access.roles import Permission
 from api.core import CoreOf, PrincipalOf, in_thread
@@ -36,12 +37,13 @@ class KeyCreateBody(Body):
 @router.post(
     "/v1/keys",
     permission=Permission.KEYS_MANAGE,
-    errors=("KEY_REQUEST_INVALID",),
+    errors=("KEY_REQUEST_INVALID", "LEDGER_UNKNOWN", "LEDGER_UNAVAILABLE", "CUSTOMER_UNKNOWN", "STAFF_UNKNOWN"),
     body=KeyCreateBody,
     body_example={"actor": "erp", "role": "service", "ledgers": ["main"]},
     keyless="the secret is shown once and isn't kept, so no answer could be given again",
     summary="Make a key",
-    description="The secret is shown this once: it isn't kept, so the request takes no idempotency key either.",
+    description="Its ledgers, and the customer or the member of staff it is for, must be there already. The secret is"
+    " shown this once: it isn't kept, so the request takes no idempotency key either.",
     status_code=201,
     response_model=KeyCreatedBody,
     responses={200: {"model": KeyRehearsalBody, "description": "A dry run: the key could be made."}},
@@ -53,8 +55,12 @@ async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> 
     if body.ledgers is not None and not all(LEDGER_NAME.fullmatch(name) for name in body.ledgers):
         raise Refused("KEY_REQUEST_INVALID", "ledgers holds a name that no ledger can have", "ledgers")
     expires = _time(body.expires_at)
+    ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, body.staff, None, expires)
+    ledgers_check(ledgers, await core.ledgers.names(), "ledgers")
+    if ledgers and (body.customer is not None or body.staff is not None):
+        ledger = await core.ledgers.open(ledgers[0])
+        await in_thread(request, holder_check, ledger.recorder, body.customer, body.staff)
     if flag(request, "dry_run"):
-        ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, body.staff, None, expires)
         made = {
             "actor": body.actor, "role": body.role, "ledgers": ledgers, "customer": body.customer,
             "staff": body.staff, "expires_at": _time_text(expires),

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
+from psycopg_pool import PoolTimeout
 
 from ledger.log.arrays import arrays_register
 from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
+from ledger.log.reasons import database_reason
+
+IDLE_SECONDS: Final = 5.0
+"""What nobody has used for so long goes back to the database, one connection at a time, down to none: a server has a
+few hundred for all ledgers of all processes."""
+RECONNECT_SECONDS: Final = 2.0
+"""How long a failed connection is tried again before whoever asks next begins anew. The pool waits twice as long after
+each failure, so that a database that was away for minutes would be missed for as many more."""
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
 
@@ -30,12 +40,14 @@ class LogDatastore(PostgresDatastore):
         schema_name_check(schema)
         super().__init__("", "", "", "", "", schema=schema, originator_id_type="text")
         self.database_url = database_url
-        self.pool = ConnectionPool(
+        self.pool = _Pool(
             database_url,
             connection_class=Connection[DictRow],
             kwargs={"row_factory": dict_row, "client_encoding": "utf8"},  # that of our binary text
-            min_size=1,
+            min_size=0,
             max_size=pool_size,
+            max_idle=IDLE_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             configure=_configure_with(schema),
             check=_connection_check,
@@ -44,6 +56,31 @@ class LogDatastore(PostgresDatastore):
 
     def register_type_adapters(self) -> None:
         """Nothing to register: the library's composite types are not used here, plain arrays are."""
+
+
+class _Pool(ConnectionPool[Connection[DictRow]]):
+    """Who waited in vain is told why the database lets nobody in, not only that the pool has nothing to give."""
+
+    _refused: str | None = None
+    """What the last attempt to connect met; None where it went well."""
+
+    def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
+        """A connection. Raises PoolTimeout with the reason."""
+        try:
+            return super().getconn(timeout)
+        except PoolTimeout as error:
+            if self._refused is None:
+                raise
+            raise PoolTimeout(f"{error}: {self._refused}") from None
+
+    def _connect(self, timeout: float | None = None) -> Connection[DictRow]:
+        try:
+            connection = super()._connect(timeout)
+        except psycopg.Error as error:
+            self._refused = database_reason(error)
+            raise
+        self._refused = None
+        return connection
 
 
 def _configure_with(schema: str) -> Any:

@@ -55,6 +55,13 @@ SELECT position FROM head
 -- Whether the connection's schema holds a log.
 SELECT to_regclass('head') IS NOT NULL AND to_regclass('event') IS NOT NULL
 
+-- name: connections
+-- How many connections the server takes, how many of them are not for everybody, and how many are taken, by whomever.
+SELECT current_setting('max_connections')::integer,
+       current_setting('superuser_reserved_connections')::integer
+       + coalesce(current_setting('reserved_connections', true), '0')::integer,
+       (SELECT coalesce(sum(numbackends), 0)::integer FROM pg_stat_database)
+
 -- name: ledger_schemas
 -- Every schema of this database that holds a log.
 SELECT n.nspname

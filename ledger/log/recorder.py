@@ -188,9 +188,19 @@ class LogRecorder(PostgresApplicationRecorder):
         """All stored versions of the facts, by key and version."""
         return [FactEntry(*row) for row in self._select("select_facts", (UuidArray(keys),))]
 
+    def position_head(self, connection: Connection[Any] | None = None) -> int:
+        """The position of the last event; 0 while there is none.
+
+        Asked on a `connection` that one holds already, it raises the driver's errors, and tries nothing again.
+        """
+        if connection is None:
+            return self._position_head()
+        with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+            [(position,)] = cursor.execute(_QUERIES["position_head"], prepare=True).fetchall()
+        return position
+
     @_read_retry
-    def position_head(self) -> int:
-        """The position of the last event; 0 while there is none."""
+    def _position_head(self) -> int:
         [(position,)] = self._select("position_head", ())
         return position
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,33 +47,47 @@ def restore(
     settings = Settings.from_environment()
     with out.progress("恢复", "restoring") as update:
         restored = backup_restore(source, settings, update)
+    checked: dict[str, int] = {}
     if check:
-        for name in restored.ledgers:
-            _recorded_check(settings, name, actor)
-    _print(out, restored, "已恢复自", "Restored from")
+        with out.progress("复算", "replaying") as update:
+            for number, name in enumerate(restored.ledgers):
+                update(number, len(restored.ledgers))
+                checked[name] = _recorded_check(settings, name, actor)
+    # With --json one document, which says of each ledger up to where it was checked; without --check, of none.
+    _print(out, restored, "已恢复自", "Restored from", {"checked": checked if check else None})
+    if check:
+        heads = ", ".join(f"{name} ({head})" for name, head in checked.items())
+        _say(out, f"复算无误：{heads}。", f"Replayed and found to be as recorded: {heads}.")
     out.note("下一步：plumbline serve", "Next: plumbline serve")
 
 
-def _recorded_check(settings: Settings, name: str, actor: str) -> None:
+def _recorded_check(settings: Settings, name: str, actor: str) -> int:
+    """Up to which position a ledger was replayed and found to be as recorded. Raises BackupError."""
     with ledger_open(settings, name, actor) as handle:
         handle.follow()
-        _, count, _ = recorded_check(handle.columns(), 2, lambda done, of: None)
+        columns = handle.columns()
+        _, count, _ = recorded_check(columns, 2, lambda done, of: None)
     if count:
         raise BackupError(f"{name}: {count} decisions differ from the record; see `plumbline replay --recorded`")
+    return columns.position
 
 
-def _print(out: Output, made: Backup, zh: str, en: str) -> None:
+def _print(out: Output, made: Backup, zh: str, en: str, more: Mapping[str, Any] | None = None) -> None:
     if out.json:
-        out.document(made.document())
+        out.document({**made.document(), **(more or {})})
         return
     ledgers = ", ".join(f"{name} ({head})" for name, head in made.ledgers.items())
     size = f"{made.size_bytes / 1_000_000:.1f} MB"
-    out.console.print(
-        out.say(
-            f"{zh} {made.folder}：{size}，{made.files} 个文件；账套 {ledgers}。",
-            f"{en} {made.folder}: {size} in {made.files} files; ledgers {ledgers}.",
-        )
+    _say(
+        out,
+        f"{zh} {made.folder}：{size}，{made.files} 个文件；账套 {ledgers}。",
+        f"{en} {made.folder}: {size} in {made.files} files; ledgers {ledgers}.",
     )
+
+
+def _say(out: Output, zh: str, en: str) -> None:
+    if not out.json:
+        out.console.print(out.say(zh, en))
 
 
 def register(app: typer.Typer) -> None:

@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from api.access.keys import AccessStore, KeyRecord
+from api.access.holders import holder_check, ledgers_check
+from api.access.keys import AccessStore, KeyRecord, key_request_check
 from ledger.domain.errors import Refused
 from ledger.log.pages import BEGINNING, Seek
+from ledger.log.recorder import recorder_open
+from service.bootstrap import SCHEMA_PREFIX, ledger_names
 from service.embedded import database_url
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, output_of
 from service.settings import Settings
@@ -46,12 +49,18 @@ def create(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Make a key. Its secret is shown this once. 新建密钥。"""
+    """Make a key. Its secret is shown this once. Whom it is for must be there already. 新建密钥。"""
     out = output_of(json, language)
     try:
         until = datetime.fromisoformat(expires) if expires else None
     except ValueError:
         raise Refused("USAGE", "--expires takes a time such as 2027-01-31T00:00:00+08:00", "expires") from None
+    chosen = key_request_check(name, role, ledger, customer, staff, None, until)
+    settings = Settings.from_environment()
+    ledgers_check(chosen, ledger_names(settings), "ledger")
+    if chosen and (customer is not None or staff is not None):
+        with recorder_open(database_url(settings), SCHEMA_PREFIX + chosen[0], pool_size=1) as recorder:
+            holder_check(recorder, customer, staff)
     with _access() as access:
         record, secret = access.key_create(name, role, ledger, customer, None, until, created_by=actor, staff=staff)
     if json:

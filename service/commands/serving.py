@@ -23,7 +23,12 @@ def _limit(name: str, least: int, words: str) -> Any:
 
 def serve(
     host: Annotated[str, typer.Option("--host", help="Where to listen. 监听地址。")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="端口")] = 8700,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: any that is free, the log names it. 端口。")
+    ] = 8700,
+    no_http: Annotated[
+        bool, typer.Option("--no-http", help="Answer nothing over HTTP; only without the role api. 不监听 HTTP。")
+    ] = False,
     roles: Annotated[
         str, typer.Option("--roles", help=f"{', '.join(Role)}: all, or some, separated by commas. 角色。")
     ] = ROLES_ALL,
@@ -87,6 +92,7 @@ def serve(
 ) -> None:
     """Serve HTTP, write, keep views and streams up to date, until stopped. 启动服务。
 
+    Without the role api, HTTP answers /health, /ready and /metrics alone.
     Start it twice and the second stands by: it takes over within seconds when the first ends. Logs go to standard
     error: words on a terminal, JSON lines elsewhere and with --json.
     """
@@ -100,10 +106,13 @@ def serve(
     output_of(json, language)
     if log_level not in ("debug", "info", "warning", "error"):
         raise Refused("USAGE", "--log-level is debug, info, warning or error", "log-level")
+    chosen = roles_of(roles)
+    if no_http and Role.API in chosen:
+        raise Refused("USAGE", "--no-http goes with --roles that have no api: that answers over HTTP", "no-http")
     serve(
         Settings.from_environment(),
         ServeSettings(
-            host=host, port=port, roles=roles_of(roles),
+            host=host, port=None if no_http else port, roles=chosen,
             close_rule=CloseRule(None if no_close else close_after_days),
             check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
             log_words=sys.stderr.isatty() and not json,

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import structlog
 
-from ledger.log.recorder import recorder_open
+from ledger.log.reasons import database_reason
+from ledger.log.recorder import LogRecorder
 from projections import views
 from projections.follower import Follower, ViewLag
-from service.bootstrap import SCHEMA_PREFIX
-from service.serving.keeper import DATABASE_LOST, POOL_WAIT_SECONDS
+from service.serving.keeper import DATABASE_LOST
 from service.settings import Settings
 
 AGAIN_SECONDS: Final = 1.0
@@ -23,15 +23,15 @@ _log: Any = structlog.get_logger("plumbline.follower")
 
 
 class Following:
-    """Follows one ledger until stopped; begins again whatever happens."""
+    """Follows one ledger by a recorder that others use, too, until stopped; begins again whatever happens."""
 
-    def __init__(self, settings: Settings, name: str, database_url: str) -> None:
+    def __init__(self, settings: Settings, name: str, recorder: LogRecorder) -> None:
         self.name = name
         self.status = "starting"
         self.lags: list[ViewLag] = []
         """Where the views stand, looked up every LAG_SECONDS."""
         self._settings = settings
-        self._database_url = database_url
+        self._recorder = recorder
         self._stopping = threading.Event()
         self._follower: Follower | None = None
         self._threads = [
@@ -58,22 +58,22 @@ class Following:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with recorder_open(self._database_url, SCHEMA_PREFIX + self.name, pool_size=4) as recorder:
-                    recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
-                    followed = views(self._settings.columns_folder(self.name))
-                    for view in followed:
-                        view.pause_seconds = max(view.pause_seconds, GATHER_SECONDS)
-                    follower = Follower(recorder, followed)
-                    try:
-                        self._follower = follower
-                        self.status = "following"
-                        follower.follow(self._stopping)
-                    finally:
-                        self._follower = None
-                        follower.close()
+                followed = views(self._settings.columns_folder(self.name))
+                for view in followed:
+                    view.pause_seconds = max(view.pause_seconds, GATHER_SECONDS)
+                follower = Follower(self._recorder, followed)
+                try:
+                    self._follower = follower
+                    self.status = "following"
+                    follower.follow(self._stopping)
+                finally:
+                    self._follower = None
+                    follower.close()
             except DATABASE_LOST as error:
                 self.status = "the database can't be reached"
-                _log.warning("database lost", ledger=self.name, error=type(error).__name__)
+                _log.warning(
+                    "database lost", ledger=self.name, error=type(error).__name__, reason=database_reason(error)
+                )
             except Exception as error:
                 self.status = f"failed: {type(error).__name__}"
                 _log.error("follower failed", ledger=self.name, exc_info=error)
@@ -87,10 +87,10 @@ class Following:
             if follower is None:
                 continue
             try:
-                self.lags = follower.lag()
+                self.lags = follower.lag_seen(LAG_SECONDS)
             except Exception as error:
                 # Only the figures are missing; the follower itself says what it meets.
-                _log.info("lag unknown", ledger=self.name, error=type(error).__name__)
+                _log.info("lag unknown", ledger=self.name, error=type(error).__name__, reason=database_reason(error))
                 continue
             for lag in self.lags:
                 if lag.status == "failed" and lag.name not in failed:

@@ -21,7 +21,8 @@ from ledger.domain.errors import PlumblineError
 from ledger.domain.values import day_of, day_text
 from ledger.log.columns.reader import Columns
 from ledger.log.lease import Lease, LeaseHeld
-from ledger.log.recorder import recorder_open
+from ledger.log.reasons import database_reason
+from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import LedgerState, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock
 from service.settings import Settings
@@ -37,6 +38,7 @@ AGAIN_SECONDS_MAX: Final = 10.0
 CLOSE_CHECK_SECONDS: Final = 30.0
 WARN_SECONDS: Final = 86_400.0
 """How often it is said that a ledger is never closed."""
+POOL_SIZE: Final = 3
 POOL_WAIT_SECONDS: Final = 2.0
 DATABASE_LOST: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -65,7 +67,8 @@ class CloseRule:
 class Keeper:
     """One ledger's writer in this process. `writer` is there while the lease is held.
 
-    `changed(writer)` is called from the keeper's thread when a writer begins, with None when it has ended.
+    The state is read by `reading`, which others use, too; the writer has connections of its own, which nobody else can
+    take. `changed(writer)` is called from the keeper's thread when a writer begins, with None when it has ended.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Keeper:
         settings: Settings,
         name: str,
         database_url: str,
+        reading: LogRecorder,
         close_rule: CloseRule,
         changed: Callable[[Writer | None], None],
     ) -> None:
@@ -82,6 +86,7 @@ class Keeper:
         """A word for people: starting, standby, writing, or why there is no writer."""
         self._settings = settings
         self._database_url = database_url
+        self._reading = reading
         self._schema = SCHEMA_PREFIX + name
         self._close_rule = close_rule
         self._held = False
@@ -107,7 +112,9 @@ class Keeper:
                 again = AGAIN_SECONDS
             except DATABASE_LOST as error:
                 self.status = "the database can't be reached"
-                _log.warning("database lost", ledger=self.name, error=type(error).__name__)
+                _log.warning(
+                    "database lost", ledger=self.name, error=type(error).__name__, reason=database_reason(error)
+                )
                 again = AGAIN_SECONDS
             except PlumblineError as error:
                 # Nothing is written on a state that is not the log's; it is built anew and compared again.
@@ -122,28 +129,27 @@ class Keeper:
 
     def _keep(self) -> None:
         """Load, wait for the lease, write until it is gone; returns when it is time to begin anew."""
-        with recorder_open(self._database_url, self._schema, pool_size=3) as recorder:
-            recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
-            if recorder.position_head() == 0:
-                # Whoever creates a ledger opens its books under their own name.
-                self.status = "the books are not opened yet"
+        if self._reading.position_head() == 0:
+            # Whoever creates a ledger opens its books under their own name.
+            self.status = "the books are not opened yet"
+            return
+        columns = Columns.open(self._settings.columns_folder(self.name))
+        state = LedgerState.load(columns if columns.position else None, self._reading)
+        state.warm()
+        holder = f"serve {socket.gethostname()} pid {os.getpid()}"
+        while not self._stopping.is_set():
+            try:
+                lease = Lease.take(self._database_url, self._schema, holder, LEASE_WAIT_SECONDS)
+            except LeaseHeld:
+                self.status = "standby"
+                state.catch_up(self._reading)
+                continue
+            with lease, recorder_open(self._database_url, self._schema, pool_size=POOL_SIZE) as recorder:
+                recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
+                state.catch_up(recorder)
+                self._held = True
+                self._write(Writer(recorder, state, clock, lambda: self._held), lease)
                 return
-            columns = Columns.open(self._settings.columns_folder(self.name))
-            state = LedgerState.load(columns if columns.position else None, recorder)
-            state.warm()
-            holder = f"serve {socket.gethostname()} pid {os.getpid()}"
-            while not self._stopping.is_set():
-                try:
-                    lease = Lease.take(self._database_url, self._schema, holder, LEASE_WAIT_SECONDS)
-                except LeaseHeld:
-                    self.status = "standby"
-                    state.catch_up(recorder)
-                    continue
-                with lease:
-                    state.catch_up(recorder)
-                    self._held = True
-                    self._write(Writer(recorder, state, clock, lambda: self._held), lease)
-                    return
 
     def _write(self, writer: Writer, lease: Lease) -> None:
         self.writer = writer
@@ -190,7 +196,7 @@ class Keeper:
         try:
             [answer] = writer.submit([Request(CloseDays(through), ACTOR_SERVICE)])
         except (WriterStopped, *DATABASE_LOST) as error:
-            _log.warning("days not closed", ledger=self.name, through=through, error=type(error).__name__)
+            _log.warning("days not closed", ledger=self.name, through=through, error=type(error).__name__, reason=database_reason(error))
             return
         if answer.status == "refused":
             _log.error("days not closed", ledger=self.name, through=through, code=answer.code, reason=answer.reason)

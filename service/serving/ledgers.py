@@ -16,10 +16,12 @@ from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, RecordFact, Rehearsal, Request
 from ledger.domain.errors import LedgerMissing, LedgerUnavailable, PlumblineError, WriterUnavailable
 from ledger.log.migrate import ledger_schema_create
+from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
 from service.serving.calling import Calling
+from service.serving.connections import connections_check, connections_of, pool_size_of
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
@@ -35,7 +37,6 @@ DISCOVER_SECONDS: Final = 2.0
 HOLDER_WAIT_SECONDS: Final = 8.0
 """How long a command waits for a new holder of the lease before it is told to come again."""
 HOLDER_POLL_SECONDS: Final = 0.1
-POOL_SIZE: Final = 8
 
 _log: Any = structlog.get_logger("plumbline.ledgers")
 Found = TypeVar("Found")
@@ -54,12 +55,12 @@ class _Part(Protocol):
 class LedgerServed:
     """One ledger: reads from its log and views, commands to its writer, here or elsewhere."""
 
-    def __init__(self, settings: Settings, name: str, database_url: str, gate: Gate) -> None:
+    def __init__(self, settings: Settings, name: str, database_url: str, gate: Gate, pool_size: int) -> None:
         self.name = name
         self.schema = SCHEMA_PREFIX + name
         self.database_url = database_url
         self.columns_folder: Path = settings.columns_folder(name)
-        self.recorder: LogRecorder = recorder_open(database_url, self.schema, pool_size=POOL_SIZE)
+        self.recorder: LogRecorder = recorder_open(database_url, self.schema, pool_size=pool_size)
         self.recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
         self.keeper: Keeper | None = None
         self.following: Following | None = None
@@ -167,6 +168,8 @@ class LedgersServed:
         self._loop = asyncio.get_running_loop()
         self._discovering: asyncio.Task[None] | None = None
         self._discovered = threading.Event()
+        self._warned_of = 0
+        """For so many ledgers it was looked whether there are connections enough."""
 
     def served(self) -> list[LedgerServed]:
         """The ledgers that are open now, by name."""
@@ -241,8 +244,8 @@ class LedgersServed:
         try:
             with psycopg.connect(self.database_url, connect_timeout=2) as connection:
                 connection.execute("SELECT 1")
-        except psycopg.Error:
-            return "can't be reached; `plumbline status` says what runs"
+        except psycopg.Error as error:
+            return f"can't be reached ({database_reason(error)}); `plumbline status` says what runs"
         return True
 
     async def _discover(self) -> None:
@@ -251,12 +254,18 @@ class LedgersServed:
                 names = await self.names()
                 for name in [n for n in (*self._open, *self._failing) if n not in names]:
                     await self._let_go(name)
+                if len(names) > self._warned_of:
+                    held = connections_of(self._serving.roles, len(self._open)).idle
+                    await asyncio.to_thread(
+                        connections_check, self.database_url, self._serving.roles, len(names), held
+                    )
+                    self._warned_of = len(names)
                 for name in names:
                     if name not in self._open:
                         await self._try(name)
                 self._discovered.set()
             except DATABASE_LOST as error:
-                _log.warning("database lost", error=type(error).__name__)
+                _log.warning("database lost", error=type(error).__name__, reason=database_reason(error))
             except Exception as error:
                 _log.error("ledgers not found", exc_info=error)
             await asyncio.sleep(DISCOVER_SECONDS)
@@ -266,7 +275,8 @@ class LedgersServed:
         try:
             await self._take_in(name)
         except Exception as error:
-            reason = str(error) if isinstance(error, PlumblineError) else f"can't be opened: {type(error).__name__}"
+            said = database_reason(error) if isinstance(error, DATABASE_LOST) else type(error).__name__
+            reason = str(error) if isinstance(error, PlumblineError) else f"can't be opened: {said}"
             if self._failing.get(name) != reason:
                 _log.error("ledger not opened", ledger=name, exc_info=error)
             self._failing[name] = reason
@@ -287,8 +297,8 @@ class LedgersServed:
 
     def _begin(self, name: str) -> LedgerServed:
         ledger_schema_create(self.database_url, SCHEMA_PREFIX + name)
-        ledger = LedgerServed(self._settings, name, self.database_url, self._gate)
         roles = self._serving.roles
+        ledger = LedgerServed(self._settings, name, self.database_url, self._gate, pool_size_of(roles))
         if Role.RELAY in roles:
             ledger.relaying = relaying = Relaying(self._settings, name, self.database_url, self._relay_url)
             ledger.run(relaying)
@@ -304,10 +314,12 @@ class LedgersServed:
                 if not self._loop.is_closed():
                     asyncio.run_coroutine_threadsafe(self._writer_changed(ledger, writer), self._loop)
 
-            ledger.keeper = Keeper(self._settings, name, self.database_url, self._serving.close_rule, changed)
+            ledger.keeper = Keeper(
+                self._settings, name, self.database_url, ledger.recorder, self._serving.close_rule, changed
+            )
             ledger.run(ledger.keeper)
         if Role.FOLLOWER in roles:
-            ledger.following = Following(self._settings, name, self.database_url)
+            ledger.following = Following(self._settings, name, ledger.recorder)
             ledger.run(ledger.following)
         if Role.WEBHOOKS in roles:
             ledger.calling = Calling(name, self.database_url, self._serving.api.webhook_networks)

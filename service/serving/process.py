@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -23,6 +24,8 @@ from prometheus_client.registry import Collector
 from api.access.keys import AccessStore
 from api.app import app_create
 from api.settings import ApiSettings
+from ledger.domain.errors import PlumblineError
+from ledger.log.reasons import database_reason
 from service import embedded
 from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
@@ -54,8 +57,14 @@ _log: Any = structlog.get_logger("plumbline.serve")
 Found = TypeVar("Found")
 
 
+class AddressTaken(PlumblineError):
+    """Another process listens where this one was to."""
+
+    code = "ADDRESS_TAKEN"
+
+
 def serve(settings: Settings, serving: ServeSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was begun. Raises OSError where the port is taken."""
+    """Serve until SIGTERM or SIGINT, then finish what was begun. Raises AddressTaken."""
     request_log = logs_begin(serving.log_level, words=serving.log_words)
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -72,15 +81,17 @@ async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, u
     ledgers = LedgersServed(settings, serving, url, embedded.nats_relay_url(settings), gate)
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
+        # Before anything begins: an address that is taken ends this with a sentence.
+        listening = None if serving.port is None else _listening(serving.host, serving.port)
         gate.start()
         await ledgers.start()
         inbound = Inbound(ledgers, nats, api)
         if Role.INBOUND in serving.roles:
             inbound.start()
         try:
-            if Role.API in serving.roles:
+            if listening is not None:
                 collectors = (ServingCollector(ledgers), InboundCollector(inbound))
-                await _http(settings, serving, api, url, ledgers, collectors, stopping)
+                await _http(settings, serving, api, url, ledgers, collectors, listening, stopping)
             else:
                 _log.info("serving", roles=sorted(serving.roles))
                 await stopping.wait()
@@ -99,15 +110,15 @@ async def _http(
     url: str,
     ledgers: LedgersServed,
     collectors: Sequence[Collector],
+    listening: socket.socket,
     stopping: asyncio.Event,
 ) -> None:
-    # Before anything else: an address that is taken ends this with a sentence.
-    family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
-    listening = socket.create_server((serving.host, serving.port), family=family, backlog=4096)
+    serves = Role.API in serving.roles
     access = await _database_awaited(lambda: AccessStore(url), stopping)
     try:
-        await _database_awaited(lambda: admin_key_first(access, settings.home), stopping)
-        app = await asyncio.to_thread(app_create, ledgers, access, api)
+        if serves:
+            await _database_awaited(lambda: admin_key_first(access, settings.home), stopping)
+        app = await asyncio.to_thread(app_create, ledgers, access, api, watched_only=not serves)
         for collector in collectors:
             app.state.core.metrics.registry.register(collector)
         server = _Server(
@@ -118,7 +129,8 @@ async def _http(
             )
         )  # fmt: skip
         ending = asyncio.create_task(_end(server, stopping))
-        _log.info("serving", address=f"http://{serving.host}:{serving.port}", roles=sorted(serving.roles))
+        address = f"http://{serving.host}:{listening.getsockname()[1]}"
+        _log.info("serving", address=address, roles=sorted(serving.roles))
         try:
             await server.serve([listening])
         finally:
@@ -127,6 +139,20 @@ async def _http(
     finally:
         listening.close()
         await asyncio.to_thread(access.close)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """An address that answers from now on. Raises AddressTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=4096)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise AddressTaken(
+            f"another process listens on port {port} of {host}, perhaps another `plumbline serve`: stop it, or choose"
+            " another with --port; a process without the role api does without one with --no-http"
+        ) from None
 
 
 async def _database_awaited(work: Callable[[], Found], stopping: asyncio.Event) -> Found:
@@ -138,7 +164,7 @@ async def _database_awaited(work: Callable[[], Found], stopping: asyncio.Event) 
         except DATABASE_LOST as error:
             if stopping.is_set() or time.monotonic() > deadline:
                 raise
-            _log.warning("database not there yet", error=type(error).__name__)
+            _log.warning("database not there yet", error=type(error).__name__, reason=database_reason(error))
         await asyncio.sleep(DATABASE_AGAIN_SECONDS)
 
 

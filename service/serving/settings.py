@@ -15,7 +15,8 @@ class ServeSettings:
     """How a process serves."""
 
     host: str = "127.0.0.1"
-    port: int = 8700
+    port: int | None = 8700
+    """0: any that is free, the log names it; None: nothing is answered over HTTP."""
     roles: frozenset[Role] = frozenset(Role)
     close_rule: CloseRule = field(default_factory=CloseRule)
     check_rule: CheckRule = field(default_factory=CheckRule)

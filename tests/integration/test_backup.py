@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 import orjson
 import psycopg
 import pytest
+import typer
 from psycopg.sql import SQL, Identifier
+from typer.testing import CliRunner
 
 from api.access.keys import AccessStore
 from connectors.files.importing import RefusedRow, Rejection
@@ -24,7 +26,8 @@ from replay.what_if import recorded_check
 from service import embedded
 from service.backup import PARTIAL, BackupError, backup_make, backup_restore, backups_list
 from service.bootstrap import ledger_open
-from service.settings import Settings
+from service.commands import backing
+from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, Settings
 from tests.homes import homes_folder
 from tests.ledgers import fact
 from webhooks.senders import NewKey, secrets_living, sender_make
@@ -109,6 +112,29 @@ def test_a_restored_ledger_is_whole_and_reproduces_its_record(parent: Path, made
     principal = access.key_find(secret)
     access.close()
     assert principal is not None and principal.actor == "admin"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_restore_says_whether_and_up_to_where_it_checked(
+    parent: Path, made: tuple[Path, int, str], monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    folder, acknowledged, _ = made
+    settings = Settings(parent / f"checked-{check}")
+    monkeypatch.setenv(HOME_VARIABLE, str(settings.home))
+    monkeypatch.delenv(DATABASE_URL_VARIABLE, raising=False)
+    app = typer.Typer()
+    backing.register(app)
+    arguments = ["restore", str(folder), "--json", *(["--check"] if check else [])]
+    try:
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, done.output
+        checked = orjson.loads(done.stdout)["checked"]
+        if check:
+            assert checked.keys() == {"main"} and checked["main"] >= acknowledged
+        else:
+            assert checked is None
+    finally:
+        embedded.servers_down(settings)
 
 
 def test_a_backup_is_never_restored_over_something(parent: Path, made: tuple[Path, int, str]) -> None:

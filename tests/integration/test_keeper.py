@@ -14,6 +14,7 @@ import structlog
 from ledger.domain.commands import CloseDays, RegisterCustomer, Request
 from ledger.domain.values import date_of, day_of
 from ledger.log.migrate import ledger_schema_create
+from ledger.log.recorder import recorder_open
 from ledger.writer import Writer, WriterStopped
 from service import embedded
 from service.bootstrap import clock, ledger_open
@@ -43,7 +44,8 @@ def name(settings: Settings) -> str:
 
 
 def keeper(settings: Settings, name: str, rule: CloseRule, seen: list[Writer | None]) -> Keeper:
-    return Keeper(settings, name, embedded.database_url(settings), rule, seen.append)
+    url = embedded.database_url(settings)
+    return Keeper(settings, name, url, recorder_open(url, f"ledger_{name}"), rule, seen.append)
 
 
 def test_days_are_closed_once_a_person_has_closed_the_first(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -20,9 +21,13 @@ from api.app import app_create
 from api.limits import Rates
 from api.routing import Route
 from api.settings import ApiSettings
+from ledger.domain.commands import RegisterCustomer, Request
+from ledger.domain.commands.relations import DeclareTeam, EnrolStaff
 from ledger.domain.errors import Refused
 from ledger.log.migrate import shared_schema_create
+from service.bootstrap import ledger_open
 from service.commands import keys
+from service.settings import Settings
 from tests.integration.api.ports import LedgersHere
 from tests.integration.api.serving import Api
 
@@ -112,22 +117,86 @@ def test_a_key_is_made_used_listed_and_revoked(api: Api, access: AccessStore) ->
     assert api.send("DELETE", "/v1/keys/K-none").json()["code"] == "API_KEY_UNKNOWN"
 
 
-def test_a_key_of_a_member_of_staff_is_made_over_http_and_at_the_command_line(
-    api: Api, access: AccessStore, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = {"actor": "wang.li", "role": "staff", "ledgers": ["main"], "staff": "S-000007"}
-    made = api.post("/v1/keys", json=body).json()
-    assert (made["role"], made["staff"], made["ledgers"]) == ("staff", "S-000007", ["main"])
-    monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
-    arguments = ["keys", "create", "wang.li", "--role", "staff", "--staff", "S-000007", "--ledger", "main", "--json"]
+STAFF = (DeclareTeam("one", "一"), EnrolStaff("hr", "1", "甲", "one"), EnrolStaff("hr", "2", "乙", "one"))
+"""S-000001 and S-000002, and after them something else in their stream."""
+
+
+@pytest.fixture(scope="module")
+def staffed(ledgers: LedgersHere) -> LedgersHere:
+    """The ledgers with two members of staff in `main`."""
+    for command in (*STAFF, DeclareTeam("two", "二")):
+        answer = ledgers.ledgers["main"].books.do(command)
+        assert answer.status == "accepted", answer
+    return ledgers
+
+
+def typed(*arguments: str) -> tuple[int, object]:
+    """What `plumbline keys create` comes to: its exit code, and its document or what it was refused with."""
     app = typer.Typer()
     keys.register(app)
-    typed = CliRunner().invoke(app, arguments)
-    assert typed.exit_code == 0, typed.output
-    for secret in (made["secret"], json.loads(typed.stdout)["secret"]):
+    done = CliRunner().invoke(app, ["keys", "create", "wang.li", *arguments, "--json"])
+    if isinstance(done.exception, Refused):
+        return 1, (done.exception.code, done.exception.field)
+    return done.exit_code, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def typed_ledger(settings: Settings) -> str:
+    """A ledger of the command line's with one customer and two members of staff."""
+    name = f"keys{secrets.token_hex(4)}"
+    with ledger_open(settings, name, "alice", create=True) as handle, handle.writing("alice") as writer:
+        commands = (RegisterCustomer("crm", "a", "A", {}), *STAFF)
+        answers = writer.submit([Request(command, "alice") for command in commands])
+        assert {answer.status for answer in answers} == {"accepted"}
+    return name
+
+
+def test_a_key_of_a_member_of_staff_is_made_over_http_and_at_the_command_line(
+    api: Api, access: AccessStore, database_url: str, staffed: LedgersHere, typed_ledger: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    body = {"actor": "wang.li", "role": "staff", "ledgers": ["main"], "staff": "S-000002"}
+    made = api.post("/v1/keys", json=body).json()
+    assert (made["role"], made["staff"], made["ledgers"]) == ("staff", "S-000002", ["main"])
+    monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
+    exit_code, document = typed("--role", "staff", "--staff", "S-000002", "--ledger", typed_ledger)
+    assert exit_code == 0 and isinstance(document, dict)
+    for secret, ledger in ((made["secret"], "main"), (document["secret"], typed_ledger)):
         principal = access.key_find(secret)
         assert principal is not None
-        assert (principal.role, principal.staff, principal.ledgers) == (Role.STAFF, "S-000007", frozenset({"main"}))
+        assert (principal.role, principal.staff, principal.ledgers) == (Role.STAFF, "S-000002", frozenset({ledger}))
+
+
+@pytest.mark.parametrize("dry", ["", "?dry_run=true"])
+@pytest.mark.parametrize(
+    ("role", "whose", "code", "field"),
+    [
+        ("customer", {"customer": "C-000003", "ledgers": ["main"]}, "CUSTOMER_UNKNOWN", "customer"),
+        ("staff", {"staff": "S-000003", "ledgers": ["main"]}, "STAFF_UNKNOWN", "staff"),
+        ("staff", {"staff": "S-000001", "ledgers": ["elsewhere"]}, "LEDGER_UNKNOWN", "ledgers"),
+        ("service", {"ledgers": ["main", "elsewhere"]}, "LEDGER_UNKNOWN", "ledgers"),
+    ],
+)
+def test_no_key_is_made_for_whom_is_not_there_yet(
+    api: Api, staffed: LedgersHere, dry: str, role: str, whose: dict[str, object], code: str, field: str
+) -> None:
+    # The ledger ends at C-000002 and S-000002: the next id will be another firm's, another person's.
+    before = len(api.access.keys_list())
+    answer = api.post(f"/v1/keys{dry}", json={"actor": "x", "role": role, **whose})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (404, code, field)
+    assert len(api.access.keys_list()) == before
+
+
+def test_the_command_line_makes_no_key_for_whom_is_not_there_yet(
+    database_url: str, typed_ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
+    there = ("--role", "customer", "--customer", "C-000001", "--ledger", typed_ledger)
+    assert typed(*there)[0] == 0
+    there = ("--role", "customer", "--customer", "C-999999", "--ledger", typed_ledger)
+    assert typed(*there) == (1, ("CUSTOMER_UNKNOWN", "customer"))
+    assert typed("--role", "staff", "--staff", "S-000777", "--ledger", typed_ledger) == (1, ("STAFF_UNKNOWN", "staff"))
+    assert typed("--role", "service", "--ledger", "nowhere") == (1, ("LEDGER_UNKNOWN", "ledger"))
 
 
 def test_only_the_hash_of_a_secret_is_kept_and_last_use_is_written(database_url: str) -> None:
