@@ -133,7 +133,8 @@ class StandingCount:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Which customers: None asks for nothing. `day_active`: a fact was booked on that day or later, `day_inactive`:
-    none was on that day or later (days since 1970-01-01)."""
+    none was on that day or later (days since 1970-01-01). `tier_lowest` is the tier of those for whom none was decided
+    yet: the lowest of the rules in force, None where those have no tiers."""
 
     tag: str | None = None
     grade: str | None = None
@@ -142,6 +143,7 @@ class Segment:
     industry: str | None = None
     day_active: int | None = None
     day_inactive: int | None = None
+    tier_lowest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +298,10 @@ def inflation_read(connection: Connection[Any], months: Months, *, limit: int = 
 
 
 @reads(TiersView.name)
-def standing_read(connection: Connection[Any]) -> list[StandingCount]:
-    """How many customers bear each tag, grade and tier."""
+def standing_read(connection: Connection[Any], tier_lowest: str | None = None) -> list[StandingCount]:
+    """How many customers bear each tag, grade and tier; `tier_lowest` is the tier of those for whom none was decided yet."""
     with connection.cursor(row_factory=class_row(StandingCount)) as cursor:
-        return cursor.execute(_QUERIES["standing_counts"]).fetchall()
+        return cursor.execute(_QUERIES["standing_counts"], {"tier_lowest": tier_lowest}).fetchall()
 
 
 @reads(CustomersView.name, BalancesView.name, TiersView.name, ActivityView.name)

@@ -187,13 +187,11 @@ class FactPreparer:
         return customer
 
     def _register(self, command: RegisterCustomer, actor: str) -> tuple[int, CustomerRegistered | None]:
-        source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
-        reference = _text(command.reference, REFERENCE_LENGTH_MAX, "reference")
+        source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
         known = self.book.references.get((source, reference))
         if known is not None:
             return known, None
-        name = _text(command.name, NAME_LENGTH_MAX, "name")
-        traits = _traits(command.traits, allow_empty=False)
+        source, reference, name, traits = registration_checked(command)
         number = len(self.book.customers) + 1
         self.book.customers.append(
             Customer(number, name, tuple(traits.get(t, "") for t in TRAITS), 0, 0)  # pyright: ignore[reportArgumentType]
@@ -388,6 +386,12 @@ class FactPreparer:
         if day > self.today + 1:
             raise Refused("FACT_IN_FUTURE", "occurred lies in the future", "occurred")
         return text, day
+
+
+def registration_checked(command: RegisterCustomer) -> tuple[str, str, str, dict[str, str]]:
+    """Source, reference, name and traits of a registration as they are recorded. Raises Refused."""
+    source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
+    return source, reference, _text(command.name, NAME_LENGTH_MAX, "name"), _traits(command.traits, allow_empty=False)
 
 
 def _adjustment_denied() -> Refused:
