@@ -61,7 +61,7 @@ class Rulebook:
         return rules.tiers.levels[0].id if rules and rules.tiers else None
 
     def standing_check(self, tag: str | None = None, grade: str | None = None, tier: str | None = None) -> None:
-        """Raises Refused (STANDING_UNKNOWN) where no rule set of the ledger knows a tag, grade or tier that is asked for."""
+        """Raises Refused (STANDING_UNKNOWN) where no rule set of the ledger knows a tag, grade or tier."""
         asked = {"tag": tag, "grade": grade, "tier": tier}
         if not any(asked.values()):
             return

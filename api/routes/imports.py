@@ -94,7 +94,8 @@ class _File:
         Parameter("mapping", "A built-in mapping; with a JSON body the body names it.",
                   {"type": "string", "maxLength": 100}),
         Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
-        Parameter("dry_run", "Read, and ask the writer what would come of each row; nothing is recorded. This, too, is a job.", TRUTH),
+        Parameter("dry_run", "Read, and ask the writer what would come of each row; nothing is recorded. This, too, is"
+                  " a job.", TRUTH),
         Parameter("language", "The language of the reasons why rows are refused.",
                   {"type": "string", "enum": ["zh", "en"], "default": "en"}),
     ),

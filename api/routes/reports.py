@@ -48,7 +48,8 @@ Month = Annotated[
 
 
 class LeaderBody(BaseModel):
-    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank."""
+    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank. A customer that was
+    merged into another keeps its place with what was recorded for it; `merged_into` names the other."""
 
     rank: int
     customer: str
@@ -56,6 +57,7 @@ class LeaderBody(BaseModel):
     region: str
     industry: str
     value: str
+    merged_into: str | None
 
 
 @router.get(

@@ -36,6 +36,18 @@ def mapping_names() -> list[str]:
     return sorted(n.removesuffix(".yaml") for n in names if n.endswith(".yaml") and n.count(".") == 1)
 
 
+def fact_type_missing(fact_type_id: str) -> str:
+    """What is wrong, and what to do, where a mapping fills a fact type that the ledger doesn't have."""
+    told = f"names {fact_type_id}, which is no declared fact type"
+    for file in _BUILT_IN.iterdir():
+        if file.name.endswith(".fact_type.yaml"):
+            document: Any = yaml_parse(file.read_text("utf-8"), file.name)
+            if document["id"] == fact_type_id:
+                place = f"connectors/mappings/{file.name}"
+                return f"{told}; declare it first: plumbline fact-types declare {place} (or POST …/fact-types)"
+    return f"{told}; declare it first: plumbline fact-types declare FILE (or POST …/fact-types)"
+
+
 def mapping_load(name_or_path: str | Path) -> FileMapping:
     """A built-in mapping by its name, or the one in a YAML file by its path.
 

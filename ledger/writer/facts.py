@@ -97,7 +97,8 @@ def content_sha256(fact_type: str, customer: int, occurred_at: str, attributes: 
 
 class FactPreparer:
     """Prepares one batch against a book. `known` are the versions of facts found in the log, by key;
-    `fetch` reads the customer and state of the fact recorded at a position; `standing_for` says which customer one was
+    `fetch` reads the customer and state of the fact recorded at a position; `out_of_range` says why no fact can be booked
+    on a day, "" where one can; `standing_for` says which customer one was
     merged into, itself where it was not, `has_members` whether any was merged into one."""
 
     def __init__(
@@ -107,7 +108,7 @@ class FactPreparer:
         known: Mapping[UUID, list[FactEntry]],
         fetch: Callable[[int], tuple[int, dict[str, Any]]],
         expand: Callable[..., list[Row]],
-        in_range: Callable[[int], bool],
+        out_of_range: Callable[[int], str],
         provisional_first: int,
         standing_for: Callable[[int], int],
         has_members: Callable[[int], bool],
@@ -119,7 +120,7 @@ class FactPreparer:
         self.today = day_of(recorded.astimezone(self.zone).date())
         self.fetch = fetch
         self.expand = expand
-        self.in_range = in_range
+        self.out_of_range = out_of_range
         self.standing_for = standing_for
         self.has_members = has_members
         self.provisional = provisional_first
@@ -267,10 +268,10 @@ class FactPreparer:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
         if versions and versions[-1].content_sha256 == content:
-            item.answer = self._duplicate(versions[-1], number)
+            item.answer = self._duplicate(versions[-1], number, external_id)
             return
         if versions and not command.revert and any(v.content_sha256 == content for v in versions):
-            item.answer = self._duplicate(versions[-1], number)
+            item.answer = self._duplicate(versions[-1], number, external_id)
             return
         if versions or fact_type.once is not None:
             self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
@@ -279,12 +280,9 @@ class FactPreparer:
         if corrected == ADJUSTMENT and not item.request.may_adjust:
             raise _adjustment_denied()
         # Last of all: what the batch has open counts only facts that are not refused.
-        if not self.in_range(booked_day):
-            raise Refused(
-                "FACT_MONTHS_OPEN",
-                "more months would be open at once than are kept; close earlier months first",
-                "occurred",
-            )
+        too_many = self.out_of_range(booked_day)
+        if too_many:
+            raise Refused("FACT_MONTHS_OPEN", too_many, "occurred")
         event = FactRecorded(
             originator_id=customer_id(number), originator_version=0, occurred_at=occurred_at or self.recorded_at,
             recorded_at=self.recorded_at, actor=actor,
@@ -316,9 +314,9 @@ class FactPreparer:
             version.customer, version.state = self.fetch(version.position)
         return version
 
-    def _duplicate(self, version: Version, number: int) -> Answer:
+    def _duplicate(self, version: Version, number: int, external_id: str) -> Answer:
         # A version of this very batch has no position yet: its item's answer will bear it.
-        return Answer("duplicate", version.position, customer_id(number))
+        return Answer("duplicate", version.position, customer_id(number), external_id)
 
     def _fact_customer(self, command: RecordFact, item: Item, actor: str) -> int:
         if isinstance(command.customer, CustomerReference):
@@ -369,22 +367,22 @@ class FactPreparer:
             try:
                 moment = datetime.fromisoformat(raw)
             except ValueError:
-                raise Refused("FACT_INVALID", "occurred is no ISO date or date-time", "occurred") from None
+                raise Refused("FACT_INVALID", "the date is no ISO date or date-time", "occurred") from None
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=self.zone)
             try:
                 local = moment.astimezone(self.zone)
             except OverflowError:
-                raise Refused("FACT_INVALID", "occurred lies outside 1970 to 2149", "occurred") from None
+                raise Refused("FACT_INVALID", "the date lies outside 1970 to 2149", "occurred") from None
             text, value = local.isoformat(), local.date()
         else:
             text, value = raw if isinstance(raw, str) else "", raw
         try:
             day = day_parse(value if isinstance(value, date) else raw)
         except ValueError as error:
-            raise Refused("FACT_INVALID", f"occurred {error}", "occurred") from None
+            raise Refused("FACT_INVALID", f"the date {error}", "occurred") from None
         if day > self.today + 1:
-            raise Refused("FACT_IN_FUTURE", "occurred lies in the future", "occurred")
+            raise Refused("FACT_IN_FUTURE", "the date lies in the future", "occurred")
         return text, day
 
 

@@ -16,8 +16,8 @@ WITH sums AS (
       AND (%(region)s::text IS NULL OR c.region = %(region)s)
       AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
 )
-SELECT rank, customer, name, region, industry, value
-FROM ranked
+SELECT r.rank, r.customer, r.name, r.region, r.industry, r.value, m.merged_into
+FROM ranked r LEFT JOIN customer_merged m ON m.customer = r.customer
 
 -- name: leaderboard_balance
 -- Customers by what they have now: a list by -value, customer.
@@ -28,8 +28,8 @@ WITH ranked AS (
       AND (%(region)s::text IS NULL OR c.region = %(region)s)
       AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
 )
-SELECT rank, customer, name, region, industry, value
-FROM ranked
+SELECT r.rank, r.customer, r.name, r.region, r.industry, r.value, m.merged_into
+FROM ranked r LEFT JOIN customer_merged m ON m.customer = r.customer
 
 -- name: heatmap
 -- Points by region and industry, month by month: a list by month, region, industry.

@@ -108,7 +108,7 @@ def leaderboard(
     _show(
         out, ("排行榜", "Leaderboard"),
         [("rank", "名次", "rank"), ("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
-         ("industry", "行业", "industry"), ("value", "数值", "value")],
+         ("industry", "行业", "industry"), ("value", "数值", "value"), ("merged_into", "已并入", "merged into")],
         [row.document(chosen) for row in rows],
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from connectors.files import importing
 from connectors.files.importing import ImportReport, import_files
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_load, mapping_parse
-from ledger.domain.commands import EnrolStaff
+from ledger.domain.commands import DeclareTeam, EnrolStaff
 from tests.ledgers import Books, books_open
 
 NOW = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
@@ -89,7 +89,8 @@ def test_leads_and_profiles_are_rehearsed_with_who_is_unknown(
     books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:
     monkeypatch.setattr(importing, "BATCH_ROWS", batch_rows)
-    books.do(EnrolStaff("hr", "007", "Wang Li", "", "seller"))
+    books.do(DeclareTeam("one", "First"))
+    books.do(EnrolStaff("hr", "007", "Wang Li", "one"))
     leads = written(tmp_path, "leads.csv", "firm,seller", "东海路桥,007", "西山建设,008", "南江港务,007", "东海路桥,007")
     report = same_twice(books, (mapping_parse(LEADS), leads))
     assert [(r.row, r.field) for r in report.rejected] == [(3, "seller")]
