@@ -134,4 +134,5 @@ async def customer(request: Request, customer: str, min_position: MinPosition = 
         raise customer_unknown()
     references = await read(request, references_read, number)
     merged = await read_reached(request, min_position, merged_read, [number])
-    return json_response({**_document(row, merged), "references": [{"source": s, "reference": r} for s, r in references]})
+    named = [{"source": s, "reference": r} for s, r in references]
+    return json_response({**_document(row, merged), "references": named})
