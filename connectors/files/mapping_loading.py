@@ -37,14 +37,15 @@ def mapping_names() -> list[str]:
 
 
 def fact_type_missing(fact_type_id: str) -> str:
-    """What is wrong, and what to do, where a mapping fills a fact type that the ledger doesn't have."""
-    told = f"names {fact_type_id}, which is no declared fact type"
+    """What is wrong, and what to do, where a mapping fills a fact type that the ledger doesn't have. Only types whose
+    document comes with the mappings are named: any other id is what somebody sent."""
+    told = "names no declared fact type"
     for file in _BUILT_IN.iterdir():
         if file.name.endswith(".fact_type.yaml"):
             document: Any = yaml_parse(file.read_text("utf-8"), file.name)
             if document["id"] == fact_type_id:
                 place = f"connectors/mappings/{file.name}"
-                return f"{told}; declare it first: plumbline fact-types declare {place} (or POST …/fact-types)"
+                return f"{told}; declare {fact_type_id} first: plumbline fact-types declare {place} (or POST …/fact-types)"
     return f"{told}; declare it first: plumbline fact-types declare FILE (or POST …/fact-types)"
 
 
