@@ -44,8 +44,8 @@ def fact_type_missing(fact_type_id: str) -> str:
         if file.name.endswith(".fact_type.yaml"):
             document: Any = yaml_parse(file.read_text("utf-8"), file.name)
             if document["id"] == fact_type_id:
-                place = f"connectors/mappings/{file.name}"
-                return f"{told}; declare {fact_type_id} first: plumbline fact-types declare {place} (or POST …/fact-types)"
+                command = f"plumbline fact-types declare connectors/mappings/{file.name}"
+                return f"{told}; declare {fact_type_id} first: {command} (or POST …/fact-types)"
     return f"{told}; declare it first: plumbline fact-types declare FILE (or POST …/fact-types)"
 
 

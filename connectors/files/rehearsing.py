@@ -3,7 +3,8 @@
 The writer forgets a rehearsal at once. So what rows before may do to later ones is rehearsed again with each batch:
 commands about staff, customers and the work with them; facts and registrations whose fact or customer the files name
 again; facts of types of which a customer may have one only; and the first fact, as it says which months are open. That
-is bounded: past `EARLIER_MAX` commands later batches are rehearsed without what is too much, and counted.
+is bounded: past `EARLIER_MAX` commands later batches are rehearsed without what is too much, and counted. Rows of one
+mapping give facts or commands, never both, so that they can be rehearsed together.
 """
 
 from __future__ import annotations
