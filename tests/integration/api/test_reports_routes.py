@@ -127,9 +127,10 @@ def test_alerts_of_both_kinds_are_told_unless_one_is_asked_for(api: Api, ledger:
     for n, day in enumerate(("03", "04", "05")):
         complaint = fact(f"surge{n}", "complaint_filed", f"2026-10-{day}", "C-000001", severity="minor")
         assert ledger.books.do(complaint).status == "accepted"
-    granted = fact("plunge", "contract_signed", "2026-08-05", "C-000002", amount=900_000_000)
-    assert ledger.books.do(granted).status == "accepted"
-    ledger.books.do(fact("plunge", "contract_signed", "2026-10-06", "C-000002", amount=1))
+    # 20,000 points, of which 12,000 go within the window.
+    for external_id, day, points in (("up", "08-05", "20000"), ("down", "10-06", "-12000")):
+        moved = fact(external_id, "manual_adjustment", f"2026-{day}", "C-000002", points=points, reason="x")
+        assert ledger.books.do(moved).status == "accepted"
     ledger.follow()
     of = {"on": "2026-10-10"}
     both = api.get(f"{REPORTS}/alerts", params=of).json()["data"]
