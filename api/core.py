@@ -26,6 +26,7 @@ from api.ports import LedgerPort, LedgersPort
 from api.readiness import Readiness
 from api.settings import ApiSettings
 from projections.as_of import AccountRow
+from projections.merged import Merged
 from projections.places import Places, Reader, places_read, position_read
 from projections.rulebook import Rulebook
 
@@ -56,6 +57,8 @@ class Core:
     arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
     """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)
+    merged: dict[str, tuple[float, Merged]] = field(default_factory=dict[str, tuple[float, Merged]])
+    """By schema: when it was read, and which mergings stood."""
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Today by schema, with the minute in which it was looked up."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))

@@ -106,7 +106,7 @@ VALUES: Final[dict[str, Any]] = {
     "raw": {"external_id": "HT-2026-0117", "amount": "1,2 Mio"}, "resolution": None, "retried": 1, "accepted": 1,
     "duplicates": 0, "corrected": 0, "dismissed": [7], "dry_run": False, "view": "balances",
     "ready": True, "parts": {"database": True, "nats": True, "writer main": True, "follower main": True},
-    "next": None, "previous": None, "has_more": False, "closed": False,
+    "next": None, "previous": None, "has_more": False, "closed": False, "merged_into": None, "members": ["C-000002"],
 }  # fmt: skip
 """What stands in members of these names."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from api.writing import answer_document
+from api.writing import answer_document, field_of_fact
 from ledger.domain.commands import Answer, Request
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import DocumentInvalid, Refused
@@ -43,7 +43,8 @@ def result_document(answer: Answer) -> dict[str, Any]:
     """What became of a fact, for JSON."""
     document: dict[str, Any]
     if answer.status in ("refused", AGAIN):
-        document = {"status": answer.status, "code": answer.code, "reason": answer.reason, "field": answer.field}
+        document = {"status": answer.status, "code": answer.code, "reason": answer.reason,
+                    "field": field_of_fact(answer.field)}  # fmt: skip
     else:
         document = answer_document(answer)
     if answer.hit:

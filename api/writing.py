@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -12,9 +12,11 @@ from starlette.responses import Response
 from api.core import Context, context_of, principal_of
 from api.input import flag, idempotency_key
 from api.problems import problem_response
-from ledger.domain.commands import Answer, Command, Request
+from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.errors import Problem, Refused
 from ledger.domain.values import points_text
+
+KEY_HEADER: Final = "Idempotency-Key"
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:
@@ -41,21 +43,36 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
     key = idempotency_key(request)
     if key:
         if asked.key and asked.key != key:
-            raise Refused("KEY_INVALID", "the body's key and the header Idempotency-Key differ; send one", "key")
+            raise Refused("KEY_INVALID", "the body's key and the header Idempotency-Key differ; send one", KEY_HEADER)
         asked = replace(asked, client=principal.key_id, key=key)
     context.noted["command"] = type(asked.command).__name__
     context.noted["command_key"] = asked.key
     if dry_run:
         [rehearsal] = await ledger.rehearse([asked])
         if rehearsal.answer.status == "refused":
-            return refusal_response_of(context, rehearsal.answer)
+            return refusal_response_of(context, _field_named(rehearsal.answer, asked, key))
         body = {
             "dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events,
             "counts": rehearsal.counts,
         }  # fmt: skip
         return Response(orjson.dumps(body, default=str), 200, media_type="application/json")
     [answer] = await ledger.submit([asked])
-    return answer_response(context, answer)
+    return answer_response(context, _field_named(answer, asked, key))
+
+
+def field_of_fact(field: str) -> str:
+    """What a field of a fact's command is called in its JSON."""
+    return "occurred_at" if field == "occurred" else field
+
+
+def _field_named(answer: Answer, asked: Request, key: str) -> Answer:
+    """A refusal with its field as this request has it; `key` came in the header."""
+    field = answer.field
+    if field == "key" and key:
+        field = KEY_HEADER
+    elif isinstance(asked.command, RecordFact):
+        field = field_of_fact(field)
+    return answer if field == answer.field else replace(answer, field=field)
 
 
 def answer_response(context: Context, answer: Answer) -> Response:

@@ -4,7 +4,7 @@ a method that is stated with each, with the events behind it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -19,6 +19,7 @@ from projections.places import reads
 
 _QUERIES = queries_load("projections.sql", "reports.sql")
 Kind = Literal["points_plunge", "complaint_surge"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 WINDOW_DAYS: Final = 30
 
 
@@ -107,6 +108,34 @@ def alerts_read(
         Alert(kind, number, name, first + 1, day, value, compared, _events(connection, kind, number, first, day))
         for number, name, value, compared in rows
     ]
+
+
+def alert_key(alert: Alert) -> tuple[int, int, int]:
+    """The place of an alert in the list of all kinds: by kind, the gravest first, then by customer."""
+    return KINDS.index(alert.kind), -alert.value, alert.customer
+
+
+@reads(*alerts_read.views)
+def alerts_listed(
+    connection: Connection[Any], kind: Kind | None, day: int, *, seek: Seek = BEGINNING, limit: int = 100
+) -> list[Alert]:
+    """The alerts of a day of one kind, or of all of them one after the other. Their key is `alert_key`."""
+    kinds = list(KINDS if kind is None else (kind,))
+    if seek.backwards:
+        kinds.reverse()
+    found: list[Alert] = []
+    for each in kinds:
+        at = seek.at
+        if at is not None:
+            beyond = KINDS.index(each) - at[0]
+            if (beyond > 0) if seek.backwards else (beyond < 0):
+                continue
+            at = at[1:] if beyond == 0 else None
+        page = alerts_read(connection, each, day, seek=Seek(at, seek.backwards), limit=limit - len(found))
+        found = [*page, *found] if seek.backwards else [*found, *page]
+        if len(found) >= limit:
+            break
+    return found
 
 
 def _events(connection: Connection[Any], kind: Kind, customer: int, first: int, last: int) -> tuple[int, ...]:

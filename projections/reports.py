@@ -21,6 +21,7 @@ from projections.activity import ActivityView
 from projections.balances import BalancesView
 from projections.customers import CustomersView
 from projections.places import reads
+from projections.relations.profile import ProfileView
 from projections.tiers import TiersView
 
 _QUERIES = queries_load("projections.sql", "reports.sql")
@@ -58,7 +59,7 @@ def months_parse(text: str) -> Months:
 @dataclass(frozen=True, slots=True)
 class LeaderRow:
     """A place on a leaderboard. `value` in 1/100 point, or in fen for contribution. Equals share a rank; among them the
-    lower number stands first."""
+    lower number stands first. `merged_into`: the customer that this one was merged into; its points stay its own."""
 
     rank: int
     customer: int
@@ -66,6 +67,7 @@ class LeaderRow:
     region: str
     industry: str
     value: int
+    merged_into: int | None = None
 
     def document(self, by: By) -> dict[str, Any]:
         """As plain data, points and money as decimal text."""
@@ -73,6 +75,7 @@ class LeaderRow:
         return {
             "rank": self.rank, "customer": customer_id(self.customer), "name": self.name, "region": self.region,
             "industry": self.industry, "value": text(self.value),
+            "merged_into": None if self.merged_into is None else customer_id(self.merged_into),
         }  # fmt: skip
 
 
@@ -133,7 +136,8 @@ class StandingCount:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Which customers: None asks for nothing. `day_active`: a fact was booked on that day or later, `day_inactive`:
-    none was on that day or later (days since 1970-01-01)."""
+    none was on that day or later (days since 1970-01-01). `tier_lowest` is the tier of those for whom none was decided
+    yet: the lowest of the rules in force, None where those have no tiers."""
 
     tag: str | None = None
     grade: str | None = None
@@ -142,6 +146,7 @@ class Segment:
     industry: str | None = None
     day_active: int | None = None
     day_inactive: int | None = None
+    tier_lowest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,7 @@ def _tenths(total: int, count: int) -> str | None:
     return None if not count else f"{total // count // 10}.{total // count % 10}"
 
 
-@reads(ActivityView.name, CustomersView.name)
+@reads(ActivityView.name, CustomersView.name, ProfileView.name)
 def leaders_of_months(
     connection: Connection[Any],
     by: By,
@@ -246,7 +251,7 @@ def leaders_of_months(
         return page_read(cursor, _QUERIES["leaderboard_months"], ("-value", "customer"), params, seek, limit)
 
 
-@reads(BalancesView.name, CustomersView.name)
+@reads(BalancesView.name, CustomersView.name, ProfileView.name)
 def leaders_of_balance(
     connection: Connection[Any],
     *,
@@ -296,10 +301,10 @@ def inflation_read(connection: Connection[Any], months: Months, *, limit: int = 
 
 
 @reads(TiersView.name)
-def standing_read(connection: Connection[Any]) -> list[StandingCount]:
-    """How many customers bear each tag, grade and tier."""
+def standing_read(connection: Connection[Any], tier_lowest: str | None = None) -> list[StandingCount]:
+    """How many customers bear each tag, grade and tier; `tier_lowest` is that of those for whom none is decided."""
     with connection.cursor(row_factory=class_row(StandingCount)) as cursor:
-        return cursor.execute(_QUERIES["standing_counts"]).fetchall()
+        return cursor.execute(_QUERIES["standing_counts"], {"tier_lowest": tier_lowest}).fetchall()
 
 
 @reads(CustomersView.name, BalancesView.name, TiersView.name, ActivityView.name)

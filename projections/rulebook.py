@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from ledger.domain.book import STREAMS, Book
+from ledger.domain.errors import Refused
 from ledger.domain.events import STREAM_CALENDAR, STREAM_STAFF, STREAM_STOCK
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
@@ -19,6 +20,8 @@ from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.explain import Language
 from ledger.rules.narrate import Narrator
 
+NAMES_TOLD_MAX: Final = 50
+"""So many names of tags, grades or tiers a refusal tells."""
 _QUERIES = queries_load("projections.sql", "reading.sql")
 _STREAMS: Final = [stream for stream in STREAMS if stream not in (STREAM_STAFF, STREAM_STOCK)]
 _SELDOM: Final = [stream for stream in _STREAMS if stream != STREAM_CALENDAR]
@@ -51,6 +54,28 @@ class Rulebook:
             through = max((p for p, at in self.activated_at.items() if at <= known_at), default=0)
         name = self.book.in_force(day, through)
         return None if name is None else self.rule_set(name)
+
+    def tier_lowest(self, day: int) -> str | None:
+        """The tier of a customer for whom none was decided yet, by the rules in force on a day; None without tiers."""
+        rules = self.in_force(day)
+        return rules.tiers.levels[0].id if rules and rules.tiers else None
+
+    def standing_check(self, tag: str | None = None, grade: str | None = None, tier: str | None = None) -> None:
+        """Raises Refused (STANDING_UNKNOWN) where no rule set of the ledger knows a tag, grade or tier."""
+        asked = {"tag": tag, "grade": grade, "tier": tier}
+        if not any(asked.values()):
+            return
+        known: dict[str, dict[str, None]] = {kind: {} for kind in asked}
+        for name in self.book.rule_sets:
+            rules = self.rule_set(name)
+            known["tag"] |= dict.fromkeys(t.id for t in rules.tags)
+            known["grade"] |= dict.fromkeys(g.id for g in rules.credit.grades) if rules.credit else {}
+            known["tier"] |= dict.fromkeys(lv.id for lv in rules.tiers.levels) if rules.tiers else {}
+        for kind, name in asked.items():
+            if name is not None and name not in known[kind]:
+                there = ", ".join(list(known[kind])[:NAMES_TOLD_MAX])
+                reason = f"there are: {there}" if there else f"no rule set of this ledger has a {kind}"
+                raise Refused("STANDING_UNKNOWN", f"no {kind} of this name is in any rule set; {reason}", kind)
 
     def narrator(self, language: Language) -> Narrator:
         """Who puts events into words."""

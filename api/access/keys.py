@@ -374,7 +374,7 @@ def key_request_check(
     if role not in set(Role):
         raise refuse("role", f"is none of {', '.join(Role)}")
     if expires is not None and (expires.tzinfo is None or expires <= datetime.now(UTC) or expires.year > YEAR_MAX):
-        raise refuse("expires", f"must lie in the future, by {YEAR_MAX} at the latest, and have a time zone")
+        raise refuse("expires_at", f"must lie in the future, by {YEAR_MAX} at the latest, and have a time zone")
     if (role == Role.CUSTOMER) != (customer is not None):
         raise refuse("customer", "goes with the role customer, and only with it")
     if (role == Role.STAFF) != (staff is not None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from time import monotonic
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -37,10 +38,12 @@ from projections.as_of import (
     accounts_read,
     totals_read,
 )
+from projections.merged import Merged, merged_read
 
 router = Router(tags=["points"])
 
 POSITION_MAX: Final = 2**63 - 1
+MERGED_SECONDS: Final = 1.0
 TIMEZONE_USUAL: Final = "Asia/Shanghai"
 
 
@@ -51,9 +54,20 @@ class LotBody(BaseModel):
     points: str = Points
 
 
+class TogetherBody(BaseModel):
+    """What a customer and those that it stands for have, added up. Each spends its own."""
+
+    balance: str = Points
+    available: str = Points
+    held: str = Points
+    debt: str = Points
+
+
 class BalanceBody(BaseModel):
     """What a customer has. `available` leaves out what is held by reservations, and lots past their date that no month
-    end has taken yet."""
+    end has taken yet. Points stay where they were earned: `merged_into` is the customer that this one was found to be,
+    `members` are those that it stands for, `together` what all of these have, null where it stands for nobody. They are
+    those of now, as the views have them, a second old at most; of another time nothing is said of them."""
 
     customer: str
     position: int
@@ -64,6 +78,9 @@ class BalanceBody(BaseModel):
     expiring_30_days: str = Points
     expiring_90_days: str = Points
     lots: list[LotBody]
+    merged_into: str | None
+    members: list[str]
+    together: TogetherBody | None
 
 
 @router.get(
@@ -103,12 +120,29 @@ async def balance(request: Request) -> Response:
         as_of, as_known_at = _once(request, "as_of", DAY_PATTERN), _once(request, "as_known_at", INSTANT_PATTERN)
         if as_of is not None or as_known_at is not None:
             return await _balance_then(request, as_of, as_known_at, wanted)
+    found = await _found(request, ledger, number, wanted)
+    merged, day = await _merged(request, ledger), _day_number(request)
+    members = [await _found(request, ledger, m, wanted) for m in merged.members.get(number, ())]
+    return _balance_response(request.scope["path_params"]["customer"], found, day, merged, members)
+
+
+async def _found(request: Request, ledger: LedgerPort, number: int, wanted: int) -> AccountRow:
     account = ledger.account(number)
     if account is not None and account.position >= wanted:
-        found = AccountRow(number, account.balance, account.debt, account.lots, account.position, account.held)
-    else:
-        found = await _from_view(request, ledger, number, wanted)
-    return _balance_response(request.scope["path_params"]["customer"], found, _day_number(request))
+        return AccountRow(number, account.balance, account.debt, account.lots, account.position, account.held)
+    return await _from_view(request, ledger, number, wanted)
+
+
+async def _merged(request: Request, ledger: LedgerPort) -> Merged:
+    """The mergings that stand in the views, looked at once a second."""
+    known, now = core_of(request).merged, monotonic()
+    found = known.get(ledger.schema)
+    if found is None or now - found[0] > MERGED_SECONDS:
+        if found is not None:
+            # Others go on with what was known while one looks.
+            known[ledger.schema] = now, found[1]
+        found = known[ledger.schema] = now, await read(request, merged_read)
+    return found[1]
 
 
 async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: int) -> AccountRow:
@@ -140,7 +174,7 @@ async def _balance_then(request: Request, as_of: str | None, as_known_at: str | 
     moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
     number = await customer_known(request, customer, wanted, account_then)
     found = await read(request, account_then, number, moment)
-    return _balance_response(customer, found, day_asked(request, rulebook, moment))
+    return _balance_response(customer, found, day_asked(request, rulebook, moment), Merged(), [])
 
 
 def _once(request: Request, name: str, pattern: str) -> str | None:
@@ -179,17 +213,30 @@ def _day_number(request: Request) -> int:
     return known[1]
 
 
-def _balance_response(customer: str, found: AccountRow, day: int) -> Response:
-    month = month_of(day)
+def _past(found: AccountRow, day: int) -> int:
+    """What lies in lots that are past their date."""
+    return sum(p for m, p in found.lots if m is not None and m < month_of(day))
+
+
+def _together(family: Sequence[AccountRow], day: int) -> dict[str, str]:
+    return {
+        "balance": points_text(sum(a.balance for a in family)),
+        "available": points_text(sum(a.balance - a.held - _past(a, day) for a in family)),
+        "held": points_text(sum(a.held for a in family)), "debt": points_text(sum(a.debt for a in family)),
+    }  # fmt: skip
+
+
+def _balance_response(
+    customer: str, found: AccountRow, day: int, merged: Merged, members: Sequence[AccountRow]
+) -> Response:
     ends = [(None if m is None else month_last_day(m), p) for m, p in found.lots]
-    past = sum(p for m, p in found.lots if m is not None and m < month)
     due = [(end - day, p) for end, p in ends if end is not None and end >= day]
     return Response(
         orjson.dumps({
             "customer": customer,
             "position": found.position,
             "balance": points_text(found.balance),
-            "available": points_text(found.balance - found.held - past),
+            "available": points_text(found.balance - found.held - _past(found, day)),
             "held": points_text(found.held),
             "debt": points_text(found.debt),
             "expiring_30_days": points_text(sum(p for days, p in due if days <= 30)),
@@ -198,6 +245,8 @@ def _balance_response(customer: str, found: AccountRow, day: int) -> Response:
                 {"expires_on": None if end is None else date_of(end).isoformat(), "points": points_text(p)}
                 for end, p in ends
             ],
+            **merged.document(found.customer),
+            "together": _together([found, *members], day) if members else None,
         }),
         media_type="application/json",
     )  # fmt: skip

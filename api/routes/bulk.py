@@ -134,11 +134,10 @@ async def _batch_send(
 ) -> bytes:
     """Result lines of a batch. `first`: no other was handed in before it."""
     requests = [item for _, item in items if isinstance(item, Request)]
-    if atomic and len(requests) < len(items):
-        answers = [_atomic_refused()] * len(requests)
-    elif dry_run:
+    unreadable = atomic and len(requests) < len(items)
+    if requests and (unreadable or dry_run):
         answers = [rehearsal.answer for rehearsal in await ledger.rehearse(requests)]
-        if atomic and any(answer.status == "refused" for answer in answers):
+        if unreadable or (atomic and any(answer.status == "refused" for answer in answers)):
             answers = [a if a.status == "refused" else _atomic_refused() for a in answers]
     elif requests:
         answers = await _submit(ledger, requests, atomic, first)
@@ -151,7 +150,15 @@ async def _batch_send(
 async def _submit(ledger: LedgerPort, requests: list[Request], atomic: bool, first: bool) -> list[Answer]:
     """Answers of the writer. Once lines before were handed in, its loss is told line by line."""
     try:
-        return await ledger.submit(requests, atomic=atomic)
+        answers = await ledger.submit(requests, atomic=atomic)
+        if not any(answer.code == "ATOMIC_REFUSED" for answer in answers):
+            return answers
+        # One fault may have kept the writer from looking at the other lines: each is told its own.
+        told = await ledger.rehearse(requests)
+        return [
+            again.answer if own.code == "ATOMIC_REFUSED" and again.answer.status == "refused" else own
+            for own, again in zip(answers, told, strict=True)
+        ]
     except (PlumblineError, *DATABASE_LOST) as error:
         if first:
             raise

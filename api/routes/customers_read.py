@@ -18,6 +18,7 @@ from api.routing import Router
 from api.schemas import Page, ReferenceBody
 from ledger.domain.errors import Refused
 from projections.customers import CustomerRow, CustomersView, customer_find, customer_read, references_read
+from projections.merged import Merged, merged_read
 from projections.places import reads
 from projections.search import customers_filtered, customers_search
 
@@ -25,7 +26,8 @@ router = Router(tags=["customers"])
 
 
 class CustomerBody(BaseModel):
-    """A customer as it is now. `registered` is the position of its registration."""
+    """A customer as it is now. `registered` is the position of its registration. `merged_into` is the customer that it
+    was found to be: facts that come for it go there, its own points stay. `members` are those that it stands for."""
 
     customer: str
     name: str
@@ -36,6 +38,8 @@ class CustomerBody(BaseModel):
     consents: list[str]
     registered: int
     position: int
+    merged_into: str | None
+    members: list[str]
 
 
 class CustomerDetail(CustomerBody):
@@ -44,11 +48,11 @@ class CustomerDetail(CustomerBody):
     references: list[ReferenceBody]
 
 
-def _document(row: CustomerRow) -> dict[str, Any]:
+def _document(row: CustomerRow, merged: Merged) -> dict[str, Any]:
     return {
         "customer": row.id, "name": row.name, "industry": row.industry, "region": row.region,
         "customer_type": row.customer_type, "scale": row.scale, "consents": row.consents,
-        "registered": row.registered, "position": row.position,
+        "registered": row.registered, "position": row.position, **merged.document(row.number),
     }  # fmt: skip
 
 
@@ -92,17 +96,21 @@ async def customers_list(
     if kinds[1]:
         named: tuple[str, str] = params["source"], params["reference"]  # pyright: ignore[reportAssignmentType]
         row = await read_reached(request, wanted, _by_reference, *named)
-        return json_response(pages.page(request, asked, [] if row is None else [_document(row)]))
+        merged = await read_reached(request, wanted, merged_read, [] if row is None else [row.number])
+        return json_response(pages.page(request, asked, [] if row is None else [_document(row, merged)]))
     if kinds[0]:
         found = await read_reached(
             request, wanted, customers_search, params["search"], seek=asked.seek, limit=asked.size + 1
         )
-        return json_response(
-            pages.listed(request, asked, found, lambda f: (f.rank, f.customer.number), lambda f: _document(f.customer))
-        )
+        merged = await read_reached(request, wanted, merged_read, [f.customer.number for f in found])
+        return json_response(pages.listed(
+            request, asked, found, lambda f: (f.rank, f.customer.number), lambda f: _document(f.customer, merged),
+        ))  # fmt: skip
     traits = {name: params[name] for name in ("region", "industry", "customer_type")}
     rows = await read_reached(request, wanted, customers_filtered, **traits, seek=asked.seek, limit=asked.size + 1)
-    return json_response(pages.listed(request, asked, rows, lambda row: (row.number,), _document))
+    merged = await read_reached(request, wanted, merged_read, [row.number for row in rows])
+    page = pages.listed(request, asked, rows, lambda row: (row.number,), lambda row: _document(row, merged))
+    return json_response(page)
 
 
 @reads(CustomersView.name)
@@ -125,4 +133,6 @@ async def customer(request: Request, customer: str, min_position: MinPosition = 
     if row is None:
         raise customer_unknown()
     references = await read(request, references_read, number)
-    return json_response({**_document(row), "references": [{"source": s, "reference": r} for s, r in references]})
+    merged = await read_reached(request, min_position, merged_read, [number])
+    named = [{"source": s, "reference": r} for s, r in references]
+    return json_response({**_document(row, merged), "references": named})

@@ -56,12 +56,15 @@ class FactCorrectBody(Body):
     fact_type: str
     customer: str | ReferenceBody = Field(description="The customer's id, or how a source names it.")
     occurred_at: str = Field(description="A date or a date-time.", examples=["2026-01-17"])
-    attributes: dict[str, Any]
+    attributes: dict[str, Any] = Field(
+        description="By name, as the fact type says. A number with decimals is decimal text, or a JSON number, which is"
+        " read as the exact decimal that stands there."
+    )
     revert: bool = Field(default=False, description="Allow going back to an earlier content of this fact.")
 
 
 class FactBody(FactCorrectBody):
-    """What happened outside. Numbers with decimals are decimal text."""
+    """What happened outside."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
     source: str
@@ -110,7 +113,9 @@ async def fact_correct(request: Request, ledger: LedgerOf, source: str, external
     if isinstance(document, dict):
         named = cast(dict[str, Any], document)
         if not named.keys() <= FactCorrectBody.model_fields.keys():
-            raise Refused("FACT_INVALID", "takes only the members of a fact's content", "body")
+            members = ", ".join(FactCorrectBody.model_fields)
+            reason = f"has a member other than {members}; source and external_id stand in the path"
+            raise Refused("FACT_INVALID", reason, "body")
         document = {**named, "source": source, "external_id": external_id}
     asked = fact_request(document, principal)
     key = fact_key(source.strip(), external_id.strip())

@@ -30,7 +30,7 @@ from connectors.files.importing import ImportReport, import_files
 from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_load, mapping_names, mapping_parse
 from connectors.files.messages import Language
-from ledger.domain.commands import Answer, Request as Asked
+from ledger.domain.commands import Answer, Rehearsal, Request as Asked
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
@@ -94,7 +94,8 @@ class _File:
         Parameter("mapping", "A built-in mapping; with a JSON body the body names it.",
                   {"type": "string", "maxLength": 100}),
         Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
-        Parameter("dry_run", "Read and check, record nothing; this, too, is a job.", TRUTH),
+        Parameter("dry_run", "Read, and ask the writer what would come of each row; nothing is recorded. This, too, is"
+                  " a job.", TRUTH),
         Parameter("language", "The language of the reasons why rows are refused.",
                   {"type": "string", "enum": ["zh", "en"], "default": "en"}),
     ),
@@ -126,6 +127,9 @@ async def import_start(request: Request) -> Response:
         def submit(requests: Sequence[Asked]) -> list[Answer]:
             return asyncio.run_coroutine_threadsafe(ledger.submit(requests), loop).result()
 
+        def rehearse(requests: Sequence[Asked]) -> list[Rehearsal]:
+            return asyncio.run_coroutine_threadsafe(ledger.rehearse(requests), loop).result()
+
         def fact_type_of(name: str) -> FactType | None:
             return rulebook.book.fact_types.get(name)
 
@@ -135,7 +139,7 @@ async def import_start(request: Request) -> Response:
             report = import_files(
                 submit, [(file.mapping, file.path)], fact_type_of, actor=principal.actor, recorded_at=now,
                 progress=lambda stage, done, total: progress(done, total or 0), quarantine=ledger.quarantine,
-                dry_run=dry_run, language=language,
+                rehearse=rehearse if dry_run else None, language=language,
             )  # fmt: skip
             return _import_done(report)
 

@@ -48,7 +48,8 @@ Month = Annotated[
 
 
 class LeaderBody(BaseModel):
-    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank."""
+    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank. A customer that was
+    merged into another keeps its place with what was recorded for it; `merged_into` names the other."""
 
     rank: int
     customer: str
@@ -56,6 +57,7 @@ class LeaderBody(BaseModel):
     region: str
     industry: str
     value: str
+    merged_into: str | None
 
 
 @router.get(
@@ -182,11 +184,13 @@ class StandingBody(BaseModel):
     errors=("VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[StandingBody],
     summary="How many customers bear each tag, credit grade and tier",
+    description="Who has no tier decided yet is on the lowest one of the rules in force.",
 )
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
     """How many customers bear each tag, credit grade and tier."""
     rulebook = await rulebook_of(request)
-    rules = rulebook.in_force(day_of(today(request, rulebook)))
+    day = day_of(today(request, rulebook))
+    rules = rulebook.in_force(day)
     titles: dict[tuple[str, str], dict[str, str]] = {}
     if rules is not None:
         titles |= {("tag", t.id): {"zh": t.title.zh, "en": t.title.en} for t in rules.tags}
@@ -194,7 +198,7 @@ async def standing(request: Request, min_position: MinPosition = None) -> Respon
         titles |= {("grade", g.id): {"zh": g.title.zh, "en": g.title.en} for g in grades}
         levels = rules.tiers.levels if rules.tiers else []
         titles |= {("tier", lv.id): {"zh": lv.title.zh, "en": lv.title.en} for lv in levels}
-    rows, position = await read_placed(request, min_position, standing_read)
+    rows, position = await read_placed(request, min_position, standing_read, rulebook.tier_lowest(day))
     data = [
         {"kind": r.kind, "name": r.name, "title": titles.get((r.kind, r.name)), "customers": r.customers}
         for r in rows

@@ -55,14 +55,15 @@ class SegmentBody(BaseModel):
 
 _SEGMENT_DESCRIPTION: Final = (
     "Of a tag, grade, tier, region, industry; with `active_days` only those with a fact booked in the last so many"
-    " days, with `inactive_days` only those without."
+    " days, with `inactive_days` only those without. Who has no tier decided yet is on the lowest one of the rules in"
+    " force. A name that no rule set of the ledger has is refused, with those that there are."
 )
 
 
 @router.get(
     "/v1/ledgers/{ledger}/reports/segment",
     permission=Permission.VIEWS_READ,
-    errors=("CURSOR_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
+    errors=("CURSOR_INVALID", "STANDING_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[SegmentBody],
     summary="Customers by tag, grade, tier and activity",
     description=_SEGMENT_DESCRIPTION,
@@ -97,7 +98,7 @@ async def segment(
 @router.get(
     "/v1/ledgers/{ledger}/reports/segment/export",
     permission=Permission.VIEWS_READ,
-    errors=("VIEW_BEHIND", "POSITION_AHEAD"),
+    errors=("STANDING_UNKNOWN", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_class=Response,
     responses={
         200: {
@@ -155,11 +156,14 @@ async def segment_export(
 
 
 async def _segment(request: Request, params: dict[str, Any]) -> Segment:
-    day = day_of(today(request, await rulebook_of(request)))
+    rulebook = await rulebook_of(request)
+    rulebook.standing_check(params["tag"], params["grade"], params["tier"])
+    day = day_of(today(request, rulebook))
     active, inactive = params["active_days"], params["inactive_days"]
     return Segment(
         params["tag"], params["grade"], params["tier"], params["region"], params["industry"],
         None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
+        rulebook.tier_lowest(day),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_id, date_of, day_of, month_text, points_text
-from projections.alerts import METHOD, WINDOW_DAYS, Kind, alerts_read
+from projections.alerts import METHOD, WINDOW_DAYS, Kind, alert_key, alerts_listed
 from projections.campaigns import campaign_report, campaigns_read
 
 router = Router(tags=["reports"])
@@ -134,11 +134,12 @@ class AlertBody(BaseModel):
     response_model=ReportPage[AlertBody],
     summary="Who lost points sharply, who complains more than usual",
     description=f"Points plunge: {METHOD.words('points_plunge')['en']}. Complaint surge:"
-    f" {METHOD.words('complaint_surge')['en']}. As of the end of `on`, by the days facts were booked on.",
+    f" {METHOD.words('complaint_surge')['en']}. As of the end of `on`, by the days facts were booked on. Those who"
+    " lost points come first, then those who complain, each the gravest first.",
 )
 async def alerts(
     request: Request,
-    kind: Annotated[Kind, Query()] = "points_plunge",
+    kind: Annotated[Kind | None, Query(description="One kind; without it both.")] = None,
     on: Day = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -151,9 +152,9 @@ async def alerts(
     day = day_of_text(asked.params["on"], "on") or today(request, rulebook)
     if day < date_of(0) + timedelta(days=WINDOW_DAYS):
         raise Refused("DATE_INVALID", "on lies before any ledger", "on")
-    chosen: Kind = asked.params["kind"]
+    chosen: Kind | None = asked.params["kind"]
     found, position = await read_placed(
-        request, asked.params["min_position"], alerts_read, chosen, day_of(day), seek=asked.seek, limit=asked.size + 1
+        request, asked.params["min_position"], alerts_listed, chosen, day_of(day), seek=asked.seek, limit=asked.size + 1
     )
-    page = pages.listed(request, asked, found, lambda a: (-a.value, a.customer), lambda a: a.document())
+    page = pages.listed(request, asked, found, alert_key, lambda a: a.document())
     return json_response({**page, "position": position})

@@ -3,7 +3,7 @@
 Submitting the same file again changes nothing: facts, leads and staff are known by (source, reference), other
 commands by their content, kept rows by theirs. Memory does not grow with the rows: mapped rows are sorted in runs of
 10,000 that wait in a temporary file. It grows with the refused rows (each is in the report) and, where the source gives
-no ids, by one small entry per distinct row.
+no ids and on a dry run, by one small entry per distinct row.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from connectors.files.mapping import FileMapping
 from connectors.files.mapping_apply import MappedRow, RowMapper
 from connectors.files.messages import Language
 from connectors.files.reading import RawFile, file_open
+from connectors.files.rehearsing import Rehearse, RowsRehearsed
 from connectors.files.rows import RawCells, RawRow, row_keep
 from connectors.files.sorting import WaitingRow, rows_sorted
 from connectors.files.submitting import RowAnswer, Submit, rows_submit
@@ -85,11 +86,12 @@ class RefusedRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What came of an import. read = accepted + duplicates + corrected + the rejected rows below a header.
+    """What came of an import, or of a dry run would. read = accepted + duplicates + corrected + rejected.
 
-    Where a file lacks columns, its header row is rejected too, beside every row under it. `position` is the
-    log's last position that an answer named, 0 where there was none. `became` counts what was made, by kind: a row may
-    make several things. On a dry run, accepted are those that would be sent.
+    `faults` are those of headers: where a file lacks columns, every row under its header is rejected beside that.
+    `position` is the log's last position that an answer named, 0 where there was none and on a dry run. `became` counts
+    what was made, by kind: a row may make several things. `rehearsed_apart` counts the rows of a dry run that were
+    rehearsed without everything that rows before them do, as that was too much to keep; they may come out otherwise.
     """
 
     read: int = 0
@@ -99,6 +101,8 @@ class ImportReport:
     rejected: tuple[Rejection, ...] = ()
     position: int = 0
     became: Mapping[str, int] = field(default_factory=dict[str, int])
+    faults: tuple[Rejection, ...] = ()
+    rehearsed_apart: int = 0
 
     def document(self) -> dict[str, object]:
         """The report as plain data."""
@@ -107,12 +111,17 @@ class ImportReport:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "corrected": self.corrected,
-            "rejected": [
-                {"file": r.file, "row": r.row, "field": r.field, "reason": r.reason} for r in self.rejected
-            ],
+            "rejected": [_rejection_document(r) for r in self.rejected],
+            "faults": [_rejection_document(r) for r in self.faults],
+            "rehearsed_apart": self.rehearsed_apart,
             "position": self.position,
             "became": dict(self.became),
         }
+
+
+def _rejection_document(rejection: Rejection) -> dict[str, object]:
+    r = rejection
+    return {"file": r.file, "row": r.row, "field": r.field, "reason": r.reason}
 
 
 @dataclass(slots=True)
@@ -129,11 +138,13 @@ class _Run:
     refused_rows: RefusedRows | None
     recorded_at: datetime
     outcomes: Callable[[Outcome], None]
+    rehearsed: RowsRehearsed | None
     read: int = 0
     position: int = 0
     became: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     rejected: list[tuple[int, Rejection]] = field(default_factory=list)
+    faults: list[Rejection] = field(default_factory=list)
     unkept: list[RefusedRow] = field(default_factory=list)
 
     def reject(self, number: int, file: _File, raw: RawRow, refusal: RowRefused) -> None:
@@ -150,11 +161,14 @@ class _Run:
     def take(self, number: int, file: _File, raw: RawRow, answer: RowAnswer) -> None:
         """Count what became of a row."""
         self.statuses[answer.status] += 1
-        self.position = max(self.position, answer.position)
+        if self.rehearsed is None:
+            self.position = max(self.position, answer.position)
         self.became.update(answer.made)
         if answer.refusal is not None:
             header = file.mapper.field_of(answer.refusal.field)
             self.reject(number, file, raw, RowRefused(header, answer.refusal.reason))
+            return
+        if self.rehearsed is not None:
             return
         became = tuple(answer.became)
         self.outcomes(Outcome(file.opened.name, raw.row, answer.status, became, answer.note, answer.position))
@@ -174,6 +188,8 @@ class _Run:
             rejected=tuple(rejection for _, rejection in self.rejected),
             position=self.position,
             became=dict(sorted(self.became.items())),
+            faults=tuple(self.faults),
+            rehearsed_apart=self.rehearsed.apart if self.rehearsed is not None else 0,
         )
 
 
@@ -187,7 +203,7 @@ def import_file(
     recorded_at: datetime,
     progress: Progress = lambda stage, done, total: None,
     quarantine: RefusedRows | None = None,
-    dry_run: bool = False,
+    rehearse: Rehearse | None = None,
     language: Language = "en",
     outcomes: Callable[[Outcome], None] = lambda outcome: None,
 ) -> ImportReport:
@@ -200,7 +216,7 @@ def import_file(
         recorded_at=recorded_at,
         progress=progress,
         quarantine=quarantine,
-        dry_run=dry_run,
+        rehearse=rehearse,
         language=language,
         outcomes=outcomes,
     )
@@ -215,18 +231,19 @@ def import_files(
     recorded_at: datetime,
     progress: Progress = lambda stage, done, total: None,
     quarantine: RefusedRows | None = None,
-    dry_run: bool = False,
+    rehearse: Rehearse | None = None,
     language: Language = "en",
     outcomes: Callable[[Outcome], None] = lambda outcome: None,
 ) -> ImportReport:
     """Import files, each by its mapping, merged by business date, then order of the files, then row number.
 
     Registrations have no date and come first. `recorded_at` (with time zone) is when refused rows are kept. `outcomes`
-    is told of every row that the ledger took. A dry run reads and maps but submits and keeps nothing. Raises
-    FileRefused where a file can't be read and DocumentInvalid where a mapping does not fit its fact type, both
-    before anything was submitted.
+    is told of every row that the ledger took. With `rehearse` it is a dry run: the writer is asked what would come of
+    the rows, nothing is submitted or kept. Raises FileRefused where a file can't be read and DocumentInvalid where a
+    mapping does not fit its fact type, both before anything was submitted.
     """
-    run = _Run(actor, progress, None if dry_run else quarantine, recorded_at, outcomes)
+    rehearsed = None if rehearse is None else RowsRehearsed(rehearse, fact_type_of, actor)
+    run = _Run(actor, progress, None if rehearsed is not None else quarantine, recorded_at, outcomes, rehearsed)
     with ExitStack() as stack:
         files: list[_File] = []
         for mapping, path in inputs:
@@ -235,12 +252,8 @@ def import_files(
         spill = stack.enter_context(tempfile.TemporaryFile(prefix="plumbline-import-"))
         rows = rows_sorted(_mapped(run, files), spill, SORT_ROWS)
         run.keep()
-        total = run.read - len(run.rejected) + sum(bool(f.mapper.problems) for f in files)
-        if dry_run:
-            run.statuses["accepted"] = total
-        else:
-            _submit_all(run, files, submit, rows, total)
-            run.keep()
+        _submit_all(run, files, submit, rows, run.read - len(run.rejected))
+        run.keep()
     return run.report()
 
 
@@ -251,7 +264,7 @@ def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[WaitingRow]:
         opened = file.opened
         for header, reason in file.mapper.problems[:1]:
             # Of the file, not of a row that could be mended: reported, but not kept in the quarantine.
-            run.rejected.append((number, Rejection(opened.header_row, header, reason, opened.name)))
+            run.faults.append(Rejection(opened.header_row, header, reason, opened.name))
         for raw in opened.rows:
             run.read += 1
             if run.read % 1000 == 0:
@@ -264,7 +277,10 @@ def _mapped(run: _Run, files: Sequence[_File]) -> Iterator[WaitingRow]:
             if mapped.identity:
                 equals[file.mapping.source, mapped.identity] += 1
             ordinal = equals[file.mapping.source, mapped.identity] if mapped.identity else 0
-            yield (mapped.occurred, number, raw.row), commands_numbered(mapped, ordinal), raw.cells
+            commands = commands_numbered(mapped, ordinal)
+            if run.rehearsed is not None:
+                run.rehearsed.note(commands)
+            yield (mapped.occurred, number, raw.row), commands, raw.cells
     run.progress("reading", run.read, run.read)
 
 
@@ -281,7 +297,9 @@ def _submit_all(
 ) -> None:
     done = 0
     while batch := list(islice(rows, BATCH_ROWS)):
-        answers = rows_submit(submit, [commands for _, commands, _ in batch], run.actor)
+        commands = [commands for _, commands, _ in batch]
+        rehearsed = run.rehearsed
+        answers = rows_submit(submit, commands, run.actor) if rehearsed is None else rehearsed.rows(commands)
         for ((_, number, row), _, cells), answer in zip(batch, answers, strict=True):
             run.take(number, files[number], RawRow(row, cells), answer)
         done += len(batch)

@@ -14,6 +14,7 @@ import orjson
 from connectors.files.cells import CellReader, Place, RowRefused, reference_normal
 from connectors.files.command_rows import commands_of, fields_of
 from connectors.files.mapping import FileMapping, Fill
+from connectors.files.mapping_loading import fact_type_missing
 from connectors.files.messages import Language, text
 from connectors.files.patterns import pattern_compile
 from connectors.files.rows import RawRow, header_normal
@@ -162,8 +163,7 @@ class RowMapper:
         filled = self.mapping.fact.attributes
         problems: list[Problem] = []
         if fact_type is None:
-            reason = "names no declared fact type; declare it in the ledger first"
-            raise DocumentInvalid([Problem("mapping: fact.type", reason)])
+            raise DocumentInvalid([Problem("mapping: fact.type", fact_type_missing(fact_type_id))])
         for i, (name, fill) in enumerate(filled.items()):
             attribute = fact_type.attributes.get(name)
             if attribute is None:

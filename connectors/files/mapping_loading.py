@@ -36,6 +36,19 @@ def mapping_names() -> list[str]:
     return sorted(n.removesuffix(".yaml") for n in names if n.endswith(".yaml") and n.count(".") == 1)
 
 
+def fact_type_missing(fact_type_id: str) -> str:
+    """What is wrong, and what to do, where a mapping fills a fact type that the ledger doesn't have. Only types whose
+    document comes with the mappings are named: any other id is what somebody sent."""
+    told = "names no declared fact type"
+    for file in _BUILT_IN.iterdir():
+        if file.name.endswith(".fact_type.yaml"):
+            document: Any = yaml_parse(file.read_text("utf-8"), file.name)
+            if document["id"] == fact_type_id:
+                command = f"plumbline fact-types declare connectors/mappings/{file.name}"
+                return f"{told}; declare {fact_type_id} first: {command} (or POST …/fact-types)"
+    return f"{told}; declare it first: plumbline fact-types declare FILE (or POST …/fact-types)"
+
+
 def mapping_load(name_or_path: str | Path) -> FileMapping:
     """A built-in mapping by its name, or the one in a YAML file by its path.
 

@@ -51,13 +51,13 @@ def rows_submit(submit: Submit, rows: Sequence[tuple[Command, ...]], actor: str)
     answers = [RowAnswer() for _ in rows]
     for place in range(max(map(len, rows), default=0)):
         going = [i for i, row in enumerate(rows) if place < len(row) and answers[i].refusal is None]
-        given = submit([_request(rows[i][place], actor) for i in going])
+        given = submit([row_request(rows[i][place], actor) for i in going])
         for i, answer in zip(going, given, strict=True):
             answers[i].take(rows[i][place], answer)
     return answers
 
 
-def _request(command: Command, actor: str) -> Request:
+def row_request(command: Command, actor: str) -> Request:
     """With a key of its content where nothing else would tell that the same row was there before."""
     request = Request(command, actor)
     if type(command) not in BY_CONTENT:

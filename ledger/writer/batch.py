@@ -71,7 +71,7 @@ class BatchDecider:
             known,
             self._fetch,
             RowExpander(state.book, state.vocabulary).rows,
-            self._in_range,
+            self._out_of_range,
             self.base + 1,
             state.relations.standing_for,
             lambda number: state.relations.members.size(number) > 0,
@@ -95,15 +95,16 @@ class BatchDecider:
             decided.month_max = month_of(int(rows.days.max()))
         return decided
 
-    def _in_range(self, day: int) -> bool:
-        """Whether the months open with this day are few enough, those of the batch's earlier facts among them."""
+    def _out_of_range(self, day: int) -> str:
+        """Why too many months would be open with this day, those of the batch's earlier facts among them; "" where they
+        are few enough."""
         if self.day_min is not None and self.day_min <= day <= self.day_max:
-            return True
-        day_min = day if self.day_min is None else min(self.day_min, day)
-        if not self.state.span_ensure(day_min, max(day, self.day_max)):
-            return False
-        self.day_min, self.day_max = day_min, max(day, self.day_max)
-        return True
+            return ""
+        day_min, day_max = day if self.day_min is None else min(self.day_min, day), max(day, self.day_max)
+        if not self.state.span_ensure(day_min, day_max):
+            return self.state.months_refusal(day_min, day_max)
+        self.day_min, self.day_max = day_min, day_max
+        return ""
 
     def _items(self, requests: Sequence[Request]) -> list[Item]:
         items: list[Item] = []

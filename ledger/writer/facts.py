@@ -97,7 +97,8 @@ def content_sha256(fact_type: str, customer: int, occurred_at: str, attributes: 
 
 class FactPreparer:
     """Prepares one batch against a book. `known` are the versions of facts found in the log, by key;
-    `fetch` reads the customer and state of the fact recorded at a position; `standing_for` says which customer one was
+    `fetch` reads the customer and state of the fact recorded at a position; `out_of_range` says why no fact can be booked
+    on a day, "" where one can; `standing_for` says which customer one was
     merged into, itself where it was not, `has_members` whether any was merged into one."""
 
     def __init__(
@@ -107,7 +108,7 @@ class FactPreparer:
         known: Mapping[UUID, list[FactEntry]],
         fetch: Callable[[int], tuple[int, dict[str, Any]]],
         expand: Callable[..., list[Row]],
-        in_range: Callable[[int], bool],
+        out_of_range: Callable[[int], str],
         provisional_first: int,
         standing_for: Callable[[int], int],
         has_members: Callable[[int], bool],
@@ -119,7 +120,7 @@ class FactPreparer:
         self.today = day_of(recorded.astimezone(self.zone).date())
         self.fetch = fetch
         self.expand = expand
-        self.in_range = in_range
+        self.out_of_range = out_of_range
         self.standing_for = standing_for
         self.has_members = has_members
         self.provisional = provisional_first
@@ -187,13 +188,11 @@ class FactPreparer:
         return number
 
     def _register(self, command: RegisterCustomer, actor: str) -> tuple[int, CustomerRegistered | None]:
-        source = _text(command.source, REFERENCE_LENGTH_MAX, "source")
-        reference = _text(command.reference, REFERENCE_LENGTH_MAX, "reference")
+        source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
         known = self.book.references.get((source, reference))
         if known is not None:
             return known, None
-        name = _text(command.name, NAME_LENGTH_MAX, "name")
-        traits = _traits(command.traits, allow_empty=False)
+        source, reference, name, traits = registration_checked(command)
         number = len(self.book.customers) + 1
         self.book.customers.append(
             Customer(number, name, tuple(traits.get(t, "") for t in TRAITS), 0, 0)  # pyright: ignore[reportArgumentType]
@@ -270,7 +269,7 @@ class FactPreparer:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
         if versions and self._same(content, versions, revert=command.revert):
-            item.answer = self._duplicate(versions[-1], number)
+            item.answer = self._duplicate(versions[-1], number, external_id)
             return
         if versions or fact_type.once is not None:
             self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
@@ -279,12 +278,9 @@ class FactPreparer:
         if before is not None and before[1]["fact_type"] == ADJUSTMENT and not item.request.may_adjust:
             raise _adjustment_denied()
         # Last of all: what the batch has open counts only facts that are not refused.
-        if not self.in_range(booked_day):
-            raise Refused(
-                "FACT_MONTHS_OPEN",
-                "more months would be open at once than are kept; close earlier months first",
-                "occurred",
-            )
+        too_many = self.out_of_range(booked_day)
+        if too_many:
+            raise Refused("FACT_MONTHS_OPEN", too_many, "occurred")
         event = FactRecorded(
             originator_id=customer_id(number), originator_version=0, occurred_at=occurred_at or self.recorded_at,
             recorded_at=self.recorded_at, actor=actor,
@@ -322,9 +318,9 @@ class FactPreparer:
             version.customer, version.state = self.fetch(version.position)
         return version
 
-    def _duplicate(self, version: Version, number: int) -> Answer:
+    def _duplicate(self, version: Version, number: int, external_id: str) -> Answer:
         # A version of this very batch has no position yet: its item's answer will bear it.
-        return Answer("duplicate", version.position, customer_id(number))
+        return Answer("duplicate", version.position, customer_id(number), external_id)
 
     def _fact_customer(self, command: RecordFact, item: Item, actor: str) -> int:
         if isinstance(command.customer, CustomerReference):
@@ -375,23 +371,29 @@ class FactPreparer:
             try:
                 moment = datetime.fromisoformat(raw)
             except ValueError:
-                raise Refused("FACT_INVALID", "occurred is no ISO date or date-time", "occurred") from None
+                raise Refused("FACT_INVALID", "the date is no ISO date or date-time", "occurred") from None
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=self.zone)
             try:
                 local = moment.astimezone(self.zone)
             except OverflowError:
-                raise Refused("FACT_INVALID", "occurred lies outside 1970 to 2149", "occurred") from None
+                raise Refused("FACT_INVALID", "the date lies outside 1970 to 2149", "occurred") from None
             text, value = local.isoformat(), local.date()
         else:
             text, value = raw if isinstance(raw, str) else "", raw
         try:
             day = day_parse(value if isinstance(value, date) else raw)
         except ValueError as error:
-            raise Refused("FACT_INVALID", f"occurred {error}", "occurred") from None
+            raise Refused("FACT_INVALID", f"the date {error}", "occurred") from None
         if day > self.today + 1:
-            raise Refused("FACT_IN_FUTURE", "occurred lies in the future", "occurred")
+            raise Refused("FACT_IN_FUTURE", "the date lies in the future", "occurred")
         return text, day
+
+
+def registration_checked(command: RegisterCustomer) -> tuple[str, str, str, dict[str, str]]:
+    """Source, reference, name and traits of a registration as they are recorded. Raises Refused."""
+    source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
+    return source, reference, _text(command.name, NAME_LENGTH_MAX, "name"), _traits(command.traits, allow_empty=False)
 
 
 def _adjustment_denied() -> Refused:

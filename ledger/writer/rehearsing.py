@@ -9,17 +9,26 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.domain.commands import DESK_COMMANDS, REDEMPTION_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import (
+    DESK_COMMANDS,
+    REDEMPTION_COMMANDS,
+    Answer,
+    CloseDays,
+    RegisterCustomer,
+    Rehearsal,
+    Request,
+)
 from ledger.domain.errors import Refused
 from ledger.domain.events import Event
 from ledger.domain.relations.drafts import Sealer
+from ledger.domain.values import customer_id
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, FactEntry
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
-from ledger.writer.desk import DeskDecider
-from ledger.writer.facts import SMALL_COMMANDS
+from ledger.writer.desk import DeskDecider, event_drafted
+from ledger.writer.facts import SMALL_COMMANDS, registration_checked
 from ledger.writer.lookups import answered, look_up, look_up_answers
 from ledger.writer.orders import order_decide
 from ledger.writer.redeeming import RedemptionDecider
@@ -48,7 +57,7 @@ class Rehearser:
             found = [Rehearsal(LEDGER_CLOSED) for _ in sound]
         elif all(isinstance(r.command, SMALL_COMMANDS) for r in sound):
             found = self._rehearse_small(sound)
-        elif all(isinstance(r.command, DESK_COMMANDS) for r in sound):
+        elif all(isinstance(r.command, (RegisterCustomer, *DESK_COMMANDS)) for r in sound):
             found = self._rehearse_desk(sound)
         elif all(isinstance(r.command, REDEMPTION_COMMANDS) for r in sound):
             found = self._rehearse_redemptions(sound)
@@ -72,7 +81,7 @@ class Rehearser:
         look_up_answers(self.recorder, requests, stored)
         sealer = RehearsedSealer(self.state.vault)
         try:
-            return self._told(DeskDecider(self.state, self.clock(), stored, sealer).decide(requests))
+            return self._told(_RehearsedDesk(self.state, self.clock(), stored, sealer).decide(requests))
         finally:
             self.state.relations.journal.rollback()
 
@@ -116,6 +125,28 @@ class Rehearser:
             return Rehearsal(refusal_of(refusal))
         position = self.state.book.position + len(events)
         return _rehearsal(replace(answer, position=position), events)
+
+
+class _RehearsedDesk(DeskDecider):
+    """Decides registrations, too, where commands about relations are rehearsed with those of their customers."""
+
+    def _one(self, request: Request) -> Answer:
+        command = request.command
+        if not isinstance(command, RegisterCustomer):
+            return super()._one(request)
+        try:
+            source, reference, name, traits = registration_checked(command)
+        except Refused as refusal:
+            return refusal_of(refusal)
+        relations = self.state.relations
+        known = relations.find(f"{source}:{reference}")
+        if known:
+            return Answer("duplicate", relations.position, customer_id(known), customer_id(known))
+        draft, first = self.draft, len(self.draft.events)
+        number = draft.register(source, reference, name, traits)
+        at = self.recorded_at
+        self.decided.events += [event_drafted(d, at, at, request.actor, self.versions) for d in draft.events[first:]]
+        return Answer("accepted", relations.position, customer_id(number), customer_id(number))
 
 
 class RehearsedSealer:

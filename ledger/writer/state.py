@@ -25,7 +25,7 @@ from ledger.domain.relations.matching import Matcher
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import customer_id, customer_number, day_of, month_of, points_text
+from ledger.domain.values import customer_id, customer_number, day_of, month_of, month_text, points_text
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
 from ledger.log.columns.builder import BALANCE_MOVING, ColumnsBuilder
@@ -162,19 +162,33 @@ class LedgerState:
 
     def span_ensure(self, day_min: int, day_max: int) -> bool:
         """Make room for facts booked in these days. False where more months would be open than counters are kept."""
-        closed = self.book.closed_month
-        if closed != NOTHING_CLOSED:
-            month_first = closed + 1
-        else:
-            known = self.book.booked_day_min
-            month_first = month_of(day_min if known == NOTHING_CLOSED else min(known, day_min))
-        span = max(self.month_max, month_of(day_max)) - month_first + 1
+        month_first, month_last = self.months_open(day_min, day_max)
+        span = month_last - month_first + 1
         if span > SPAN_MONTHS_MAX:
             return False
         if span > self.span:
             self.span = span
             self.recompile()
         return True
+
+    def months_open(self, day_min: int, day_max: int) -> tuple[int, int]:
+        """The first and last month that are open, counted from 1970-01, with facts booked in these days."""
+        closed, known = self.book.closed_month, self.book.booked_day_min
+        if closed != NOTHING_CLOSED:
+            month_first = closed + 1
+        else:
+            month_first = month_of(day_min if known == NOTHING_CLOSED else min(known, day_min))
+        return month_first, max(self.month_max, month_of(day_max))
+
+    def months_refusal(self, day_min: int, day_max: int) -> str:
+        """Why facts booked in these days can't be taken where `span_ensure` has no room for them."""
+        first, last = self.months_open(day_min, day_max)
+        return (
+            f"at most {SPAN_MONTHS_MAX} months may be open at once, and with this one those from {month_text(first)} to"
+            f" {month_text(last)} would be; take a long history over from its oldest facts on, close it month by month"
+            " (plumbline close --through), then send again what was refused; let the service close nothing meanwhile"
+            " (plumbline serve --no-close)"
+        )
 
     def records_grow(self, count: int, closed_month: int) -> None:
         """Have a record for each of so many customers; new ones begin after this month was closed."""

@@ -117,3 +117,9 @@ FROM customer
 WHERE (%(region)s::text IS NULL OR region = %(region)s)
   AND (%(industry)s::text IS NULL OR industry = %(industry)s)
   AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
+
+-- name: merged_read
+-- Mergings that some customers are part of, or, where customers is NULL, all that stand.
+SELECT customer, merged_into, survivor FROM customer_merged
+WHERE %(customers)s::bigint[] IS NULL OR customer = ANY (%(customers)s) OR survivor = ANY (%(customers)s)
+ORDER BY customer

@@ -16,8 +16,8 @@ WITH sums AS (
       AND (%(region)s::text IS NULL OR c.region = %(region)s)
       AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
 )
-SELECT rank, customer, name, region, industry, value
-FROM ranked
+SELECT r.rank, r.customer, r.name, r.region, r.industry, r.value, m.merged_into
+FROM ranked r LEFT JOIN customer_merged m ON m.customer = r.customer
 
 -- name: leaderboard_balance
 -- Customers by what they have now: a list by -value, customer.
@@ -28,8 +28,8 @@ WITH ranked AS (
       AND (%(region)s::text IS NULL OR c.region = %(region)s)
       AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
 )
-SELECT rank, customer, name, region, industry, value
-FROM ranked
+SELECT r.rank, r.customer, r.name, r.region, r.industry, r.value, m.merged_into
+FROM ranked r LEFT JOIN customer_merged m ON m.customer = r.customer
 
 -- name: heatmap
 -- Points by region and industry, month by month: a list by month, region, industry.
@@ -54,20 +54,23 @@ ORDER BY month
 LIMIT %(limit)s
 
 -- name: standing_counts
--- How many customers bear each tag, grade or tier.
+-- How many customers bear each tag, grade or tier; who has no tier decided yet is on the lowest one.
 SELECT kind, name, count(*)::bigint AS customers
 FROM (
     SELECT 'tag' AS kind, unnest(tags) AS name FROM tier
     UNION ALL SELECT 'grade', grade FROM tier WHERE grade IS NOT NULL
-    UNION ALL SELECT 'tier', tier FROM tier WHERE tier IS NOT NULL
+    UNION ALL SELECT 'tier', coalesce(tier, %(tier_lowest)s) FROM tier
 ) AS borne
+WHERE name IS NOT NULL
 GROUP BY kind, name
 ORDER BY kind, name
 LIMIT 1000
 
 -- name: segment
 -- Customers of a tag, grade, tier, region, industry, by how long ago the last fact was booked: a list by customer.
-SELECT c.number AS customer, c.name, c.region, c.industry, c.customer_type, c.scale, b.balance, t.tier, t.grade, t.tags,
+-- Who has no tier decided yet is on the lowest one.
+SELECT c.number AS customer, c.name, c.region, c.industry, c.customer_type, c.scale, b.balance,
+       coalesce(t.tier, %(tier_lowest)s) AS tier, t.grade, t.tags,
        l.day AS day_last
 FROM customer c
 JOIN balance b ON b.customer = c.number
@@ -75,7 +78,7 @@ LEFT JOIN tier t ON t.customer = c.number
 LEFT JOIN activity_last l ON l.customer = c.number
 WHERE (%(tag)s::text IS NULL OR %(tag)s = ANY (t.tags))
   AND (%(grade)s::text IS NULL OR t.grade = %(grade)s)
-  AND (%(tier)s::text IS NULL OR t.tier = %(tier)s)
+  AND (%(tier)s::text IS NULL OR coalesce(t.tier, %(tier_lowest)s) = %(tier)s)
   AND (%(region)s::text IS NULL OR c.region = %(region)s)
   AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
   AND (%(day_active)s::integer IS NULL OR l.day >= %(day_active)s)

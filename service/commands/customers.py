@@ -15,6 +15,7 @@ from ledger.rules.narrate import Narrator
 from projections.balances import balances_read
 from projections.customers import customer_find, customers_read
 from projections.history import HistoryRow, history_read
+from projections.merged import merged_read
 from projections.places import views_wait
 from projections.tiers import tiers_read
 from service.bootstrap import LedgerHandle, clock, ledger_open
@@ -73,7 +74,8 @@ def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[
     after = 0
     position = book.position
     with handle.recorder.datastore.get_connection() as connection:
-        views_wait(connection, (*customers_read.views, *balances_read.views, *tiers_read.views), position)
+        views_wait(connection, (*customers_read.views, *balances_read.views, *tiers_read.views, *merged_read.views), position)
+        merged = merged_read(connection)
         while page := customers_read(connection, after=after, limit=PAGE):
             numbers = [c.number for c in page]
             balances = {b.customer: b for b in balances_read(connection, day, customers=numbers)}
@@ -92,7 +94,7 @@ def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[
                     "points_missing": None if t.points_missing is None else points_text(t.points_missing),
                     "grade": t.grade, "tags": t.tags, "industry": c.industry, "region": c.region,
                     "customer_type": c.customer_type, "scale": c.scale, "consents": c.consents,
-                    "_balance": b.balance,
+                    **merged.document(c.number), "_balance": b.balance,
                 })  # fmt: skip
             after = numbers[-1]
     return found
@@ -103,7 +105,7 @@ def _customers_print(out: Output, rules: RuleSet | None, found: list[dict[str, A
     tags = {t.id: getattr(t.title, out.language) for t in rules.tags} if rules else {}
     rows = [
         [
-            c["customer"], c["name"], c["balance"], c["available"], titles.get(c["tier"], c["tier"] or ""),
+            c["customer"], f"{c['name']} → {c['merged_into']}" if c["merged_into"] else c["name"], c["balance"], c["available"], titles.get(c["tier"], c["tier"] or ""),
             f"{c['points_missing']} → {titles.get(c['tier_next'], c['tier_next'])}" if c["tier_next"] else "",
             c["expiring_90_days"], (c["grade"] or "").upper(), " ".join(tags.get(t, t) for t in c["tags"]),
         ]
@@ -117,6 +119,8 @@ def _customers_print(out: Output, rules: RuleSet | None, found: list[dict[str, A
         )
     ]  # fmt: skip
     out.table("", headers, rows, numbers=[2, 3, 6])
+    if any(c["merged_into"] for c in found[:limit]):
+        out.note("名称后的 → 是并入的客户；积分留在原处。", "→ after a name: the customer it was merged into; its points stay its own.")
     if len(found) > limit:
         out.note(f"共 {len(found)} 家，显示 {limit} 家。", f"{len(found)} customers, {limit} shown; --limit shows more.")
 
@@ -138,7 +142,8 @@ def history(
         number = _number(handle, book, customer)
         rows: list[HistoryRow] = []
         with handle.recorder.datastore.get_connection() as connection:
-            views_wait(connection, history_read.views, book.position)
+            views_wait(connection, (*history_read.views, *merged_read.views), book.position)
+            merged = merged_read(connection, [number])
             while limit is None or len(rows) < limit:
                 size = PAGE if limit is None else min(PAGE, limit - len(rows))
                 page = history_read(connection, number, after=after, limit=size)
@@ -147,6 +152,17 @@ def history(
                     break
                 after = page[-1].position
     _history_print(out, book, customer_id(number), rows)
+    into, members = merged.into_id(number), " ".join(merged.member_ids(number))
+    if into:
+        out.note(
+            f"已并入 {into}：之后发生的事实记在 {into}，此前的积分留在这里。",
+            f"Merged into {into}: facts that came later are there; the points from before stay here.",
+        )
+    if members:
+        out.note(
+            f"代表 {members}：它们合并前的积分各自保留。",
+            f"It stands for {members}: their points from before the merging stay with each of them.",
+        )
 
 
 def _number(handle: LedgerHandle, book: Book, customer: str) -> int:

@@ -78,7 +78,7 @@ def import_(
                 recorded_at=clock(),
                 progress=lambda stage, done, total: update(done, total),
                 quarantine=handle.quarantine,
-                dry_run=dry_run,
+                rehearse=writing.rehearse if dry_run else None,
                 language=out.language,
                 outcomes=told,
             )
@@ -125,14 +125,28 @@ def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> 
     if report.became:
         made = out.say("，", ", ").join(f"{_made(out, kind)} {count}" for kind, count in report.became.items())
         out.console.print(out.say(f"新增或变更：{made}。", f"New or changed: {made}."))
+    for fault in report.faults:
+        out.console.print(out.say(
+            f"{fault.file}：表头（第 {fault.row} 行）{fault.field}：{fault.reason}",
+            f"{fault.file}: header (row {fault.row}) {fault.field}: {fault.reason}",
+        ))  # fmt: skip
+    if report.rehearsed_apart:
+        out.console.print(out.say(
+            f"其中 {report.rehearsed_apart} 行试运行时未能计入其前全部行的影响，实际导入的结果可能不同。",
+            f"{report.rehearsed_apart} rows were rehearsed without everything that rows before them do; the import may tell"
+            " them otherwise.",
+        ))  # fmt: skip
     if report.rejected:
         rows = [[str(r.row), r.field, r.reason] for r in report.rejected[:REJECTED_SHOWN_MAX]]
         out.table(
-            out.say("被拒绝的行（已存入隔离区）", "Rejected rows (kept in quarantine)"),
+            out.say("被拒绝的行", "Rejected rows") if dry_run
+            else out.say("被拒绝的行（已存入隔离区）", "Rejected rows (kept in quarantine)"),
             [out.say("行", "row"), out.say("字段", "field"), out.say("原因", "reason")], rows, numbers=[0],
         )  # fmt: skip
         more = len(report.rejected) - len(rows)
-        if more > 0:
+        if more > 0 and dry_run:
+            out.console.print(out.say(f"……另有 {more} 行。", f"… and {more} more."))
+        elif more > 0:
             out.console.print(out.say(f"……另有 {more} 行；见 plumbline quarantine list", f"… and {more} more; see `plumbline quarantine list`"))
 
 

@@ -25,6 +25,7 @@ from projections.reports import (
     periods_between,
     segment_read,
 )
+from projections.rulebook import rulebook_read
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
@@ -80,7 +81,7 @@ def _cell(value: Any, out: Output) -> str:
     return "" if value is None else str(value)
 
 
-_FIGURES = ("granted", "deducted", "reversed", "expired", "outstanding", "debt", "points", "percent", "contribution", "balance")
+_FIGURES = ("granted", "deducted", "reversed", "expired", "redeemed", "outstanding", "debt", "points", "percent", "contribution", "balance")
 
 
 @report_app.command("leaderboard")
@@ -107,7 +108,7 @@ def leaderboard(
     _show(
         out, ("排行榜", "Leaderboard"),
         [("rank", "名次", "rank"), ("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
-         ("industry", "行业", "industry"), ("value", "数值", "value")],
+         ("industry", "行业", "industry"), ("value", "数值", "value"), ("merged_into", "已并入", "merged into")],
         [row.document(chosen) for row in rows],
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def regions(
         output_of(json, language), ("地区行业分布", "Points by region and industry"),
         [("month", "月份", "month"), ("region", "地区", "region"), ("industry", "行业", "industry"),
          ("customers", "客户数", "customers"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
-         ("expired", "到期", "expired"), ("contribution", "合同额", "contribution")],
+         ("expired", "到期", "expired"), ("redeemed", "兑换", "redeemed"), ("contribution", "合同额", "contribution")],
         [row.document() for row in rows],
     )  # fmt: skip
 
@@ -172,9 +173,11 @@ def segment(
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
         day = _today(handle)
+        rulebook = rulebook_read(connection)
+        rulebook.standing_check(tag, grade, tier)
         wanted = Segment(
             tag, grade, tier, region, industry, None if active_days is None else day - active_days + 1,
-            None if inactive_days is None else day - inactive_days + 1,
+            None if inactive_days is None else day - inactive_days + 1, rulebook.tier_lowest(day),
         )  # fmt: skip
         return [row.document() for row in segment_read(connection, wanted, limit=limit)]
 

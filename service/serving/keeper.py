@@ -36,8 +36,10 @@ harmless: its expected position, or that of the next holder, is then wrong, and 
 AGAIN_SECONDS: Final = 0.5
 AGAIN_SECONDS_MAX: Final = 10.0
 CLOSE_CHECK_SECONDS: Final = 30.0
+DAYS_BEHIND_MAX: Final = 62
+"""How many days the service closes by itself at most: those of this month and the one before."""
 WARN_SECONDS: Final = 86_400.0
-"""How often it is said that a ledger is never closed."""
+"""How often it is said that a ledger is never closed, or not up to lately."""
 POOL_SIZE: Final = 3
 POOL_WAIT_SECONDS: Final = 2.0
 DATABASE_LOST: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
@@ -49,8 +51,8 @@ _log: Any = structlog.get_logger("plumbline.keeper")
 class CloseRule:
     """Whether days are closed by the service, and how many days after they are over.
 
-    A ledger that was never closed is left alone: until a person has said up to when its history is complete, what is
-    still to be imported would be booked late.
+    A ledger that was never closed is left alone, and so is one whose days are closed only up to some time ago: until a
+    person has closed the days up to lately, its history may still be coming, and would be booked late.
     """
 
     after_days: int | None = 1
@@ -58,10 +60,20 @@ class CloseRule:
     def through(self, now: datetime, timezone: str, closed_day: int) -> str | None:
         """The last day to close now, YYYY-MM-DD; None where there is nothing to close. `closed_day` counts from 1970,
         below 0 where nothing was closed yet."""
-        if self.after_days is None or closed_day < 0:
+        if closed_day < 0 or self.is_behind(now, timezone, closed_day):
             return None
-        last = day_of((now.astimezone(ZoneInfo(timezone)) - timedelta(days=self.after_days)).date())
-        return day_text(last) if last > closed_day else None
+        last = self._last(now, timezone)
+        return day_text(last) if last is not None and last > closed_day else None
+
+    def is_behind(self, now: datetime, timezone: str, closed_day: int) -> bool:
+        """Whether so many days are to be closed that a person has to say that nothing of them is missing."""
+        last = self._last(now, timezone)
+        return last is not None and last - closed_day > DAYS_BEHIND_MAX
+
+    def _last(self, now: datetime, timezone: str) -> int | None:
+        if self.after_days is None:
+            return None
+        return day_of((now.astimezone(ZoneInfo(timezone)) - timedelta(days=self.after_days)).date())
 
 
 class Keeper:
@@ -186,10 +198,14 @@ class Keeper:
         book = writer.state.book
         if book.closed:
             return
-        if book.closed_day < 0 and self._close_rule.after_days is not None and now.timestamp() >= self._warn_at:
+        if self._close_rule.is_behind(now, book.timezone, book.closed_day) and now.timestamp() >= self._warn_at:
             self._warn_at = now.timestamp() + WARN_SECONDS
-            reason = "nobody has said up to when the history is complete; plumbline close --through DATE says it"
-            _log.warning("days never closed", ledger=self.name, reason=reason)
+            if book.closed_day < 0:
+                event, reason = "days never closed", "nobody has said up to when the history is complete;"
+            else:
+                event = "days not closed up to lately"
+                reason = f"more than {DAYS_BEHIND_MAX} days are open, and history may still be coming; once it is complete,"
+            _log.warning(event, ledger=self.name, reason=f"{reason} plumbline close --through DATE says it")
         through = self._close_rule.through(now, book.timezone, book.closed_day)
         if through is None:
             return

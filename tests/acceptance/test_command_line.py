@@ -240,7 +240,7 @@ def test_a_crm_is_taken_over_by_its_files(data: Callable[..., Any], run: Run, tm
     assert data("import", "sales_teams", teams, *ledger)["became"] == {"staff": 3, "team": 1}
     assert data("import", "accounts", accounts, *ledger)["became"] == {"customer": 1, "profile": 1}
     tried = data("import", "opportunities", sold, "--dry-run", *ledger)
-    assert (tried["accepted"], tried["became"]) == (2, {})
+    assert (tried["accepted"], tried["became"], len(tried["rejected"])) == (2, {"opportunity": 2}, 1)
     outcomes = tmp_path / "became.csv"
     report = data("import", "opportunities", sold, "--outcomes", str(outcomes), *ledger)
     assert (report["accepted"], report["became"]) == (2, {"opportunity": 2})

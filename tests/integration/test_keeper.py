@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -65,7 +65,8 @@ def test_days_are_closed_once_a_person_has_closed_the_first(
         writer = kept.writer
         assert writer is not None
         assert writer.state.book.closed_day < 0 and closed_through(writer.state.book) == 0.0
-        writer.submit([Request(CloseDays("2026-01-31"), "bob")])
+        lately = clock().astimezone(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=40)
+        writer.submit([Request(CloseDays(lately.isoformat()), "bob")])
     finally:
         kept.stop()
     assert len(seen) == 2 and seen[-1] is None
@@ -76,6 +77,44 @@ def test_days_are_closed_once_a_person_has_closed_the_first(
         until(lambda: again.writer is not None and again.writer.state.book.closed_day >= yesterday)
     finally:
         again.stop()
+
+
+def test_a_history_that_is_being_taken_over_is_not_closed_ahead_of_whoever_does(
+    settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "CLOSE_CHECK_SECONDS", 0.1)
+    kept = keeper(settings, name, CloseRule(1), [])
+    with structlog.testing.capture_logs() as lines:
+        kept.start()
+        try:
+            until(lambda: kept.writer is not None)
+            writer = kept.writer
+            assert writer is not None
+            # The first month of it, long ago: what follows is still to come.
+            writer.submit([Request(CloseDays("2026-01-31"), "bob")])
+            time.sleep(1.0)
+            [later] = writer.submit([Request(fact("l", "login", "2026-02-03", "C-000001"), "bob")])
+            assert later.status == "accepted" and writer.state.book.closed_day == day_of(date(2026, 1, 31))
+        finally:
+            kept.stop()
+    # Within the same day of warnings it may have been said before that nothing was closed.
+    assert {e["event"] for e in lines if e["log_level"] == "warning"} <= {"days never closed", "days not closed up to lately"}
+    again = keeper(settings, name, CloseRule(1), [])
+    with structlog.testing.capture_logs() as lines:
+        again.start()
+        until(lambda: any(e["event"] == "days not closed up to lately" for e in lines))
+        again.stop()
+    [warned] = [e for e in lines if e["event"] == "days not closed up to lately"]
+    assert "plumbline close --through DATE" in warned["reason"]
+
+
+def test_the_service_closes_this_month_and_the_one_before_and_no_more_by_itself() -> None:
+    now = datetime(2026, 3, 10, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
+    rule, yesterday = CloseRule(1), day_of(date(2026, 3, 9))
+    assert rule.through(now, "Asia/Shanghai", yesterday - 62) == "2026-03-09"
+    assert rule.through(now, "Asia/Shanghai", yesterday - 63) is None
+    assert rule.is_behind(now, "Asia/Shanghai", -1) and not CloseRule(None).is_behind(now, "Asia/Shanghai", -1)
+    assert rule.through(now, "Asia/Shanghai", yesterday) is None and CloseRule(None).through(now, "Asia/Shanghai", 1) is None
 
 
 def test_days_are_closed_from_the_beginning_where_no_history_is_to_come(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from projections import (
     customers,
     explaining,
     history,
+    merged,
     reports,
     search,
     tiers,
@@ -38,7 +39,7 @@ DAY = 20_700
 MOMENT = as_of.Moment()
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "alerts_read": ("points_plunge", DAY), "accounts_read": ([1],), "totals_read": (1, MOMENT),
+    "alerts_read": ("points_plunge", DAY), "alerts_listed": (None, DAY), "merged_read": (), "accounts_read": ([1],), "totals_read": (1, MOMENT),
     "account_then": (1, MOMENT), "history_then": (1, MOMENT), "standing_then": (1, MOMENT), "event_row": (1, 2),
     "consequences_read": (1, 2), "reversal_find": (1, 2, "x"), "points_by_rule": (1,),
     "earned_by_rule": (1, date(2026, 1, 1), date(2026, 12, 31)), "balances_read": (DAY,), "balance_read": (1, DAY),
@@ -51,7 +52,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "customers_filtered": (), "tiers_read": (None, DAY), "tier_read": (None, 1, DAY),
 }  # fmt: skip
 
-MODULES = (alerts, as_of, balances, campaigns, customers, explaining, history, reports, search, tiers)
+MODULES = (
+    alerts, as_of, balances, campaigns, customers, explaining, history, merged, reports, search, tiers,
+)  # fmt: skip
 READERS: dict[str, Reader[..., Any]] = {
     name: found for module in MODULES for name, found in vars(module).items() if isinstance(found, Reader)
 }

@@ -335,7 +335,9 @@ def test_more_months_open_than_counters_are_kept_for_is_refused_and_says_what_to
     recent, ancient = books.send(fact("1", "login", "2026-10-05"), fact("2", "login", "1971-01-05"))
     assert (recent.status, ancient.status) == ("accepted", "refused")
     assert (ancient.code, ancient.field) == ("FACT_MONTHS_OPEN", "occurred")
-    assert "close" in ancient.reason
+    # The limit, which months it would be, and what to do.
+    for word in ("120 months", "from 1971-01 to 2026-10", "oldest facts", "plumbline close --through", "--no-close"):
+        assert word in ancient.reason
     assert books.do(fact("3", "login", "2026-09-05")).status == "accepted"
 
 

@@ -107,7 +107,7 @@ class ReportCalls(LedgerCalls):
         on: str | None = None,
         limit: int | None = None,
     ) -> Call[ReportPage[Alert]]:
-        """Who lost points sharply, who complains more than usual, as of the end of a day."""
+        """Who lost points sharply, who complains more than usual, as of a day's end; both where no kind is given."""
         return self._read("/reports/alerts", ReportPage[Alert], waits=True, kind=kind, on=on, limit=limit)
 
 

@@ -77,7 +77,7 @@ from plumbline_client.results.owners import (
     Why,
     Workload,
 )
-from plumbline_client.results.points import Balance, HistoryEntry, Lot, Tag, Tags, Tier, Totals
+from plumbline_client.results.points import Balance, HistoryEntry, Lot, Tag, Tags, Tier, Together, Totals
 from plumbline_client.results.profiles import (
     Contact,
     Knowledge,
@@ -262,6 +262,7 @@ __all__ = [
     "Tier",
     "TierExplanation",
     "TimelineEvent",
+    "Together",
     "Totals",
     "ViewStatus",
     "Webhook",

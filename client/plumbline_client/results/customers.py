@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as it is now. `registered` is the position of its registration."""
+    """A customer as it is now. `registered` is the position of its registration, `merged_into` the customer that it was
+    found to be, `members` those that it stands for."""
 
     customer: str
     name: str
@@ -18,6 +19,8 @@ class Customer:
     consents: list[str]
     registered: int
     position: int
+    merged_into: str | None
+    members: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,20 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """What a customer and those that it stands for have, added up. Each spends its own."""
+
+    balance: Points
+    available: Points
+    held: Points
+    debt: Points
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """What a customer has, as of `position`. `available` leaves out what is held by reservations, and lots past their
-    date that no month end has taken yet."""
+    date that no month end has taken yet. `merged_into` is the customer that this one was found to be, `members` those
+    that it stands for, `together` what all of these have; None where it stands for nobody."""
 
     customer: str
     position: int
@@ -29,6 +40,9 @@ class Balance:
     expiring_30_days: Points
     expiring_90_days: Points
     lots: tuple[Lot, ...]
+    merged_into: str | None
+    members: tuple[str, ...]
+    together: Together | None
 
 
 @dataclass(frozen=True, slots=True)

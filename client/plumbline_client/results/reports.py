@@ -10,7 +10,8 @@ from plumbline_client.forms import Points
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank."""
+    """A place on a leaderboard. `value` is points, or CNY for contribution. Equals share a rank. `merged_into`:
+    the customer that this one was merged into."""
 
     rank: int
     customer: str
@@ -18,6 +19,7 @@ class Leader:
     region: str
     industry: str
     value: Decimal
+    merged_into: str | None
 
 
 @dataclass(frozen=True, slots=True)

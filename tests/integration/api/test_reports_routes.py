@@ -17,6 +17,7 @@ from ledger.domain.commands import RegisterCustomer
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
 from tests.integration.test_reports import CUSTOMERS, live
+from tests.ledgers import fact
 
 REPORTS = "/v1/ledgers/main/reports"
 
@@ -95,6 +96,55 @@ def test_every_report_answers(api: Api) -> None:
 def test_what_cannot_be_asked_is_refused(api: Api, path: str, params: dict[str, str], code: str) -> None:
     answer = api.get(f"{REPORTS}/{path}", params=params)
     assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+
+
+def test_who_has_no_tier_decided_yet_is_on_the_lowest_one_everywhere(api: Api, ledger: LedgerHere) -> None:
+    rows = whole(api, f"{REPORTS}/segment")
+    tiers = [api.get(f"/v1/ledgers/main/customers/{row['customer']}/tier").json()["tier"] for row in rows]
+    assert [row["tier"] for row in rows] == tiers and None not in tiers
+    # Whoever only registered has no tier in any event.
+    assert rows[-1]["name"] == "=1+1" and tiers[-1] == "bronze"
+    bronze = whole(api, f"{REPORTS}/segment", tier="bronze")
+    assert bronze == [row for row in rows if row["tier"] == "bronze"] and bronze
+    standing = {(s["kind"], s["name"]): s for s in api.get(f"{REPORTS}/standing").json()["data"]}
+    assert standing["tier", "bronze"]["customers"] == len(bronze) and standing["tier", "bronze"]["title"]["zh"]
+    assert sum(s["customers"] for (kind, _), s in standing.items() if kind == "tier") == len(rows)
+    exported = api.get(f"{REPORTS}/segment/export", params={"file": "ndjson", "tier": "bronze"}).text.splitlines()
+    assert [json.loads(line) for line in exported] == bronze
+
+
+@pytest.mark.parametrize("path", ["segment", "segment/export"])
+@pytest.mark.parametrize(("kind", "there"), [("tier", "bronze"), ("tag", "strategic"), ("grade", "a")])
+def test_a_name_that_no_rule_set_has_is_refused_with_those_that_there_are(
+    api: Api, path: str, kind: str, there: str
+) -> None:
+    answer = api.get(f"{REPORTS}/{path}", params={kind: "brnoze"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "STANDING_UNKNOWN", kind)
+    assert f" {there}" in answer.json()["detail"] and "brnoze" not in answer.text
+
+
+def test_alerts_of_both_kinds_are_told_unless_one_is_asked_for(api: Api, ledger: LedgerHere) -> None:
+    for n, day in enumerate(("03", "04", "05")):
+        complaint = fact(f"surge{n}", "complaint_filed", f"2026-10-{day}", "C-000001", severity="minor")
+        assert ledger.books.do(complaint).status == "accepted"
+    # 20,000 points, of which 12,000 go within the window.
+    for external_id, day, points in (("up", "08-05", "20000"), ("down", "10-06", "-12000")):
+        moved = fact(external_id, "manual_adjustment", f"2026-{day}", "C-000002", points=points, reason="x")
+        assert ledger.books.do(moved).status == "accepted"
+    ledger.follow()
+    of = {"on": "2026-10-10"}
+    both = api.get(f"{REPORTS}/alerts", params=of).json()["data"]
+    each = [
+        api.get(f"{REPORTS}/alerts", params={**of, "kind": kind}).json()["data"]
+        for kind in ("points_plunge", "complaint_surge")
+    ]
+    assert all(each) and both == each[0] + each[1]
+    assert whole(api, f"{REPORTS}/alerts", limit=1, **of) == both
+    last = api.get(f"{REPORTS}/alerts", params={**of, "limit": 1}).json()
+    for _ in both[1:]:
+        last = api.get(f"{REPORTS}/alerts", params={"cursor": last["next"]}).json()
+    back = api.get(f"{REPORTS}/alerts", params={"cursor": last["previous"]}).json()["data"]
+    assert back == both[-2:-1]
 
 
 def test_a_segment_is_exported_as_a_file_in_which_nothing_is_a_formula(api: Api) -> None:

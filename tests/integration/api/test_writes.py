@@ -122,6 +122,12 @@ def test_bulk_atomic_is_all_or_none(api: Api, main: LedgerHere) -> None:
         results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(lines)))
         assert [r["status"] for r in results] == ["refused"] * 3
         assert [r["code"] for r in results][::2] == ["ATOMIC_REFUSED"] * 2
+    # A line that can't be read, one that no command may be, and one that the ledger refuses: each is told its own fault.
+    faults = [b"{", orjson.dumps(fact(source="x" * 10_000)), orjson.dumps(fact(customer="C-777777")), orjson.dumps(fact())]
+    for wrong in (faults, faults[1:], faults[2:]):
+        results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(wrong)))
+        assert [r["code"] for r in results][-2:] == ["CUSTOMER_UNKNOWN", "ATOMIC_REFUSED"]
+        assert all(r["code"] != "ATOMIC_REFUSED" for r in results[:-1])
     assert main.books.position == before
     results = lines_of(api.post(FACTS + "/bulk?atomic=true", content=b"\n".join(orjson.dumps(fact()) for _ in range(3))))
     assert [r["status"] for r in results] == ["accepted"] * 3
@@ -155,6 +161,41 @@ def test_a_line_of_a_bulk_that_is_too_long_is_refused_by_itself(ledgers: Ledgers
     told = [(r["line"], r.get("code", r["status"])) for r in results]
     long = {3, 5, 9, 11}
     assert told == [(n, "BODY_TOO_LARGE" if n in long else "accepted") for n in (1, 3, 4, 5, 6, 8, 9, 10, 11)]
+
+
+def test_a_refusal_names_fields_as_the_request_has_them(api: Api) -> None:
+    late = fact(occurred_at="2031-01-01")
+    wet, dry = api.post(FACTS, json=late), api.post(FACTS + "?dry_run=true", json=late)
+    [line] = lines_of(api.post(FACTS + "/bulk", content=orjson.dumps(late)))
+    assert [a["field"] for a in (wet.json(), dry.json(), line)] == ["occurred_at"] * 3
+    api.post(FACTS, json=fact(), headers={"Idempotency-Key": "field-named"})
+    again = api.post(FACTS, json=fact(), headers={"Idempotency-Key": "field-named"}).json()
+    assert (again["code"], again["field"]) == ("IDEMPOTENCY_CONFLICT", "Idempotency-Key")
+    keyed = {**fact(), "key": "in-body"}
+    differing = api.post(FACTS, json=keyed, headers={"Idempotency-Key": "in-header"}).json()
+    assert (differing["code"], differing["field"]) == ("KEY_INVALID", "Idempotency-Key")
+    past = {"actor": "x", "role": "admin", "expires_at": "2001-01-01T00:00:00Z"}
+    assert api.post("/v1/keys", json=past).json()["field"] == "expires_at"
+
+
+def test_a_duplicate_has_the_id_of_the_first_answer(api: Api) -> None:
+    body = fact()
+    first, again = api.post(FACTS, json=body).json(), api.post(FACTS, json=body).json()
+    assert (again["status"], again["id"]) == ("duplicate", first["id"]) and first["id"] == body["external_id"]
+
+
+def test_a_correction_says_which_members_it_takes(api: Api) -> None:
+    body = fact()
+    api.post(FACTS, json=body)
+    wrong = api.post(f"{FACTS}/{body['source']}/{body['external_id']}/correct", json=body).json()
+    assert wrong["field"] == "body" and "fact_type, customer, occurred_at, attributes, revert" in wrong["detail"]
+
+
+def test_a_number_of_json_is_the_exact_decimal_that_stands_there(api: Api) -> None:
+    body = orjson.dumps(fact(fact_type="contract_signed", attributes={"amount": 0})).replace(b":0}", b":10.10}")
+    assert api.post(FACTS, content=body, headers={"Content-Type": "application/json"}).status_code == 201
+    more = body.replace(b"10.10", b"10.101")
+    assert api.post(FACTS, content=more, headers={"Content-Type": "application/json"}).json()["code"] == "FACT_INVALID"
 
 
 def test_bulk_dry_run_records_nothing(api: Api, main: LedgerHere) -> None:

@@ -110,9 +110,12 @@ def test_an_answer_of_something_else_is_named_as_that(body: bytes) -> None:
 def test_members_are_read_in_their_forms_however_deep_they_lie() -> None:
     lots = [{"expires_on": None, "points": "1.50"}]
     sums = dict.fromkeys(["balance", "available", "held", "debt", "expiring_30_days", "expiring_90_days"], "1.50")
-    document = {"customer": "C-000001", "position": 7, "lots": lots, **sums}
+    together = dict.fromkeys(["balance", "available", "held", "debt"], "2.00")
+    family = {"merged_into": None, "members": ["C-000002"], "together": together}
+    document = {"customer": "C-000001", "position": 7, "lots": lots, **sums, **family}
     balance = read_answer(MAIN.balance("C-000001"), 200, {}, json.dumps(document).encode())
     assert [(lot.expires_on, lot.points) for lot in balance.lots] == [(None, 150)]
+    assert balance.members == ("C-000002",) and balance.together is not None and balance.together.balance == 200
     event = {"position": 3, "stream": "s", "version": 1, "event": "E", "state": {"a": [1]}}
     page = {"data": [event], "next": "c", "has_more": True, "position_last": 3, "position_head": 9}
     events = read_answer(MAIN.events(), 200, {}, json.dumps(page).encode())

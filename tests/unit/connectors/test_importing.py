@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_load, mapping_parse
 from connectors.files.reading import FileRefused
 from connectors.files.rows import row_digest
-from ledger.domain.commands import Answer, Command, RecordFact, RegisterCustomer, Request
+from ledger.domain.commands import Answer, Command, RecordFact, RegisterCustomer, Rehearsal, Request
 from ledger.domain.fact_types import fact_type_parse
 from ledger.standard import fact_types_standard
 
@@ -29,6 +30,7 @@ class Recorded:
 
     def __init__(self, refuse: str = "") -> None:
         self.batches: list[int] = []
+        self.rehearsed: list[int] = []
         self.commands: list[Command] = []
         self.known: dict[tuple[str, str], Command] = {}
         self.refuse = refuse
@@ -36,6 +38,13 @@ class Recorded:
     def submit(self, requests: Sequence[Request]) -> list[Answer]:
         self.batches.append(len(requests))
         return [self._answer(request.command) for request in requests]
+
+    def rehearse(self, requests: Sequence[Request]) -> list[Rehearsal]:
+        self.rehearsed.append(len(requests))
+        commands, known = list(self.commands), dict(self.known)
+        answers = [self._answer(request.command) for request in requests]
+        self.commands, self.known = commands, known
+        return [Rehearsal(answer) for answer in answers]
 
     def _answer(self, command: Command) -> Answer:
         assert isinstance(command, RecordFact | RegisterCustomer)
@@ -85,7 +94,7 @@ def run(
         actor="tester",
         recorded_at=NOW,
         quarantine=kept,
-        dry_run=dry,
+        rehearse=recorded.rehearse if dry else None,
     )
 
 
@@ -150,8 +159,36 @@ def test_what_the_ledger_refuses_is_kept_too_with_the_header_of_its_column(tmp_p
 def test_a_dry_run_reads_everything_and_leaves_no_trace(tmp_path: Path) -> None:
     recorded, kept = Recorded(), Kept()
     report = run(recorded, written(tmp_path, SAMPLE), kept=kept, dry=True)
-    assert (report.read, report.accepted, len(report.rejected)) == (4, 3, 1)
-    assert recorded.batches == [] and kept.rows == {}
+    assert (report.read, report.accepted, len(report.rejected), report.position) == (4, 3, 1, 0)
+    assert recorded.batches == [] and recorded.commands == [] and kept.rows == {}
+
+
+def test_a_dry_run_tells_across_batches_what_the_import_then_comes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH_ROWS", 2)
+    # S1 comes twice with one content, S2 with two; they lie in batches of their own.
+    path = written(tmp_path, HEADER + (
+        "performance_scored,S1,K1,2024-01-01,甲公司,80\nperformance_scored,S2,K1,2024-01-02,甲公司,80\n"
+        "performance_scored,S3,K1,2024-01-03,甲公司,80\nperformance_scored,S4,K1,2024-01-04,甲公司,80\n"
+        "performance_scored,S1,K1,2024-01-01,甲公司,80\nperformance_scored,S2,K1,2024-01-05,甲公司,90\n"
+    ))  # fmt: skip
+    recorded = Recorded(refuse="S4")
+    dry = run(recorded, path, dry=True)
+    assert (dry.accepted, dry.duplicates, dry.corrected, len(dry.rejected), dry.rehearsed_apart) == (3, 1, 1, 1, 0)
+    # The first fact goes with each batch, and so do those that come again; S3 doesn't.
+    assert recorded.rehearsed == [2, 3, 4]
+    wet = run(recorded, path)
+    assert replace(wet, position=0) == dry
+
+
+def test_a_dry_run_says_how_many_rows_it_rehearsed_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH_ROWS", 2)
+    monkeypatch.setattr("connectors.files.rehearsing.EARLIER_MAX", 1)
+    lines = [f"performance_scored,S{n},K1,2024-01-{day:02d},甲公司,80\n" for day, n in enumerate((1, 2, 3, 2, 1), 1)]
+    dry = run(Recorded(), written(tmp_path, HEADER + "".join(lines)), dry=True)
+    # S1 is kept, S2 no longer: the three rows after it are rehearsed without it.
+    assert (dry.read, dry.rehearsed_apart) == (5, 3)
 
 
 def test_changed_content_under_a_known_id_is_a_correction(tmp_path: Path) -> None:
@@ -188,12 +225,10 @@ def test_a_file_without_the_columns_is_refused_row_by_row_and_once_as_a_whole(tm
     path = written(tmp_path, "客户,日期\nK1,2024-01-01\nK2,2024-01-02\n")
     report = run(recorded, path, kept=kept)
     assert report.read == 2 and report.accepted == 0 and recorded.batches == []
-    assert [(r.row, r.field) for r in report.rejected] == [
-        (1, "fact_type"),
-        (2, "fact_type"),
-        (3, "fact_type"),
-    ]
-    assert all("lacks the columns fact_type, external_id, occurred" in r.reason for r in report.rejected)
+    assert [(r.row, r.field) for r in report.faults] == [(1, "fact_type")]
+    assert [(r.row, r.field) for r in report.rejected] == [(2, "fact_type"), (3, "fact_type")]
+    told = (*report.faults, *report.rejected)
+    assert all("lacks the columns fact_type, external_id, occurred" in r.reason for r in told)
     assert {row.rejection.row for row in kept.rows.values()} == {2, 3}
 
 
@@ -266,6 +301,8 @@ def test_a_report_as_plain_data_has_what_people_and_programs_need(tmp_path: Path
         "rejected": [
             {"file": "facts.csv", "row": 4, "field": "score", "reason": "is not a plain decimal number"}
         ],
+        "faults": [],
+        "rehearsed_apart": 0,
         "position": 3,
         "became": {"fact": 3},
     }

@@ -6,6 +6,7 @@ import time
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from connectors.files.mapping_loading import mapping_load, mapping_parse
 from connectors.files.messages import Language
 from connectors.files.rows import Cell, RawRow
 from ledger.domain.commands import CustomerReference, RecordFact, RegisterCustomer
+from ledger.domain.errors import DocumentInvalid
 from ledger.domain.fact_types import fact_type_parse
 from ledger.standard import fact_types_standard
 
@@ -399,3 +401,13 @@ def test_a_reference_in_normal_form_stays_as_it_is(words: str) -> None:
 
 def test_full_and_half_width_writings_are_one_reference() -> None:
     assert reference_normal(" 示例（湖北）　水务 ") == reference_normal("示例(湖北) 水务")
+
+
+@pytest.mark.parametrize("name", ["intentions", "intentions_list"])
+def test_a_mapping_whose_fact_type_is_not_declared_names_it_its_document_and_the_command(name: str) -> None:
+    with pytest.raises(DocumentInvalid) as invalid:
+        RowMapper(mapping_load(name), FACT_TYPES.get, ("x",))
+    [problem] = invalid.value.problems
+    command = "declare procurement_intended first: plumbline fact-types declare connectors/mappings/intentions.fact_type.yaml"
+    assert problem.field == "mapping: fact.type" and command in problem.reason
+    assert (Path(__file__).parents[3] / "connectors" / "mappings" / "intentions.fact_type.yaml").is_file()
