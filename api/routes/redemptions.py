@@ -304,7 +304,7 @@ async def customer_quote(
         available = account.available(day)
     else:
         available = (await read(request, balance_read, number, day)).available
-    return json_response({"customer": customer, **quote_document(cost, rehearsal.answer, max(available, 0))})
+    return json_response({"customer": customer, **quote_document(cost, rehearsal, available)})
 
 
 def terms_of(rulebook: Rulebook, day: int) -> Terms:

@@ -66,11 +66,11 @@ def redeem_quote(
         number = look.customer(customer)
         _, terms = _in_force(look)
         cost = quote(Redemptions(), terms, Asked(offer, variant, quantity, points), number, Holder(), look.today)
-        available = max(balance_read(look.connection, number, look.today).available, 0)
+        available = balance_read(look.connection, number, look.today).available
         command = ReserveRedemption(customer_id(number), offer, variant, quantity, points)
         with commands(look.handle, actor) as writing:
             [rehearsal] = writing.rehearse([Request(command, actor)])
-    found: dict[str, Any] = {"customer": customer_id(number), **quote_document(cost, rehearsal.answer, available)}
+    found: dict[str, Any] = {"customer": customer_id(number), **quote_document(cost, rehearsal, available)}
     if out.json:
         out.document(found)
         return

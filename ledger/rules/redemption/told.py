@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ledger.domain.commands import Answer
+from ledger.domain.commands import Rehearsal
 from ledger.domain.redemption.obstacles import Obstacle
 from ledger.domain.redemption.quoting import Quote
 from ledger.domain.redemption.terms import Entitlement, Holder, Terms, Used
-from ledger.domain.values import day_text, money_text, points_text
+from ledger.domain.values import day_text, money_text, points_parse, points_text
 from ledger.rules.document import RuleSet
 from ledger.rules.redemption.sentences import offer_words
 
@@ -42,9 +42,12 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
     return found
 
 
-def quote_document(quote: Quote, answer: Answer, available: int) -> dict[str, Any]:
-    """What something costs, and everything that stands in the way, as `answer` to a rehearsed reservation says."""
+def quote_document(quote: Quote, rehearsal: Rehearsal, available: int) -> dict[str, Any]:
+    """What something costs, and everything that stands in the way, as a rehearsed reservation says. `available` is what
+    the account says can be spent; where holds that are over would lapse first, the rehearsal knows of more."""
+    answer = rehearsal.answer
     obstacles = answer.obstacles or []
+    available = _available(quote, rehearsal, obstacles, available)
     if answer.status == "refused" and not obstacles:
         # Such as no redemption can be: no rule set in force, books that are closed.
         obstacles = [Obstacle(answer.code, answer.field, (answer.reason, answer.reason)).document()]
@@ -55,6 +58,17 @@ def quote_document(quote: Quote, answer: Answer, available: int) -> dict[str, An
         "points_missing": points_text(max(quote.points - available, 0)), "possible": not obstacles,
         "obstacles": obstacles,
     }  # fmt: skip
+
+
+def _available(quote: Quote, rehearsal: Rehearsal, obstacles: Sequence[Mapping[str, Any]], available: int) -> int:
+    held = next((e["state"] for e in reversed(rehearsal.events) if e["event"] == "PointsHeld"), None)
+    if held is not None:
+        return held["available"] + held["points"]
+    lacking = next((o for o in obstacles if o["code"] == "POINTS_INSUFFICIENT"), None)
+    if lacking is not None:
+        return quote.points - points_parse(lacking["missing"])
+    # Something else stands in the way, and points don't.
+    return max(available, quote.points) if rehearsal.answer.obstacles else max(available, 0)
 
 
 def entitlement_documents(
