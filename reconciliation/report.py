@@ -22,7 +22,7 @@ SideName = Literal["redemptions", "payments"]
 Kind = Literal["short", "over", "missing_payment", "missing_redemption", "duplicate", "unmatched"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 CANDIDATES_MAX: Final = 3
-CANDIDATE_TERMS: Final = Terms(days_max=92, score_min=0, margin=0)
+CANDIDATE_TERMS: Final = Terms(days_max=92)
 """People look further than rules do."""
 
 
@@ -144,13 +144,13 @@ def report_of(settlement: Settlement, period: int) -> Report:
     candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
     # What people undid is theirs to look at again: nothing is barred here.
     for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
-        candidates[edge.part].append((-edge.score, edge.payment))
-        candidates[edge.payment].append((-edge.score, edge.part))
+        candidates[edge.part].append((-edge.fine, edge.payment))
+        candidates[edge.payment].append((-edge.fine, edge.part))
     lines: list[Line] = []
     sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", parts), ("payments", payments))
     for side, items in sides:
         for item in items:
-            nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
+            nearest = tuple((key, -fine // 100) for fine, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
             kind = _kind(side, item, bool(nearest), item.key in twins)
             month = month_of(item.day)
             record = settlement.item(item.key)
