@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ledger.domain.values import money_text
+from ledger.domain.values import day_text, money_text
 
 if TYPE_CHECKING:
     from reconciliation.report import Line
@@ -62,6 +62,12 @@ def sentence(line: Line, language: str) -> str:
                 f"{fen} 元可能对应 {at[0]}（{at[1]} 分），需要人工判断。",
                 f"{fen} CNY may belong to {at[0]} (score {at[1]}); a person must say.",
             )
+    if line.undone:
+        other, day, by = line.undone[0]
+        said = (
+            f"{said[0]}与 {other} 的匹配已由 {by} 于 {day_text(day)} 撤销。",
+            f"{said[1]} A match with {other} was undone on {day_text(day)} by {by}.",
+        )
     if line.late is not None:
         said = (said[0] + "所属月份已关账，记入后一月。", said[1] + " Its month was closed before it came, so it stands in a later one.")
     return said[0] if zh else said[1]
