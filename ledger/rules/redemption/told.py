@@ -11,7 +11,7 @@ from ledger.domain.redemption.quoting import Quote
 from ledger.domain.redemption.terms import Entitlement, Holder, Terms, Used
 from ledger.domain.values import day_text, money_text, points_parse, points_text
 from ledger.rules.document import RuleSet
-from ledger.rules.redemption.sentences import offer_words
+from ledger.rules.redemption.sentences import offer_conditions, offer_words
 
 
 def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str, Any]]:
@@ -22,6 +22,10 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
         found.append({
             "offer": offer.id, "kind": offer.kind, "title": {"zh": offer.title[0], "en": offer.title[1]},
             "words": {"zh": offer_words(written, 0), "en": offer_words(written, 1)},
+            "conditions": {
+                language: offer_conditions(written, terms.level_titles, offer.hold_days, at)
+                for at, language in enumerate(("zh", "en"))
+            },
             "prices": [
                 {
                     "variant": variant, "points": points_text(points),
@@ -33,6 +37,16 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
             ],
             "steps": [{"points": points_text(s.points), "money": money_text(s.money)} for s in offer.steps],
             "tiers": [tier for tier in terms.level_titles if tier in offer.tiers],
+            "multiple_of": points_text(offer.multiple_of) if offer.steps else None,
+            "limits": [
+                {
+                    "window": limit.window, "times": limit.times,
+                    "points": None if limit.points is None else points_text(limit.points),
+                }
+                for limit in offer.limits
+            ],
+            "unit": None if written.unit is None else written.unit.model_dump(),
+            "quota": None if offer.quota is None else dict(zip(("units", "window"), offer.quota, strict=True)),
             "supplier": written.supplier,
             "delivery": None if written.delivery is None else written.delivery.model_dump(),
             "hold_days": offer.hold_days, "valid_days": offer.valid_days,
