@@ -19,12 +19,11 @@ from ledger.domain.commands import (
     UndoSettlement,
 )
 from ledger.domain.errors import Refused
-from ledger.domain.settlement.records import numbered, settlement_id
-from ledger.domain.settlement.state import Settlement
+from ledger.domain.settlement.records import settlement_id
 from ledger.domain.values import customer_id, day_of, money_text, month_last_day, month_of, month_parse, month_text
 from reconciliation.reconciling import commands_of, found_in, rehearsed, state_read
 from reconciliation.report import KINDS, Line, Report, proposals_document, report_of
-from reconciliation.sentences import KIND_WORDS, RULE_WORDS, evidence_words, sentence
+from reconciliation.sentences import KIND_WORDS, RULE_WORDS, approved_words, evidence_words, sentence
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -165,26 +164,13 @@ def _send(command: SettlementCommand, ledger: str, actor: str, json: bool, langu
         _accepted(answer)
         handle.follow()
         approves = isinstance(command, ApproveProposal) and not out.json
-        told = _approved(out, state_read(handle.columns()).settlement, answer.id) if approves else ""
+        told = approved_words(state_read(handle.columns()).settlement, answer.id, language) if approves else ""
     if out.json:
         out.document({"status": answer.status, "id": answer.id, "position": answer.position})
         return
     out.console.print(out.say(f"{answer.id} 已记录", f"{answer.id} recorded"))
     if told:
         out.console.print(told)
-
-
-def _approved(out: Output, settlement: Settlement, name: str) -> str:
-    """What was approved: how much, of which items, and what is left open of each."""
-    match = settlement.matches.get(numbered(name, "M"))
-    ruling = settlement.rulings.get(numbered(name, "Q"))
-    lines = (*match.redemptions, *match.payments) if match is not None else ()
-    keys = [key for key, _ in lines] if ruling is None else [ruling.item]
-    amount = sum(fen for _, fen in match.redemptions) if match is not None else ruling.amount if ruling else 0
-    left = [(key, item.open) for key in keys if (item := settlement.item(key)) is not None]
-    zh = "；".join(f"{key} 未结 {money_text(fen)} 元" for key, fen in left)
-    en = "; ".join(f"{money_text(fen)} CNY of {key} are open" for key, fen in left)
-    return out.say(f"{money_text(amount)} 元；{zh}", f"{money_text(amount)} CNY; {en}")
 
 
 def _pairs(values: list[str], name: str) -> tuple[tuple[str, str], ...]:

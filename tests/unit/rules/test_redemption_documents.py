@@ -147,8 +147,8 @@ def test_an_offer_tells_everything_that_decides_whether_one_may_redeem_it() -> N
     rules = rules_with(section)
     cash, workwear, pen, advice, plaque, small = catalogue_documents(rules, redemption_terms("RS-1", rules), 0)
     assert cash["conditions"] == {
-        "zh": "限LOW、MID；2026-01-01起；至2026-06-30止；须为10分的倍数；预留7天",
-        "en": "for LOW, MID; from 2026-01-01; until 2026-06-30; in multiples of 10 points; held for 7 days",
+        "zh": "限low、mid；2026-01-01起；至2026-06-30止；须为10分的倍数；预留7天",
+        "en": "for low, mid; from 2026-01-01; until 2026-06-30; in multiples of 10 points; held for 7 days",
     }
     assert (cash["multiple_of"], cash["quota"], cash["unit"]) == ("10.00", None, None)
     assert cash["limits"] == [{"window": "year", "times": 2, "points": "9000.00"}]

@@ -19,6 +19,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.settlement.records import numbered, payment_key, payment_named
 from ledger.domain.values import money_text
 from reconciliation.report import proposals_document
+from reconciliation.sentences import approved_words
 from tests.relations_dump import relations_dump
 from tests.settling import Desk
 
@@ -238,3 +239,17 @@ def test_what_was_matched_until_people_undid_it_says_so_whatever_the_amounts() -
     [line] = desk.reconcile().lines
     assert (line.item, line.kind, line.candidates) == (payment, "missing_redemption", ())
     assert line.document()["sentence"]["en"].endswith(f"A match with {part} was undone on 2025-06-20 by eve.")
+
+
+def test_what_is_approved_says_how_much_and_what_is_left_open() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02")
+    payment = desk.pay("1", 80_00, "2025-06-09")
+    desk.do(ProposeMatch(((part, "30.00"),), ((payment, "30.00"),), "by phone"))
+    desk.do(ApproveProposal("M-000001"), "ben")
+    assert approved_words(desk.settlement, "M-000001", "en") == (
+        f"30.00 CNY; 20.00 of {part} is open, 50.00 of {payment} is open"
+    )
+    ruled = desk.do(ProposeRuling(payment, "explained", "50.00", "a discount")).id
+    desk.do(ApproveProposal(ruled), "ben")
+    assert approved_words(desk.settlement, ruled, "zh") == f"50.00 元；{payment} 未结 0.00 元"
