@@ -233,7 +233,7 @@ def _redeem(out: Output, command: RedemptionCommand, ledger: str, actor: str, dr
         parts.append(out.say(f"尚可用{left}分", f"{left} left to spend"))
         return out.say("；", "; ").join(parts)
 
-    send(out, command, ledger, actor, dry_run=dry_run, told=told)
+    send(out, command, ledger, actor, dry_run=dry_run, more=told)
 
 
 def _redemptions(out: Output, rows: list[RedemptionRow]) -> None:

@@ -36,9 +36,9 @@ ToOption = Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; by de
 
 def send(
     out: Output, command: Command, ledger: str, actor: str, *, dry_run: bool = False,
-    told: Callable[[LedgerHandle, Answer], str] | None = None,
+    more: Callable[[LedgerHandle, Answer], str] | None = None,
 ) -> None:  # fmt: skip
-    """Carry out one command, or try it, and say what came of it; `told` says more to people, once the views know of it.
+    """Carry out one command, or try it, and say what came of it; `more` says more to people, once the views know of it.
     A refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
@@ -54,10 +54,10 @@ def send(
             raise Refused(answer.code, "; ".join(told) or answer.reason, answer.field)
         if not dry_run:
             handle.follow()
-        more = told(handle, answer) if told is not None and not dry_run and not out.json else ""
+        stands = more(handle, answer) if more is not None and not dry_run and not out.json else ""
     _say(out, answer, events, dry_run)
-    if more:
-        out.console.print(more)
+    if stands:
+        out.console.print(stands)
 
 
 def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run: bool) -> None:
