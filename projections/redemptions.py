@@ -169,8 +169,10 @@ def _loaded(connection: Connection[Any], numbers: set[int]) -> Redemptions:
     with connection.cursor(row_factory=tuple_row) as cursor:
         wanted = {"numbers": BigintArray(sorted(numbers))}
         parts: dict[int, list[Part]] = {}
-        for number, position, points, quantity, money, *returned in cursor.execute(_QUERIES["parts_load"], wanted):
-            parts.setdefault(number, []).append(Part(position, points, quantity, money, (), *returned))
+        for number, position, booked_on, *sizes in cursor.execute(_QUERIES["parts_load"], wanted):
+            points, quantity, money, *returned = sizes
+            part = Part(position, day_of(booked_on), points, quantity, money, (), *returned)
+            parts.setdefault(number, []).append(part)
         for row in cursor.execute(_QUERIES["redemptions_load"], wanted):
             number, customer, position, offer, kind, variant, quantity, points, money, booked_on, held_until = row[:11]
             redemption = Redemption(

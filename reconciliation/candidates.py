@@ -15,26 +15,43 @@ NEAREST: Final = 4
 AMOUNTS_MAX: Final = 16
 """So many different amounts near a payment's are looked at, the nearest first."""
 
+# What a score is made of, in 1/100, so that of two pairs the nearer one is always the better. The very amount outweighs
+# everything else together.
+SCORE_BASE: Final = 60_00
+SCORE_AMOUNT: Final = 18_00
+SCORE_AMOUNT_NEAR: Final = 6_00
+SCORE_DAYS: Final = 6_00
+SCORE_PROJECT: Final = 4_00
+SCORE_REFERENCE: Final = 1_00
+AMOUNT_NEAR: Final = 1_00
+"""Fen by which amounts may differ for a rule; by so many, nearness counts nothing."""
+DAYS_NEAR: Final = 45
+"""Days that may lie between for a rule; for so many, nearness counts nothing, and more count against a pair."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a rule may take for the same: amounts that differ by at most so many fen, days that lie so far apart.
-    `score_min` and `margin`: how sure a pair must be, and by how much surer than the next best."""
+    `margin`: by how much better than the next best a pair must be, in 1/100 of a score."""
 
-    amount_tolerance: int = 1_00
-    days_max: int = 45
-    score_min: int = 60
-    margin: int = 10
+    amount_tolerance: int = AMOUNT_NEAR
+    days_max: int = DAYS_NEAR
+    margin: int = 4_00
     project_pairs_max: int = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A candidate: a part and a payment, and the score from 0 to 89 (by reference alone a match is surer)."""
+    """A candidate: a part and a payment, and the score in 1/100, up to 89 (by reference alone a match is surer)."""
 
     part: str
     payment: str
-    score: int
+    fine: int
+
+    @property
+    def score(self) -> int:
+        """As people read it: 60 to 89 for what a rule may take, less for what is further off."""
+        return self.fine // 100
 
 
 def edges_of(
@@ -43,22 +60,24 @@ def edges_of(
     """The candidates among items: for each payment the nearest in amount and date of its customer."""
     index = _Index(parts)
     return [
-        Edge(part.key, payment.key, score_of(part, payment, terms))
+        Edge(part.key, payment.key, score_of(part, payment))
         for payment in payments
         for part in index.near(payment, terms)
         if (part.key, payment.key) not in barred
     ]
 
 
-def score_of(part: Item, payment: Item, terms: Terms) -> int:
-    """How well a part and a payment of one customer fit: 60 for the very amount (40 within the tolerance), up to 15 for
-    the days between, 10 for the same project, 4 for a reference that is nearly the same."""
-    score = 60 if part.open == payment.open else 40
-    score += 15 * (terms.days_max - abs(part.day - payment.day)) // max(terms.days_max, 1)
+def score_of(part: Item, payment: Item) -> int:
+    """How well a part and a payment of one customer fit, in 1/100: 60, and 18 for the very amount, else up to 6 the
+    nearer it is; up to 6 the fewer days lie between; 4 for the same project; 1 for a reference that is nearly the same.
+    """
+    apart = abs(part.open - payment.open)
+    score = SCORE_BASE + (SCORE_AMOUNT if not apart else SCORE_AMOUNT_NEAR * (AMOUNT_NEAR - apart) // AMOUNT_NEAR)
+    score += SCORE_DAYS * (DAYS_NEAR - abs(part.day - payment.day)) // DAYS_NEAR
     if part.project and part.project == payment.project:
-        score += 10
+        score += SCORE_PROJECT
     if any(nearly(a, b) for a in part.references for b in payment.references):
-        score += 4
+        score += SCORE_REFERENCE
     return score
 
 

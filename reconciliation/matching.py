@@ -167,16 +167,16 @@ class _Rest:
         second: dict[str, int] = defaultdict(int)
         for edge in edges:
             for key, other in ((edge.part, edge.payment), (edge.payment, edge.part)):
-                if key not in best or edge.score > best[key][0]:
+                if key not in best or edge.fine > best[key][0]:
                     if key in best:
                         second[key] = max(second[key], best[key][0])
-                    best[key] = (edge.score, other)
+                    best[key] = (edge.fine, other)
                 else:
-                    second[key] = max(second[key], edge.score)
+                    second[key] = max(second[key], edge.fine)
         for edge in edges:
-            mutual = best[edge.part] == (edge.score, edge.payment) and best[edge.payment] == (edge.score, edge.part)
-            clear = edge.score - max(second[edge.part], second[edge.payment]) >= self.terms.margin
-            if mutual and clear and edge.score >= self.terms.score_min:
+            mutual = best[edge.part] == (edge.fine, edge.payment) and best[edge.payment] == (edge.fine, edge.part)
+            clear = edge.fine - max(second[edge.part], second[edge.payment]) >= self.terms.margin
+            if mutual and clear:
                 part, payment = self.parts[edge.part], self.payments[edge.payment]
                 self._settle([part], [payment], AMOUNT_DATE, edge.score)
 

@@ -22,7 +22,7 @@ SideName = Literal["redemptions", "payments"]
 Kind = Literal["short", "over", "missing_payment", "missing_redemption", "duplicate", "unmatched"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 CANDIDATES_MAX: Final = 3
-CANDIDATE_TERMS: Final = Terms(days_max=92, score_min=0, margin=0)
+CANDIDATE_TERMS: Final = Terms(days_max=92)
 """People look further than rules do."""
 
 
@@ -46,6 +46,8 @@ class Line:
     candidates: tuple[tuple[str, int], ...] = ()
     twin: str = ""
     """Of a duplicate: the payment it repeats."""
+    undone: tuple[tuple[str, int, str], ...] = ()
+    """Matches of it that people undid, the latest first: (the other item, day, who)."""
 
     def document(self) -> dict[str, Any]:
         """For JSON; amounts are decimals of CNY."""
@@ -144,13 +146,22 @@ def report_of(settlement: Settlement, period: int) -> Report:
     candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
     # What people undid is theirs to look at again: nothing is barred here.
     for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
-        candidates[edge.part].append((-edge.score, edge.payment))
-        candidates[edge.payment].append((-edge.score, edge.part))
+        candidates[edge.part].append((-edge.fine, edge.payment))
+        candidates[edge.payment].append((-edge.fine, edge.part))
+    undone = _undone(settlement, period)
+    opened = {item.key: item for item in (*open_parts, *open_payments)}
+    for key, others in undone.items():
+        known = {other for _, other in candidates[key]}
+        for other, match in others.items():
+            here, there = opened.get(key), opened.get(other)
+            # Whatever the amounts: it was taken for the same once.
+            if here and there and here.customer == there.customer and other not in known:
+                candidates[key].append((-match.score * 100, other))
     lines: list[Line] = []
     sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", parts), ("payments", payments))
     for side, items in sides:
         for item in items:
-            nearest = tuple((key, -score) for score, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
+            nearest = tuple((key, -fine // 100) for fine, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
             kind = _kind(side, item, bool(nearest), item.key in twins)
             month = month_of(item.day)
             record = settlement.item(item.key)
@@ -160,6 +171,7 @@ def report_of(settlement: Settlement, period: int) -> Report:
                     item.key, side, kind, record.customer, item.day, max(day_end - item.day, 0), item.claimed,
                     item.settled, item.ruled, item.open, month if item.period > month else None,
                     _evidence(record), nearest, twins.get(item.key, ""),
+                    tuple((other, m.undone_day, m.undone_by) for other, m in undone.get(item.key, {}).items()),
                 )
             )  # fmt: skip
     lines.sort(key=lambda line: (KINDS.index(line.kind), line.day, line.item))
@@ -169,6 +181,16 @@ def report_of(settlement: Settlement, period: int) -> Report:
         period, figures, tuple(lines), tuple(matches), tuple(undone), period in settlement.signed,
         _faults(figures, ledgers), _across(settlement, ledgers, period),
     )  # fmt: skip
+
+
+def _undone(settlement: Settlement, period: int) -> dict[str, dict[str, Match]]:
+    """By item, the items that it was matched with until people undid that, the latest first, with the match."""
+    found: dict[str, dict[str, Match]] = defaultdict(dict)
+    barred = [(pair, settlement.matches[number]) for pair, number in settlement.barred.items()]
+    for (part, payment), match in sorted(barred, key=lambda b: (-b[1].undone_day, -b[1].number, b[0])):
+        if match.undone_period <= period:
+            found[part][payment] = found[payment][part] = match
+    return found
 
 
 def _in_force(match: Match, period: int) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ledger.domain.values import money_text
+from ledger.domain.settlement.records import numbered
+from ledger.domain.values import day_text, money_text
 
 if TYPE_CHECKING:
+    from ledger.domain.settlement.state import Settlement
     from reconciliation.report import Line
 
 KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -62,6 +64,12 @@ def sentence(line: Line, language: str) -> str:
                 f"{fen} 元可能对应 {at[0]}（{at[1]} 分），需要人工判断。",
                 f"{fen} CNY may belong to {at[0]} (score {at[1]}); a person must say.",
             )
+    if line.undone:
+        other, day, by = line.undone[0]
+        said = (
+            f"{said[0]}与 {other} 的匹配已由 {by} 于 {day_text(day)} 撤销。",
+            f"{said[1]} A match with {other} was undone on {day_text(day)} by {by}.",
+        )
     if line.late is not None:
         said = (said[0] + "所属月份已关账，记入后一月。", said[1] + " Its month was closed before it came, so it stands in a later one.")
     return said[0] if zh else said[1]
@@ -74,3 +82,18 @@ def evidence_words(evidence: Mapping[str, Any], language: str) -> str:
              "project": ("项目", "project")}  # fmt: skip
     name = words.get(what, (what, what))[0 if language == "zh" else 1]
     return f"{name} {one}" if one == other else f"{name} {one} / {other}"
+
+
+def approved_words(settlement: Settlement, name: str, language: str) -> str:
+    """What was approved, a match or a ruling: how much, and what is left open of each item."""
+    match, ruling = settlement.matches.get(numbered(name, "M")), settlement.rulings.get(numbered(name, "Q"))
+    fen, keys = 0, list[str]()
+    if match is not None:
+        fen = sum(amount for _, amount in match.redemptions)
+        keys = [key for key, _ in (*match.redemptions, *match.payments)]
+    elif ruling is not None:
+        fen, keys = ruling.amount, [ruling.item]
+    left = [(key, money_text(item.open)) for key in keys if (item := settlement.item(key)) is not None]
+    if language == "zh":
+        return f"{money_text(fen)} 元；" + "，".join(f"{key} 未结 {amount} 元" for key, amount in left)
+    return f"{money_text(fen)} CNY; " + ", ".join(f"{amount} of {key} is open" for key, amount in left)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -140,13 +141,15 @@ class Fact:
 
 @dataclass
 class Held:
-    """A redemption: what of it is still held, and its parts with what is left of each."""
+    """A redemption: what of it is still held, and its parts with what is left of each and the day it was spent on."""
 
     customer: int
     offer: str
+    day: int
     held_until: int
     pieces: list[Piece]
     parts: list[list[Piece]] = field(default_factory=list[list[Piece]])
+    part_days: list[int] = field(default_factory=list[int])
 
 
 class Walk:
@@ -254,12 +257,14 @@ class Walk:
 
     def reserve(self) -> None:
         customer = self.random.randint(1, CUSTOMERS)
+        day, on = self._day()
+        offer = "pen" if self.random.random() < 0.4 else "off"
+        over = self._over(customer, offer, day)
+        before = deepcopy((self.accounts, self.redemptions)) if over else (self.accounts, self.redemptions)
+        for redemption in over:
+            self._free(redemption, redemption.held_until)
         account = self.accounts[customer]
-        # Often some days ago, as long as their month is open.
-        first = month_first_day(max(self.closed_month + 1, MONTH_FIRST))
-        day = max(self.today - self.random.choice([0, 0, 0, 1, 4, 20]), first) if self.late else self.today
-        on = "" if day == self.today else day_text(day)
-        if self.random.random() < 0.4:
+        if offer == "pen":
             quantity = self.random.randint(1, 5)
             points = quantity * PEN
             command = ReserveRedemption(customer_id(customer), "pen", quantity=quantity, occurred_on=on)
@@ -276,10 +281,24 @@ class Walk:
             if points <= account.available(month_of(day)):
                 self.counts["came later"] = self.counts.get("came later", 0) + 1
         self.ask(command, expected)
-        if expected == "accepted":
+        if expected != "accepted":
+            self.accounts, self.redemptions = before
+        else:
+            self.counts["lapsed first"] = self.counts.get("lapsed first", 0) + len(over)
             pieces = account.take(points, month_of(day))
             account.booked.append((day, -points))
-            self.redemptions.append(Held(customer, command.offer, day + HOLD_DAYS, pieces))
+            self.redemptions.append(Held(customer, offer, day, day + HOLD_DAYS, pieces))
+
+    def _day(self) -> tuple[int, str]:
+        """A day to redeem on, often some days ago as long as their month is open; and how it is said."""
+        first = month_first_day(max(self.closed_month + 1, MONTH_FIRST))
+        day = max(self.today - self.random.choice([0, 0, 0, 1, 4, 20]), first) if self.late else self.today
+        return day, "" if day == self.today else day_text(day)
+
+    def _over(self, customer: int, offer: str, day: int) -> list[Held]:
+        """What of a customer, or of an offer, is held until a day before this one: it is free on it."""
+        held = [r for r in self.redemptions if r.pieces and (r.customer == customer or r.offer == offer)]
+        return [r for r in held if r.held_until < day]
 
     def commit(self) -> None:
         number = self._pick(lambda r: bool(r.pieces))
@@ -287,20 +306,28 @@ class Walk:
             return
         redemption = self.redemptions[number]
         points, said = self._part(redemption, redemption.pieces)
-        expected = "accepted" if self.today <= redemption.held_until else "HOLD_OVER"
-        self.ask(CommitRedemption(_id(number), **said), expected)
+        day, on = self._day()
+        expected = "accepted" if day <= redemption.held_until else "HOLD_OVER"
+        expected = "DATE_INVALID" if day < redemption.day else expected
+        self.ask(CommitRedemption(_id(number), occurred_on=on, **said), expected)
         if expected == "accepted":
             part, redemption.pieces = cut(redemption.pieces, points)
             redemption.parts.append(part)
+            redemption.part_days.append(day)
             self.accounts[redemption.customer].moved -= points
             if redemption.offer == "pen":
                 self.stock -= points // PEN
 
     def void(self) -> None:
         number = self._pick(lambda r: bool(r.pieces))
-        if number is not None:
-            self.ask(VoidRedemption(_id(number), "no more"), "accepted")
-            self._free(self.redemptions[number], self.today)
+        if number is None:
+            return
+        redemption = self.redemptions[number]
+        day, on = self._day()
+        expected = "DATE_INVALID" if day < redemption.day else "accepted"
+        self.ask(VoidRedemption(_id(number), "no more", on), expected)
+        if expected == "accepted":
+            self._free(redemption, day)
 
     def _free(self, redemption: Held, day: int) -> None:
         account = self.accounts[redemption.customer]
@@ -316,11 +343,15 @@ class Walk:
         redemption = self.redemptions[number]
         at = self.random.choice([i for i, part in enumerate(redemption.parts) if part])
         points, said = self._part(redemption, redemption.parts[at])
-        self.ask(ReverseRedemption(_id(number), "wrong", part=at + 1, **said), "accepted")
+        day, on = self._day()
+        expected = "DATE_INVALID" if day < redemption.part_days[at] else "accepted"
+        self.ask(ReverseRedemption(_id(number), "wrong", part=at + 1, occurred_on=on, **said), expected)
+        if expected != "accepted":
+            return
         back, redemption.parts[at] = cut(redemption.parts[at], points)
         account = self.accounts[redemption.customer]
         account.moved += points
-        account.booked.append((self.today, points))
+        account.booked.append((day, points))
         for month, part in back:
             account.put(part, max(month, self.closed_month))
         if redemption.offer == "pen":

@@ -52,16 +52,37 @@ class StepBody(BaseModel):
     money: str
 
 
+class OfferLimitBody(BaseModel):
+    """How often, and for how many points, each customer may redeem an offer in a window; null where not limited."""
+
+    window: str
+    times: int | None
+    points: str | None
+
+
+class QuotaBody(BaseModel):
+    """So many units in a window, for all customers together."""
+
+    units: int
+    window: str
+
+
 class OfferBody(BaseModel):
-    """What points can be redeemed for, as the rules in force say."""
+    """What points can be redeemed for, as the rules in force say: `words` what it is and costs, `conditions` who
+    may have it and when. `multiple_of` is of an offset, `unit` and `quota` of a service."""
 
     offer: str
     kind: str
     title: Title
     words: Title
+    conditions: Title
     prices: list[PriceBody]
     steps: list[StepBody]
     tiers: list[str]
+    multiple_of: str | None
+    limits: list[OfferLimitBody]
+    unit: Title | None
+    quota: QuotaBody | None
     supplier: str
     delivery: Title | None
     hold_days: int
@@ -304,7 +325,7 @@ async def customer_quote(
         available = account.available(day)
     else:
         available = (await read(request, balance_read, number, day)).available
-    return json_response({"customer": customer, **quote_document(cost, rehearsal.answer, max(available, 0))})
+    return json_response({"customer": customer, **quote_document(cost, rehearsal, available)})
 
 
 def terms_of(rulebook: Rulebook, day: int) -> Terms:

@@ -72,19 +72,3 @@ def shared(total: int, parts: Sequence[int], value: PointValue) -> list[int]:
     for n in range(abs(left)):
         shares[order[n % len(order)]] += sign
     return shares
-
-
-class Cumulative:
-    """Values many amounts in turn so that all so far come to the value of their sum: what one is rounded by, the next
-    makes good."""
-
-    def __init__(self, value: PointValue) -> None:
-        self._value = value
-        self._points = 0
-        self._fen = 0
-
-    def fen(self, points: int) -> int:
-        """The value of the next amount."""
-        self._points += points
-        before, self._fen = self._fen, self._value.fen(self._points)
-        return self._fen - before

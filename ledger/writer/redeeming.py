@@ -18,9 +18,9 @@ import numpy as np
 
 from ledger.domain.commands import Answer, RedemptionCommand, Request, ReserveRedemption
 from ledger.domain.errors import Refused
-from ledger.domain.events import REGISTRY, STREAM_STOCK, Event, PointsHeld
-from ledger.domain.redemption.decisions import Context, Ordered, decide
-from ledger.domain.redemption.state import Lots
+from ledger.domain.events import REGISTRY, STREAM_STOCK, Event, PointsHeld, RedemptionLapsed
+from ledger.domain.redemption.decisions import Context, Ordered, decide, lapse, overdue
+from ledger.domain.redemption.state import Lots, Redemption
 from ledger.domain.redemption.terms import Holder
 from ledger.domain.rows import OPERATIONS, RowExpander, columns_count
 from ledger.domain.values import customer_id, customer_number, date_of, day_of, day_parse, month_of
@@ -160,8 +160,65 @@ class RedemptionDecider:
         if self._waiting and not (reserves and self._is_free(command.customer)):
             self._flush()
         try:
+            over = overdue(self.state.redemptions, self.context, command)
+        except Refused as refusal:
+            return refusal_of(refusal)
+        if not over or not self._room(max(self.state.book.booked_day(r.held_until) for r in over)):
+            return self._ordered(request, command)
+        self._flush()
+        events, journal = len(self.decided.events), self.state.redemptions.journal.mark()
+        program, records, versions = self.state.program, dict(self.mover.records), self.versions.mark()
+        self._lapse(over, request.actor)
+        answer = self._ordered(request, command)
+        if answer.status == "refused":
+            # A refusal records nothing, not even what had lapsed before it.
+            del self.decided.events[events:]
+            self.state.redemptions.journal.rollback(journal)
+            same = self.state.program is program
+            self.mover.records = records if same else self.state.migrated(program, records)
+            self.versions.rollback(versions)
+        return answer
+
+    def _lapse(self, over: Sequence[Redemption], actor: str) -> None:
+        """Let holds lapse whose days are over, each with its last day, as the close of that day would. In rounds: of
+        each customer one at a time."""
+        left = list(over)
+        while left:
+            first: dict[int, Redemption] = {}
+            for redemption in left:
+                first.setdefault(redemption.customer, redemption)
+            left = [r for r in left if first[r.customer] is not r]
+            self._lapse_round(list(first.values()), actor)
+
+    def _lapse_round(self, over: Sequence[Redemption], actor: str) -> None:
+        events: list[Event] = []
+        moving: list[Moving] = []
+        position = self._position + 1
+        for redemption in over:
+            day = self.state.book.booked_day(redemption.held_until)
+            self.decided.month_max = max(self.decided.month_max, month_of(day))
+            fields = lapse(redemption, day)
+            midnight = datetime.combine(date_of(redemption.held_until + 1), datetime.min.time(), self.zone).isoformat()
+            stream = customer_id(redemption.customer)
+            event = RedemptionLapsed(
+                originator_id=stream, originator_version=self.versions.next(stream), occurred_at=midnight,
+                recorded_at=self.recorded_at, actor=actor, **fields,
+            )  # fmt: skip
+            stamp = Stamp(midnight, self.recorded_at, actor, position)
+            events.append(event)
+            moving.append(Moving(position, redemption.customer, "RedemptionLapsed", fields, stamp))
+            position += 2
+        for event, freed in zip(events, self.mover.move_all(moving), strict=True):
+            self._add(event)
+            [points] = freed
+            self._add(points)
+
+    def _ordered(self, request: Request, command: RedemptionCommand) -> Answer:
+        """Decide a request on what is held now."""
+        reserves = isinstance(command, ReserveRedemption)
+        try:
             ordered = decide(self.state.redemptions, self.context, command)
-            if ordered.customer and not self._in_range(ordered):
+            if ordered.customer and not self._room(day_parse(ordered.fields["booked_on"])):
                 raise Refused("MONTHS_OPEN", "too many months would be open at once; close days first", "occurred_on")
             if ordered.customer and self.state.book.in_force(day_parse(ordered.fields["booked_on"])) is None:
                 raise Refused("RULESET_NONE_IN_FORCE", "no rule set is in force on that day", "occurred_on")
@@ -210,8 +267,8 @@ class RedemptionDecider:
             self.decided.events.append(event)
             self._add(hold)
 
-    def _in_range(self, ordered: Ordered) -> bool:
-        day = day_parse(ordered.fields["booked_on"])
+    def _room(self, day: int) -> bool:
+        """Make room for what is booked on a day; False where too many months would be open."""
         program = self.state.program
         fits = self.state.span_ensure(day, day)
         if self.state.program is not program:

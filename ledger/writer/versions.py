@@ -17,3 +17,11 @@ class Versions:
         version = self._last.get(stream)
         self._last[stream] = version = (self._book.version(stream) if version is None else version) + 1
         return version
+
+    def mark(self) -> dict[str, int]:
+        """Where the streams stand now, for `rollback`."""
+        return dict(self._last)
+
+    def rollback(self, mark: dict[str, int]) -> None:
+        """Number on from a mark: what was numbered since isn't appended."""
+        self._last = dict(mark)

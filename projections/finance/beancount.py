@@ -23,11 +23,15 @@ BEANCOUNT_ACCOUNTS: Final[Mapping[str, str]] = {
 }
 """Redeemed points are a liability of another kind, towards payments, until they are settled."""
 
+ROUNDING_ACCOUNT: Final = "Equity:Points:Rounding"
+"""What rounding to the fen leaves between accounts: money and no points."""
+
 
 def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
     """The journal line by line. `ledger` names the books in the title."""
     sums = dict.fromkeys(ACCOUNTS, 0)
     body: list[str] = []
+    rounding = 0
     day_first: int | None = None
     day_last = 0
     for entry in entries:
@@ -36,13 +40,16 @@ def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
         day_last = max(day_last, m.day)
         sums[entry.into] += entry.points
         sums[entry.out_of] -= entry.points
-        cny = money_text(entry.fen)
-        rule = m.state.get("rule") or m.state.get("redemption") or ""
+        rounding += entry.rounding
+        rest = f"  {ROUNDING_ACCOUNT}  {money_text(-entry.rounding)} CNY\n" if entry.rounding else ""
+        taken, given = (money_text(fen) for fen in (entry.fen_out, entry.fen_in))
+        said = " ".join(filter(None, (m.topic, m.state.get("rule") or m.state.get("redemption"))))
         body.append(
-            f'{day_text(m.day)} * "{m.stream}" "{m.topic} {_quoted(rule)}"\n'
+            f'{day_text(m.day)} * "{m.stream}" "{_quoted(said)}"\n'
             f"  position: {m.position}\n"
-            f"  {BEANCOUNT_ACCOUNTS[entry.out_of]}  {points_text(entry.points)} POINTS @@ {cny} CNY\n"
-            f"  {BEANCOUNT_ACCOUNTS[entry.into]}  {points_text(-entry.points)} POINTS @@ {cny} CNY\n"
+            f"  {BEANCOUNT_ACCOUNTS[entry.out_of]}  {points_text(entry.points)} POINTS @@ {taken} CNY\n"
+            f"  {BEANCOUNT_ACCOUNTS[entry.into]}  {points_text(-entry.points)} POINTS @@ {given} CNY\n"
+            f"{rest}"
         )
     yield f'option "title" "Plumbline {ledger}"\noption "operating_currency" "CNY"\n\n'
     if day_first is None:
@@ -50,11 +57,12 @@ def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
     yield f"{day_text(day_first)} commodity POINTS\n"
     for account in ACCOUNTS:
         yield f"{day_text(day_first)} open {BEANCOUNT_ACCOUNTS[account]} POINTS\n"
-    yield "\n"
+    yield f"{day_text(day_first)} open {ROUNDING_ACCOUNT} CNY\n\n"
     for transaction in body:
         yield transaction + "\n"
     for account in ACCOUNTS:
         yield f"{day_text(day_last + 1)} balance {BEANCOUNT_ACCOUNTS[account]}  {points_text(-sums[account])} POINTS\n"
+    yield f"{day_text(day_last + 1)} balance {ROUNDING_ACCOUNT}  {money_text(-rounding)} CNY\n"
 
 
 def _quoted(text: str) -> str:

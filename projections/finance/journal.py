@@ -4,39 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 
 from ledger.domain.postings import ACCOUNTS, Account, BooksUnbalanced, Trial, postings_of
-from ledger.domain.valuation import Cumulative, PointValue
+from ledger.domain.valuation import PointValue
 from ledger.domain.values import day_text, money_text, points_text
 from projections.finance.reading import POSITION_MAX, Movement, movements, position_head
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What an event posts: so many points and fen from one account into another, above zero."""
+    """What an event posts: so many points from one account into another, above zero. The first stands `fen_out` lower
+    then, the second `fen_in` higher; where these differ, by a fen, `rounding` takes what is between them."""
 
     movement: Movement
     out_of: Account
     into: Account
     points: int
-    fen: int
+    fen_out: int
+    fen_in: int
+
+    @property
+    def rounding(self) -> int:
+        """Fen into the account `rounding`; below zero out of it."""
+        return self.fen_out - self.fen_in
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its two postings, as exports have them."""
+        """Its two postings, as exports have them, and the one of rounding where there is one."""
         m = self.movement
         head = {
             "position": m.position, "date": day_text(m.day), "customer": m.stream, "event": m.topic,
             "rule": m.state.get("rule") or "", "redemption": m.state.get("redemption") or "",
         }  # fmt: skip
-        return [
-            {**head, "account": self.out_of, "points": points_text(-self.points), "cny": money_text(-self.fen)},
-            {**head, "account": self.into, "points": points_text(self.points), "cny": money_text(self.fen)},
+        found = [
+            {**head, "account": self.out_of, "points": points_text(-self.points), "cny": money_text(-self.fen_out)},
+            {**head, "account": self.into, "points": points_text(self.points), "cny": money_text(self.fen_in)},
         ]
+        if self.rounding:
+            found.append({**head, "account": ROUNDING, "points": points_text(0), "cny": money_text(self.rounding)})
+        return found
 
 
+ROUNDING: Final = "rounding"
+"""The account of what rounding leaves: fen and no points. It stands at what the others' values lack of zero."""
 COLUMNS = ("position", "date", "customer", "event", "rule", "redemption", "account", "points", "cny")
 
 
@@ -45,9 +57,10 @@ def entries(
 ) -> Iterator[Entry]:
     """The journal in order of position: what is booked up to a day, and recorded up to a position.
 
-    Fen are rounded so that, for each pair of accounts, all entries so far come to the value of their points.
+    Each account always stands at the value of its points, rounded down to the fen once: an entry moves it by its value
+    after less its value before.
     """
-    values: dict[tuple[str, str], Cumulative] = {}
+    stand = dict.fromkeys(ACCOUNTS, 0)
     for movement in movements(connection, stop):
         if day_last is not None and movement.day > day_last:
             continue
@@ -55,9 +68,12 @@ def entries(
         if not first.points:
             continue
         out_of, into = (first, second) if first.points < 0 else (second, first)
-        pair = (out_of.account, into.account)
-        fen = values.setdefault(pair, Cumulative(value)).fen(into.points)
-        yield Entry(movement, out_of.account, into.account, into.points, fen)
+        moved: list[int] = []
+        for account, points in (out_of, into):
+            before = value.fen(stand[account])
+            stand[account] += points
+            moved.append(value.fen(stand[account]) - before)
+        yield Entry(movement, out_of.account, into.account, into.points, -moved[0], moved[1])
 
 
 @dataclass(frozen=True, slots=True)

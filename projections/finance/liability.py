@@ -273,11 +273,11 @@ def sheets_of(found: Liability) -> list[tuple[str, Sequence[str], list[dict[str,
     """The liability as the sheets of a workbook: title, columns, rows, columns that hold numbers."""
     breakage = found.breakage.document()
     method = breakage.pop("method")
-    said = [{"what": name, "value": "" if v is None else str(v)} for name, v in breakage.items()]
-    said += [{"what": "method", "value": method["zh"]}, {"what": "method", "value": method["en"]}]
+    said = [{"what": name, "value": v, "words": ""} for name, v in breakage.items()]
+    said += [{"what": "method", "value": None, "words": method[language]} for language in ("zh", "en")]
     return [
         ("days", DAY_COLUMNS, [d.document() for d in found.days], DAY_COLUMNS[1:]),
         ("ages", SHARE_COLUMNS, [s.document() for s in found.ages], SHARE_COLUMNS[1:]),
         ("expiries", SHARE_COLUMNS, [s.document() for s in found.expiries], SHARE_COLUMNS[1:]),
-        ("breakage", ("what", "value"), said, ()),
+        ("breakage", ("what", "value", "words"), said, ("value",)),
     ]

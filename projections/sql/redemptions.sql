@@ -6,7 +6,7 @@ SELECT number, customer, position, offer, kind, variant, quantity, points, money
 FROM redemption WHERE number = ANY (%(numbers)s::bigint[])
 
 -- name: parts_load
-SELECT redemption, position, points, quantity, money, returned, quantity_returned, money_returned
+SELECT redemption, position, booked_on, points, quantity, money, returned, quantity_returned, money_returned
 FROM redemption_part WHERE redemption = ANY (%(numbers)s::bigint[])
 ORDER BY redemption, part
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import typer
 
 from ledger.domain.commands import (
+    Answer,
     CommitRedemption,
     MoveStock,
+    RedemptionCommand,
     Request,
     ReserveRedemption,
     ReverseRedemption,
@@ -19,14 +22,15 @@ from ledger.domain.errors import Refused
 from ledger.domain.redemption.quoting import Asked, quote
 from ledger.domain.redemption.state import Redemptions, redemption_number
 from ledger.domain.redemption.terms import STAGES, WINDOW_WORDS, Holder, Terms
-from ledger.domain.values import customer_id
+from ledger.domain.values import customer_id, day_of, points_text
 from ledger.rules.document import RuleSet, rule_set_parse
-from ledger.rules.redemption.sentences import KIND_WORDS, STAGE_WORDS
+from ledger.rules.redemption.sentences import STAGE_WORDS
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.rules.redemption.told import catalogue_documents, entitlement_documents, quote_document
 from projections.balances import balance_read
 from projections.entitlements import used_read, uses_read
 from projections.redemptions import RedemptionRow, holder_read, redemptions_read, stock_read
+from service.bootstrap import LedgerHandle, clock
 from service.commanding import commands
 from service.commands.relations.asking import DryRunOption, LimitOption, Looking, looking, send
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -66,11 +70,11 @@ def redeem_quote(
         number = look.customer(customer)
         _, terms = _in_force(look)
         cost = quote(Redemptions(), terms, Asked(offer, variant, quantity, points), number, Holder(), look.today)
-        available = max(balance_read(look.connection, number, look.today).available, 0)
+        available = balance_read(look.connection, number, look.today).available
         command = ReserveRedemption(customer_id(number), offer, variant, quantity, points)
         with commands(look.handle, actor) as writing:
             [rehearsal] = writing.rehearse([Request(command, actor)])
-    found: dict[str, Any] = {"customer": customer_id(number), **quote_document(cost, rehearsal.answer, available)}
+    found: dict[str, Any] = {"customer": customer_id(number), **quote_document(cost, rehearsal, available)}
     if out.json:
         out.document(found)
         return
@@ -104,7 +108,7 @@ def redeem_reserve(
 ) -> None:
     """Hold points and stock. 预留：冻结积分与库存。"""
     command = ReserveRedemption(customer, offer, variant, quantity, points, reference, project, on)
-    send(output_of(json, language), command, ledger, actor, dry_run=dry_run)
+    _redeem(output_of(json, language), command, ledger, actor, dry_run)
 
 
 @redeem_app.command("commit")
@@ -122,7 +126,7 @@ def redeem_commit(
 ) -> None:
     """Spend what is held, wholly or in parts. 兑付。"""
     command = CommitRedemption(redemption, quantity, points, reference, on)
-    send(output_of(json, language), command, ledger, actor, dry_run=dry_run)
+    _redeem(output_of(json, language), command, ledger, actor, dry_run)
 
 
 @redeem_app.command("void")
@@ -137,7 +141,7 @@ def redeem_void(
     language: LanguageOption = "en",
 ) -> None:
     """Free what is still held. 取消预留。"""
-    send(output_of(json, language), VoidRedemption(redemption, reason, on), ledger, actor, dry_run=dry_run)
+    _redeem(output_of(json, language), VoidRedemption(redemption, reason, on), ledger, actor, dry_run)
 
 
 @redeem_app.command("reverse")
@@ -156,7 +160,7 @@ def redeem_reverse(
 ) -> None:
     """Take a committed part back. 退回已兑付的部分。"""
     command = ReverseRedemption(redemption, reason, part, quantity, points, on)
-    send(output_of(json, language), command, ledger, actor, dry_run=dry_run)
+    _redeem(output_of(json, language), command, ledger, actor, dry_run)
 
 
 @redeem_app.command("list")
@@ -206,6 +210,32 @@ def redeem_show(
     out.table(out.say("兑付", "Parts"), headers, [[str(p[n]) for n in names] for p in parts], numbers=(2, 3, 4, 6))
 
 
+def _redeem(out: Output, command: RedemptionCommand, ledger: str, actor: str, dry_run: bool) -> None:
+    """Carry out a command about a redemption, and tell how that stands and what is left to spend."""
+
+    def told(handle: LedgerHandle, answer: Answer) -> str:
+        with handle.recorder.datastore.get_connection() as connection:
+            [row] = redemptions_read(connection, number=redemption_number(answer.id), limit=1)
+            today = day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
+            available = balance_read(connection, row.customer, today).available
+        d = row.document()
+        worth = out.say(f"，抵{d['money']}元", f", worth {d['money']} CNY") if row.money else ""
+        parts = [out.say(f"{d['points']}分{worth}", f"{d['points']} points{worth}")]
+        if row.points > row.freed + row.spent:
+            parts.append(out.say(f"占用{d['held']}分至{d['held_until']}", f"{d['held']} held until {d['held_until']}"))
+        if row.spent:
+            parts.append(out.say(f"已兑付{d['spent']}分", f"{d['spent']} spent"))
+        if row.freed:
+            parts.append(out.say(f"已释放{d['freed']}分", f"{d['freed']} freed"))
+        if row.returned:
+            parts.append(out.say(f"已退回{d['returned']}分", f"{d['returned']} returned"))
+        left = points_text(max(available, 0))
+        parts.append(out.say(f"尚可用{left}分", f"{left} left to spend"))
+        return out.say("；", "; ").join(parts)
+
+    send(out, command, ledger, actor, dry_run=dry_run, more=told)
+
+
 def _redemptions(out: Output, rows: list[RedemptionRow]) -> None:
     documents = [row.document() for row in rows]
     if out.json:
@@ -237,8 +267,8 @@ def catalogue(
         out.document(found)
         return
     at = 0 if language == "zh" else 1
-    headers = ["编号", "名称", "类别", "内容"] if at == 0 else ["offer", "title", "kind", "what it says"]
-    rows = [[o["offer"], o["title"][language], KIND_WORDS[o["kind"]][at], o["words"][language]] for o in found]
+    headers = ["编号", "名称", "内容", "条件"] if at == 0 else ["offer", "title", "what it says", "conditions"]
+    rows = [[o["offer"], o["title"][language], o["words"][language], o["conditions"][language]] for o in found]
     out.table(out.say("兑换目录", "Catalogue"), headers, rows)
 
 

@@ -362,7 +362,7 @@ def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> No
         run("record", "project_completed", "C-000001", "--id", f"p{i}", *ledger)
 
     told = run("catalogue", "--ledger", "shop", "--language", "zh").stdout
-    assert "抵扣：10分起抵0.50元，100分起抵6元" in told.replace("\n", "")
+    assert "抵扣：10分起抵0.50元，100分起抵6元" in told.replace("\n", "") and "预留14天" in told
     quote = json.loads(run("redeem", "quote", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
     assert (quote["money"], quote["available"], quote["possible"]) == ("7.20", "150.00", True)
     asked = ("redeem", "quote", "C-000001", "--offer", "pen", "--quantity", "40", "--ledger", "shop")
@@ -372,8 +372,11 @@ def test_points_are_redeemed_on_the_command_line(run: Run, tmp_path: Path) -> No
     assert "POINTS_INSUFFICIENT" in refused.stdout + refused.stderr
     held = json.loads(run("redeem", "reserve", "C-000001", "--offer", "cash", "--points", "120", *ledger).stdout)
     assert held["id"] == "R-000001"
-    run("redeem", "commit", "R-000001", "--points", "100", "--reference", "INV-1", *ledger)
-    run("redeem", "void", "R-000001", "--reason", "the rest is not needed", *ledger)
+    committed = run("redeem", "commit", "R-000001", "--points", "100", "--reference", "INV-1", *ledger[:2]).stdout
+    assert "R-000001 recorded" in committed and "120.00 points, worth 7.20 CNY; 20.00 held until 20" in committed
+    assert "100.00 spent; 30.00 left to spend" in committed.replace("\n", " ")
+    voided = run("redeem", "void", "R-000001", "--reason", "no need", "--language", "zh", *ledger[:2]).stdout
+    assert "120.00分，抵7.20元；已兑付100.00分；已释放20.00分；尚可用50.00分" in voided.replace("\n", "")
     run("redeem", "reverse", "R-000001", "--reason", "half", "--points", "50", *ledger)
     shown = json.loads(run("redeem", "show", "R-000001", *ledger).stdout)
     assert (shown["state"], shown["spent"], shown["freed"], shown["returned"]) == ("committed", "100.00", "20.00", "50.00")

@@ -133,4 +133,8 @@ def test_the_workbook_holds_every_day_and_no_formula(connection: Connection[Any]
     book = load_workbook(io.BytesIO(xlsx_bytes(sheets_of(found))))
     assert book.sheetnames == ["days", "ages", "expiries", "breakage"]
     assert book["days"].max_row == 29
+    said = {row[0].value: row[1] for row in book["breakage"].iter_rows(min_row=2) if row[0].value != "method"}
+    assert said["points"].value == found.breakage.points / 100
+    assert {cell.data_type for cell in said.values() if cell.value is not None} == {"n"}
+    assert [row[2].value for row in book["breakage"].iter_rows(min_row=2)][-2:] == list(found.breakage.document()["method"].values())
     assert not [c for sheet in book for row in sheet.iter_rows() for c in row if c.data_type == "f"]

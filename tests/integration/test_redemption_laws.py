@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,20 @@ def accounts_of(state: LedgerState) -> list[dict[str, object]]:
     return [state_of(state.program, record) for record in state.records]
 
 
+def days_check(books: Books) -> None:
+    """Added up by the days they are booked on, no redemption holds, and no part of one has spent, less than nothing."""
+    held: dict[str, Counter[str]] = defaultdict(Counter)
+    spent: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+    for _, _, name, state in books.log():
+        sign = {"PointsHeld": 1, "PointsFreed": -1, "PointsRedeemed": 1}.get(name)
+        if sign is not None:
+            held[state["redemption"]][state["booked_on"]] += sign * state["points"]
+        if name in ("PointsRedeemed", "PointsReturned"):
+            spent[state["redemption"], state["part"]][state["booked_on"]] -= state["points"]
+    for by_day in (*held.values(), *spent.values()):
+        assert min(accumulate(by_day[day] for day in sorted(by_day))) >= 0
+
+
 def walk(books: Books, folder: Path, steps: int, seed: int) -> Walk:
     """Take so many steps, beginning again from the log now and then; at the end the columns say the same."""
     print(f"seed {seed}")
@@ -56,6 +72,7 @@ def walk(books: Books, folder: Path, steps: int, seed: int) -> Walk:
             books.restart()
             assert (accounts_of(books.state), dict(books.state.redemptions.redemptions)) == before
             going.compare()
+    days_check(books)
     columns = columns_build(books, folder)
     result, count, differences = recorded_check(columns, 2, lambda done, of: None)
     assert (count, differences) == (0, [])
@@ -87,7 +104,8 @@ def test_two_thousand_steps_leave_points_and_stock_where_a_simple_model_has_them
         ("ReserveRedemption accepted", 100), ("ReserveRedemption POINTS_INSUFFICIENT", 20),
         ("ReserveRedemption STOCK_INSUFFICIENT", 10), ("CommitRedemption accepted", 100),
         ("CommitRedemption HOLD_OVER", 5), ("VoidRedemption accepted", 20), ("ReverseRedemption accepted", 50),
-        ("RecordFact corrected", 50), ("CloseDays accepted", 30), ("came later", 20),
+        ("RecordFact corrected", 50), ("CloseDays accepted", 30), ("came later", 20), ("lapsed first", 10),
+        ("ReverseRedemption DATE_INVALID", 20), ("CommitRedemption DATE_INVALID", 20), ("VoidRedemption DATE_INVALID", 5),
     ):  # fmt: skip
         assert going.counts.get(told, 0) >= least, going.counts
     topics = {name for _, _, name, _ in books.log()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,19 @@ def test_undoing_a_match_restores_the_list_and_a_restart_and_the_columns_say_the
     for match in first.matches:
         assert shop.do(UndoSettlement(f"M-{match.number:06d}", "tried")).status == "accepted"
     after = report_of(state_read(columns_of(shop, tmp_path)).settlement, period)
-    assert [line.document() for line in after.lines] == [line.document() for line in before.lines]
+    # The same items with the same amounts; what was undone is told, and the other side of it is a candidate.
+    told = {"kind", "candidates", "sentence"}
+    plain = [
+        sorted(({k: v for k, v in line.document().items() if k not in told} for line in found.lines), key=itemgetter("item"))
+        for found in (after, before)
+    ]
+    assert plain[0] == plain[1]
+    undone = {key: match for match in first.matches for key, _ in (*match.redemptions, *match.payments)}
+    for line in after.lines:
+        assert (line.item in undone) == bool(line.undone)
+        if line.undone:
+            assert line.kind == "unmatched" and line.undone[0][0] in {key for key, _ in line.candidates}
+            assert line.document()["sentence"]["en"].endswith(f" was undone on {shop.now.date()} by bob.")
     assert after.figures.redemptions.open == before.figures.redemptions.open == 325_00
     live = relations_dump(shop.state.relations)["settlement"]
     shop.restart()

@@ -218,6 +218,106 @@ def test_a_commitment_after_the_last_day_of_the_hold_is_refused_though_the_day_i
     assert shop.do(ReserveRedemption("C-000001", "plaque")).status == "accepted", "what came back counts no more"
 
 
+def test_what_was_committed_on_a_day_is_not_taken_back_on_one_before(shop: Books) -> None:
+    shop.do(MoveStock("workwear", 2, "delivered", "m"))
+    shop.do(ReserveRedemption("C-000001", "workwear", "m", 2, occurred_on="2026-10-20"))
+    shop.do(CommitRedemption("R-000001", quantity=1, occurred_on="2026-10-22"))
+    shop.do(CommitRedemption("R-000001", quantity=1, occurred_on="2026-10-25"))
+    before, dump = shop.position, state_dump(shop)
+    early = ReverseRedemption("R-000001", "wrong", part=2, occurred_on="2026-10-24")
+    answer = shop.do(early)
+    assert refused(answer) == ("DATE_INVALID", "occurred_on")
+    assert answer.reason == "this part was committed on 2026-10-25"
+    [rehearsal] = shop.writer.rehearse_later([Request(early, "bob")]).result()
+    assert refused(rehearsal.answer) == ("DATE_INVALID", "occurred_on")
+    assert (shop.position, state_dump(shop)) == (before, dump)
+    shop.restart()
+    assert shop.do(early).code == "DATE_INVALID", "what was loaded knows the days too"
+    for part, day in ((1, "2026-10-24"), (2, "2026-10-25")):
+        answer = shop.do(ReverseRedemption("R-000001", "wrong", part=part, occurred_on=day))
+        assert answer.status == "accepted"
+    assert figures(shop) == (15_000, 0, 0)
+    assert shop.state.redemptions.stock_of("workwear", "m") == Stock(2, 0)
+
+
+def test_a_hold_whose_days_are_over_blocks_no_reservation_of_a_later_day_though_nothing_was_closed(shop: Books) -> None:
+    other = shop.register("b")[0]
+    shop.send(*(fact(f"b{i}", PROJECT, "2026-10-05", other) for i in range(2)))
+    shop.do(MoveStock("workwear", 2, "delivered", "m"))
+    shop.do(ReserveRedemption("C-000001", "workwear", "m", 2, occurred_on="2026-10-11"))  # held until 21 October
+    shop.do(ReserveRedemption("C-000001", "small", points="70", occurred_on="2026-10-11"))  # until 25 October
+    assert figures(shop) == (15_000, 15_000, 0)
+    before, dump = shop.position, state_dump(shop)
+    on_last_day = shop.do(ReserveRedemption(other, "workwear", "m", occurred_on="2026-10-21"))
+    assert refused(on_last_day) == ("STOCK_INSUFFICIENT", "quantity")
+    # What is refused records nothing, though two would have lapsed for it.
+    too_many = shop.do(ReserveRedemption(other, "workwear", "m", 3))
+    assert too_many.reason == "2 are in stock and not held by others; 1 are missing"
+    assert (shop.position, state_dump(shop)) == (before, dump)
+    reserve = ReserveRedemption(other, "workwear", "m", 2, occurred_on="2026-10-22")
+    [rehearsal] = shop.writer.rehearse_later([Request(reserve, "bob")]).result()
+    names = ["RedemptionLapsed", "PointsFreed", "RedemptionReserved", "PointsHeld"]
+    assert [e["event"] for e in rehearsal.events] == names
+    assert (shop.position, state_dump(shop)) == (before, dump)
+    answer = shop.do(reserve)
+    told = shop.log(before)
+    assert (answer.id, answer.position) == ("R-000003", before + 4)
+    assert [(name, s["booked_on"], s["cause"]) for _, _, name, s in told] == [
+        ("RedemptionLapsed", "2026-10-21", 0), ("PointsFreed", "2026-10-21", before + 1),
+        ("RedemptionReserved", "2026-10-22", 0), ("PointsHeld", "2026-10-22", before + 3),
+    ]  # fmt: skip
+    assert figures(shop) == (15_000, 7_000, 0) and figures(shop, other) == (10_000, 8_000, 0)
+    assert refused(shop.do(CommitRedemption("R-000001", occurred_on="2026-10-20"))) == ("HOLD_OVER", "redemption")
+    # Points as stock: 150 are there, 70 of them held until the 25th.
+    early = shop.do(ReserveRedemption("C-000001", "small", points="81", occurred_on="2026-10-25"))
+    assert refused(early) == ("POINTS_INSUFFICIENT", "points")
+    assert shop.do(ReserveRedemption("C-000001", "small", points="150", occurred_on="2026-10-26")).status == "accepted"
+    assert figures(shop) == (15_000, 15_000, 0)
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_holds_that_are_over_lapse_together_before_stock_is_counted_lower(shop: Books) -> None:
+    names = ["C-000001", *shop.register("b", "c")]
+    shop.send(*(fact(f"{name}-{i}", PROJECT, "2026-10-05", name) for name in names for i in range(2)))
+    shop.do(MoveStock("pen", 6, "delivered"))
+    on = [ReserveRedemption(name, "pen", occurred_on="2026-10-05") for name in (*names, *names[:2])]
+    assert [a.status for a in shop.send(*on)] == ["accepted"] * 5
+    assert refused(shop.do(MoveStock("pen", -7, "counted"))) == ("STOCK_INSUFFICIENT", "quantity")
+    before = shop.position
+    # In one go with a reservation of its own day, which waits for its points until somebody looks.
+    answers = shop.send(ReserveRedemption(names[2], "small", points="10"), MoveStock("pen", -6, "counted"))
+    assert [a.status for a in answers] == ["accepted"] * 2
+    assert Counter(name for _, _, name, _ in shop.log(before)) == {
+        "RedemptionLapsed": 5, "PointsFreed": 5, "RedemptionReserved": 1, "PointsHeld": 1, "StockMoved": 1,
+    }  # fmt: skip
+    assert shop.state.redemptions.stock_of("pen", "") == Stock(0, 0)
+    dump = state_dump(shop)
+    shop.restart()
+    assert state_dump(shop) == dump
+
+
+def test_what_is_held_no_more_says_what_became_of_it(shop: Books) -> None:
+    shop.do(MoveStock("pen", 6, "delivered"))
+    for _ in range(4):
+        shop.do(ReserveRedemption("C-000001", "pen", quantity=1))
+    shop.do(ReserveRedemption("C-000001", "small", points="30"))
+    shop.do(CommitRedemption("R-000001"))
+    shop.do(VoidRedemption("R-000002", "no"))
+    shop.do(CommitRedemption("R-000005", points="10"))
+    shop.do(VoidRedemption("R-000005", "no"))
+    said = [shop.do(VoidRedemption(f"R-00000{n}", "no")).reason for n in (1, 2, 5)]
+    assert said == [f"nothing is held any more: {why}" for why in (
+        "it was committed", "it was voided", "the rest was voided",
+    )]  # fmt: skip
+    shop.do(ReverseRedemption("R-000001", "wrong"))
+    shop.now += timedelta(days=40)
+    shop.do(ReserveRedemption("C-000001", "pen"))
+    said = [shop.do(CommitRedemption(f"R-00000{n}")).reason for n in (1, 3)]
+    assert said == [f"nothing is held any more: {why}" for why in ("it was reversed", "it was held until 2026-11-15")]
+
+
 def test_of_two_hundred_who_want_the_last_item_one_gets_it(shop: Books) -> None:
     shop.do(MoveStock("pen", 1, "delivered"))
     with ThreadPoolExecutor(32) as pool:

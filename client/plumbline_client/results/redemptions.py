@@ -26,16 +26,39 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferLimit:
+    """How often, and for how many points, each customer may redeem an offer in a window; None where not limited."""
+
+    window: str
+    times: int | None
+    points: Points | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many units in a window, for all customers together."""
+
+    units: int
+    window: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """What points can be redeemed for, by the rules in force; `words` says it in "zh" and "en"."""
+    """What points can be redeemed for, by the rules in force; `words` says what it is and costs in "zh" and "en",
+    `conditions` who may have it and when. `multiple_of` is of an offset, `unit` and `quota` of a service."""
 
     offer: str
     kind: str
     title: dict[str, str]
     words: dict[str, str]
+    conditions: dict[str, str]
     prices: list[Price]
     steps: list[Step]
     tiers: list[str]
+    multiple_of: Points | None
+    limits: list[OfferLimit]
+    unit: dict[str, str] | None
+    quota: Quota | None
     supplier: str
     delivery: dict[str, str] | None
     hold_days: int

@@ -3,8 +3,8 @@
 An event's name in the log is its class name, registered here and independent of the module's path. Each class
 is an *input* (what happened, or was ordered) or a *decision* (what the ledger did about it); replay reads
 inputs only. Every event says who (`actor`), why (`cause`: the position of the input that led to it, 0 for an
-input itself; rule, rule set and reason where there are any), when it happened (`occurred_at`) and when it was
-recorded (`recorded_at`).
+input itself and for what follows from a day's passing alone; rule, rule set and reason where there are any), when it
+happened (`occurred_at`) and when it was recorded (`recorded_at`).
 
 To change a class: raise `class_version` and add a static `upcast_vN_vM(state)` that mends older states.
 """

@@ -2,10 +2,10 @@
 
 A redemption begins with a reservation that holds points and stock. What is held is committed (wholly or in parts),
 voided, or lapses with the day it was held until; a committed part can be reversed, wholly or in parts. Each is an input
-in the customer's stream (a lapse is a decision of the day's end, and follows from inputs alone); the movement of points
-that follows is a decision with an event of its own. Redemptions are numbered R-000001 by the writer, their committed
-parts 1, 2, 3 … Points are in 1/100, above zero here whichever way they move unless said otherwise; money is fen.
-`booked_on` is the day it happened, or the first open day where that month is closed.
+in the customer's stream (a lapse is a decision: it follows from the day until which something is held); the movement of
+points that follows is a decision with an event of its own. Redemptions are numbered R-000001 by the writer, their
+committed parts 1, 2, 3 … Points are in 1/100, above zero here whichever way they move unless said otherwise; money is
+fen. `booked_on` is the day it happened, or the first open day where that month is closed.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class RedemptionVoided(Input):
 @registered
 @dataclass(kw_only=True)
 class RedemptionLapsed(Event):
-    """The day until which something was held is over: what is still held is freed."""
+    """The day until which something was held is over: what is still held is freed. With the day's close, which is then
+    its cause; or before it, with the first reservation of the customer or the offer for a later day, or with a lower
+    count of its stock: then it follows from the day alone and names no cause."""
 
     booked_on: str
     redemption: str

@@ -74,6 +74,19 @@ def decide(state: Redemptions, context: Context, command: RedemptionCommand) -> 
     return _use(state, context, command)
 
 
+def overdue(state: Redemptions, context: Context, command: RedemptionCommand) -> list[Redemption]:
+    """The holds that were over before the day of a command and would stand in its way, in order of number: for a
+    reservation those of the customer and those of the offer, for a count of stock those of the offer. They are to lapse
+    before the command is decided, whether or not their day was closed. Raises Refused for a day that can't be."""
+    if isinstance(command, ReserveRedemption):
+        day, customer = context.booked(_day(context, command.occurred_on)), context.customer(command.customer)
+    elif isinstance(command, MoveStock) and command.quantity < 0:
+        day, customer = context.today, 0
+    else:
+        return []
+    return [r for r in state.due_by(day - 1) if r.customer == customer or r.offer == command.offer]
+
+
 def lapse(redemption: Redemption, booked: int) -> Mapping[str, Any]:
     """The fields of RedemptionLapsed."""
     return {
@@ -118,7 +131,7 @@ def _commit(state: Redemptions, context: Context, command: CommitRedemption) -> 
     day = _day(context, command.occurred_on)
     redemption = _named(state, command.redemption)
     if not redemption.held:
-        raise Refused("HOLD_OVER", f"nothing is held any more: it was {redemption.state}", "redemption")
+        raise Refused("HOLD_OVER", f"nothing is held any more: {_ended(redemption)}", "redemption")
     _after(context, redemption, day)
     if day > redemption.held_until:
         reason = f"points were held until {day_text(redemption.held_until)}; reserve again"
@@ -151,7 +164,7 @@ def _void(state: Redemptions, context: Context, command: VoidRedemption) -> Orde
     redemption = _named(state, command.redemption)
     reason = _reason(command.reason)
     if not redemption.held:
-        raise Refused("HOLD_OVER", f"nothing is held any more: it was {redemption.state}", "redemption")
+        raise Refused("HOLD_OVER", f"nothing is held any more: {_ended(redemption)}", "redemption")
     _after(context, redemption, day)
     fields = {**lapse(redemption, context.booked(day)), "reason": reason}
     return Ordered("RedemptionVoided", redemption.customer, fields, day, redemption_id(redemption.number))
@@ -164,7 +177,6 @@ def _reverse(state: Redemptions, context: Context, command: ReverseRedemption) -
     count = len(redemption.parts)
     if not count:
         raise Refused("PART_UNKNOWN", "nothing of it was committed; void it instead", "redemption")
-    _after(context, redemption, day)
     number = command.part or (1 if count == 1 else 0)
     if not 1 <= number <= count:
         raise Refused("PART_UNKNOWN", f"say which of its {count} parts: 1 to {count}", "part")
@@ -172,6 +184,8 @@ def _reverse(state: Redemptions, context: Context, command: ReverseRedemption) -
     left, quantity_left = part.points - part.returned, part.quantity - part.quantity_returned
     if not left:
         raise Refused("PART_REVERSED", "this part was taken back already", "part")
+    if context.booked(day) < part.booked_day:
+        raise Refused("DATE_INVALID", f"this part was committed on {day_text(part.booked_day)}", "occurred_on")
     points, quantity = _part(redemption, left, quantity_left, command.points, command.quantity, "left of this part")
     money = share(part.money, part.points, part.returned + points) - share(part.money, part.points, part.returned)
     fields = {
@@ -257,6 +271,14 @@ def _after(context: Context, redemption: Redemption, day: int) -> None:
     """Raises Refused for a day before the reservation's."""
     if context.booked(day) < redemption.booked_day:
         raise Refused("DATE_INVALID", f"it was reserved on {day_text(redemption.booked_day)}", "occurred_on")
+
+
+def _ended(redemption: Redemption) -> str:
+    """What became of the last of what was held."""
+    if not redemption.freed:
+        return f"it was {redemption.state}"
+    what = "the rest" if redemption.parts else "it"
+    return f"{what} was voided" if redemption.voided else f"{what} was held until {day_text(redemption.held_until)}"
 
 
 def _part(redemption: Redemption, points: int, quantity: int, wanted: str, count: int, where: str) -> tuple[int, int]:

@@ -63,9 +63,9 @@ def quote(state: Redemptions, terms: Terms, asked: Asked, customer: int, holder:
         units, window = offer.quota
         left = max(units - state.taken_of(offer.id, window, day), 0)
         if quantity > left:
-            zh, en = WINDOW_WORDS[window]
+            (zh, en), unit = WINDOW_WORDS[window], offer.unit[0]
             words = (
-                f"{zh}共{units}份，尚余{left}份，缺{quantity - left}份",
+                f"{zh}共{units}{unit}，尚余{left}{unit}，缺{quantity - left}{unit}",
                 f"{left} of {units} {en} are left; {quantity - left} are missing",
             )
             obstacles.append(Obstacle("QUOTA_REACHED", "quantity", words, str(quantity - left)))

@@ -21,9 +21,11 @@ MONTH_EVER: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A committed part of a redemption, and how much of it was taken back since. `position` is its commitment's."""
+    """A committed part of a redemption, and how much of it was taken back since. `position` and `booked_day` are its
+    commitment's."""
 
     position: int
+    booked_day: int
     points: int
     quantity: int
     money: int
@@ -52,6 +54,8 @@ class Redemption:
     parts: tuple[Part, ...] = ()
     freed: int = 0
     quantity_freed: int = 0
+    voided: bool = False
+    """Whether what was freed was freed by somebody, and not by its days being over."""
 
     @property
     def spent(self) -> int:
@@ -131,8 +135,8 @@ class Redemptions:
             "StockMoved": self._stock_moved,
             "RedemptionReserved": self._reserved,
             "RedemptionCommitted": self._committed,
-            "RedemptionVoided": self._freed,
-            "RedemptionLapsed": self._freed,
+            "RedemptionVoided": self._voided,
+            "RedemptionLapsed": self._lapsed,
             "RedemptionReversed": self._reversed,
             "PointsHeld": self._held,
             "PointsRedeemed": self._redeemed,
@@ -200,20 +204,28 @@ class Redemptions:
 
     def _committed(self, position: int, customer: int, fields: Fields) -> None:
         redemption = self._of(fields)
-        part = Part(position, fields["points"], fields["quantity"], fields["money"])
+        day = day_parse(fields["booked_on"])
+        part = Part(position, day, fields["points"], fields["quantity"], fields["money"])
         self._changed(replace(redemption, parts=(*redemption.parts, part)))
         self._stock_add(redemption, -part.quantity, -part.quantity)
 
     def _redeemed(self, position: int, customer: int, fields: Fields) -> None:
         self._part_put(fields, lots=lots_of(fields))
 
-    def _freed(self, position: int, customer: int, fields: Fields) -> None:
+    def _voided(self, position: int, customer: int, fields: Fields) -> None:
+        self._freed(fields, voided=True)
+
+    def _lapsed(self, position: int, customer: int, fields: Fields) -> None:
+        self._freed(fields, voided=False)
+
+    def _freed(self, fields: Fields, *, voided: bool) -> None:
         redemption, quantity = self._of(fields), fields["quantity"]
         self._changed(
             replace(
                 redemption,
                 freed=redemption.freed + fields["points"],
                 quantity_freed=redemption.quantity_freed + quantity,
+                voided=voided,
             )
         )
         self._stock_add(redemption, 0, -quantity)

@@ -83,6 +83,8 @@ class Offer:
     day_from: int
     day_to: int
     hold_days: int
+    unit: Both = ("份", "")
+    """What is counted, for sentences."""
 
     def money(self, points: int) -> int:
         """What an offset takes off for these points, in fen: by the highest step they reach, points × its money ÷ its

@@ -164,7 +164,9 @@ class Draft:
 
     def _add(self, topic: str, customer: int, fields: Fields, cause: int, occurred_on: str = "") -> int:
         position = self.state.position + 1
-        self.state.apply(Happened(position, customer, topic, fields, self.context.day))
+        # An input is folded with who asked for it, as the log will tell it.
+        said = fields if cause else {**fields, "actor": self.context.actor}
+        self.state.apply(Happened(position, customer, topic, said, self.context.day))
         self.events.append(Drafted(position, customer, topic, fields, cause, occurred_on))
         return position
 

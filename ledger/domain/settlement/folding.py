@@ -150,8 +150,9 @@ def _declined(state: Relations, event: Happened) -> None:
 def _undone(state: Relations, event: Happened) -> None:
     here = state.settlement
     match = here.matches[numbered(event.fields["settlement"], "M")]
-    period = month_parse(event.fields["period"])
-    here.matches.put(match.number, match._replace(state="undone", undone_period=period))
+    period, by = month_parse(event.fields["period"]), event.fields["actor"]
+    undone = match._replace(state="undone", undone_period=period, undone_day=event.day, undone_by=by)
+    here.matches.put(match.number, undone)
     here.settle(match.redemptions, period, -1)
     here.settle(match.payments, period, -1)
     for part, _ in match.redemptions:

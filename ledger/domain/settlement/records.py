@@ -141,7 +141,7 @@ Lines = tuple[tuple[str, int], ...]
 
 class Match(NamedTuple):
     """A match, or one that is proposed (`state` "proposed", "declined"). `period` is the month it is booked in; undone,
-    it is booked the other way in `undone_period`."""
+    it is booked the other way in `undone_period`; `undone_day` is when people did that, `undone_by` who."""
 
     number: int
     redemptions: Lines
@@ -156,6 +156,8 @@ class Match(NamedTuple):
     reason: str = ""
     evidence: tuple[Mapping[str, Any], ...] = ()
     undone_period: int = -1
+    undone_day: int = -1
+    undone_by: str = ""
 
 
 class Ruling(NamedTuple):

@@ -63,7 +63,8 @@ def offer_words(offer: Offer, at: int) -> str:
         parts.append(f"{title}{cost}")
     if offer.quota is not None:
         window = WINDOW_WORDS[offer.quota.window][at]
-        parts.append(_say(f"{window}共{offer.quota.units}份", f"{offer.quota.units} {window} in all", at))
+        unit = "份" if offer.unit is None else offer.unit.zh
+        parts.append(_say(f"{window}共{offer.quota.units}{unit}", f"{offer.quota.units} {window} in all", at))
     for limit in offer.limits:
         window = WINDOW_WORDS[limit.window][at]
         if limit.times is not None:
@@ -73,6 +74,31 @@ def offer_words(offer: Offer, at: int) -> str:
                 _say(f"每位客户{window}至多{limit.points}分", f"at most {limit.points} points {window} each", at)
             )
     return KIND_WORDS[offer.kind][at] + _say("：", ": ", at) + _say("，", ", ", at).join(parts)
+
+
+def offer_conditions(offer: Offer, level_titles: Mapping[str, Both], hold_days: int, at: int) -> str:
+    """Who may have an offer and when, how long it is held and valid, who brings it; limits and quota stand in
+    `offer_words`. `level_titles` by tier, `hold_days` as the rules come to."""
+    parts: list[str] = []
+    if offer.tiers:
+        titles = _say("、", ", ", at).join(level_titles[tier][at] for tier in level_titles if tier in offer.tiers)
+        parts.append(_say(f"限{titles}", f"for {titles}", at))
+    if offer.effective_from is not None:
+        parts.append(_say(f"{offer.effective_from}起", f"from {offer.effective_from}", at))
+    if offer.effective_to is not None:
+        parts.append(_say(f"至{offer.effective_to}止", f"until {offer.effective_to}", at))
+    if offer.multiple_of is not None:
+        unit = points_short(points_parse(offer.multiple_of))
+        parts.append(_say(f"须为{unit}分的倍数", f"in multiples of {unit} points", at))
+    parts.append(_say(f"预留{hold_days}天", f"held for {hold_days} days", at))
+    if offer.valid_days is not None:
+        days = offer.valid_days
+        parts.append(_say(f"兑付后{days}天内有效", f"to be used within {days} days of being committed", at))
+    if offer.supplier:
+        parts.append(_say(f"供应商{offer.supplier}", f"supplied by {offer.supplier}", at))
+    if offer.delivery is not None:
+        parts.append(offer.delivery.zh if at == 0 else offer.delivery.en)
+    return _say("；", "; ", at).join(parts)
 
 
 def entitlement_words(entitlement: Entitlement, at: int) -> str:

@@ -76,6 +76,7 @@ def _offer(written: Written, section: RedemptionRules) -> Offer:
         DAY_FIRST if written.effective_from is None else day_parse(written.effective_from),
         DAY_LAST if written.effective_to is None else day_parse(written.effective_to),
         written.hold_days or section.hold_days,
+        ("份", "") if written.unit is None else _both(written.unit),
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ledger.domain.commands import Answer
+from ledger.domain.commands import Rehearsal
 from ledger.domain.redemption.obstacles import Obstacle
 from ledger.domain.redemption.quoting import Quote
 from ledger.domain.redemption.terms import Entitlement, Holder, Terms, Used
-from ledger.domain.values import day_text, money_text, points_text
+from ledger.domain.values import day_text, money_text, points_parse, points_text
 from ledger.rules.document import RuleSet
-from ledger.rules.redemption.sentences import offer_words
+from ledger.rules.redemption.sentences import offer_conditions, offer_words
 
 
 def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str, Any]]:
@@ -22,6 +22,10 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
         found.append({
             "offer": offer.id, "kind": offer.kind, "title": {"zh": offer.title[0], "en": offer.title[1]},
             "words": {"zh": offer_words(written, 0), "en": offer_words(written, 1)},
+            "conditions": {
+                language: offer_conditions(written, terms.level_titles, offer.hold_days, at)
+                for at, language in enumerate(("zh", "en"))
+            },
             "prices": [
                 {
                     "variant": variant, "points": points_text(points),
@@ -33,6 +37,16 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
             ],
             "steps": [{"points": points_text(s.points), "money": money_text(s.money)} for s in offer.steps],
             "tiers": [tier for tier in terms.level_titles if tier in offer.tiers],
+            "multiple_of": points_text(offer.multiple_of) if offer.steps else None,
+            "limits": [
+                {
+                    "window": limit.window, "times": limit.times,
+                    "points": None if limit.points is None else points_text(limit.points),
+                }
+                for limit in offer.limits
+            ],
+            "unit": None if written.unit is None else written.unit.model_dump(),
+            "quota": None if offer.quota is None else dict(zip(("units", "window"), offer.quota, strict=True)),
             "supplier": written.supplier,
             "delivery": None if written.delivery is None else written.delivery.model_dump(),
             "hold_days": offer.hold_days, "valid_days": offer.valid_days,
@@ -42,9 +56,12 @@ def catalogue_documents(rules: RuleSet, terms: Terms, day: int) -> list[dict[str
     return found
 
 
-def quote_document(quote: Quote, answer: Answer, available: int) -> dict[str, Any]:
-    """What something costs, and everything that stands in the way, as `answer` to a rehearsed reservation says."""
+def quote_document(quote: Quote, rehearsal: Rehearsal, available: int) -> dict[str, Any]:
+    """What something costs, and everything that stands in the way, as a rehearsed reservation says. `available` is what
+    the account says can be spent; where holds that are over would lapse first, the rehearsal knows of more."""
+    answer = rehearsal.answer
     obstacles = answer.obstacles or []
+    available = _available(quote, rehearsal, obstacles, available)
     if answer.status == "refused" and not obstacles:
         # Such as no redemption can be: no rule set in force, books that are closed.
         obstacles = [Obstacle(answer.code, answer.field, (answer.reason, answer.reason)).document()]
@@ -55,6 +72,17 @@ def quote_document(quote: Quote, answer: Answer, available: int) -> dict[str, An
         "points_missing": points_text(max(quote.points - available, 0)), "possible": not obstacles,
         "obstacles": obstacles,
     }  # fmt: skip
+
+
+def _available(quote: Quote, rehearsal: Rehearsal, obstacles: Sequence[Mapping[str, Any]], available: int) -> int:
+    held = next((e["state"] for e in reversed(rehearsal.events) if e["event"] == "PointsHeld"), None)
+    if held is not None:
+        return held["available"] + held["points"]
+    lacking = next((o for o in obstacles if o["code"] == "POINTS_INSUFFICIENT"), None)
+    if lacking is not None:
+        return quote.points - points_parse(lacking["missing"])
+    # Something else stands in the way, and points don't.
+    return max(available, quote.points) if rehearsal.answer.obstacles else max(available, 0)
 
 
 def entitlement_documents(

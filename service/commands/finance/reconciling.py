@@ -23,7 +23,7 @@ from ledger.domain.settlement.records import settlement_id
 from ledger.domain.values import customer_id, day_of, money_text, month_last_day, month_of, month_parse, month_text
 from reconciliation.reconciling import commands_of, found_in, rehearsed, state_read
 from reconciliation.report import KINDS, Line, Report, proposals_document, report_of
-from reconciliation.sentences import KIND_WORDS, RULE_WORDS, evidence_words, sentence
+from reconciliation.sentences import KIND_WORDS, RULE_WORDS, approved_words, evidence_words, sentence
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -163,10 +163,14 @@ def _send(command: SettlementCommand, ledger: str, actor: str, json: bool, langu
             [answer] = writing.submit([Request(command, actor)])
         _accepted(answer)
         handle.follow()
+        approves = isinstance(command, ApproveProposal) and not out.json
+        told = approved_words(state_read(handle.columns()).settlement, answer.id, language) if approves else ""
     if out.json:
         out.document({"status": answer.status, "id": answer.id, "position": answer.position})
-    else:
-        out.console.print(out.say(f"{answer.id} 已记录", f"{answer.id} recorded"))
+        return
+    out.console.print(out.say(f"{answer.id} 已记录", f"{answer.id} recorded"))
+    if told:
+        out.console.print(told)
 
 
 def _pairs(values: list[str], name: str) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,8 +36,12 @@ FromOption = Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD. 
 ToOption = Annotated[str, typer.Option("--to", help="Last day, YYYY-MM-DD; by default today. 截止日。")]
 
 
-def send(out: Output, command: Command, ledger: str, actor: str, *, dry_run: bool = False) -> None:
-    """Carry out one command, or try it, and say what came of it. A refusal is raised."""
+def send(
+    out: Output, command: Command, ledger: str, actor: str, *, dry_run: bool = False,
+    more: Callable[[LedgerHandle, Answer], str] | None = None,
+) -> None:  # fmt: skip
+    """Carry out one command, or try it, and say what came of it; `more` says more to people, once the views know of it.
+    A refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow()
         with commands(handle, actor) as writing:
@@ -52,7 +56,10 @@ def send(out: Output, command: Command, ledger: str, actor: str, *, dry_run: boo
             raise Refused(answer.code, "; ".join(told) or answer.reason, answer.field)
         if not dry_run:
             handle.follow()
+        stands = more(handle, answer) if more is not None and not dry_run and not out.json else ""
     _say(out, answer, events, dry_run)
+    if stands:
+        out.console.print(stands)
 
 
 def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run: bool) -> None:

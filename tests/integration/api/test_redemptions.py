@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ledger.domain.commands import ReserveRedemption
 from tests.catalogue import catalogue, catalogue_activate
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
@@ -99,6 +100,27 @@ def test_a_quote_names_everything_that_stands_in_the_way_and_so_does_the_refusal
     refused = api.post(f"{MAIN}/redemptions", json={"customer": "C-000001", "offer": "advice", "quantity": 12})
     assert (refused.status_code, refused.json()["code"]) == (409, "QUOTA_REACHED")
     assert [e["field"] for e in refused.json()["errors"]] == ["quantity", "points"]
+
+
+def test_a_quote_counts_on_what_was_held_until_a_day_that_is_over(api: Api, shop: LedgerHere) -> None:
+    [customer] = shop.books.register("late")
+    shop.books.send(*(fact(f"late{i}", "project_completed", "2026-10-05", customer) for i in range(2)))
+    on = ReserveRedemption(customer, "small", points="70", occurred_on="2026-10-05")
+    assert shop.books.do(on).status == "accepted"
+    shop.follow()
+    late = f"{MAIN}/customers/{customer}"
+    found = [api.get(f"{late}/quote?offer=small&points={points}").json() for points in (90, 101)]
+    assert [(f["available"], f["points_missing"], f["possible"]) for f in found] == [
+        ("100.00", "0.00", True), ("100.00", "1.00", False),
+    ]  # fmt: skip
+    assert api.get(f"{late}/quote?offer=plaque&quantity=4").json()["points_missing"] == "0.00", "the tier alone"
+    answer = api.post(f"{MAIN}/redemptions", json={"customer": customer, "offer": "small", "points": "90"})
+    assert answer.status_code == 201
+    early = {"reason": "wrong", "occurred_on": "2026-10-06"}
+    path = f"{MAIN}/redemptions/{answer.json()['id']}"
+    assert api.post(f"{path}/commit", json={}).status_code == 201
+    refused = api.post(f"{path}/reverse", json=early)
+    assert (refused.status_code, refused.json()["code"]) == (422, "DATE_INVALID")
 
 
 def test_the_catalogue_is_told_in_both_languages_and_to_customers_by_their_tier(api: Api, shop: LedgerHere) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from ledger.domain.valuation import VALUE_DEFAULT, Cumulative, PointValue, point_value_of, point_value_parse, shared
+from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of, point_value_parse, shared
 
 VALUES = st.builds(PointValue, st.integers(1, 10**7), st.integers(1, 10**7))
 PARTS = st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=20)
@@ -43,12 +43,6 @@ def test_who_has_the_larger_remainder_never_gets_less_of_what_is_left(parts: lis
         for j, other in enumerate(given_more):
             if more and not other and parts[j]:
                 assert remainders[i] >= remainders[j]
-
-
-@given(st.lists(st.integers(0, 10**9), max_size=50), VALUES)
-def test_amounts_in_turn_come_to_the_value_of_their_sum(amounts: list[int], value: PointValue) -> None:
-    turn = Cumulative(value)
-    assert sum(turn.fen(a) for a in amounts) == value.fen(sum(amounts))
 
 
 def test_three_thirds_of_a_fen_go_to_the_first() -> None:

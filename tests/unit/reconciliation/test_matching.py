@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from benchmarks.reconciliation import faults_check, pairs_check, settle
-from reconciliation.candidates import nearly
+from ledger.domain.values import day_parse, day_text
+from reconciliation.candidates import nearly, score_of
 from reconciliation.invented import FAULTS, MATCHED_BY, happened_of, invent
-from reconciliation.items import word, words
+from reconciliation.items import Item, word, words
 from reconciliation.reconciling import found_in, state_new
 from reconciliation.report import report_of
 from tests.settling import Desk
@@ -91,6 +92,70 @@ def test_without_a_reference_amount_and_date_decide_where_one_reading_alone_is_s
     [found] = found_in(desk.settlement, EVER)
     assert (found.redemptions, found.payments, found.rule) == (((part, 50_00),), ((payment, 50_00),), "amount_date")
     assert 60 <= found.score < 90
+
+
+@pytest.mark.parametrize(
+    ("paid", "days", "project", "score"),
+    [
+        (50_00, 0, "", 84),  # 60 + 18 for the very amount + 6 for the day
+        (50_00, 45, "", 78),
+        (50_00, 15, "", 82),  # 6 × 30 ÷ 45 = 4
+        (50_00, 0, "一标段", 88),  # 4 for the project
+        (50_01, 0, "", 71),  # 6 × 99 ÷ 100 = 5.94, and 6
+        (49_97, 3, "", 71),  # 5.82 + 5.60
+        (50_50, 30, "", 65),  # 3 + 2
+        (51_00, 45, "", 60),
+        (49_00, 0, "", 66),
+        (51_01, 0, "", None),
+        (48_99, 0, "", None),
+        (50_01, 46, "", None),
+        (50_00, 46, "", None),
+    ],
+)
+def test_amounts_within_a_yuan_and_45_days_match_without_a_reference_and_score_by_how_near_they_are(
+    paid: int, days: int, project: str, score: int | None
+) -> None:
+    desk = Desk()
+    desk.redeem(50_00, "2025-05-02", project=project)
+    desk.pay("1", paid, day_text(day_parse("2025-05-02") + days), project=project)
+    # The project alone says enough where both sides come to the same; here one pair does at once.
+    assert [(f.rule, f.score, f.fen) for f in found_in(desk.settlement, EVER)] == (
+        [] if score is None else [("amount_date", score, min(paid, 50_00))]
+    )
+
+
+@given(
+    near=st.integers(0, 99), further=st.integers(1, 100), days=st.integers(0, 44), more=st.integers(1, 45),
+    project=st.sampled_from(["", "一标段"]),
+)  # fmt: skip
+def test_the_nearer_pair_is_the_better_and_the_very_amount_beats_any_other(
+    near: int, further: int, days: int, more: int, project: str
+) -> None:
+    def score(apart: int, days: int, project: str = "", reference: str = "") -> int:
+        part = Item("R-000001/1", 1, 1000, 0, (reference,) if reference else (), project, 50_00, 50_00)
+        return score_of(part, part._replace(key="bank:1", day=1000 + days, open=50_00 + apart))
+
+    further, more = min(near + further, 100), min(days + more, 45)
+    assert score(near, days, project) > score(further, days, project)
+    assert score(near, days, project) > score(near, more, project)
+    assert score(0, 45) > score(1, 0, "一标段", "fp-77")
+    assert score(further, more, project) >= 60_00 and score(0, 0, "一标段", "fp-77") < 90_00
+
+
+def test_of_two_that_differ_by_a_few_fen_only_one_that_is_by_far_the_nearer_is_taken() -> None:
+    desk = Desk()
+    near = desk.redeem(50_00, "2025-06-02")
+    desk.redeem(50_90, "2025-06-02")
+    payment = desk.pay("1", 50_02, "2025-06-04")
+    # 5.88 against 6 × 12 ÷ 100 = 0.72: more than 4 apart.
+    assert [(f.redemptions, f.payments) for f in found_in(desk.settlement, EVER)] == [
+        (((near, 50_00),), ((payment, 50_00),)),
+    ]  # fmt: skip
+    other = Desk()
+    for fen in (50_00, 50_30):
+        other.redeem(fen, "2025-06-02")
+    other.pay("1", 50_02, "2025-06-04")
+    assert found_in(other.settlement, EVER) == []
 
 
 def test_two_that_fit_alike_are_left_to_people_with_both_as_candidates() -> None:

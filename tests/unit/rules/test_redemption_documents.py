@@ -15,6 +15,7 @@ from ledger.rules.document import RuleSet, rule_set_parse, schema
 from ledger.rules.narrate_redemption import RedemptionWords
 from ledger.rules.redemption.document import Offer, RedemptionRules
 from ledger.rules.redemption.terms import point_value, redemption_terms
+from ledger.rules.redemption.told import catalogue_documents
 from ledger.standard import rules_standard
 from tests.catalogue import catalogue, words
 from tests.unit.rules.play import level, rule, rule_set, tag
@@ -136,6 +137,27 @@ def test_what_changes_in_a_catalogue_is_told_in_words() -> None:
     added = rule_sets_differences(rules_with(None), rules_with(old), {})
     assert (added[0].kind, added[0].part, len(added)) == ("added", "redemption", 1 + 6 + 1)
     assert rule_sets_differences(rules_with(old), rules_with(old), {}) == []
+
+
+def test_an_offer_tells_everything_that_decides_whether_one_may_redeem_it() -> None:
+    section = catalogue(hold_days=7)
+    section["offers"][0] |= {"effective_from": "2026-01-01", "effective_to": "2026-06-30", "tiers": ["low", "mid"]}
+    section["offers"][0]["limits"] = [{"window": "year", "times": 2, "points": 9000}]
+    section["offers"][3]["unit"] = {"zh": "小时", "en": "hour"}
+    rules = rules_with(section)
+    cash, workwear, pen, advice, plaque, small = catalogue_documents(rules, redemption_terms("RS-1", rules), 0)
+    assert cash["conditions"] == {
+        "zh": "限low、mid；2026-01-01起；至2026-06-30止；须为10分的倍数；预留7天",
+        "en": "for low, mid; from 2026-01-01; until 2026-06-30; in multiples of 10 points; held for 7 days",
+    }
+    assert (cash["multiple_of"], cash["quota"], cash["unit"]) == ("10.00", None, None)
+    assert cash["limits"] == [{"window": "year", "times": 2, "points": "9000.00"}]
+    assert workwear["conditions"] == {"zh": "预留10天；供应商x；site", "en": "held for 10 days; supplied by x; site"}
+    assert (pen["limits"], pen["multiple_of"], small["multiple_of"]) == ([], None, "0.01")
+    assert advice["conditions"]["en"] == "held for 7 days; to be used within 90 days of being committed"
+    assert advice["words"]["zh"] == "服务：30分／小时，每月共10小时"
+    assert (advice["unit"], advice["quota"]) == ({"zh": "小时", "en": "hour"}, {"units": 10, "window": "month"})
+    assert plaque["limits"] == [{"window": "year", "times": 1, "points": None}]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

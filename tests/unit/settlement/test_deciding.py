@@ -19,6 +19,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.settlement.records import numbered, payment_key, payment_named
 from ledger.domain.values import money_text
 from reconciliation.report import proposals_document
+from reconciliation.sentences import approved_words
 from tests.relations_dump import relations_dump
 from tests.settling import Desk
 
@@ -81,7 +82,11 @@ def test_what_is_settled_is_open_no_more_and_undoing_restores_the_list(desk: Des
     after = desk.report().document()
     undone = after.pop("undone")
     assert [m["settlement"] for m in undone] == ["M-000001"] and before.pop("undone") == []
-    assert {k: v for k, v in after.items() if k != "sha256"} == {k: v for k, v in before.items() if k != "sha256"}
+    # The list is the one before, of the same items and amounts; now each says of the other what was undone.
+    plain = [[(o["item"], o["amount"], o["settled"], o["open"]) for o in found.pop("open")] for found in (after, before)]
+    assert sorted(plain[0]) == sorted(plain[1])
+    told = {"sha256", "counts"}
+    assert {k: v for k, v in after.items() if k not in told} == {k: v for k, v in before.items() if k not in told}
     assert refused(desk, UndoSettlement("M-000001", "again")) == "SETTLEMENT_NOT_IN_FORCE"
 
 
@@ -211,3 +216,40 @@ def test_names_of_payments_lead_back_to_source_and_id_whatever_colons_they_hold(
         assert payment_named(payment_key(source, external_id)) == (source, external_id)
     assert payment_key("a:b", "c") != payment_key("a", "b:c")
     assert numbered("M-000012", "M") == 12 and numbered("M-12", "M") == numbered("Q-000012", "M") == 0
+
+
+def test_what_was_matched_until_people_undid_it_says_so_whatever_the_amounts() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", reference="INV-5")
+    payment = desk.pay("p6", 80_00, "2025-06-09", reference="INV-5")
+    assert [line.kind for line in desk.reconcile().lines] == ["over"]
+    desk.do(UndoSettlement("M-000001", "another invoice"), "eve", "2025-06-20")
+    report = desk.reconcile()
+    assert desk.settlement.matches.keys() == {1}, "rules don't do it again"
+    assert [(line.item, line.kind, line.candidates) for line in report.lines] == [
+        (part, "unmatched", ((payment, 90),)), (payment, "unmatched", ((part, 90),)),
+    ]  # fmt: skip
+    assert report.lines[1].document()["sentence"] == {
+        "zh": f"80.00 元可能对应 {part}（90 分），需要人工判断。与 {part} 的匹配已由 eve 于 2025-06-20 撤销。",
+        "en": f"80.00 CNY may belong to {part} (score 90); a person must say."
+        f" A match with {part} was undone on 2025-06-20 by eve.",
+    }
+    # Settled otherwise, the redemption is no candidate any more; that they were matched once is told all the same.
+    desk.pay("p7", 50_00, "2025-06-21", reference="R-000001")
+    [line] = desk.reconcile().lines
+    assert (line.item, line.kind, line.candidates) == (payment, "missing_redemption", ())
+    assert line.document()["sentence"]["en"].endswith(f"A match with {part} was undone on 2025-06-20 by eve.")
+
+
+def test_what_is_approved_says_how_much_and_what_is_left_open() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02")
+    payment = desk.pay("1", 80_00, "2025-06-09")
+    desk.do(ProposeMatch(((part, "30.00"),), ((payment, "30.00"),), "by phone"))
+    desk.do(ApproveProposal("M-000001"), "ben")
+    assert approved_words(desk.settlement, "M-000001", "en") == (
+        f"30.00 CNY; 20.00 of {part} is open, 50.00 of {payment} is open"
+    )
+    ruled = desk.do(ProposeRuling(payment, "explained", "50.00", "a discount")).id
+    desk.do(ApproveProposal(ruled), "ben")
+    assert approved_words(desk.settlement, ruled, "zh") == f"50.00 元；{payment} 未结 0.00 元"
