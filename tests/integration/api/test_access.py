@@ -247,8 +247,8 @@ def test_an_expired_key_is_unknown(access: AccessStore) -> None:
         ("a", "staff", {"staff": "S-000001", "ledgers": ["main", "other"]}, "ledger"),
         ("a", "staff", {"staff": "somebody", "ledger": "main"}, "staff"),
         ("a", "admin", {"staff": "S-000001"}, "staff"),
-        ("a", "admin", {"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires"),
-        ("a", "admin", {"expires": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))}, "expires"),
+        ("a", "admin", {"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires_at"),
+        ("a", "admin", {"expires": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))}, "expires_at"),
     ],
 )
 def test_a_key_that_makes_no_sense_is_refused(
