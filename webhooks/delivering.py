@@ -279,8 +279,9 @@ class Deliverer:
 
     async def _work(self, outcomes: Outcomes, name: str, caller: Caller, changed: asyncio.Event) -> float | None:
         """Send what there is; how many seconds to wait then, None: until woken."""
-        told = await self._told(outcomes, name)
-        if told is None:
+        told, work = await self._told(outcomes, name), self._works.get(name)
+        if told is None or work is None or told.row["created_at"] != work.row["created_at"]:
+            # It is gone, or another was made under its name: that one is begun with the next look.
             return None
         await self._letters(outcomes, told, caller)
         if told.row["state"] != "active":

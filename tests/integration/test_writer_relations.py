@@ -517,7 +517,7 @@ def test_a_rehearsal_tells_what_would_happen_and_leaves_no_trace(
     after = relations_dump(books.state.relations), books.position, people_keys(database_url, schema_name)
     assert after == before and len(books.state.book.customers) == 0
     assert codes(books.send(*commands[:4])) == codes([r.answer for r in rehearsed])
-    mixed = books.writer.rehearse_later([Request(lead("b"), "bob"), Request(RegisterCustomer("crm", "a", "a"), "bob")])
+    mixed = books.writer.rehearse_later([Request(lead("b"), "bob"), Request(fact("1", "login", "2026-10-05"), "bob")])
     assert codes([r.answer for r in mixed.result()]) == ["REHEARSAL_INVALID"] * 2
 
 

@@ -132,9 +132,9 @@ def test_reads_that_wait_hold_up_no_others(api: Api, ledger: LedgerHere) -> None
 @pytest.mark.parametrize(
     ("path", "params", "seen"),
     [
-        ("customers", {"search": "new"}, ("search", "customers")),
-        ("reports/leaderboard", {}, ("activity", "customers")),
-        ("reports/leaderboard", {"by": "balance"}, ("balances", "customers")),
+        ("customers", {"search": "new"}, ("search", "customers", "profile")),
+        ("reports/leaderboard", {}, ("activity", "customers", "profile")),
+        ("reports/leaderboard", {"by": "balance"}, ("balances", "customers", "profile")),
         ("reports/regions", {}, ("activity", "customers")),
         ("reports/segment", {}, ("customers", "balances", "tiers", "activity")),
     ],
