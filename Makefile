@@ -1,13 +1,11 @@
 # Everything a person types. `make setup` once; the rest says what it does.
 #
-# PYTHON names the interpreter the environment is made with (3.11 or newer); TESTERS how many processes test at once.
+# PYTHON names the interpreter the environment is made with (3.11 or newer).
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
-# How many processes test at once: many tests wait, for servers, clocks and kills, so one more than there are processors.
-TESTERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint soak bench lock clean
@@ -37,7 +35,7 @@ demo: setup ## three invented years of a contractor, from contracts to a what-if
 	$(BIN)/plumbline demo
 
 test: lint ## lint, types and every test but the soak
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and strict types
 	$(BIN)/ruff check .

@@ -35,7 +35,7 @@ def lines_serialize(ctx: Any, value: Any) -> bytes:
 
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 3
+EXAMPLES = 2
 EXAMPLES_SOAK = int(os.environ.get("PLUMBLINE_SOAK_EXAMPLES", "60"))
 
 
@@ -99,7 +99,7 @@ def _request(case: Any, secret: str) -> dict[str, Any]:
 
 
 def test_no_made_up_request_breaks_the_service(served: Api) -> None:
-    assert play(served, EXAMPLES) > 300
+    assert play(served, EXAMPLES) > 1_500
 
 
 @pytest.mark.soak
