@@ -188,11 +188,11 @@ class FactPreparer:
         return number
 
     def _register(self, command: RegisterCustomer, actor: str) -> tuple[int, CustomerRegistered | None]:
-        source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
+        source, reference = _named_by(command)
         known = self.book.references.get((source, reference))
         if known is not None:
             return known, None
-        source, reference, name, traits = registration_checked(command)
+        name, traits = _described(command)
         number = len(self.book.customers) + 1
         self.book.customers.append(
             Customer(number, name, tuple(traits.get(t, "") for t in TRAITS), 0, 0)  # pyright: ignore[reportArgumentType]
@@ -392,8 +392,15 @@ class FactPreparer:
 
 def registration_checked(command: RegisterCustomer) -> tuple[str, str, str, dict[str, str]]:
     """Source, reference, name and traits of a registration as they are recorded. Raises Refused."""
-    source, reference = (_text(getattr(command, n), REFERENCE_LENGTH_MAX, n) for n in ("source", "reference"))
-    return source, reference, _text(command.name, NAME_LENGTH_MAX, "name"), _traits(command.traits, allow_empty=False)
+    return *_named_by(command), *_described(command)
+
+
+def _named_by(command: RegisterCustomer) -> tuple[str, str]:
+    return _text(command.source, REFERENCE_LENGTH_MAX, "source"), _text(command.reference, REFERENCE_LENGTH_MAX, "reference")
+
+
+def _described(command: RegisterCustomer) -> tuple[str, dict[str, str]]:
+    return _text(command.name, NAME_LENGTH_MAX, "name"), _traits(command.traits, allow_empty=False)
 
 
 def _adjustment_denied() -> Refused:
