@@ -113,7 +113,7 @@ def states(state: LedgerState) -> list[dict[str, Any]]:
 
 # No shrinking: each step of it is a ledger of its own, and a failing history reads well enough.
 @settings(
-    max_examples=12,
+    max_examples=20,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
