@@ -4,6 +4,10 @@ A durable consumer delivers in order the first time. What a process that died ha
 newer events; what was lost on the way does so, too. The server numbers its deliveries one by one, so who has seen every
 number has everything that is not yet acknowledged. Where a number is missing, everything is held until the server says
 that all it waits for lies here.
+
+What has taken effect already may come again. What this process has acknowledged before is acknowledged again at once.
+What another has not acknowledged before it died waits until all that the server waits for lies here: the server's count
+moves with the acknowledgement, and how far it may move is to be noted first.
 """
 
 from __future__ import annotations
@@ -41,7 +45,8 @@ class Ordering(Generic[D]):
     """The deliveries that are held, after `position`, up to which everything has taken effect.
 
     `number` is the last delivery before the first that comes here, `waiting` how many of those are not acknowledged.
-    With `whole` every event of the ledger comes, so that the next position is always one more.
+    With `whole` every event of the ledger comes, so that the next position is always one more, and the server's count
+    never runs ahead of that.
     """
 
     def __init__(self, position: int, number: int, waiting: int, *, whole: bool) -> None:
@@ -50,6 +55,9 @@ class Ordering(Generic[D]):
         self._number = number
         self._whole = whole
         self._held: dict[int, D] = {}
+        self._begun = position
+        self._owed: dict[int, D] = {}
+        self._again: list[D] = []
         self._pending: int | None = None
         self._hole: Hole | None = None
 
@@ -60,11 +68,11 @@ class Ordering(Generic[D]):
 
     @property
     def held(self) -> Iterable[D]:
-        """What is held."""
-        return self._held.values()
+        """What is held, to be handled or to be acknowledged."""
+        return [*self._owed.values(), *self._held.values()]
 
-    def add(self, delivery: D) -> bool:
-        """Hold a delivery; False where its event has taken effect already, and it need only be acknowledged."""
+    def add(self, delivery: D) -> None:
+        """Hold a delivery. One whose event has taken effect already is for `again` or `owed`."""
         follows = delivery.number == self._number + 1
         self._number = max(self._number, delivery.number)
         # Not seen here, and yet delivered before: whoever had it did not finish.
@@ -72,17 +80,38 @@ class Ordering(Generic[D]):
         if not follows or stray:
             self.settled = False
         self._count(delivery)
-        if delivery.position <= self.position:
-            return False
-        self._held[delivery.position] = delivery
-        return True
+        if delivery.position > self.position:
+            self._held[delivery.position] = delivery
+        elif self._whole or delivery.position > self._begun:
+            self._again.append(delivery)
+        else:
+            self._owed[delivery.position] = delivery
+            self.settled = False
 
     def settle(self, number: int, waiting: int) -> None:
         """The server says that at its delivery `number` so many were not acknowledged: are these all here?
 
-        What it said before the last delivery that came here says nothing of that.
+        What came `again` must have been acknowledged before it was asked. What it said before the last delivery that
+        came here says nothing of that.
         """
-        self.settled = number >= self._number and waiting == len(self._held)
+        self.settled = number >= self._number and waiting == len(self._held) + len(self._owed)
+
+    def again(self) -> list[D]:
+        """Lets go of what was acknowledged here and came again, to be acknowledged at once."""
+        again, self._again = self._again, []
+        return again
+
+    def owed(self) -> list[D]:
+        """Lets go of what took effect in another process, to be acknowledged; only where all lies here that waits."""
+        return [self._owed.pop(p) for p in sorted(self._owed)] if self.settled else []
+
+    def clear(self, position: int) -> tuple[int, int]:
+        """Once everything held up to a position has taken effect: up to which position all that is followed has, and up
+        to which delivery's number. The number is 0 where it can't be told."""
+        if self._whole or not self.settled:
+            return position, 0
+        rest = [p for p in self._held if p > position]
+        return (min(rest) - 1, 0) if rest else (position, self._number)
 
     def ready(self, limit: int) -> list[D]:
         """What can be handled now, in order, up to `limit` of them."""

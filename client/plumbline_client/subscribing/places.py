@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from plumbline_client.subscribing.errors import PositionMoved
 from plumbline_client.subscribing.subscription import Subscription
@@ -24,19 +24,36 @@ Work: TypeAlias = Callable[[Transaction], Awaitable[None] | None]
 """What is done within a transaction."""
 
 CLAIM_WAIT_SECONDS = 0.5
+_NUMBERED: Final = " #"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """How far a subscription is: every event up to `position` that it follows has taken effect.
 
-    `durable` tells which durable consumer that was said of, so that one made anew is noticed; `follows` is what was
-    followed.
+    `durable` tells which durable consumer that was said of, so that one made anew is noticed, and `number` of its
+    deliveries: what it first delivered under one of these numbers has taken effect as well (0 where that is not known).
+    A store keeps `durable` as it is. `follows` is what was followed.
     """
 
     position: int
     durable: str
     follows: str
+
+    @property
+    def created(self) -> str:
+        """When the durable consumer was made; empty before there was one."""
+        return self.durable.partition(_NUMBERED)[0]
+
+    @property
+    def number(self) -> int:
+        """Up to which of the durable's deliveries everything has taken effect; 0 where that is not known."""
+        return int(self.durable.partition(_NUMBERED)[2] or 0)
+
+    def moved(self, position: int, *, created: str | None = None, number: int = 0) -> Place:
+        """The place at another position, of the same durable or another."""
+        durable = self.created if created is None else created
+        return replace(self, position=position, durable=f"{durable}{_NUMBERED}{number}" if number else durable)
 
 
 class PositionStore(Protocol[TransactionGiven]):

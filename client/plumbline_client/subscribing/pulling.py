@@ -56,11 +56,16 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class Durable:
     """How the durable consumer on the server stands. `created` is another where it was made anew; `floor` is the
-    stream's sequence up to which all is acknowledged, `number` its last delivery, `waiting` how many await
-    acknowledgement, and `waiting_max` how many may."""
+    stream's sequence up to which all is acknowledged, and `floor_number` the delivery, `number` its last delivery,
+    `waiting` how many await acknowledgement, and `waiting_max` how many may.
+
+    Among some types or customers the floor lies ahead of the last that was acknowledged: just before the next that
+    waits, or as far as the server has looked.
+    """
 
     created: str
     floor: int
+    floor_number: int
     number: int
     waiting: int
     waiting_max: int
@@ -234,6 +239,7 @@ class Puller:
         return Durable(
             created=info["created"],
             floor=info["ack_floor"]["stream_seq"],
+            floor_number=info["ack_floor"]["consumer_seq"],
             number=info["delivered"]["consumer_seq"],
             waiting=info["num_ack_pending"],
             waiting_max=config.get("max_ack_pending", -1),

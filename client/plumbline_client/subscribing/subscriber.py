@@ -160,7 +160,7 @@ class Subscriber(Generic[Transaction]):
                 )
             if place == Place(0, "", place.follows):
                 # Nothing has taken effect yet, so that where to begin may still be said otherwise than at first.
-                await self._taking.note(self.subscription.after, "")
+                await self._taking.note(place.moved(self.subscription.after))
             while not self._stopping.is_set():
                 try:
                     if connection is None or connection.is_closed:
@@ -218,13 +218,16 @@ class Subscriber(Generic[Transaction]):
                 raise
             durable = await puller.create(self.position, self._ack_seconds, self._waiting_max)
         place = self._taking.place
-        untouched = durable.created == place.durable and durable.number == 0
-        if durable.floor > place.position and not untouched:
+        # Among some types or customers the server's count runs ahead of the last event, over what is not followed.
+        ours = durable.created == place.created and durable.floor_number <= place.number
+        if durable.floor > place.position and not ours:
             # Acknowledged, or left out from the beginning, and it never took effect here.
             if self._history is None and (durable.begins_after or 0) > place.position:
                 raise DurableDiffers(_begins_late(self.subscription, place, durable.begins_after))
             await self._fill(durable.floor, acknowledged=durable.number > 0)
-        await self._taking.note(self.position, durable.created)
+        number = 0 if self.subscription.whole else max(durable.floor_number, place.number if ours else 0)
+        through = max(self.position, durable.floor) if ours else self.position
+        await self._taking.note(place.moved(through, created=durable.created, number=number))
         return durable
 
     async def _live(self, puller: Puller, ordering: Ordering[Delivery], durable: Durable) -> None:
@@ -235,13 +238,15 @@ class Subscriber(Generic[Transaction]):
         unsettled: float | None = None
         while not self._stopping.is_set():
             if ready := ordering.ready(self._batch):
-                await self._taking.take([delivery.event for delivery in ready])
+                clear = ordering.clear(ready[-1].position)
+                await self._taking.take([delivery.event for delivery in ready], *clear)
                 await self._done(ordering)
                 continue
             if (hole := ordering.hole) is not None:
                 await self._fill(hole.before - 1)
                 await self._done(ordering)
                 continue
+            await self._again(ordering)
             if not ordering.settled:
                 unsettled = unsettled or time.monotonic()
                 now = await puller.durable()
@@ -253,12 +258,23 @@ class Subscriber(Generic[Transaction]):
                     )
             if ordering.settled:
                 unsettled = None
+                await self._owed(ordering)
             if not ordering.settled or not ordering.ready(1):
                 wait = 60.0 if ordering.settled else SETTLE_LOOK_SECONDS
                 for delivery in await puller.receive(fetched, wait):
-                    if not ordering.add(delivery):
-                        await delivery.message.ack()
+                    ordering.add(delivery)
                 await self._look(puller, ordering)
+
+    async def _again(self, ordering: Ordering[Delivery]) -> None:
+        for delivery in ordering.again():
+            await delivery.message.ack()
+
+    async def _owed(self, ordering: Ordering[Delivery]) -> None:
+        if owed := ordering.owed():
+            through, number = ordering.clear(self.position)
+            await self._taking.note(self._taking.place.moved(through, number=number))
+            for delivery in owed:
+                await delivery.message.ack()
 
     async def _done(self, ordering: Ordering[Delivery]) -> None:
         for delivery in ordering.advance(self.position):
@@ -295,7 +311,7 @@ class Subscriber(Generic[Transaction]):
         async for page in history.pages(self.subscription, self.position, through):
             for first in range(0, len(page.events), self._batch):
                 await self._taking.take(page.events[first : first + self._batch])
-            await self._taking.note(page.through, self._taking.place.durable)
+            await self._taking.note(self._taking.place.moved(page.through))
             async with self._moved:
                 self._moved.notify_all()
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from plumbline_client.subscribing.errors import HandlerFailed, PositionMoved
@@ -76,16 +76,17 @@ class Taking(Generic[Transaction]):
         self.place = await self._store.open(self._subscription)
         return self.place
 
-    async def take(self, events: Sequence[LedgerEvent]) -> None:
-        """Let events take effect, in order, and move the place to the last.
+    async def take(self, events: Sequence[LedgerEvent], through: int = 0, number: int = 0) -> None:
+        """Let events take effect, in order, and move the place to the last, or `through` where that is farther.
 
+        `number` is the durable's delivery up to which everything has then taken effect; 0 where that is not known.
         Raises HandlerFailed, PositionMoved, and Stopped where it was told to stop while it waited to try again.
         """
         limit = self._patience.attempts_max if len(events) == 1 else self._patience.attempts_together_max
         failures = refusals = 0
         while True:
             try:
-                return await self._once(events)
+                return await self._once(events, max(through, events[-1].position), number)
             except PositionMoved:
                 raise
             except Exception as failure:
@@ -102,15 +103,15 @@ class Taking(Generic[Transaction]):
                 return
         await self._place_again()
         if len(events) == 1:
-            return await self._give_up(events[0], error, refusals)
+            return await self._give_up(events[0], error, refusals, max(through, events[0].position), number)
         # One of them is what the handler dislikes: it is found alone, and the others take effect.
         for event in events:
             if event.position > self.place.position:
                 await self.take([event])
+        await self.note(self.place.moved(max(through, self.place.position), number=number))
 
-    async def note(self, position: int, durable: str) -> None:
-        """Move the place where nothing is to be done up to `position`."""
-        after = replace(self.place, position=position, durable=durable)
+    async def note(self, after: Place) -> None:
+        """Move the place where nothing is to be done up to there."""
         if after != self.place:
             attempt = 0
             while True:
@@ -127,8 +128,8 @@ class Taking(Generic[Transaction]):
                     if self.place == after:
                         return
 
-    async def _once(self, events: Sequence[LedgerEvent]) -> None:
-        after = replace(self.place, position=events[-1].position)
+    async def _once(self, events: Sequence[LedgerEvent], through: int, number: int) -> None:
+        after = self.place.moved(through, number=number)
 
         async def awaited(working: Awaitable[None]) -> None:
             await working
@@ -146,11 +147,11 @@ class Taking(Generic[Transaction]):
         await self._store.move(self._subscription, self.place, after, work)
         self.place = after
 
-    async def _give_up(self, event: LedgerEvent, error: Exception, attempts: int) -> None:
+    async def _give_up(self, event: LedgerEvent, error: Exception, attempts: int, through: int, number: int) -> None:
         park = self._park
         if park is None:
             raise HandlerFailed(event, attempts) from error
-        after = replace(self.place, position=event.position)
+        after = self.place.moved(through, number=number)
 
         def aside(transaction: Transaction) -> Awaitable[None] | None:
             return park(event, error, transaction)

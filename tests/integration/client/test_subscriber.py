@@ -360,6 +360,41 @@ async def test_what_was_acknowledged_elsewhere_is_not_called_a_loss_of_the_strea
             await subscriber_of(stream.ledger, broker_url, sqlite_made(tmp_path / "other.db")).run()
 
 
+async def test_the_floor_of_a_durable_of_some_types_lies_ahead_and_that_is_no_gap(broker_url: str, file: Path) -> None:
+    def until_seven(event: LedgerEvent, connection: sqlite3.Connection) -> None:
+        assert event.position != 7
+        sqlite_book(event, connection)
+
+    # 3, 4, 7, 8 and so on: after 4 the server's floor is 6, just before what waits next.
+    follows: dict[str, Any] = {"types": ("PointsGranted", "DayClosed")}
+    async with stream_open(broker_url) as stream:
+        await stream.more(18)
+        once = Patience(attempts_max=1)
+        with pytest.raises(HandlerFailed):
+            await subscriber_of(stream.ledger, broker_url, file, handler=until_seven, patience=once, **follows).run()
+        durable = await stream.durable("billing")
+        assert (durable.ack_floor.stream_seq, sqlite_booked(file)) == (6, expected(4, **follows))
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            await reached(subscriber, 18)
+        await stream.more(6)
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            await reached(subscriber, 24)
+        assert sqlite_booked(file) == expected(24, **follows)
+
+
+async def test_what_somebody_else_acknowledged_among_some_types_is_found_missing(broker_url: str, file: Path) -> None:
+    follows: dict[str, Any] = {"types": ("PointsGranted", "DayClosed")}
+    async with stream_open(broker_url) as stream:
+        await stream.more(18)
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            await reached(subscriber, 18)
+        await stream.more(4)
+        (nineteen,) = await stream.fetch("billing", 1)
+        await nineteen.ack_sync()
+        with pytest.raises(GapFound, match="between the positions 16 and 20 was acknowledged"):
+            await subscriber_of(stream.ledger, broker_url, file, **follows).run()
+
+
 async def test_a_stream_that_begins_later_has_lost_what_was_before(broker_url: str, file: Path) -> None:
     async with stream_open(broker_url, make=False) as stream:
         await stream.make(first=51)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from plumbline_client.subscribing import (
     EventInvalid,
     LedgerEvent,
@@ -43,13 +43,14 @@ class Given:
 
 
 class Server:
-    """A durable consumer as the server keeps it, over positions that it delivers one by one."""
+    """A durable consumer as the server keeps it, over positions that it delivers one by one, and its acknowledgements."""
 
-    def __init__(self, positions: Sequence[int]) -> None:
-        self.number = 0
+    def __init__(self, positions: Sequence[int], end: int) -> None:
+        self.number = self.floor = self.floor_number = self.looked = 0
         self.waiting: dict[int, int] = {}
         self.again: list[int] = []
         self.rest = list(positions)
+        self.end = end
 
     def deliver(self) -> Given | None:
         """The next: what comes again goes before what is new."""
@@ -58,8 +59,21 @@ class Server:
             return None
         position = self.again.pop(0) if self.again else self.rest.pop(0)
         self.number += 1
-        self.waiting[position] = self.number
+        self.waiting.setdefault(position, self.number)
+        self.looked = max(self.looked, position) if self.rest else self.end
         return Given(position, self.number, redelivered, len(self.rest))
+
+    def acknowledge(self, position: int) -> None:
+        """Measured at the server: the floor goes to just before what waits next, or to where it has looked."""
+        number = self.waiting.pop(position, None)
+        self.again = [p for p in self.again if p != position]
+        if number is None:
+            return
+        if not self.waiting:
+            self.floor, self.floor_number = self.looked, self.number
+        elif number == self.floor_number + 1:
+            first = min(self.waiting)
+            self.floor, self.floor_number = first - 1, self.waiting[first] - 1
 
     def expire(self) -> None:
         """Whatever is not acknowledged comes again."""
@@ -68,47 +82,72 @@ class Server:
 
 @settings(deadline=None)
 @given(
-    count=st.integers(1, 30), whole=st.booleans(), step=st.integers(2, 4),
-    luck=st.lists(st.sampled_from(["lost", "expire", "ask", "settle", "crash", "", "", ""]), max_size=60),
+    count=st.integers(1, 30), whole=st.booleans(), step=st.integers(2, 4), batch=st.integers(1, 3),
+    luck=st.lists(st.sampled_from(["lost", "expire", "ask", "settle", "settle die", "settle done", "crash", "die", "", "", ""]), max_size=60),
 )  # fmt: skip
+@example(count=3, whole=False, step=3, batch=1, luck=["lost", "", "", "expire", "", "", "settle done"])
+@example(count=3, whole=False, step=3, batch=1, luck=["die", "expire", "", "settle done"])
 def test_whatever_is_lost_or_comes_again_events_are_handled_in_order_and_once(
-    count: int, whole: bool, step: int, luck: list[str]
+    count: int, whole: bool, step: int, batch: int, luck: list[str]
 ) -> None:
     positions = [p if whole else p * step for p in range(1, count + 1)]
-    server = Server(positions)
+    server = Server(positions, end=positions[-1] + (0 if whole else step - 1))
     order: Ordering[Given] = Ordering(0, 0, 0, whole=whole)
     handled: list[int] = []
     answer: tuple[int, int] | None = None
+    place = Place(0, "made", "everything")
+
+    def another() -> Ordering[Given]:
+        """A new process: it knows its place, and how the durable stands, whose floor must not seem somebody else's."""
+        assert server.floor <= place.position or server.floor_number <= place.number
+        return Ordering(place.position, server.number, len(server.waiting), whole=whole)
+
     # After all that has happened, things go well until everything is handled.
     for chance in [*luck, *["expire", *["settle"] * (count + 2)] * 3]:
         if chance == "expire":
             server.expire()
         elif chance == "crash":
-            # A new process: it knows its position, and how the durable stands.
-            order = Ordering(order.position, server.number, len(server.waiting), whole=whole)
-            answer = None
+            order, answer = another(), None
         elif chance == "ask":
             # The answer may arrive after what was delivered later.
             answer = server.number, len(server.waiting)
-        elif chance == "settle" and not order.settled:
+        elif chance.startswith("settle") and not order.settled:
             order.settle(*(answer or (server.number, len(server.waiting))))
             answer = None
+        if owed := order.owed():
+            through, number = order.clear(order.position)
+            place = place.moved(through, number=number)
+            dies = chance.endswith("die")
+            for known in owed[: 1 if dies else None]:
+                server.acknowledge(known.position)
+            if dies:
+                order, answer = another(), None
         delivery = server.deliver()
-        if delivery is not None and chance != "lost" and not order.add(delivery):
-            server.waiting.pop(delivery.position, None)
         if chance == "lost":
             continue
-        while ready := order.ready(3):
+        if delivery is not None:
+            order.add(delivery)
+        for known in order.again():
+            server.acknowledge(known.position)
+        while ready := order.ready(batch):
             handled += [d.position for d in ready]
-            for done in order.advance(ready[-1].position):
-                server.waiting.pop(done.position, None)
+            through, number = order.clear(ready[-1].position)
+            place = place.moved(through, number=number)
+            for done in order.advance(place.position):
+                if not chance.endswith("die"):
+                    server.acknowledge(done.position)
+            if chance.endswith(("die", "done")):
+                # Killed before it acknowledged, or after.
+                order, answer = another(), None
+                break
         assert order.hole is None
     assert handled == positions
 
 
 def test_a_position_that_does_not_come_is_a_hole_once_nothing_else_is_on_its_way() -> None:
     order: Ordering[Given] = Ordering(4, 0, 0, whole=True)
-    assert order.add(Given(6, 1)) and order.ready(9) == []
+    order.add(Given(6, 1))
+    assert order.ready(9) == []
     assert order.hole == Hole(4, 6)
     assert order.advance(5) == [] and order.hole is None
     assert [d.position for d in order.ready(9)] == [6]

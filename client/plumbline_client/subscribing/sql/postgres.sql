@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS plumbline_position (
     subscription text NOT NULL,
     ledger       text NOT NULL,
     position     bigint NOT NULL,   -- every event followed up to here has taken effect
-    durable      text NOT NULL,     -- which durable consumer that was said of
+    durable      text NOT NULL,     -- which durable consumer that was said of, and up to which of its deliveries
     follows      text NOT NULL,     -- the subjects that were followed
     PRIMARY KEY (subscription, ledger)
 );

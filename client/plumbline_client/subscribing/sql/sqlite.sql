@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS plumbline_position (
     subscription TEXT NOT NULL,
     ledger       TEXT NOT NULL,
     position     INTEGER NOT NULL,  -- every event followed up to here has taken effect
-    durable      TEXT NOT NULL,     -- which durable consumer that was said of
+    durable      TEXT NOT NULL,     -- which durable consumer that was said of, and up to which of its deliveries
     follows      TEXT NOT NULL,     -- the subjects that were followed
     PRIMARY KEY (subscription, ledger)
 ) STRICT;
