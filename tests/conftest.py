@@ -29,14 +29,15 @@ def settings(home: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def database_url(settings: Settings) -> str:
-    """The URL of a running embedded PostgreSQL, which leaves it to the system when files reach the disk.
+    """The URL of a running embedded PostgreSQL, which leaves it to the system when files reach the disk, and tidies
+    nothing up.
 
     No test cuts this machine's power, and those that kill servers have servers of their own; but hundreds of ledgers
     are made here, of hundreds of files each.
     """
     url = embedded.database_url(settings)
     with psycopg.connect(url, autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
         connection.execute("SELECT pg_reload_conf()")
     return url

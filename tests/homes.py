@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +13,15 @@ from pathlib import Path
 from service import embedded
 from service.settings import Settings
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 8 << 30
+
+
+def _where() -> Path | None:
+    """Where files are kept in memory, if there is plenty: a ledger is hundreds of files, and tests make hundreds."""
+    plenty = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
+    return MEMORY if plenty and os.access(MEMORY, os.W_OK) else None
+
 
 @contextmanager
 def homes_folder(words: str) -> Iterator[Path]:
@@ -19,7 +30,7 @@ def homes_folder(words: str) -> Iterator[Path]:
     Not pytest's own: its paths are long for a Unix socket and closed to the database's account. The files of a server
     are thousands and take a disk seconds to forget, for which nobody waits.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"plumbline-{words}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"plumbline-{words}-", dir=_where()))
     try:
         yield folder
     finally:
