@@ -305,27 +305,24 @@ def _renumber(old: tuple[str, ...], new: tuple[str, ...], numbers: Array, missin
 def state_of(program: Program, record: Ints) -> dict[str, Any]:
     """One account's record in words and integers, without what only depends on how large its rings are."""
     closed = int(record[at.REC_CLOSED_MONTH])
-    lots_offset, ring = (
+    lots_offset, lots_ring = (
         int(program.tables.sizes[at.SIZE_LOTS_OFFSET]),
         int(program.tables.sizes[at.SIZE_LOTS_RING]),
     )
     low = int(record[at.REC_LOT_MONTH_MIN])
     lots: dict[int, int] = {}
-    for month in range(low, low + ring) if low != at.NONE else ():
-        points = int(record[lots_offset + month % ring])
+    for month in range(low, low + lots_ring) if low != at.NONE else ():
+        points = int(record[lots_offset + month % lots_ring])
         if points:
             lots[month] = points
     if record[at.REC_LOT_NEVER]:
         lots[at.MONTH_NEVER] = int(record[at.REC_LOT_NEVER])
     counters: dict[str, tuple[int, int]] = {}
-    for key, (offset, size, window) in zip(program.slot_keys, program.tables.slots, strict=True):
-        for i in range(int(size)):
-            window_number, times, points = (int(v) for v in record[offset + 3 * i : offset + 3 * i + 3])
-            if (
-                window_number != at.NONE
-                and (times or points)
-                and _open(int(window), window_number, closed, program)
-            ):
+    for key, (offset, size, window) in zip(program.slot_keys, program.tables.slots.tolist(), strict=True):
+        ring = record[offset : offset + 3 * size].reshape(size, 3)
+        counted = (ring[:, 0] != at.NONE) & ring[:, 1:].any(axis=1)
+        for window_number, times, points in ring[counted].tolist():
+            if _open(window, window_number, closed, program):
                 counters[f"{'/'.join(key)}#{window_number}"] = (times, points)
     streaks = {n: int(record[o]) for n, o in program.streak_keys.items() if record[o]}
     tags = sorted(t for i, t in enumerate(program.tags) if record[at.REC_TAGS] >> i & 1)

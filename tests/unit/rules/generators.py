@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,26 +24,50 @@ DAYS = st.builds(
 )
 
 
-def _compared(subject: dict[str, Any], values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.builds(lambda o, v: {**subject, o: v}, st.sampled_from(OPERATORS), values)
+Comparisons = st.SearchStrategy[dict[str, Any]]
+"""Making a strategy takes longer than drawing from it, so each is made once."""
 
 
-def _of_fact(fact: str) -> list[st.SearchStrategy[dict[str, Any]]]:
+def _compared(subject: dict[str, Any], *values: Any) -> Comparisons:
+    return st.builds(lambda o, v: {**subject, o: v}, st.sampled_from(OPERATORS), st.sampled_from(values))
+
+
+BALANCE = _compared({"balance": True}, 0, 5, "20.50")
+EARNED_LIFETIME = _compared({"earned": "lifetime"}, 0, 10)
+EARNED_WINDOW = _compared({"earned": "window"}, 0, 10)
+MEASURED = (_compared({"measure": "all"}, 1, 2), _compared({"measure": "all", "of": "sum"}, 0, "50.50"))
+GRADED = st.sampled_from([{"grade": ["g1"]}, {"grade": ["g1", "g2"]}])
+LADDERS = (("low", "mid", "top"), ("one", "mid", "two", "top"))
+TAGS = (("t1",), ("t1", "t2"), ("t2", "t3"))
+ON_LADDER = {
+    names: st.builds(
+        lambda how, name: {"tier": how, "level": name},
+        st.sampled_from(["at_least", "at_most", "equals"]),
+        st.sampled_from(names),
+    )
+    for names in LADDERS
+}
+TAGGED = {names: st.sampled_from([{"tag": name} for name in names]) for names in TAGS}
+
+
+@cache
+def _of_fact(fact: str) -> tuple[Comparisons, ...]:
     """Comparisons on what a fact carries."""
-    leaves: list[st.SearchStrategy[dict[str, Any]]] = []
+    leaves: list[Comparisons] = []
     if fact == "deal":
-        leaves.append(_compared({"attribute": "amount"}, st.sampled_from([0, "10.50", 100])))
-        leaves.append(_compared({"attribute": "late"}, st.sampled_from([0, 10])))
+        leaves.append(_compared({"attribute": "amount"}, 0, "10.50", 100))
+        leaves.append(_compared({"attribute": "late"}, 0, 10))
         leaves.append(st.just({"attribute": "urgent", "equals": True}))
     if fact == "visit":
-        leaves.append(_compared({"attribute": "score"}, st.sampled_from([-1, 0, "2.5"])))
+        leaves.append(_compared({"attribute": "score"}, -1, 0, "2.5"))
     if fact in ("deal", "gripe"):
         leaves.append(st.just({"attribute": "kind", "one_of": ["a", "c"]}))
         leaves.append(st.just({"attribute": "kind", "not_equals": "a"}))
-    return leaves
+    return tuple(leaves)
 
 
-def _static(fact: str) -> st.SearchStrategy[dict[str, Any]]:
+@cache
+def _static(fact: str) -> Comparisons:
     """Comparisons on what a fact carries and on the customer."""
     trait = st.builds(
         lambda trait, operator, value: {"customer": trait, operator: value},
@@ -53,9 +78,11 @@ def _static(fact: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of([trait, *_of_fact(fact)])
 
 
-def _nested(leaf: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+@cache
+def _nested(*leaves: Comparisons) -> Comparisons:
+    """Any of these, or all, any or none of them."""
     return st.recursive(
-        leaf,
+        st.one_of(leaves),
         lambda inner: st.one_of(
             st.builds(lambda parts: {"all": parts}, st.lists(inner, min_size=1, max_size=2)),
             st.builds(lambda parts: {"any": parts}, st.lists(inner, min_size=1, max_size=2)),
@@ -71,15 +98,12 @@ def rule_sets(draw: st.DrawFn, plain: bool = False) -> dict[str, Any]:
     more: dict[str, Any] = {"expiry_months": draw(st.sampled_from([1, 2, 5, "never", 1]))}
     if draw(st.integers(0, 3)) == 3:
         more["redemption"] = {"debt": "negative"}
-    changing: list[st.SearchStrategy[dict[str, Any]]] = []
+    changing: list[Comparisons] = []
     if not plain:
-        changing += [
-            _compared({"balance": True}, st.sampled_from([0, 5, "20.50"])),
-            _compared({"earned": "lifetime"}, st.sampled_from([0, 10])),
-        ]
+        changing += [BALANCE, EARNED_LIFETIME]
         _scenery(draw, more, changing)
     names = draw(st.lists(st.sampled_from("pqrstu"), min_size=3, max_size=6, unique=True))
-    rules = [draw(_rules(name, changing, plain)) for name in names]
+    rules = [_rule(draw, name, tuple(changing), plain) for name in names]
     if not plain and draw(st.booleans()):
         more["caps"] = [
             {
@@ -93,7 +117,7 @@ def rule_sets(draw: st.DrawFn, plain: bool = False) -> dict[str, Any]:
     return rule_set(*rules, **more)
 
 
-def _scenery(draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStrategy[dict[str, Any]]]) -> None:
+def _scenery(draw: st.DrawFn, more: dict[str, Any], changing: list[Comparisons]) -> None:
     """Measures, a ladder, tags and a credit grade, and the comparisons they make possible."""
     if draw(st.booleans()):
         window = draw(st.sampled_from(WINDOWS))
@@ -101,8 +125,7 @@ def _scenery(draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStra
             {"id": "all", "fact": "deal", "window": window, "sum": "amount"},
             {"id": "good", "fact": "deal", "window": window, "when": draw(st.one_of(_of_fact("deal")))},
         ]
-        changing.append(_compared({"measure": "all"}, st.sampled_from([1, 2])))
-        changing.append(_compared({"measure": "all", "of": "sum"}, st.sampled_from([0, "50.50"])))
+        changing += MEASURED
         if draw(st.booleans()):
             grades = [("g1", 75), ("g2", 20)]
             more["credit"] = {
@@ -110,36 +133,26 @@ def _scenery(draw: st.DrawFn, more: dict[str, Any], changing: list[st.SearchStra
                 "all": "all",
                 "grades": [{"id": g, "title": {"zh": g, "en": g}, "at_least_percent": p} for g, p in grades],
             }
-            changing.append(st.sampled_from([{"grade": ["g1"]}, {"grade": ["g1", "g2"]}]))
+            changing.append(GRADED)
     if draw(st.booleans()):
-        names = draw(st.sampled_from([["low", "mid", "top"], ["one", "mid", "two", "top"]]))
+        names = draw(st.sampled_from(LADDERS))
         points = [0, 10, 25, 60]
         more["tiers"] = {
             "window": draw(st.sampled_from(WINDOWS[1:])),
             "fall_levels_max": draw(st.integers(0, 2)),
             "levels": [level(n, points[i], 100 + 15 * i) for i, n in enumerate(names)],
         }
-        changing += [
-            st.builds(
-                lambda how, name: {"tier": how, "level": name},
-                st.sampled_from(["at_least", "at_most", "equals"]),
-                st.sampled_from(names),
-            ),
-            _compared({"earned": "window"}, st.sampled_from([0, 10])),
-        ]
+        changing += [ON_LADDER[names], EARNED_WINDOW]
     if draw(st.booleans()):
-        when = _nested(st.one_of(changing))
-        names = draw(st.sampled_from([["t1"], ["t1", "t2"], ["t2", "t3"]]))
+        when = _nested(*changing)
+        names = draw(st.sampled_from(TAGS))
         more["tags"] = [tag(name, draw(when)) for name in names]
-        changing.append(st.sampled_from([{"tag": name} for name in names]))
+        changing.append(TAGGED[names])
 
 
-@st.composite
-def _rules(
-    draw: st.DrawFn, name: str, changing: list[st.SearchStrategy[dict[str, Any]]], plain: bool
-) -> dict[str, Any]:
+def _rule(draw: st.DrawFn, name: str, changing: tuple[Comparisons, ...], plain: bool) -> dict[str, Any]:
     fact = draw(st.sampled_from(FACTS))
-    conditions = _nested(st.one_of([_static(fact), *changing]))
+    conditions = _nested(_static(fact), *changing)
     ways = ["points"] if plain else ["points", "streak"]
     if fact in ("deal", "visit"):
         ways += ["per_unit", "bands"]
@@ -216,6 +229,9 @@ def _attributes(draw: st.DrawFn, fact: str) -> dict[str, Any]:
     return {k: v for k, v in given.items() if v is not None}
 
 
+ATTRIBUTES = {fact: _attributes(fact) for fact in FACTS}
+
+
 @dataclass
 class _Stretch:
     """What was held (or spent) at a position, and how much of it is left to be spent or freed (or given back)."""
@@ -266,13 +282,13 @@ def plays(draw: st.DrawFn, plain: bool = False, length_max: int = 24, whole: boo
                     fact,
                     draw(st.sampled_from(ACCOUNTS)),
                     referrer=draw(st.sampled_from([0, *ACCOUNTS])) if fact == "deal" else 0,
-                    **draw(_attributes(fact)),
+                    **draw(ATTRIBUTES[fact]),
                 )
             )
         elif step == "correct":
             position = standing.pop(draw(st.integers(0, len(standing) - 1)))
             fact = play.versions[position].content["fact"]
-            change: dict[str, Any] = {"attributes": draw(_attributes(fact))}
+            change: dict[str, Any] = {"attributes": draw(ATTRIBUTES[fact])}
             if draw(st.booleans()):
                 change["account"] = draw(st.sampled_from(ACCOUNTS))
             if draw(st.booleans()):

@@ -272,11 +272,14 @@ def prior_grown(prior: Prior, batch: Batch, outcome: Outcome) -> Prior:
     """The awards that can still be corrected, after one more batch."""
     awards = [row.tolist() for row in prior.awards]
     moves = [row.tolist() for row in prior.moves]
+    moves_of: dict[int, list[list[int]]] = {}
+    for move in outcome.moves.tolist():
+        moves_of.setdefault(move[at.MOVE_OUT], []).append(move)
     for i, out in enumerate(outcome.outs.tolist()):
         if out[at.OUT_KIND] not in (at.KIND_GRANT, at.KIND_PENALTY, at.KIND_HOLD, at.KIND_SPEND):
             continue
         first = len(moves)
-        moves += [m for m in outcome.moves.tolist() if m[at.MOVE_OUT] == i]
+        moves += moves_of.get(i, [])
         row = out[at.OUT_ROW]
         awards.append(
             [
