@@ -58,7 +58,7 @@ WITH moved AS (
     WHERE name = %(name)s AND rewinds = %(rewinds)s AND created_at = %(created_at)s
     RETURNING name
 ), alive AS (
-    UPDATE webhook_dead SET state = 'delivered'
+    UPDATE webhook_dead SET state = 'delivered', status = %(status)s, reason = ''
     WHERE webhook = %(name)s AND position = %(position)s AND part = %(part)s AND state <> 'delivered'
 ), logged AS (
     INSERT INTO webhook_attempt (webhook, position, part, message, attempt, at, outcome, status, latency_ms, reason)
@@ -98,7 +98,8 @@ SET attempts = webhook_dead.attempts + excluded.attempts, status = excluded.stat
     dead_at = excluded.dead_at, state = 'dead'
 
 -- name: dead_delivered
-UPDATE webhook_dead SET state = 'delivered' WHERE webhook = %(name)s AND position = %(position)s AND part = %(part)s
+UPDATE webhook_dead SET state = 'delivered', attempts = %(attempt)s, status = %(status)s, reason = ''
+WHERE webhook = %(name)s AND position = %(position)s AND part = %(part)s
 
 -- name: dead_again
 -- The attempt that was asked for failed, too.
