@@ -111,7 +111,7 @@ def test_what_is_given_up_lies_with_the_dead_letters_and_the_next_goes_on(hooks:
         hooks.until("strict", lambda w: w.dead == 0)
         assert receiver.ids[-1] == f"main/{head - 1}" and hooks.dead("strict") == []
         [letter] = hooks.dead("strict", everything=True)
-        assert (letter.attempts, letter.status, letter.reason, letter.state) == (4, 200, "", "delivered")
+        assert (letter.attempts, letter.status, letter.reason, letter.state) == (4, 204, "", "delivered")
         outcomes = {outcome: n for (_, outcome), n in deliverer.counts.items()}
         assert outcomes == {"failed": 2, "dead": 1, "delivered": 2}
     with pytest.raises(Refused, match="no such dead letter"):
