@@ -21,14 +21,16 @@ from ledger.domain.commands import (
     WithdrawConsent,
 )
 from ledger.domain.values import date_of, day_parse
+from ledger.log.migrate import ledger_schema_create, migrations_read
 from ledger.log.queries import queries_load
+from ledger.log.recorder import recorder_open
 from ledger.standard import rules_standard
 from projections import views
 from projections.as_of import Moment, standing_then
 from tests.catalogue import catalogue_activate
 from tests.integration.test_projections import following
 from tests.integration.webhooks.delivery import Hooks
-from tests.ledgers import fact
+from tests.ledgers import Books, fact
 from tests.receiver import Answer, Receiver
 from webhooks.notices.folding import Folding
 from webhooks.notices.notice import Notice, choice_after
@@ -74,6 +76,45 @@ def begin_again(hooks: Hooks) -> None:
 def closed(hooks: Hooks, through: str) -> None:
     answer = hooks.books.do(CloseDays(through))
     assert answer.status == "accepted", answer
+
+
+# As the fold before the sixteenth step left it after one close: the tier of now, and notices of which some were sent.
+FOLDED_BEFORE = b"""
+INSERT INTO notice_customer (customer, tier, choice) VALUES (1, 'gold', 'yes');
+INSERT INTO notice_told (batch, customer, balance, tier) VALUES ('day', 1, 5000, 'gold');
+INSERT INTO notice_pending (batch, customer, day, earned, deducted, redeemed, expired)
+VALUES ('month', 1, 20727, 5000, 0, 0, 0);
+INSERT INTO notice (position, customer, batch, day, recorded_at, opening, earned, deducted, redeemed, expired, closing,
+                    tier_before, tier, expiring, choice)
+SELECT max(notification_id), 1, 'day', 20727, '', 0, 5000, 0, 0, 0, 5000, 'bronze', 'gold', 0, 'yes'
+FROM event WHERE topic = 'DayClosed';
+UPDATE notice_place SET position = (SELECT position FROM head);
+"""
+
+
+def test_a_ledger_of_before_tells_its_notices_anew_and_its_webhooks_go_on_where_they_are(
+    database_url: str, schema_name: str
+) -> None:
+    steps = migrations_read()
+    assert ledger_schema_create(database_url, schema_name, migrations=steps[:15])[-1] == 15
+    with recorder_open(database_url, schema_name, pool_size=4) as recorder:
+        hooks = Hooks(Books(recorder), database_url)
+        books = hooks.books
+        [customer] = books.register("K-1")
+        hooks.make("notices", "http://127.0.0.1:9", kind="notice", batch="day", from_position=1)
+        books.do(GiveConsent(customer, "points_notice"))
+        closed(hooks, "2026-09-30")
+        books.do(fact("P-1", "project_completed", "2026-10-01", customer))
+        closed(hooks, "2026-10-01")
+        with recorder.datastore.get_connection() as connection:
+            connection.execute(FOLDED_BEFORE, prepare=False)
+            connection.execute("UPDATE webhook SET position = (SELECT position FROM head)")
+        assert ledger_schema_create(database_url, schema_name) == [s.number for s in steps[15:]]
+        # A completed project brings 50.00, far from gold.
+        expected = (1, "day", DAY["2026-10-01"], 0, 50_00, 0, 0, 0, 50_00, "bronze", "bronze", 0)
+        assert fold(hooks) == [expected]
+        assert hooks.find("notices").position == books.position
+        books.writer.stop()
 
 
 DAY = {"2026-09-30": 20726, "2026-10-01": 20727, "2026-10-02": 20728, "2026-10-30": 20756, "2026-10-31": 20757}
