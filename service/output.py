@@ -7,20 +7,22 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-Language = Literal["zh", "en"]
+from ledger.domain.problem_words import Language, words_of
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs. 输出 JSON。")]
 LedgerOption = Annotated[str, typer.Option("--ledger", help="Which set of books. 账套。")]
 ActorOption = Annotated[str, typer.Option("--actor", help="Who acts; by default the system's user. 操作人。")]
-LanguageOption = Annotated[str, typer.Option("--language", envvar="PLUMBLINE_LANGUAGE", help="zh or en. 语言。")]
+LANGUAGE_VARIABLE: Final = "PLUMBLINE_LANGUAGE"
+LanguageOption = Annotated[str, typer.Option("--language", envvar=LANGUAGE_VARIABLE, help="zh or en. 语言。")]
 
 
 def actor_default() -> str:
@@ -94,9 +96,15 @@ def output_of(json: bool, language: str) -> Output:
 
 
 def fail(out: Output, code: str, reason: str, field: str = "", exit_code: int = 1) -> NoReturn:
-    """Say what is wrong and stop; with JSON as a document on standard output."""
+    """Say what is wrong and stop; with JSON as a document on standard output.
+
+    Reasons are English and say what to do; who asked for Chinese is told first what it means and what to do.
+    """
+    words = words_of(code, out.language)
     if out.json:
-        out.document({"error": {"code": code, "reason": reason, "field": field}})
+        told = {"code": code, "title": words.title, "advice": words.advice, "reason": reason, "field": field}
+        out.document({"error": told})
     else:
-        Console(stderr=True, highlight=False).print(f"[red]{code}[/red] {reason}")
+        means = f"{words.title}。{words.advice}\n" if out.language == "zh" else ""
+        Console(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", means, reason))
     raise typer.Exit(exit_code)

@@ -58,6 +58,7 @@ from plumbline_client.results.log import (
     EventsWire,
     LedgerName,
     LedgerStatus,
+    ProblemCode,
     SchemaName,
     ViewStatus,
 )
@@ -212,6 +213,7 @@ __all__ = [
     "PointValue",
     "PoolCustomer",
     "Price",
+    "ProblemCode",
     "Profile",
     "Project",
     "ProjectDetail",

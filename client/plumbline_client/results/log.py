@@ -70,6 +70,15 @@ class ViewStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """What a problem code means (`title`) and what to do next (`advice`), by language: zh and en."""
+
+    code: str
+    title: dict[str, str]
+    advice: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaName:
     """A JSON Schema by its name."""
 

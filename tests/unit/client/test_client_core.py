@@ -80,15 +80,16 @@ def test_waits_double_to_a_longest_heed_the_service_and_end() -> None:
 def test_an_error_is_read_also_where_a_proxy_gave_it() -> None:
     problem = {
         "code": "INPUT_INVALID", "detail": "amount is wrong", "field": "amount", "request_id": "r-1",
-        "errors": [{"field": "amount", "reason": "too large"}],
+        "errors": [{"field": "amount", "reason": "too large"}], "title": "填写有误", "advice": "改正后再提交。",
     }  # fmt: skip
     error = read_error(422, {}, json.dumps(problem).encode())
     assert (error.code, error.field, error.request_id, error.errors) == (
         "INPUT_INVALID", "amount", "r-1", (("amount", "too large"),),
     )  # fmt: skip
-    assert error.retry_after_seconds is None
+    assert error.retry_after_seconds is None and (error.title, error.advice) == ("填写有误", "改正后再提交。")
     proxied = read_error(502, {"retry-after": "3"}, b"<html>Bad Gateway</html>")
     assert (proxied.code, proxied.retry_after_seconds) == ("HTTP_ERROR", 3.0)
+    assert (proxied.title, proxied.advice) == ("", "")
 
 
 def test_an_answer_given_again_says_so_and_what_is_new_in_it_is_left_out() -> None:
