@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -23,11 +24,12 @@ from streams.cursor import stream_found
 from streams.faults import NatsUnreachable, StreamMissing
 from streams.kept import Kept, KeptReader
 from streams.messages import Message, message_of
-from streams.rebuilding import Rebuilt, Resumed, stream_rebuild
+from streams.rebuilding import SUCCEEDS, SUCCEEDS_NUMBER, Rebuilt, Resumed, stream_rebuild
 from streams.relay import Relay, RelayState
 from streams.subjects import event_subjects, stream_name
 from streams.subscribers import (
     Subscriber,
+    durables_read,
     subjects_of,
     subscriber_create,
     subscriber_remove,
@@ -57,6 +59,14 @@ class Streamed:
                 return await work(connection, tail)
 
         return asyncio.run(inside())
+
+    def durables(self) -> dict[str, dict[str, Any]]:
+        """The durables as the server describes them, by name."""
+
+        async def work(connection: Connection, tail: LogTail) -> list[dict[str, Any]]:
+            return await durables_read(connection, self.ledger)
+
+        return {str(found["name"]): found for found in cast(list[dict[str, Any]], self.run(work))}
 
     def check(self, first: int = 1, last: int | None = None) -> Checked:
         """Compare."""
@@ -306,12 +316,20 @@ def test_wiped_and_rebuilt_the_stream_is_the_same_and_subscribers_go_on(streamed
 
     streamed.run(subscribe)
     stood = streamed.subscribers()
+    durables = streamed.durables()
     assert [s.name for s in stood] == ["billing", "late", "warehouse"]
     assert {s.name: s.acked for s in stood} | {"billing": 0} == {"billing": 0, "late": 40, "warehouse": 12}
     rebuilt = asyncio.run(_rebuild(streamed, tmp_path))
     assert rebuilt.subscribers == tuple(Resumed(s.name, s.acked) for s in stood)
     assert streamed.kept() == before and len(before) == streamed.books.position
     assert streamed.subscribers() == stood
+    # Each says which one it succeeds, and how far that was; made again unused, it goes on saying so.
+    for _ in range(2):
+        told = {name: found["config"]["metadata"] for name, found in streamed.durables().items()}
+        assert {name: (metadata[SUCCEEDS], metadata[SUCCEEDS_NUMBER]) for name, metadata in told.items()} == {
+            name: (found["created"], str(found["ack_floor"]["consumer_seq"])) for name, found in durables.items()
+        }
+        asyncio.run(_rebuild(streamed, tmp_path))
     assert not list((tmp_path / "streams").iterdir())
 
     async def goes_on(connection: Connection, tail: LogTail) -> int:

@@ -73,6 +73,8 @@ class Durable:
     begins_after: int | None
     """Where it was told to begin: the position before. None for one that has everything, or that was told a time or
     "from now on" and has delivered since: then it can't be known."""
+    succeeds: tuple[str, int] | None
+    """Of one that was made again with its stream: when the one before was made, and its `floor_number`."""
 
 
 class Puller:
@@ -245,6 +247,7 @@ class Puller:
             waiting_max=config.get("max_ack_pending", -1),
             ack_seconds=config["ack_wait"] / NANOSECONDS,
             begins_after=_begins_after(info),
+            succeeds=_succeeds(config.get("metadata") or {}),
         )
 
     def _check(self, config: dict[str, Any]) -> None:
@@ -273,3 +276,9 @@ def _begins_after(info: Mapping[str, Any]) -> int | None:
     if policy == "all" or info["delivered"]["consumer_seq"] > 0:
         return None
     return info["ack_floor"]["stream_seq"]
+
+
+def _succeeds(metadata: Mapping[str, str]) -> tuple[str, int] | None:
+    """See `Durable.succeeds`."""
+    created, number = metadata.get("plumbline_succeeds", ""), metadata.get("plumbline_succeeds_number", "")
+    return (created, int(number)) if created and number.isdecimal() else None
