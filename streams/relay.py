@@ -38,7 +38,7 @@ AGAIN_SECONDS_MAX: Final = 1.0
 STOPPED_AGAIN_SECONDS: Final = 5.0
 """How often a relay that has stopped looks whether somebody has put things right."""
 GONE_SECONDS: Final = 10.0
-"""How long a stream that was there may be gone before a relay stops: an ordinary rebuild deletes it and makes it anew."""
+"""How long a stream that was there may be gone before a relay stops: a rebuild deletes it and makes it anew."""
 STANDBY_SECONDS: Final = 0.5
 LAG_SECONDS: Final = 2.0
 IDLE_SECONDS: Final = 2.0
