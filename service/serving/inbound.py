@@ -34,6 +34,7 @@ from connectors.files.quarantine import Quarantine
 from connectors.files.rows import storable
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import LedgerUnavailable, PlumblineError
+from ledger.writer.fact_line import field_of_fact
 from streams.connection import inbox_prefix_of, url_parts
 from streams.senders import facts_subjects, sender_of
 from streams.subjects import dead_subject
@@ -285,7 +286,7 @@ class Inbound:
         for part, answer in refused:
             named = sha256(orjson.dumps([letter.sender, letter.id, part.number]) + part.body).hexdigest()
             headers = {
-                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(answer.field),
+                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(field_of_fact(answer.field)),
                 "Plumbline-Reason": storable(answer.reason), "Plumbline-Sender": storable(letter.sender),
                 "Plumbline-Message-Id": storable(letter.id), "Plumbline-Line": str(part.number),
             }  # fmt: skip

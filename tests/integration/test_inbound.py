@@ -258,6 +258,24 @@ def test_a_refused_fact_is_a_dead_letter_and_waits_in_the_quarantine_until_it_is
     assert row.id not in {r.id for r in served.quarantine.list(limit=1_000)}
 
 
+@pytest.mark.parametrize("day", ["2030-01-01", "2026-02-30"])
+def test_a_letter_and_a_kept_row_name_the_field_as_the_message_has_it(nats_url: str, served: Ledger, day: str) -> None:
+    async def work(sender: Sender, _: Inbound) -> None:
+        letters = await sender.client.subscribe(dead_subject(served.name))
+        [refused] = await sender.send(login("dated", occurred_at=day), message_id=day)
+        assert refused["field"] == "occurred_at"
+        letter = await letters.next_msg(timeout=10)
+        assert letter.headers["Plumbline-Field"] == "occurred_at"
+
+    talk(nats_url, served, work)
+    [row] = [r for r in served.quarantine.list(limit=1_000) if r.file == f"message {day}"]
+    assert row.field == "occurred_at"
+    types = served.books.state.book.fact_types.get
+    report = served.quarantine.retry(served.books.writer.submit, types, actor="mender", resolved_at=NOW, ids=[row.id])
+    assert [rejection.field for _, rejection in report.rejected] == ["occurred_at"]
+    assert [r.field for r in served.quarantine.list(limit=1_000) if r.id == row.id] == ["occurred_at"]
+
+
 def test_while_nobody_writes_the_sender_is_told_to_come_again_and_nothing_is_kept(
     nats_url: str, served: Ledger
 ) -> None:
