@@ -205,6 +205,9 @@ def test_what_is_unsafe_is_refused_with_a_reason_and_the_next_message_is_taken(n
         assert (media["code"], media["field"]) == ("INPUT_INVALID", "Content-Type")
         [name] = await sender.send(login("u1"), sender="a%b")
         assert name["code"] == "SENDER_INVALID"
+        much = {"amount": "1", "project": "p" * 20_000}
+        [text] = await sender.send(login("u1", fact_type="contract_signed", attributes=much))
+        assert (text["field"], text["reason"]) == ("attributes.project", "attributes.project is longer than 10000 characters")
         [actor] = await sender.send(login("u1", actor="alice"))
         assert actor["code"] == "FACT_INVALID"
         by_hand = login("u2", fact_type="manual_adjustment", attributes={"points": "5", "reason": "goodwill"})
