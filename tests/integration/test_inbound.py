@@ -261,6 +261,33 @@ def test_a_refused_fact_is_a_dead_letter_and_waits_in_the_quarantine_until_it_is
     assert row.id not in {r.id for r in served.quarantine.list(limit=1_000)}
 
 
+def test_messages_whose_ids_are_refused_are_kept_apart_each_with_its_id(nats_url: str, served: Ledger) -> None:
+    ids = ["编号", "x" * 201, "y" * 2_000]
+    told = [*ids[:2], "y" * 1_000 + "…"]
+    stream = stream_name_dead(served.name)
+
+    async def work(sender: Sender, _: Inbound) -> None:
+        jetstream = sender.client.jetstream()
+        await jetstream.add_stream(StreamConfig(name=stream, subjects=[dead_subject(served.name)]))
+        try:
+            letters = await sender.client.subscribe(dead_subject(served.name))
+            for message_id, shown in zip([*ids, *ids], [*told, *told], strict=True):
+                [answer] = await sender.send(login("ids"), message_id=message_id)
+                assert (answer["code"], answer["field"]) == ("KEY_INVALID", "Nats-Msg-Id")
+                assert (await letters.next_msg(timeout=10)).headers["Plumbline-Message-Id"] == shown
+            # The same again is the same letter; of the same fact under three ids there are three.
+            assert (await jetstream.stream_info(stream)).state.messages == 3
+            [answer] = await sender.send(login("ids alone"), message_id="号")
+            assert answer["status"] == "refused"
+        finally:
+            await jetstream.delete_stream(stream)
+
+    talk(nats_url, served, work)
+    # The quarantine keeps the fact once, as it came first.
+    kept = [r.file for r in served.quarantine.list(limit=1_000) if r.field == "Nats-Msg-Id" and "ids" in str(r.raw)]
+    assert kept == ["message 编号", "message 号"]
+
+
 @pytest.mark.parametrize("day", ["2030-01-01", "2026-02-30"])
 def test_a_letter_and_a_kept_row_name_the_field_as_the_message_has_it(nats_url: str, served: Ledger, day: str) -> None:
     async def work(sender: Sender, _: Inbound) -> None:
