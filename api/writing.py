@@ -15,6 +15,7 @@ from api.problems import problem_response
 from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.errors import Problem, Refused
 from ledger.domain.values import points_text
+from ledger.writer.fact_line import field_of_fact
 
 KEY_HEADER: Final = "Idempotency-Key"
 
@@ -58,11 +59,6 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
         return Response(orjson.dumps(body, default=str), 200, media_type="application/json")
     [answer] = await ledger.submit([asked])
     return answer_response(request, _field_named(answer, asked, key))
-
-
-def field_of_fact(field: str) -> str:
-    """What a field of a fact's command is called in its JSON."""
-    return "occurred_at" if field == "occurred" else field
 
 
 def _field_named(answer: Answer, asked: Request, key: str) -> Answer:

@@ -34,6 +34,7 @@ from connectors.files.quarantine import Quarantine
 from connectors.files.rows import storable
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import LedgerUnavailable, PlumblineError
+from ledger.writer.fact_line import field_of_fact
 from streams.connection import inbox_prefix_of, url_parts
 from streams.senders import facts_subjects, sender_of
 from streams.subjects import dead_subject
@@ -46,6 +47,8 @@ ACTOR_PREFIX: Final = "nats:"
 SENDER_UNKNOWN: Final = "?"
 """In the place of a name that none can have, where what was sent is kept."""
 KEY_HEADER: Final = "Nats-Msg-Id"
+ID_TOLD_MAX: Final = 1_000
+"""Characters. An id has up to 200; what is refused for its own is told nearly always whole, and never as a megabyte."""
 UNDER_WAY_MAX: Final = 256
 """Messages that are worked on at once; further ones wait in the order in which they came."""
 WATCH_SECONDS: Final = 0.5
@@ -99,7 +102,8 @@ class LedgersTaking(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A message as it came: who sent it, under which id ("" without one), and whether it holds lines."""
+    """A message as it came: who sent it, under which id ("" without one), and whether it holds lines. Where the id is
+    what it is refused for, it is here as it came, too."""
 
     sender: str
     id: str
@@ -110,6 +114,11 @@ class _Letter:
     def actor(self) -> str:
         """In whose name its facts are recorded."""
         return f"{ACTOR_PREFIX}{self.sender}"
+
+    @property
+    def id_told(self) -> str:
+        """The id as it is told to people: whole where it can be one."""
+        return storable(self.id if len(self.id) <= ID_TOLD_MAX else f"{self.id[:ID_TOLD_MAX]}…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +277,7 @@ class Inbound:
         if refused:
             kept = [
                 fact_refused(
-                    part.body, source=letter.actor, file=f"message {letter.id}".strip(), number=part.number,
+                    part.body, source=letter.actor, file=f"message {letter.id_told}".strip(), number=part.number,
                     field=answer.field, reason=answer.reason, actor=letter.actor,
                 )
                 for part, answer in refused
@@ -285,9 +294,9 @@ class Inbound:
         for part, answer in refused:
             named = sha256(orjson.dumps([letter.sender, letter.id, part.number]) + part.body).hexdigest()
             headers = {
-                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(answer.field),
+                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(field_of_fact(answer.field)),
                 "Plumbline-Reason": storable(answer.reason), "Plumbline-Sender": storable(letter.sender),
-                "Plumbline-Message-Id": storable(letter.id), "Plumbline-Line": str(part.number),
+                "Plumbline-Message-Id": letter.id_told, "Plumbline-Line": str(part.number),
             }  # fmt: skip
             try:
                 await stream.publish(dead_subject(name), part.body, headers=headers)
@@ -307,7 +316,6 @@ def _letter(message: Msg, name: str) -> tuple[_Letter, Answer | None]:
     except ValueError as error:
         return letter, _refused("SENDER_INVALID", str(error), "subject")
     if named and not _KEY.fullmatch(named):
-        letter = replace(letter, id="")
         return letter, _refused("KEY_INVALID", f"{KEY_HEADER} must be 1 to 200 printable ASCII characters", KEY_HEADER)
     if media_type not in ("application/json", MEDIA_TYPE):
         return letter, _refused(

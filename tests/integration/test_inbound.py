@@ -205,6 +205,9 @@ def test_what_is_unsafe_is_refused_with_a_reason_and_the_next_message_is_taken(n
         assert (media["code"], media["field"]) == ("INPUT_INVALID", "Content-Type")
         [name] = await sender.send(login("u1"), sender="a%b")
         assert name["code"] == "SENDER_INVALID"
+        much = {"amount": "1", "project": "p" * 20_000}
+        [text] = await sender.send(login("u1", fact_type="contract_signed", attributes=much))
+        assert (text["field"], text["reason"]) == ("attributes.project", "attributes.project is longer than 10000 characters")
         [actor] = await sender.send(login("u1", actor="alice"))
         assert actor["code"] == "FACT_INVALID"
         by_hand = login("u2", fact_type="manual_adjustment", attributes={"points": "5", "reason": "goodwill"})
@@ -256,6 +259,51 @@ def test_a_refused_fact_is_a_dead_letter_and_waits_in_the_quarantine_until_it_is
     [recorded] = [s for _, _, name, s in served.books.log() if name == "FactRecorded" and s["external_id"] == "dead1"]
     assert recorded["actor"] == "mender"
     assert row.id not in {r.id for r in served.quarantine.list(limit=1_000)}
+
+
+def test_messages_whose_ids_are_refused_are_kept_apart_each_with_its_id(nats_url: str, served: Ledger) -> None:
+    ids = ["编号", "x" * 201, "y" * 2_000]
+    told = [*ids[:2], "y" * 1_000 + "…"]
+    stream = stream_name_dead(served.name)
+
+    async def work(sender: Sender, _: Inbound) -> None:
+        jetstream = sender.client.jetstream()
+        await jetstream.add_stream(StreamConfig(name=stream, subjects=[dead_subject(served.name)]))
+        try:
+            letters = await sender.client.subscribe(dead_subject(served.name))
+            for message_id, shown in zip([*ids, *ids], [*told, *told], strict=True):
+                [answer] = await sender.send(login("ids"), message_id=message_id)
+                assert (answer["code"], answer["field"]) == ("KEY_INVALID", "Nats-Msg-Id")
+                assert (await letters.next_msg(timeout=10)).headers["Plumbline-Message-Id"] == shown
+            # The same again is the same letter; of the same fact under three ids there are three.
+            assert (await jetstream.stream_info(stream)).state.messages == 3
+            [answer] = await sender.send(login("ids alone"), message_id="号")
+            assert answer["status"] == "refused"
+        finally:
+            await jetstream.delete_stream(stream)
+
+    talk(nats_url, served, work)
+    # The quarantine keeps the fact once, as it came first.
+    kept = [r.file for r in served.quarantine.list(limit=1_000) if r.field == "Nats-Msg-Id" and "ids" in str(r.raw)]
+    assert kept == ["message 编号", "message 号"]
+
+
+@pytest.mark.parametrize("day", ["2030-01-01", "2026-02-30"])
+def test_a_letter_and_a_kept_row_name_the_field_as_the_message_has_it(nats_url: str, served: Ledger, day: str) -> None:
+    async def work(sender: Sender, _: Inbound) -> None:
+        letters = await sender.client.subscribe(dead_subject(served.name))
+        [refused] = await sender.send(login("dated", occurred_at=day), message_id=day)
+        assert refused["field"] == "occurred_at"
+        letter = await letters.next_msg(timeout=10)
+        assert letter.headers["Plumbline-Field"] == "occurred_at"
+
+    talk(nats_url, served, work)
+    [row] = [r for r in served.quarantine.list(limit=1_000) if r.file == f"message {day}"]
+    assert row.field == "occurred_at"
+    types = served.books.state.book.fact_types.get
+    report = served.quarantine.retry(served.books.writer.submit, types, actor="mender", resolved_at=NOW, ids=[row.id])
+    assert [rejection.field for _, rejection in report.rejected] == ["occurred_at"]
+    assert [r.field for r in served.quarantine.list(limit=1_000) if r.id == row.id] == ["occurred_at"]
 
 
 def test_while_nobody_writes_the_sender_is_told_to_come_again_and_nothing_is_kept(

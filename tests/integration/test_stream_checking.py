@@ -270,6 +270,11 @@ def test_a_stream_that_ends_before_the_log_and_stands_still_is_not_sound(
     # A part that reaches beyond it isn't there, one before it is.
     assert streamed.check(1, kept + 2).findings == [Finding(kept + 1, kept + 2, "unrelayed")]
     assert not kept or streamed.check(1, kept).sound
+    ends = f"begin at 1 to {kept}, where the stream ends" if kept else "begin at 1; the stream is empty: a relay fills it"
+    for first, last, reason in [(kept + 2, None, ends), (10, 5, "begin at 1 to 5, where the check is to end")]:
+        with pytest.raises(Refused) as refused:
+            streamed.check(first, last)
+        assert (refused.value.code, refused.value.field, refused.value.reason) == ("POSITION_INVALID", "from", reason)
 
 
 def test_what_was_taken_from_the_end_joins_what_nobody_brings_as_a_finding_of_its_own(

@@ -108,6 +108,12 @@ def test_what_is_out_of_the_ordinary_in_a_tender_is_refused(
     assert told[0] == field and reason in told[1]
 
 
+def test_a_refused_attribute_is_told_by_its_header_whether_the_refusal_names_it_alone_or_by_its_place() -> None:
+    mapper = mapper_of("tenders", TENDER_HEADERS)
+    assert [mapper.field_of(f) for f in ("amount", "attributes.amount", "occurred")] == ["中标价(元)", "中标价(元)", "公示日期"]
+    assert mapper.field_of("attributes.7") == "attributes.7"
+
+
 def test_the_reason_is_told_in_chinese_where_asked() -> None:
     field, reason = refusal_of(mapper_of("tenders", TENDER_HEADERS, "zh"), *tender(price="0.90"))
     assert (field, reason) == ("中标价(元)", "不是合同金额（是费率或百分比，如 95.70 或 0.90，或为零）")
