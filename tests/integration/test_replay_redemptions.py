@@ -77,6 +77,29 @@ def test_other_rules_say_which_redemptions_would_have_lacked_points_and_what_the
     assert found.candidate.run_id != compared.decided.run_id
 
 
+def test_the_rules_in_force_change_nothing_of_what_was_redeemed_in_parts_and_taken_back_in_part(
+    books: Books, tmp_path: Path
+) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.send(*(fact(str(i), "project_completed", "2026-10-05", "C-000001") for i in range(3)))
+    books.do(ReserveRedemption("C-000001", "small", points="50"))
+    # Small is worth 0.50 for 10 points, 2.50 in all: 16.67 points are 0.83, the next 16.67 make it 1.66: 0.83 again.
+    books.do(CommitRedemption("R-000001", points="16.67"))
+    books.do(CommitRedemption("R-000001", points="16.67"))
+    # Of each part one point comes back: 83 × 1 ÷ 16.67 = 4.97 fen, rounded down to 4.
+    for part in (1, 2):
+        books.do(ReverseRedemption("R-000001", "a point of it", part=part, points="1"))
+    columns = columns_build(books, tmp_path)
+    found = what_if(columns, rule_set_parse(standard(catalogue())), 1, quiet)
+    compared = found.comparison.redemptions
+    assert compared is not None
+    # 166 − 8 fen; one share of 31.34 points in 50 would be 156.
+    for offers in (compared.offers, compared.decided.offers):
+        assert [(o.points, o.money, o.money_candidate) for o in offers] == [(3_134, 158, 158)]
+        assert offers[0].document()["change_cny"] == "0.00"
+
+
 def test_redemptions_decided_again_by_the_rules_in_force_come_to_the_record(books: Books, tmp_path: Path) -> None:
     rule_set = catalogue_activate(books)
     books.register("a")
