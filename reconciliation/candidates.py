@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,16 +54,13 @@ class Edge:
         return self.fine // 100
 
 
-def edges_of(
-    parts: Sequence[Item], payments: Iterable[Item], terms: Terms, barred: Collection[tuple[str, str]]
-) -> list[Edge]:
+def edges_of(parts: Sequence[Item], payments: Iterable[Item], terms: Terms) -> list[Edge]:
     """The candidates among items: for each payment the nearest in amount and date of its customer."""
     index = _Index(parts)
     return [
         Edge(part.key, payment.key, score_of(part, payment))
         for payment in payments
         for part in index.near(payment, terms)
-        if (part.key, payment.key) not in barred
     ]
 
 

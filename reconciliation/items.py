@@ -39,12 +39,12 @@ class Item(NamedTuple):
 @dataclass(slots=True)
 class Ledgers:
     """Both sides as of a month's end, as they are recorded. `into` says who stands for customers that were merged;
-    `barred` are pairs that no rule matches: people undid them."""
+    `parted` are the items that no rule matches: people undid a match of theirs."""
 
     parts: Sequence[Part]
     payments: Sequence[Payment]
     into: Mapping[int, int]
-    barred: Collection[tuple[str, str]]
+    parted: Collection[str]
 
     def part(self, part: Part) -> Item:
         """A committed part as an item."""
@@ -96,10 +96,10 @@ def payment_words(payment: Payment) -> tuple[str, ...]:
 
 def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
     """Both sides as they are booked up to a month's end; payments that never took anything off are left out."""
-    into, barred = settlement.survivors(period), settlement.barred.keys()
+    into, parted = settlement.survivors(period), settlement.parted.keys()
     if period >= settlement.period_last:
         paid = [p for p in settlement.payments.values() if p.offset or p.settled or p.ruled]
-        return Ledgers(list(settlement.parts.values()), paid, into, barred)
+        return Ledgers(list(settlement.parts.values()), paid, into, parted)
     parts = list[Part]()
     payments = list[Payment]()
     for key, s in standings_of(settlement, period).items():
@@ -109,4 +109,4 @@ def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
         else:
             payment = settlement.payments[key]
             payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled))
-    return Ledgers(parts, payments, into, barred)
+    return Ledgers(parts, payments, into, parted)

@@ -144,8 +144,7 @@ def report_of(settlement: Settlement, period: int) -> Report:
     open_parts = [i for i in parts if i.open > 0]
     open_payments = [i for i in payments if i.open > 0 and i.key not in twins]
     candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    # What people undid is theirs to look at again: nothing is barred here.
-    for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
+    for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS):
         candidates[edge.part].append((-edge.fine, edge.payment))
         candidates[edge.payment].append((-edge.fine, edge.part))
     undone = _undone(settlement, period)

@@ -51,10 +51,9 @@ def _match(draft: Draft, command: MatchByRule) -> Answer:
     if rule == PERSON:
         raise Refused("MATCH_RULE_INVALID", "a person proposes a match, and another approves it", "rule")
     redemptions, payments = _lines(here, command.redemptions, command.payments)
-    for part, _ in redemptions:
-        for payment, _ in payments:
-            if (part, payment) in here.barred:
-                raise Refused("MATCH_UNDONE", "people undid this match; let a person propose it again", "payments")
+    for field, lines in (("redemptions", redemptions), ("payments", payments)):
+        if any(key in here.parted for key, _ in lines):
+            raise Refused("MATCH_UNDONE", "people undid a match of one of these; let a person propose the next", field)
     number = len(here.matches) + 1
     _matched(
         draft, number, redemptions, payments, rule, number_checked(command.score, 0, SCORE_MAX, "score"), "",

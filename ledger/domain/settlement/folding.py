@@ -158,6 +158,8 @@ def _undone(state: Relations, event: Happened) -> None:
     for part, _ in match.redemptions:
         for payment, _ in match.payments:
             here.barred.put((part, payment), match.number)
+    for key, _ in (*match.redemptions, *match.payments):
+        here.parted.put(key, match.number)
 
 
 @evolves("RulingProposed")

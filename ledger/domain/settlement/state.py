@@ -34,7 +34,9 @@ class Settlement:
         self.signed: Table[int, SignedOff] = Table(journal)
         """By month."""
         self.barred: Table[tuple[str, str], int] = Table(journal)
-        """Pairs of a part and a payment whose match people undid: no rule makes it again."""
+        """Pairs of a part and a payment whose match people undid, and which it was."""
+        self.parted: Table[str, int] = Table(journal)
+        """Parts and payments whose match people undid, and which it was: no rule matches them, with whatever else."""
         self.sums: Table[tuple[int, str, str], int] = Table(journal)
         """Fen by (month, "redemptions" or "payments", what)."""
         self.bookings: list[Booking] = []

@@ -105,6 +105,40 @@ def test_no_rule_makes_a_match_again_that_people_undid_and_people_may(desk: Desk
     assert desk.settlement.parts["R-000002/1"].open == 0
 
 
+def test_once_people_undid_a_match_no_rule_matches_either_side_with_a_twin() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", reference="INV-3")
+    first = desk.pay("b3a", 50_00, "2025-06-09", reference="INV-3")
+    twin = desk.pay("b3b", 50_00, "2025-06-10", reference="INV-3")
+    # Two payments say the same: the rules take the older for the one.
+    assert [m.payments for m in desk.reconcile().matches] == [((first, 50_00),)]
+    desk.do(UndoSettlement("M-000001", "neither is sure"), "eve")
+    assert desk.reconcile().matches == () and desk.settlement.parts[part].open == 50_00
+    assert desk.kinds() == {part: "unmatched", first: "unmatched", twin: "duplicate"}
+    assert refused(desk, match(paid="bank:b3b")) == "MATCH_UNDONE"
+    # Nor does the payment go to a redemption that says the same; another customer's is matched as ever.
+    again = desk.redeem(50_00, "2025-06-11", reference="INV-3")
+    desk.redeem(80_00, "2025-06-11", 2, reference="INV-9")
+    desk.pay("b9", 80_00, "2025-06-12", 2, reference="INV-9")
+    assert [m.payments for m in desk.reconcile().matches] == [(("bank:b9", 80_00),)]
+    desk.do(ProposeMatch(((part, "50"),), ((twin, "50"),), "the bank says so"), "ann")
+    desk.do(ApproveProposal("M-000003"), "ben")
+    assert desk.settlement.parts[part].open == 0 and desk.settlement.parts[again].open == 50_00
+
+
+@pytest.mark.parametrize("project", ["", "一标段"])
+def test_what_people_parted_is_still_another_reading_of_what_only_amount_or_project_tell(project: str) -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", project=project)
+    payment = desk.pay("1", 50_00, "2025-06-03", project=project)
+    assert len(desk.reconcile().matches) == 1
+    desk.do(UndoSettlement("M-000001", "another project's"))
+    # A second pair alike: without a reference it may belong to what was parted, so people say.
+    desk.redeem(50_00, "2025-06-03", project=project)
+    desk.pay("2", 50_00, "2025-06-02", project=project)
+    assert desk.reconcile().matches == () and desk.settlement.parts[part].open == desk.settlement.payments[payment].open
+
+
 def test_one_proposes_and_another_approves(desk: Desk) -> None:
     desk.do(ProposeMatch((("R-000001/1", "50"),), (("bank:1", "50"),), "seen on the slip"), "ann")
     assert desk.settlement.parts["R-000001/1"].open == 50_00
@@ -235,7 +269,10 @@ def test_what_was_matched_until_people_undid_it_says_so_whatever_the_amounts() -
         f" A match with {part} was undone on 2025-06-20 by eve.",
     }
     # Settled otherwise, the redemption is no candidate any more; that they were matched once is told all the same.
-    desk.pay("p7", 50_00, "2025-06-21", reference="R-000001")
+    other = desk.pay("p7", 50_00, "2025-06-21", reference="R-000001")
+    assert len(desk.reconcile().lines) == 3, "no rule gives it to another payment either"
+    desk.do(ProposeMatch(((part, "50"),), ((other, "50"),), "it is theirs"), "ann")
+    desk.do(ApproveProposal("M-000002"), "ben")
     [line] = desk.reconcile().lines
     assert (line.item, line.kind, line.candidates) == (payment, "missing_redemption", ())
     assert line.document()["sentence"]["en"].endswith(f"A match with {part} was undone on 2025-06-20 by eve.")
