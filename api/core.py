@@ -57,11 +57,21 @@ class Core:
     arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
     """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)
-    merged: dict[str, tuple[float, Merged]] = field(default_factory=dict[str, tuple[float, Merged]])
-    """By schema: when it was read, and which mergings stood."""
+    merged: dict[str, MergedKnown] = field(default_factory=dict[str, "MergedKnown"])
+    """Which mergings stand, by schema."""
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Today by schema, with the minute in which it was looked up."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
+
+
+@dataclass(frozen=True, slots=True)
+class MergedKnown:
+    """Mergings of a ledger that stood when all events up to a position had happened; `at`: when they were read."""
+
+    ledger: LedgerPort
+    at: float
+    position: int
+    merged: Merged
 
 
 @dataclass(slots=True)

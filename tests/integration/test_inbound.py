@@ -28,6 +28,7 @@ from streams.senders import facts_subject_of
 from streams.subjects import dead_subject, facts_subject, stream_name_dead
 from tests.ledgers import Books, books_open
 from tests.nats_guarded import connected, logins_of, nats_guarded, url_of
+from tests.nats_servers import nats_server
 
 T = TypeVar("T")
 LINES = "application/x-ndjson"
@@ -40,6 +41,7 @@ class Ledger:
     def __init__(self, name: str, books: Books, schema: str, database_url: str) -> None:
         self.name = name
         self.books = books
+        self.schema, self.database_url = schema, database_url
         self.quarantine = Quarantine(database_url, schema)
         self.fails: Exception | None = None
 
@@ -348,6 +350,40 @@ def test_a_message_without_a_reply_subject_is_carried_out_and_no_other_subject_t
         assert heard == []
 
     talk(nats_url, served, work)
+
+
+def test_a_ledger_that_goes_while_the_broker_is_away_is_heard_no_more_and_one_that_comes_is(
+    tmp_path: Path, served: Ledger
+) -> None:
+    async def work() -> None:
+        gone = Ledger(f"{served.name}gone", served.books, served.schema, served.database_url)
+        ledgers = Ledgers(gone)
+        inbound = Inbound(ledgers, broker.url, ApiSettings())
+        inbound.start()
+        client: Any = Client()
+        try:
+            async with asyncio.timeout(30):
+                while inbound.taking != {gone.name}:
+                    await asyncio.sleep(0.01)
+                broker.kill()
+                while inbound.taking:
+                    await asyncio.sleep(0.01)
+                ledgers.ledgers = (served,)
+                await asyncio.sleep(2 * inbound_module.WATCH_SECONDS)
+                broker.start()
+                while inbound.taking != {served.name}:
+                    await asyncio.sleep(0.01)
+            await client.connect(broker.url)
+            with pytest.raises(NoRespondersError):
+                await Sender(client, gone.name).send(login("away0"))
+            [answer] = await Sender(client, served.name).send(login("away1"))
+            assert answer["status"] == "accepted"
+        finally:
+            await client.close()
+            await inbound.stop()
+
+    with nats_server(tmp_path) as broker:
+        asyncio.run(work())
 
 
 def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_finishes(

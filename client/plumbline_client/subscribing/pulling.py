@@ -106,9 +106,10 @@ class Puller:
 
     async def stop(self) -> None:
         """Listen no more."""
-        if self._inbox is not None and self._connection.is_connected:
-            await self._inbox.unsubscribe()
-        self._inbox = None
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None:
+            # Also while the server is away: what is not taken back now would be there again when it returns.
+            await inbox.unsubscribe()
 
     async def durable(self) -> Durable:
         """How the durable stands. Raises StreamMissing, NotPermitted, DurableDiffers, NatsError."""

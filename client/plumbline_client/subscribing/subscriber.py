@@ -207,6 +207,7 @@ class Subscriber(Generic[Transaction]):
                 # What was fetched and not handled can be had again at once.
                 for delivery in ordering.held:
                     await delivery.message.nak()
+            with contextlib.suppress(NatsError):
                 await puller.stop()
 
     async def _bound(self, puller: Puller) -> tuple[Durable, bool]:
