@@ -132,7 +132,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "FollowUpBody": {
         "position": 42, "customer": "C-000001", "staff": "S-000001", "day": "2026-01-31", "channel": "visit",
         "said": "谈了", "next_step": "送方案", "next_due_on": "2026-02-07", "outcome": "progress",
-        "opportunity": None, "satisfaction": None,
+        "opportunity": None, "satisfaction": None, "next_step_done": False,
     },
     "TaskBody": {
         "task": "T-000001", "customer": "C-000001", "customer_name": "华东建设集团", "staff": "S-000001",

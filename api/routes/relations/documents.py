@@ -240,6 +240,7 @@ def follow_up_document(row: FollowUpRow) -> dict[str, Any]:
         "day": day_or_null(row.day), "channel": row.channel, "said": row.said, "next_step": row.next_step,
         "next_due_on": day_or_null(row.next_due_day), "outcome": row.outcome,
         "opportunity": opportunity_id(row.opportunity) or None, "satisfaction": row.satisfaction or None,
+        "next_step_done": row.next_step_done,
     }  # fmt: skip
 
 
