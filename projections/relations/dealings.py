@@ -88,8 +88,8 @@ def next_steps_read(
     *,
     limit: int = 100,
 ) -> list[FollowUpRow]:
-    """What was agreed on last with each customer that somebody owns and is not done, as far as one sees it: the first due
-    first, what has no day last."""
+    """What was agreed on last with each customer that somebody owns and is not done, as far as one sees it: the first
+    due first, what has no day last."""
     return READS.rows(
         connection, "next_steps", scope, FollowUpRow, staff=staff, keeps=sorted(KEEPS), gives_back=list(GIVES_BACK),
         limit=limit,

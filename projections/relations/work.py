@@ -49,8 +49,8 @@ class OpportunityRow:
 
 @dataclass(slots=True)
 class FollowUpRow:
-    """A talk with a customer. `satisfaction` 1 to 5, 0 where nobody asked. `next_step_done`: the step agreed on before is
-    over."""
+    """A talk with a customer. `satisfaction` 1 to 5, 0 where nobody asked. `next_step_done`: the step agreed on before
+    is over."""
 
     position: int
     customer: int

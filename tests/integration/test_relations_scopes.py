@@ -38,14 +38,16 @@ from ledger.domain.commands import (
     SetMilestone,
 )
 from ledger.domain.values import day_parse
+from projections.balances import BalancesView
 from projections.follower import Follower
 from projections.history import HistoryView
 from projections.places import Reader
 from projections.relations import arrivals, dealings, figures, portfolios, profiles, reminders, staff, timeline
 from projections.relations.scopes import EVERYTHING, Reads, Scope, scope_of
 from projections.search import SearchView
+from projections.tiers import TiersView
 from tests.integration.test_relations_views import relations_views
-from tests.ledgers import Books, books_open
+from tests.ledgers import Books, books_open, fact
 from tests.relations_firm import accepted, firm_found
 
 TODAY = day_parse("2026-11-02")
@@ -150,6 +152,7 @@ def found(books: Books) -> None:
     do(books, RecordAbsence(who(WEST), "2026-11-10", "2026-11-12"))
     do(books, ReportLead("web", "again", "客户1", "fair", who(WEST), cid(A)))
     do(books, ReportLead("web", "back", "客户2", "fair", who(EAST), cid(B)))
+    do(books, fact("before", "manual_adjustment", "2026-11-01", cid(M), points="20", reason="签约"))
     do(books, MergeCustomers(cid(A), cid(M), "同一家"))
     books.now += timedelta(days=1)
     do(books, CloseDays("2026-11-01"))
@@ -160,7 +163,7 @@ def firm(database_url: str) -> Iterator[Firm]:
     schema = f"t_{secrets.token_hex(4)}"
     with books_open(database_url, schema) as books:
         found(books)
-        follower = Follower(books.recorder, [*relations_views(), HistoryView(), SearchView()])
+        follower = Follower(books.recorder, [*relations_views(), HistoryView(), SearchView(), TiersView(), BalancesView()])
         assert follower.follow_once() == {}
         follower.close()
         with psycopg.connect(database_url, options=f"-c search_path={schema}", autocommit=True) as connection:
@@ -194,6 +197,7 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     # Of each customer something is known; projects, opportunities and their stages are numbered as their customers.
     "customers_seen": (customers(profiles.customers_seen), WHOLE),
     "customers_seen of some": (customers(lambda c, s: profiles.customers_seen(c, s, numbers=range(1, 100))), WHOLE),
+    "worth_read": (each(lambda c, s, n: profiles.worth_read(c, s, n, None, TODAY)), WHOLE),
     "contacts_read": (each(profiles.contacts_read), WHOLE),
     "knowledge_read": (each(profiles.knowledge_read), WHOLE),
     "projects_read": (customers(profiles.projects_read), WHOLE),

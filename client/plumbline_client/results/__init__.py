@@ -89,6 +89,7 @@ from plumbline_client.results.profiles import (
     ProjectDetail,
     SeenCustomer,
     TimelineEvent,
+    Worth,
 )
 from plumbline_client.results.redemptions import (
     Entitlement,
@@ -276,4 +277,5 @@ __all__ = [
     "WebhookTest",
     "Why",
     "Workload",
+    "Worth",
 ]

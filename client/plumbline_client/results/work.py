@@ -121,8 +121,8 @@ class OpportunityDetail(Opportunity):
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A talk with a customer. `satisfaction`: 1 to 5, None where nobody asked. `next_step_done`: the step agreed on before
-    is over."""
+    """A talk with a customer. `satisfaction`: 1 to 5, None where nobody asked. `next_step_done`: the step agreed on
+    before is over."""
 
     position: int
     customer: str

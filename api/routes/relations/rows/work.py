@@ -114,8 +114,8 @@ class OpportunityDetailBody(OpportunityBody):
 
 
 class FollowUpBody(BaseModel):
-    """A talk with a customer. `satisfaction`: 1 to 5, null where nobody asked. `next_step_done`: the step agreed on before
-    is over."""
+    """A talk with a customer. `satisfaction`: 1 to 5, null where nobody asked. `next_step_done`: the step agreed on
+    before is over."""
 
     position: int
     customer: str
