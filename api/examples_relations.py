@@ -21,6 +21,11 @@ _PROJECT: Final[dict[str, Any]] = {
     "project": "J-000001", "customer": "C-000001", "customer_name": "华东建设集团", "name": "大桥", "stage": "设计",
     "region": "east", "amount": "1200000.00", "parties": [_PARTY], "site_team": ["S-000004"],
 }  # fmt: skip
+_STANDING: Final[dict[str, Any]] = {
+    "tier": "gold", "tier_title": {"zh": "金牌", "en": "Gold"}, "grade": "A",
+    "tags": [{"tag": "strategic", "title": {"zh": "战略客户", "en": "Strategic"}}], "balance": "1250.00",
+    "available": "1200.00", "debt": "0.00", "balance_together": None,
+}  # fmt: skip
 _MILESTONE: Final[dict[str, Any]] = {
     "milestone": "roof", "name": "封顶", "due_on": "2026-03-01", "reached_on": None,
 }  # fmt: skip
@@ -52,9 +57,11 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "ProjectBody": _PROJECT,
     "MilestoneBody": _MILESTONE,
     "ProjectDetailBody": {**_PROJECT, "milestones": [_MILESTONE]},
+    "WorthBody": _STANDING,
     "ProfileBody": {
         **_SEEN, "merged": [], "credit_code": "", "qualifications": ["一级"], "needs": "", "cooperation": "",
         "more": {}, "contacts": [_CONTACT], "knowledge": [_KNOWLEDGE], "projects": [_PROJECT],
+        "standing": _STANDING,
     },
     "TimelineBody": {
         "position": 42, "customer": "C-000001", "event": "FollowUpRecorded",
@@ -132,7 +139,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "FollowUpBody": {
         "position": 42, "customer": "C-000001", "staff": "S-000001", "day": "2026-01-31", "channel": "visit",
         "said": "谈了", "next_step": "送方案", "next_due_on": "2026-02-07", "outcome": "progress",
-        "opportunity": None, "satisfaction": None,
+        "opportunity": None, "satisfaction": None, "next_step_done": False,
     },
     "TaskBody": {
         "task": "T-000001", "customer": "C-000001", "customer_name": "华东建设集团", "staff": "S-000001",

@@ -109,7 +109,7 @@ def history(arrivals: int, seed: int = 1) -> Iterator[Happened]:
             yield Happened(
                 position - 1, rng.randrange(max(1, n - 20 * a_day), n + 1), "FollowUpRecorded",
                 {"staff": "S-000001", "channel": "", "said": "", "next_step": "", "next_due_on": "",
-                 "outcome": "progress", "opportunity": "", "satisfaction": 0}, day,
+                 "next_step_done": False, "outcome": "progress", "opportunity": "", "satisfaction": 0}, day,
             )  # fmt: skip
         if n % a_day == 0:
             position += 1

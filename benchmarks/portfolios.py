@@ -32,12 +32,13 @@ _QUERIES = queries_load("benchmarks", "portfolios.sql")
 _INDEX: Final = re.compile(r"(?:Index|Bitmap) \w*\s?\w*\s?(?:using|on) (holding\w*)")
 
 OWN: Final = Scope("own", 7, "r7")
-REGION: Final = Scope("region", 7, "r7")
+REGION: Final = Scope("region", 7, "r7", ("t2",), ("t2",))
 Read = Callable[[psycopg.Connection[Any]], list[Any]]
 
 READ: Final[dict[str, Read]] = {
     "portfolio, one's own": lambda c: portfolio_read(c, OWN, 7),
     "portfolio, read by the regional manager": lambda c: portfolio_read(c, REGION, 7),
+    "portfolio of who works elsewhere, read by the manager of their team": lambda c: portfolio_read(c, REGION, 50),
     "portfolio, read by an executive": lambda c: portfolio_read(c, EVERYTHING, 7),
     "portfolio, its last page": lambda c: portfolio_read(c, OWN, 7, after=CUSTOMERS * 9 // 10),
     "pool, of one's region": lambda c: pool_read(c, OWN),

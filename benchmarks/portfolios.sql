@@ -2,7 +2,8 @@
 -- is reading them.
 
 -- name: fill
--- Four of five customers are owned, spread over people and regions; the others are in the pool.
+-- Four of five customers are owned, spread over people and regions; the others are in the pool. Teams of twenty, one of which
+-- the regional manager leads.
 INSERT INTO customer (number, name, industry, region, customer_type, scale, consents, registered, position)
 SELECT n, '客户' || n, '', 'r' || n / 7 %% 30, '政府', '', '{}', n, n FROM generate_series(1, %(customers)s) AS n;
 
@@ -28,13 +29,13 @@ FROM holding;
 INSERT INTO collaboration (customer, staff)
 SELECT customer, 1 + (customer * 31) %% %(people)s FROM holding WHERE customer %% 20 = 1;
 
-INSERT INTO team (team, name, parent, region, kind, position) VALUES ('t', 't', '', '', '', 1);
-INSERT INTO team_above (team, above) VALUES ('t', 't');
+INSERT INTO team (team, name, parent, region, kind, position) SELECT 't' || n, 't', '', '', '', n FROM generate_series(0, %(people)s / 20) AS n;
+INSERT INTO team_above (team, above) SELECT team, team FROM team;
 INSERT INTO staff (
     number, person, sealed, source, reference, team, role, region, place, skills, experience_years, capacity, joined_day,
     position
 )
-SELECT n, n, '', 'hr', n::text, 't', 'seller', 'r' || n %% 30, 'r' || n %% 30, '{}', 1, 10000, 19000, n
+SELECT n, n, '', 'hr', n::text, 't' || n / 20, 'seller', 'r' || n %% 30, 'r' || n %% 30, '{}', 1, 10000, 19000, n
 FROM generate_series(1, %(people)s) AS n
 
 -- name: tidy

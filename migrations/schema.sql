@@ -828,7 +828,8 @@ CREATE TABLE follow_up (
     next_due_day integer,
     outcome      text    NOT NULL,
     opportunity  bigint  NOT NULL,
-    satisfaction integer NOT NULL
+    satisfaction integer NOT NULL,
+    next_step_done boolean NOT NULL
 );
 CREATE INDEX follow_up_customer_idx ON follow_up (customer, position);
 CREATE INDEX follow_up_staff_idx ON follow_up (staff, position);

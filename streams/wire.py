@@ -258,7 +258,7 @@ WIRE: Final[dict[str, Wire]] = {
     "ReminderDue": _wire("kind staff about due_on"),
     # The work.
     "FollowUpRecorded": _wire(
-        "staff next_due_on outcome opportunity satisfaction", stays="channel said next_step"
+        "staff next_due_on next_step_done outcome opportunity satisfaction", stays="channel said next_step"
     ),
     "OpportunityOpened": _wire(
         "opportunity staff project stage amount probability_percent expected_on source", stays="reference name channel"

@@ -190,6 +190,7 @@ FIELDS: Final[dict[str, Both]] = {
     "certainty": ("确定程度", "certainty"),
     "about": ("事由", "what it is about"),
     "next_due_on": ("下次到期日", "next due day"),
+    "next_step_done": ("上一步已完成", "the step before is done"),
     "opportunity": ("商机", "opportunity"),
     "satisfaction": ("满意度", "satisfaction"),
     "probability_percent": ("赢率（百分比）", "probability, in percent"),

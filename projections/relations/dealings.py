@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from ledger.domain.relations.holdings import KEEPS
 from projections.places import reads
 from projections.relations.scopes import Reads, Scope
 from projections.relations.work import FollowUpRow, OpportunityRow, StageRow, TaskRow
 
-READS: Final = Reads("reads_work.sql", "customers", "work")
+READS: Final = Reads("reads_work.sql", "customers", "work", "ownership")
 _NUMBER_LAST: Final = 2**63 - 1
+GIVES_BACK: Final = ("handover_undone", "unmerge")
+"""Why a customer is somebody's who had it before, as it was then."""
 
 
 @dataclass(slots=True)
@@ -85,9 +88,12 @@ def next_steps_read(
     *,
     limit: int = 100,
 ) -> list[FollowUpRow]:
-    """What was agreed on last with each customer that somebody owns, as far as one sees it: the first due first, what
-    has no day last."""
-    return READS.rows(connection, "next_steps", scope, FollowUpRow, staff=staff, limit=limit)
+    """What was agreed on last with each customer that somebody owns and is not done, as far as one sees it: the first
+    due first, what has no day last."""
+    return READS.rows(
+        connection, "next_steps", scope, FollowUpRow, staff=staff, keeps=sorted(KEEPS), gives_back=list(GIVES_BACK),
+        limit=limit,
+    )  # fmt: skip
 
 
 @reads(*READS.views)

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from psycopg import Connection
 
+from ledger.rules.document import Ladder
+from projections.balances import BalanceRow, BalancesView, balances_read
 from projections.places import reads
 from projections.relations.profile import ContactRow, KnowledgeRow, MergingRow, MilestoneRow, ProfileRow
 from projections.relations.scopes import Reads, Scope
 from projections.search import SearchView, search_terms
+from projections.tiers import TierRow, TiersView, tier_read
 
 READS: Final = Reads("reads_profile.sql", "customers", "profile")
 
@@ -57,6 +60,16 @@ class Known:
     customer: SeenRow
     profile: ProfileRow
     merged: list[SeenRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Where a customer stands, and what it has. `together`: the balance with those that were found to be it, in 1/100
+    point; None where it stands for nobody."""
+
+    tier: TierRow
+    balance: BalanceRow
+    together: int | None
 
 
 @reads(*READS.views)
@@ -132,6 +145,25 @@ def _together(customer: int, family: Sequence[SeenRow], profiles: dict[int, Prof
         one.more = profile.more | one.more
         one.position = max(one.position, profile.position)
     return one
+
+
+@reads(*READS.views, TiersView.name, BalancesView.name)
+def worth_read(
+    connection: Connection[Any],
+    scope: Scope,
+    customer: int,
+    ladder: Ladder | None,
+    day: int,
+) -> Worth | None:
+    """Where a customer stands on a day (since 1970-01-01), or the one that it was merged into, on the ladder in force
+    then; None where one sees no such customer. Who only has a task of it sees none of this."""
+    if not customers_seen(connection, scope, numbers=[customer], limit=1):
+        return None
+    family = READS.rows(connection, "family", scope, SeenRow, customer=customer)
+    root = next(row.customer for row in family if not row.merged_into)
+    balances = {b.customer: b for b in balances_read(connection, day, customers=[row.customer for row in family])}
+    together = sum(b.balance for b in balances.values()) if len(family) > 1 else None
+    return Worth(tier_read(connection, ladder, root, day), balances.get(root, BalanceRow(root)), together)
 
 
 @reads(*READS.views)

@@ -49,7 +49,8 @@ class OpportunityRow:
 
 @dataclass(slots=True)
 class FollowUpRow:
-    """A talk with a customer. `satisfaction` 1 to 5, 0 where nobody asked."""
+    """A talk with a customer. `satisfaction` 1 to 5, 0 where nobody asked. `next_step_done`: the step agreed on before
+    is over."""
 
     position: int
     customer: int
@@ -62,6 +63,7 @@ class FollowUpRow:
     outcome: str
     opportunity: int
     satisfaction: int
+    next_step_done: bool
 
 
 @dataclass(slots=True)
@@ -174,7 +176,7 @@ def _followed(moves: _Moves, event: CustomerEvent, day: int) -> None:
         FollowUpRow(
             event.position, event.customer, staff_number(said["staff"]), day, said["channel"], said["said"],
             said["next_step"], day_or_none(said["next_due_on"]), said["outcome"],
-            opportunity_number(said["opportunity"]), said["satisfaction"],
+            opportunity_number(said["opportunity"]), said["satisfaction"], said["next_step_done"],
         )
     )  # fmt: skip
 

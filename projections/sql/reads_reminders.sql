@@ -1,7 +1,8 @@
 -- What was said to be due, as far as a scope sees it.
 
 -- name: reminders
--- The latest first. A reminder is open until something was done about it, or the customer is somebody else's.
+-- The latest first. A reminder is open until something was done about it, or the customer is somebody else's. A talk
+-- that leaves the next step as it was leaves what was said of it open.
 SELECT r.position, r.customer, coalesce(c.name, '') AS customer_name, r.kind, r.staff, r.about,
        coalesce(t.title, m.name, '') AS title, r.due_day, r.day, open.is_open
 FROM reminder r
@@ -17,7 +18,11 @@ CROSS JOIN LATERAL (
         WHEN h.owner IS DISTINCT FROM r.staff THEN false
         WHEN r.kind = 'protection_ending' THEN h.protected_day = r.due_day AND r.due_day >= %(today)s
         ELSE h.since < r.position
-             AND NOT EXISTS (SELECT 1 FROM follow_up f WHERE f.customer = r.customer AND f.position > r.position)
+             AND NOT EXISTS (
+                 SELECT 1 FROM follow_up f
+                 WHERE f.customer = r.customer AND f.position > r.position
+                   AND (r.kind <> 'follow_up' OR f.next_step <> '' OR f.next_step_done)
+             )
     END AS is_open
 ) AS open
 WHERE (%(before)s::bigint IS NULL OR r.position < %(before)s)

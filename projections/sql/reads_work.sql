@@ -31,7 +31,7 @@ ORDER BY p.position
 -- name: follow_ups
 -- The latest first.
 SELECT f.position, f.customer, f.staff, f.day, f.channel, f.said, f.next_step, f.next_due_day, f.outcome, f.opportunity,
-       f.satisfaction
+       f.satisfaction, f.next_step_done
 FROM follow_up f
 WHERE f.position < %(before)s
   AND (%(customer)s::bigint IS NULL OR related(f.customer))
@@ -41,12 +41,27 @@ ORDER BY f.position DESC
 LIMIT %(limit)s
 
 -- name: next_steps
--- What was agreed on in the last talk with each customer that somebody owns, by the day it is due.
+-- What was agreed on last with each customer that somebody owns and is not done, by the day it is due. It goes on with
+-- whom a manager names or a handover gives the customer to, and with nobody else who gets it, nor through the pool, unless
+-- the customer was given back from there.
 SELECT f.position, f.customer, f.staff, f.day, f.channel, f.said, f.next_step, f.next_due_day, f.outcome, f.opportunity,
-       f.satisfaction
+       f.satisfaction, f.next_step_done
 FROM holding h
-CROSS JOIN LATERAL (SELECT * FROM follow_up l WHERE l.customer = h.customer ORDER BY l.position DESC LIMIT 1) AS f
+CROSS JOIN LATERAL (
+    SELECT * FROM follow_up l
+    WHERE l.customer = h.customer AND (l.next_step <> '' OR l.next_step_done)
+    ORDER BY l.position DESC LIMIT 1
+) AS f
 WHERE h.owner = %(staff)s AND h.owner > 0 AND f.next_step <> '' AND visible(h.customer)
+  AND NOT EXISTS (
+      SELECT 1 FROM holding_history p
+      WHERE p.customer = h.customer AND p.position_from > f.position
+        AND (p.staff = 0 OR p.why <> ALL (%(keeps)s::text[] || %(gives_back)s::text[]))
+        AND NOT EXISTS (
+            SELECT 1 FROM holding_history b
+            WHERE b.customer = p.customer AND b.position_from = p.position_to AND b.why = ANY (%(gives_back)s::text[])
+        )
+  )
 ORDER BY f.next_due_day NULLS LAST, f.position
 LIMIT %(limit)s
 

@@ -22,11 +22,12 @@
 TRUE
 
 -- name: visible_region
--- The customers of one's region with those found to be one of them, and one's own wherever they are.
+-- The customers of one's region and those that the people have whom one leads, wherever these are, with those found to be
+-- one of them; and one's own.
 (EXISTS (
     SELECT 1 FROM holding seen
     WHERE seen.customer = coalesce((SELECT m.survivor FROM customer_merged m WHERE m.customer = {0}), {0})
-      AND seen.region = %(scope_region)s::text AND seen.region <> ''
+      AND (seen.region = %(scope_region)s::text AND seen.region <> '' OR among_led(seen.owner))
 ) OR among_own({0}))
 
 -- name: visible_own
@@ -57,11 +58,15 @@ TRUE
 -- name: held_region
 -- The same of a row of holding, which says the region itself unless the customer was merged into another.
 (CASE WHEN {0}.why = 'merged' THEN visible_region({0}.customer)
-      ELSE {0}.region = %(scope_region)s::text AND {0}.region <> '' END
+      ELSE {0}.region = %(scope_region)s::text AND {0}.region <> '' OR among_led({0}.owner) END
  OR among_own({0}.customer))
 
 -- name: held_own
 visible_own({0}.customer)
+
+-- name: among_led
+-- An owner is of the people whom one leads: hundreds at most, worked out once and looked up.
+{0} IN (SELECT l.number FROM staff l WHERE led_region(l))
 
 -- name: concerned_all
 TRUE

@@ -36,12 +36,13 @@ SELECT * FROM unnest(
 
 -- name: follow_ups_store
 INSERT INTO follow_up (
-    position, customer, staff, day, channel, said, next_step, next_due_day, outcome, opportunity, satisfaction
+    position, customer, staff, day, channel, said, next_step, next_due_day, outcome, opportunity, satisfaction,
+    next_step_done
 )
 SELECT * FROM unnest(
     %(position)s::bigint[], %(customer)s::bigint[], %(staff)s::bigint[], %(day)s::integer[], %(channel)s::text[],
     %(said)s::text[], %(next_step)s::text[], %(next_due_day)s::integer[], %(outcome)s::text[], %(opportunity)s::bigint[],
-    %(satisfaction)s::integer[]
+    %(satisfaction)s::integer[], %(next_step_done)s::boolean[]
 )
 
 -- name: tasks_load

@@ -239,6 +239,46 @@ def test_a_holding_counts_the_days_to_its_return_and_says_which_steps_lie_ahead(
     assert [(s.customer, s.next_step) for s in dealings.next_steps_read(connection, EVERYTHING, 1)] == [(1, "报价")]
 
 
+def _steps(desk: Desk, staff: int) -> list[tuple[int, str]]:
+    """What lies ahead of somebody: the customer, and what was agreed on."""
+    return [(s.customer, s.next_step) for s in dealings.next_steps_read(desk.follow(), EVERYTHING, staff)]
+
+
+def test_a_next_step_stands_until_it_is_done_or_another_comes_next(desk: Desk) -> None:
+    """Due on 2026-11-05: nobody's talk in between takes it away, and it is said the evening before."""
+    [a] = desk.customers(1)
+    desk.do(talk(a, 1, next_step="报价", next_due_on="2026-11-05"), talk(a, 1), AddCollaborator(a, who(2)), talk(a, 2))
+    assert _steps(desk, 1) == [(1, "报价")]
+    held = portfolios.holding_read(desk.follow(), EVERYTHING, 1)
+    assert held is not None and held.next_due_day == TODAY + 4
+
+    desk.days(4)
+    def said() -> list[tuple[str, bool]]:
+        rows = reminders.reminders_read(desk.follow(), EVERYTHING, TODAY + 4, kinds=["follow_up"], only_open=False)
+        return [(r.kind, r.is_open) for r in rows]
+
+    assert said() == [("follow_up", True)]
+    desk.do(talk(a, 1))
+    assert (_steps(desk, 1), said()) == ([(1, "报价")], [("follow_up", True)])
+    desk.do(talk(a, 1, next_step="签约"))
+    assert (_steps(desk, 1), said()) == ([(1, "签约")], [("follow_up", False)])
+    desk.do(talk(a, 1, next_step_done=True))
+    assert _steps(desk, 1) == []
+
+
+def test_a_next_step_goes_along_where_somebody_gives_the_customer_on_and_ends_where_it_leaves(desk: Desk) -> None:
+    a, b = desk.customers(1, 1)
+    desk.do(talk(a, 1, next_step="报价"), talk(b, 1, next_step="送样"), ReassignCustomer(a, who(2), "调整"))
+    assert (_steps(desk, 1), _steps(desk, 2)) == ([(2, "送样")], [(1, "报价")])
+    # To the pool, because rules find nobody, and back.
+    handed = desk.do(HandOver(who(2), "", "leave", "休假"))[-1].id
+    assert _steps(desk, 2) == []
+    desk.do(UndoHandover(int(handed), "不休了"))
+    assert _steps(desk, 2) == [(1, "报价")]
+    desk.do(ReleaseCustomer(b, "不要了"), ReassignCustomer(b, who(2), "再试"))
+    assert _steps(desk, 2) == [(1, "报价")]
+
+
 def test_portfolio_and_pool_come_in_pages_and_a_customer_that_returned_says_who_had_it_until_when(desk: Desk) -> None:
     ids = desk.customers(1, 1, 1, 0, 0)
     desk.do(talk(ids[0], 1))
@@ -316,7 +356,7 @@ def test_reminders_are_open_until_something_was_done_about_them(desk: Desk) -> N
     everything = {("milestone", 1, 1, "封顶"), ("task", 1, 3, "估算"), ("follow_up", 1, 1, ""), ("follow_up", 2, 2, "")}
     assert said() == everything
     desk.do(MoveTask("T-000001", "accepted", who(3)), MoveTask("T-000001", "done", who(3)))
-    desk.do(SetMilestone(project.id, "roof", "封顶", "2026-11-03", "2026-11-03"), talk(a, 1))
+    desk.do(SetMilestone(project.id, "roof", "封顶", "2026-11-03", "2026-11-03"), talk(a, 1, next_step_done=True))
     desk.do(ReassignCustomer(b, who(4), "改"))
     desk.follow()
     assert said() == set()

@@ -38,38 +38,41 @@ from ledger.domain.commands import (
     SetMilestone,
 )
 from ledger.domain.values import day_parse
+from projections.balances import BalancesView
 from projections.follower import Follower
 from projections.history import HistoryView
 from projections.places import Reader
 from projections.relations import arrivals, dealings, figures, portfolios, profiles, reminders, staff, timeline
 from projections.relations.scopes import EVERYTHING, Reads, Scope, scope_of
 from projections.search import SearchView
+from projections.tiers import TiersView
 from tests.integration.test_relations_views import relations_views
-from tests.ledgers import Books, books_open
+from tests.ledgers import Books, books_open, fact
 from tests.relations_firm import accepted, firm_found
 
 TODAY = day_parse("2026-11-02")
 SPAN = figures.Span(TODAY - 30, TODAY + 30)
 
-EAST, WEST, HELPER, LEFT, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, ESTIMATOR, LAWYER, SITE, TECH_CHIEF = range(1, 13)
-A, B, C, D, N, M = range(1, 7)
+EAST, WEST, HELPER, LEFT, EAST_MANAGER, WEST_MANAGER, CHIEF, TECH, ESTIMATOR, LAWYER, SITE, TECH_CHIEF, BELOW = range(1, 14)
+A, B, C, D, N, M, F = range(1, 8)
 """Of the east and owned there, of the west and owned there, in the pool of the east, of the west, of no region; merged
-into A."""
+into A; of no region and owned by who sells in the south, in a team below one of the east."""
 
 WHOLE: dict[int, set[int]] = {
-    EAST: {A, M}, HELPER: {A, M}, WEST: {B}, EAST_MANAGER: {A, C, M}, WEST_MANAGER: {B, D}, CHIEF: {A, B, C, D, N, M},
+    EAST: {A, M}, HELPER: {A, M}, WEST: {B}, EAST_MANAGER: {A, C, M, F}, WEST_MANAGER: {B, D}, CHIEF: {A, B, C, D, N, M, F},
     TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: {B}, TECH_CHIEF: set(),
+    BELOW: {F},
 }  # fmt: skip
-"""Whom each sees: one's own, of one's region, all; on site, the customer whose project one works on."""
+"""Whom each sees: one's own, of one's region and of the people one leads, all; on site, the customer whose project one works on."""
 POOL: dict[int, set[int]] = {
     EAST: {C, N}, HELPER: {C, N}, WEST: {D, N}, EAST_MANAGER: {C, N}, WEST_MANAGER: {D, N}, CHIEF: {C, D, N},
-    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: set(), TECH_CHIEF: {C, D, N},
+    TECH: set(), ESTIMATOR: set(), LAWYER: set(), SITE: set(), TECH_CHIEF: {C, D, N}, BELOW: {N},
 }  # fmt: skip
 LED: dict[int, set[int]] = {
-    **{n: {n} for n in (EAST, HELPER, WEST, TECH, ESTIMATOR, LAWYER, SITE)},
-    EAST_MANAGER: {EAST, HELPER, EAST_MANAGER}, WEST_MANAGER: {WEST, WEST_MANAGER},
+    **{n: {n} for n in (EAST, HELPER, WEST, TECH, ESTIMATOR, LAWYER, SITE, BELOW)},
+    EAST_MANAGER: {EAST, HELPER, EAST_MANAGER, BELOW}, WEST_MANAGER: {WEST, WEST_MANAGER},
     TECH_CHIEF: {TECH, ESTIMATOR, TECH_CHIEF},
-    CHIEF: set(range(1, 13)) - {LEFT},
+    CHIEF: set(range(1, 14)) - {LEFT},
 }  # fmt: skip
 """Of whom each sees how much they have to do: oneself, and whom one leads."""
 TASK_A, TASK_B, TASK_C = 1, 2, 3
@@ -106,25 +109,27 @@ def found(books: Books) -> None:
     books.send(
         DeclareTeam("technical", "技术", "firm"), DeclareTeam("estimating", "预算", "technical"),
         DeclareTeam("legal", "法务", "firm"), DeclareTeam("site", "项目部", "firm"),
+        DeclareTeam("below", "一部南站", "one", "south"),
     )  # fmt: skip
     for number, team, role in (
         (EAST, "one", "seller"), (WEST, "two", "seller"), (HELPER, "one", "seller"), (LEFT, "one", "seller"),
         (EAST_MANAGER, "one", "manager"), (WEST_MANAGER, "two", "manager"), (CHIEF, "firm", "executive"),
         (TECH, "technical", "support"), (ESTIMATOR, "estimating", "support"), (LAWYER, "legal", "support"),
         (SITE, "site", "site"),
-        (TECH_CHIEF, "technical", "manager"),
+        (TECH_CHIEF, "technical", "manager"), (BELOW, "below", "seller"),
     ):  # fmt: skip
         assert do(books, EnrolStaff("hr", f"{number}", f"员工{number}", team, role, joined_on="2020-01-01")).id == who(
             number
         )
     do(books, RecordLeaving(who(LEFT), "2026-10-31"))
-    for number, region in ((A, "east"), (B, "west"), (C, "east"), (D, "west"), (N, ""), (M, "west")):
+    for number, region in ((A, "east"), (B, "west"), (C, "east"), (D, "west"), (N, ""), (M, "west"), (F, "")):
         traits = {"region": region} if region else {}
         assert do(books, RegisterCustomer("crm", f"{number}", f"客户{number}", traits)).id == cid(number)
     do(books, ReassignCustomer(cid(A), who(EAST), "分配"))
     do(books, AddCollaborator(cid(A), who(HELPER)))
     do(books, ReassignCustomer(cid(B), who(WEST), "分配"))
-    for number in (A, B, C, D, N, M):
+    do(books, ReassignCustomer(cid(F), who(BELOW), "分配"))
+    for number in (A, B, C, D, N, M, F):
         customer = cid(number)
         do(books, ChangeProfile(customer, {"needs": "急"}))
         do(books, RecordContact(customer, "王经理"))
@@ -147,6 +152,7 @@ def found(books: Books) -> None:
     do(books, RecordAbsence(who(WEST), "2026-11-10", "2026-11-12"))
     do(books, ReportLead("web", "again", "客户1", "fair", who(WEST), cid(A)))
     do(books, ReportLead("web", "back", "客户2", "fair", who(EAST), cid(B)))
+    do(books, fact("before", "manual_adjustment", "2026-11-01", cid(M), points="20", reason="签约"))
     do(books, MergeCustomers(cid(A), cid(M), "同一家"))
     books.now += timedelta(days=1)
     do(books, CloseDays("2026-11-01"))
@@ -157,7 +163,7 @@ def firm(database_url: str) -> Iterator[Firm]:
     schema = f"t_{secrets.token_hex(4)}"
     with books_open(database_url, schema) as books:
         found(books)
-        follower = Follower(books.recorder, [*relations_views(), HistoryView(), SearchView()])
+        follower = Follower(books.recorder, [*relations_views(), HistoryView(), SearchView(), TiersView(), BalancesView()])
         assert follower.follow_once() == {}
         follower.close()
         with psycopg.connect(database_url, options=f"-c search_path={schema}", autocommit=True) as connection:
@@ -169,7 +175,7 @@ Look = Callable[[psycopg.Connection[Any], Scope], set[int]]
 
 def each(read: Callable[[psycopg.Connection[Any], Scope, int], Any]) -> Look:
     """The customers of whom a read of one customer gives something. 99 is nobody."""
-    return lambda connection, scope: {n for n in (A, B, C, D, N, M, 99) if read(connection, scope, n)}
+    return lambda connection, scope: {n for n in (A, B, C, D, N, M, F, 99) if read(connection, scope, n)}
 
 
 def customers(read: Callable[[psycopg.Connection[Any], Scope], list[Any]]) -> Look:
@@ -191,6 +197,7 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     # Of each customer something is known; projects, opportunities and their stages are numbered as their customers.
     "customers_seen": (customers(profiles.customers_seen), WHOLE),
     "customers_seen of some": (customers(lambda c, s: profiles.customers_seen(c, s, numbers=range(1, 100))), WHOLE),
+    "worth_read": (each(lambda c, s, n: profiles.worth_read(c, s, n, None, TODAY)), WHOLE),
     "contacts_read": (each(profiles.contacts_read), WHOLE),
     "knowledge_read": (each(profiles.knowledge_read), WHOLE),
     "projects_read": (customers(profiles.projects_read), WHOLE),
@@ -249,7 +256,10 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     ),
     "returning_read": (
         customers(lambda c, s: portfolios.returning_read(c, s, TODAY + 30)),
-        {n: seen & {A, B} for n, seen in WHOLE.items()},
+        {n: seen & {A, B, F} for n, seen in WHOLE.items()},
+    ),
+    "portfolio_read of somebody below": (
+        customers(lambda c, s: portfolios.portfolio_read(c, s, BELOW)), {n: seen & {F} for n, seen in WHOLE.items()}
     ),
     "pool_read": (customers(portfolios.pool_read), POOL),
     "pool_read of a region": (
@@ -257,7 +267,7 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     ),
     "pooled_read": (each(portfolios.pooled_read), POOL),
     "contact_read": (
-        lambda c, s: {n for n in range(1, 7) if profiles.contact_read(c, s, 12 + n)}, WHOLE,
+        lambda c, s: {n for n in range(1, 8) if profiles.contact_read(c, s, 13 + n)}, WHOLE,
     ),
     "led_read": (
         lambda c, s: {n for n in range(1, 100) if staff.led_read(c, s, n)},
@@ -272,7 +282,7 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     "workload_read": (people(lambda c, s: portfolios.workload_read(c, s, TODAY)), LED),
     "workload_teams_read": (
         total(lambda c, s: max((r.owned for r in portfolios.workload_teams_read(c, s, TODAY)), default=0)),
-        {n: {len(people & {EAST, WEST})} for n, people in LED.items()},
+        {n: {len(people & {EAST, WEST, BELOW})} for n, people in LED.items()},
     ),
     "performance_read": (
         people(lambda c, s: figures.performance_read(c, s, SPAN)),
@@ -280,11 +290,11 @@ LOOKS: dict[str, tuple[Look, dict[int, set[int]]]] = {
     ),
     "performance_teams_read": (
         total(lambda c, s: max(r.assigned for r in figures.performance_teams_read(c, s, SPAN))),
-        {n: {(EAST in p) * 2 + (WEST in p)} for n, p in LED.items()},
+        {n: {(EAST in p) * 2 + (WEST in p) + (BELOW in p)} for n, p in LED.items()},
     ),
     "absences_read": (people(lambda c, s: staff.absences_read(c, s, TODAY)), {n: p & {EAST, WEST} for n, p in LED.items()}),
-    "staff_read": (lambda c, s: {r.number for r in staff.staff_read(c)}, {n: set(range(1, 13)) for n in WHOLE}),
-    "teams_read": (total(lambda c, s: len(staff.teams_read(c))), {n: {7} for n in WHOLE}),
+    "staff_read": (lambda c, s: {r.number for r in staff.staff_read(c)}, {n: set(range(1, 14)) for n in WHOLE}),
+    "teams_read": (total(lambda c, s: len(staff.teams_read(c))), {n: {8} for n in WHOLE}),
     "region_knowledge_read": (
         lambda c, s: {{"east": A, "west": B}[r.region] for r in profiles.region_knowledge_read(c, s)},
         NOBODY | {EAST: {A}, HELPER: {A}, EAST_MANAGER: {A}, WEST: {B}, WEST_MANAGER: {B}, CHIEF: {A, B}, TECH_CHIEF: {A, B}},
@@ -409,7 +419,7 @@ def test_who_has_left_has_no_scope_and_nobodys_scope_is_no_scope(firm: Firm) -> 
 
 def test_scopes_follow_from_the_place_that_somebody_has(firm: Firm) -> None:
     assert firm.scope(EAST) == Scope("own", EAST, "east", ("firm", "one"))
-    assert firm.scope(EAST_MANAGER) == Scope("region", EAST_MANAGER, "east", ("firm", "one"), ("one",))
+    assert firm.scope(EAST_MANAGER) == Scope("region", EAST_MANAGER, "east", ("firm", "one"), ("below", "one"))
     assert firm.scope(CHIEF).kind == "all"
     assert firm.scope(ESTIMATOR) == Scope("support", ESTIMATOR, "", ("estimating", "firm", "technical"))
     assert firm.scope(SITE).kind == "site"

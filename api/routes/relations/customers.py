@@ -14,7 +14,7 @@ from api.access.roles import Permission
 from api.core import LedgerOf, in_thread, principal_of
 from api.input import Cursor, Limit, MinPosition, Text, json_response
 from api.ports import LedgerPort
-from api.reading import customer_number_of, customer_unknown
+from api.reading import customer_number_of, customer_unknown, rulebook_of, today
 from api.routes.relations.documents import (
     contact_document,
     knowledge_document,
@@ -23,6 +23,7 @@ from api.routes.relations.documents import (
     project_document,
     seen_document,
     timeline_document,
+    worth_document,
 )
 from api.routes.relations.refusals import NUMBER_LAST, project_unknown
 from api.routes.relations.rows.profiles import (
@@ -48,12 +49,13 @@ from api.routes.relations.seeing import (
 from api.routing import Router
 from api.schemas import Page
 from ledger.domain.relations.ids import project_number
-from ledger.domain.values import customer_number
+from ledger.domain.values import customer_number, day_of
 from ledger.log.vault import Vault
 from projections.relations.arrivals import leads_read
 from projections.relations.profile import ContactRow, KnowledgeRow
 from projections.relations.profiles import (
     Known,
+    Worth,
     contacts_read,
     customers_named,
     customers_seen,
@@ -62,6 +64,7 @@ from projections.relations.profiles import (
     profile_read,
     projects_read,
     region_knowledge_read,
+    worth_read,
 )
 from projections.relations.scopes import Scope
 from projections.relations.timeline import timeline_read
@@ -111,13 +114,18 @@ async def relations_customers(
     summary="What is known of a customer",
     description="Its profile, the people there, soft knowledge and the first thousand projects; of one that was merged"
     " into another, the other's. Of people who were erased names, phones and what was said of them are null, and"
-    " `erased` is true. Who only has a task of the customer sees no people, knowledge or projects.",
+    " `erased` is true. Who only has a task of the customer sees no people, knowledge or projects, and not where it"
+    " stands (`standing` is null).",
 )
 async def relations_profile(
     request: Request, ledger: LedgerOf, customer: str, min_position: MinPosition = None
 ) -> Response:
     """What is known of a customer."""
     number = customer_number_of(customer)
+    rulebook = await rulebook_of(request)
+    day = day_of(today(request, rulebook))
+    rules = rulebook.in_force(day)
+    ladder = rules.tiers if rules else None
 
     def look(connection: Connection[Any], scope: Scope) -> dict[str, Any]:
         known = profile_read(connection, scope, number)
@@ -128,17 +136,19 @@ async def relations_profile(
         return {
             "known": known, "contacts": contacts, "knowledge": knowledge,
             "projects": [project_document(p) for p in projects],
+            "worth": worth_read(connection, scope, number, ladder, day),
         }  # fmt: skip
 
-    views = (*profile_read.views, *contacts_read.views, *knowledge_read.views, *projects_read.views)
+    views = (*profile_read.views, *contacts_read.views, *knowledge_read.views, *projects_read.views, *worth_read.views)
     found = await seen(request, min_position, tuple(dict.fromkeys(views)), look)
     known: Known = found["known"]
+    worth: Worth | None = found["worth"]
     opened = await in_thread(request, _opened, ledger, found["contacts"], found["knowledge"])
     return json_response({
         **seen_document(known.customer), "merged": [seen_document(row)["customer"] for row in known.merged],
         "credit_code": known.profile.credit_code, "qualifications": known.profile.qualifications,
         "needs": known.profile.needs, "cooperation": known.profile.cooperation, "more": known.profile.more,
-        **opened, "projects": found["projects"],
+        **opened, "projects": found["projects"], "standing": None if worth is None else worth_document(worth, rules),
     })  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ledger.domain.fact_types import Words
 from ledger.domain.relations.ids import (
     collision_id,
     opportunity_id,
@@ -13,7 +14,8 @@ from ledger.domain.relations.ids import (
     staff_id,
     task_id,
 )
-from ledger.domain.values import customer_id, day_text, money_text
+from ledger.domain.values import customer_id, day_text, money_text, points_text
+from ledger.rules.document import RuleSet
 from ledger.rules.narrate import Narrator
 from projections.relations.arrivals import CollisionRow, EvidenceRow, LeadRow
 from projections.relations.dealings import OpportunitySeen, TaskSeen
@@ -27,7 +29,7 @@ from projections.relations.portfolios import (
     WorkloadRow,
 )
 from projections.relations.profile import ContactRow, KnowledgeRow, MilestoneRow
-from projections.relations.profiles import ProjectRow, SeenRow
+from projections.relations.profiles import ProjectRow, SeenRow, Worth
 from projections.relations.reminders import ReminderRow
 from projections.relations.staff import AbsenceRow, StaffRow, TeamRow
 from projections.relations.timeline import TimelineRow
@@ -57,6 +59,25 @@ def seen_document(row: SeenRow) -> dict[str, Any]:
         "customer_type": row.customer_type, "scale": row.scale, "owner": _staff(row.owner), "team": row.team,
         "merged_into": _customer(row.merged_into),
     }  # fmt: skip
+
+
+def worth_document(worth: Worth, rules: RuleSet | None) -> dict[str, Any]:
+    """Where a customer stands, with the titles of the rules in force."""
+    tier, balance = worth.tier, worth.balance
+    tiers = rules.tiers.levels if rules and rules.tiers else ()
+    titles = {level.id: level.title for level in tiers}
+    tags = {tag.id: tag.title for tag in rules.tags} if rules else {}
+    return {
+        "tier": tier.tier, "tier_title": _both(titles.get(tier.tier or "")), "grade": tier.grade,
+        "tags": [{"tag": tag, "title": _both(tags.get(tag)) or {"zh": tag, "en": tag}} for tag in tier.tags],
+        "balance": points_text(balance.balance), "available": points_text(balance.available),
+        "debt": points_text(balance.debt),
+        "balance_together": None if worth.together is None else points_text(worth.together),
+    }  # fmt: skip
+
+
+def _both(title: Words | None) -> dict[str, str] | None:
+    return None if title is None else {"zh": title.zh, "en": title.en}
 
 
 def contact_document(row: ContactRow, said: Mapping[str, str] | None) -> dict[str, Any]:
@@ -240,6 +261,7 @@ def follow_up_document(row: FollowUpRow) -> dict[str, Any]:
         "day": day_or_null(row.day), "channel": row.channel, "said": row.said, "next_step": row.next_step,
         "next_due_on": day_or_null(row.next_due_day), "outcome": row.outcome,
         "opportunity": opportunity_id(row.opportunity) or None, "satisfaction": row.satisfaction or None,
+        "next_step_done": row.next_step_done,
     }  # fmt: skip
 
 

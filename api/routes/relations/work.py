@@ -140,7 +140,9 @@ async def relations_follow_ups(
     errors=READ_ERRORS,
     response_model=Page[FollowUpBody],
     summary="What somebody agreed on last with each of their customers",
-    description="The first due first, at most `limit` of them.",
+    description="The first due first, at most `limit` of them. A step stands until another comes next, a talk says that"
+    " it is done (`next_step_done`), or the customer goes to the pool. Where a manager or a handover gives the customer"
+    " on, the step goes with it.",
 )
 async def relations_next_steps(
     request: Request, staff: str, limit: Limit = 100, min_position: MinPosition = None

@@ -276,12 +276,15 @@ class WorkWrites(RelationsCalls):
         outcome: str = "none",
         opportunity: str = "",
         satisfaction: int = 0,
+        next_step_done: bool = False,
         key: str = "",
     ) -> Call[Answer]:
-        """Record a talk with a customer. `satisfaction` is 1 to 5, 0 where nobody asked."""
+        """Record a talk with a customer. `satisfaction` is 1 to 5, 0 where nobody asked. The step agreed on before
+        stands until another comes next, or it is done (`next_step_done`)."""
         document = {
             "staff": staff, "said": said, "channel": channel, "next_step": next_step, "next_due_on": next_due_on,
             "outcome": outcome, "opportunity": opportunity, "satisfaction": satisfaction,
+            "next_step_done": next_step_done,
         }  # fmt: skip
         return self._relate(f"/customers/{part(customer)}/follow_ups", document, key)
 

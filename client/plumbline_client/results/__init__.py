@@ -90,6 +90,7 @@ from plumbline_client.results.profiles import (
     ProjectDetail,
     SeenCustomer,
     TimelineEvent,
+    Worth,
 )
 from plumbline_client.results.redemptions import (
     Entitlement,
@@ -278,4 +279,5 @@ __all__ = [
     "WebhookTest",
     "Why",
     "Workload",
+    "Worth",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from plumbline_client.results.points import Tag
+
 
 @dataclass(frozen=True, slots=True)
 class SeenCustomer:
@@ -92,8 +94,25 @@ class ProjectDetail(Project):
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """Where a customer stands: its tier, credit grade and tags as last decided, and its points. `available` leaves out
+    what is held and what has lapsed; `balance_together` counts the customers found to be it, None where there are
+    none."""
+
+    tier: str | None
+    tier_title: dict[str, str] | None
+    grade: str | None
+    tags: list[Tag]
+    balance: Decimal
+    available: Decimal
+    debt: Decimal
+    balance_together: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile(SeenCustomer):
-    """What is known of a customer: profile, people, soft knowledge, projects, and the customers found to be it."""
+    """What is known of a customer: profile, people, soft knowledge, projects, the customers found to be it, and where
+    it stands; `standing` is None for who only has a task of it."""
 
     merged: list[str]
     credit_code: str
@@ -104,6 +123,7 @@ class Profile(SeenCustomer):
     contacts: list[Contact]
     knowledge: list[Knowledge]
     projects: list[Project]
+    standing: Worth | None
 
 
 @dataclass(frozen=True, slots=True)

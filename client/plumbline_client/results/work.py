@@ -121,7 +121,8 @@ class OpportunityDetail(Opportunity):
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A talk with a customer. `satisfaction`: 1 to 5, None where nobody asked."""
+    """A talk with a customer. `satisfaction`: 1 to 5, None where nobody asked. `next_step_done`: the step agreed on
+    before is over."""
 
     position: int
     customer: str
@@ -134,6 +135,7 @@ class FollowUp:
     outcome: str
     opportunity: str | None
     satisfaction: int | None
+    next_step_done: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,7 +288,8 @@ class RuleCollision:
 
 @dataclass(frozen=True, slots=True)
 class RecordFollowUp:
-    """A talk with a customer: what was said, what comes next, by when."""
+    """A talk with a customer: what was said, what comes next, by when. The step agreed on before stands until another
+    comes next, or it is done (`next_step_done`)."""
 
     customer: str
     staff: str
@@ -299,6 +300,7 @@ class RecordFollowUp:
     outcome: str = "none"
     opportunity: str = ""
     satisfaction: int = 0
+    next_step_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)

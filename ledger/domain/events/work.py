@@ -6,7 +6,7 @@ They stand in the customer's stream, as do those about who serves it (`relations
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ledger.domain.events.base import REGISTRY, Event, Input, registered
 
@@ -14,8 +14,11 @@ from ledger.domain.events.base import REGISTRY, Event, Input, registered
 @registered
 @dataclass(kw_only=True)
 class FollowUpRecorded(Input):
-    """A talk with the customer: what was said, what comes next and by when ("" for none). `outcome` is one of
-    progress, waiting, refused, none."""
+    """A talk with the customer: what was said, what comes next and by when ("" for none). `next_step_done`: the step
+    agreed on before is done; otherwise it stands, unless another comes next. `outcome` is one of progress, waiting,
+    refused, none."""
+
+    class_version: ClassVar[int] = 2
 
     staff: str
     channel: str
@@ -25,6 +28,12 @@ class FollowUpRecorded(Input):
     outcome: str
     opportunity: str
     satisfaction: int
+    next_step_done: bool
+
+    @staticmethod
+    def upcast_v1_v2(state: dict[str, Any]) -> None:
+        """With every talk the step before was over."""
+        state["next_step_done"] = True
 
 
 @registered

@@ -74,15 +74,18 @@ def _looked_up_again(state: Relations, customer: int, owner: int, due: Dues) -> 
 
 
 def followed(state: Relations, event: Happened) -> None:
-    """A talk with a customer counts for whoever has it: its deadline and its next talk move. A customer in the pool
-    stays as it is, whoever talks with it."""
+    """A talk with a customer counts for whoever has it: its deadline and its next talk move; the step agreed on before
+    stands unless another comes next or it is done. A customer in the pool stays as it is, whoever talks with it."""
     customer = state.standing_for(event.customer) if state.merged else event.customer
     holding = state.holdings.get(customer, NOBODY)
     if not holding.owner:
         return
     days = holding.rhythm_days or holding.follow_up_days
     due_day = event.day + days if days else NONE
-    hold(state, customer, holding.followed(event.day, due_day, day_or_none(event.fields["next_due_on"])))
+    said = event.fields
+    replaced = said["next_step"] or said["next_step_done"]
+    next_due_day = day_or_none(said["next_due_on"]) if replaced else holding.next_due_day
+    hold(state, customer, holding.followed(event.day, due_day, next_due_day))
 
 
 def announced(state: Relations, customer: int, due_day: int) -> None:

@@ -75,6 +75,7 @@ def _follow_up(draft: Draft, command: RecordFollowUp) -> Answer:
     position = draft.input(
         "FollowUpRecorded", customer, staff=staff_id(staff.number), channel=channel, said=said, next_step=next_step,
         next_due_on=_day(next_due), outcome=command.outcome, opportunity=opportunity, satisfaction=satisfaction,
+        next_step_done=command.next_step_done,
     )  # fmt: skip
     return Answer("accepted", position, customer_id(customer))
 

@@ -37,6 +37,7 @@ def follow_up(
     outcome: Annotated[str, typer.Option("--outcome", help="progress, waiting, refused or none. 结果")] = "none",
     opportunity: Annotated[str, typer.Option("--opportunity", help="O-000001. 商机")] = "",
     satisfaction: Annotated[int, typer.Option("--satisfaction", help="1 to 5, 0 where nobody asked. 满意度")] = 0,
+    next_step_done: Annotated[bool, typer.Option("--done", help="The step agreed on before is done. 上一步已完成")] = False,
     dry_run: DryRunOption = False,
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
@@ -45,7 +46,8 @@ def follow_up(
 ) -> None:
     """A talk with a customer. 跟进记录。"""
     send(output_of(json, language), RecordFollowUp(
-        customer, staff, said, channel, next_step, next_due_on, outcome, opportunity, satisfaction
+        customer, staff, said, channel, next_step, next_due_on, outcome, opportunity, satisfaction,
+        next_step_done,
     ), ledger, actor, dry_run=dry_run)
 
 

@@ -17,6 +17,7 @@ from tests.integration.api.serving import Api
 from tests.integration.test_relations_scopes import (
     CHIEF,
     EAST,
+    HELPER,
     LAWYER,
     LED,
     LEFT,
@@ -31,11 +32,12 @@ from tests.integration.test_relations_scopes import (
     found,
     who,
 )
+from tests.ledgers import fact
 from tests.relations_firm import accepted
 
 AT = "/v1/ledgers/firm/relations"
 OFFICE = ("admin", "operator", "auditor", "service")
-EVERYBODY = set(range(1, 7))
+EVERYBODY = set(range(1, 8))
 
 
 class Firm:
@@ -45,7 +47,7 @@ class Firm:
         self.api = api
         self.ledger = ledger
         self.keys = {
-            n: api.access.key_create(f"person {n}", "staff", staff=who(n), ledger="firm")[1] for n in range(1, 13)
+            n: api.access.key_create(f"person {n}", "staff", staff=who(n), ledger="firm")[1] for n in range(1, 14)
         }
 
     def get(self, path: str, key: int | str, **params: Any) -> Any:
@@ -69,8 +71,8 @@ def firm(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ledgers, access = LedgersHere(database_url, folder), AccessStore(database_url)
     ledger = ledgers.make("firm")
     found(ledger.books)
-    # The first contact, at customer A, is numbered after the twelve of the staff.
-    accepted(ledger.books.do(ErasePerson("P-000013", "本人要求")))
+    # The first contact, at customer A, is numbered after the thirteen of the staff.
+    accepted(ledger.books.do(ErasePerson("P-000014", "本人要求")))
     ledger.follow()
     with Api(app_create(ledgers, access, ApiSettings()), access) as api:
         yield Firm(api, ledger)
@@ -89,7 +91,7 @@ def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> Non
         assert firm.numbers(path, person, **params) == whole, path
     assert firm.numbers("/pool", person) == POOL[person]
     assert firm.numbers("/workload", person, "staff") == LED[person]
-    assert firm.numbers("/staff", person, "staff") == set(range(1, 13))
+    assert firm.numbers("/staff", person, "staff") == set(range(1, 14))
     assert firm.numbers(f"/staff/{who(EAST)}/portfolio", person) == whole & {A}
     assert firm.numbers(f"/staff/{who(WEST)}/next_steps", person) == whole & {B}
     assert firm.data("/funnel", person)[0]["reached"] == len(whole)
@@ -148,13 +150,31 @@ def test_a_profile_opens_what_is_sealed_and_says_who_was_erased(firm: Firm) -> N
     assert [k["text"] for k in profile["knowledge"]] == ["早上打"]
     assert [p["project"] for p in profile["projects"]] == ["J-000002"] and profile["needs"] == "急"
     erased = [p for n in (A, B, C) for p in firm.get(f"/customers/{cid(n)}", "admin").json()["contacts"] if p["erased"]]
-    assert [(p["person"], p["name"], p["phone"]) for p in erased] == [("P-000013", None, None)]
+    assert [(p["person"], p["name"], p["phone"]) for p in erased] == [("P-000014", None, None)]
 
 
 def test_who_has_a_task_sees_the_profile_and_no_people(firm: Firm) -> None:
     profile = firm.get(f"/customers/{cid(A)}", TECH).json()
     assert (profile["name"], profile["needs"]) == ("客户1", "急")
     assert profile["contacts"] == profile["knowledge"] == profile["projects"] == []
+    assert profile["standing"] is None
+
+
+def test_who_sees_a_customer_sees_where_it_stands(firm: Firm) -> None:
+    """50 points for B; 30 for A, which stands for M, with 20 from before that."""
+    books = firm.ledger.books
+    for customer, points in ((B, "50"), (A, "30")):
+        more = {"points": points, "reason": "签约"}
+        accepted(books.do(fact(f"adjust {customer}", "manual_adjustment", "2026-11-02", cid(customer), **more)))
+    firm.ledger.follow()
+    standing = firm.get(f"/customers/{cid(B)}", WEST).json()["standing"]
+    assert (standing["balance"], standing["available"], standing["debt"]) == ("50.00", "50.00", "0.00")
+    assert (standing["tier"], standing["tier_title"]["en"], standing["grade"], standing["tags"]) == (
+        "bronze", "Bronze", None, []
+    )  # fmt: skip
+    assert standing["balance_together"] is None
+    together = firm.get(f"/customers/{cid(A)}", HELPER).json()["standing"]
+    assert (together["balance"], together["balance_together"]) == ("30.00", "50.00")
     assert firm.numbers("/tasks", TECH, "task") == {1} and firm.get("/tasks/T-000001", TECH).status_code == 200
     assert firm.get("/tasks/T-000002", TECH).json()["code"] == "TASK_UNKNOWN"
     assert firm.get("/tasks/T-000002", LAWYER).json()["state"] == "accepted"

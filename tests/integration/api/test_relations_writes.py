@@ -97,7 +97,7 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
         "/knowledge", {"kind": "gift", "value": "tea", "customer": cid(A)}, {HELPER, EAST_MANAGER, CHIEF}
     ),
     "knowledge of a person": (
-        "/knowledge", {"kind": "gift", "value": "tea", "person": "P-000013"}, {HELPER, EAST_MANAGER, CHIEF}
+        "/knowledge", {"kind": "gift", "value": "tea", "person": "P-000014"}, {HELPER, EAST_MANAGER, CHIEF}
     ),
     "knowledge of a region": (
         "/knowledge", {"kind": "gift", "value": "tea", "region": "east"}, {EAST, HELPER, EAST_MANAGER, CHIEF}
@@ -116,7 +116,7 @@ REACH: dict[str, tuple[str, dict[str, Any], set[int]]] = {
     "merge": (f"/customers/{cid(A)}/merge", {"merged": cid(C), **WHY}, {EAST_MANAGER, CHIEF}),
     "merge with another region": (f"/customers/{cid(A)}/merge", {"merged": cid(B), **WHY}, {CHIEF}),
     "unmerge": ("/customers/C-000006/unmerge", WHY, {EAST_MANAGER, CHIEF}),
-    "erase": ("/people/P-000013/erase", WHY, {EAST_MANAGER, CHIEF}),
+    "erase": ("/people/P-000014/erase", WHY, {EAST_MANAGER, CHIEF}),
     "talk": (f"/customers/{cid(A)}/follow_ups", {"said": "谈了"}, {HELPER, EAST_MANAGER, CHIEF}),
     "opportunity": (
         f"/customers/{cid(B)}/opportunities", {"name": "标段", "stage": "lead"}, {WEST, WEST_MANAGER, CHIEF, SITE}

@@ -98,6 +98,7 @@ def test_the_work_with_a_customer_is_recorded_and_read(plumbline: Plumbline) -> 
     profile = plumbline.send(MAIN.profile(customer))
     assert (profile.needs, profile.contacts[0].name, profile.knowledge[0].text) == ("工期紧", "王工", "早上打")
     assert profile.projects[0].parties == [Party("设计院", "市政院")]
+    assert profile.standing is not None and (profile.standing.tier, profile.standing.balance) == ("bronze", 0)
     assert plumbline.send(MAIN.project(project)).milestones[0].reached_on is None
     opened = plumbline.send(MAIN.opportunity_open(customer, "一标段", "lead", staff=staff, amount=3_000_000)).id
     plumbline.send(

@@ -19,6 +19,7 @@ from ledger.domain.commands import (
     RecordProject,
     SetMilestone,
 )
+from ledger.domain.events.work import FollowUpRecorded
 from ledger.domain.relations.drafts import Draft
 from ledger.domain.relations.records import Standing
 from ledger.domain.values import day_text
@@ -27,8 +28,8 @@ from tests.unit.relations.office import TERMS, TODAY, Office, Rules, customer, l
 Decided = list[tuple[str, int, Mapping[str, Any]]]
 
 
-def talk(office: Office, who: int = 1, number: int = 1, **more: str) -> None:
-    office.do(RecordFollowUp(customer(number), staff(who), "谈了", **more))  # pyright: ignore[reportArgumentType]
+def talk(office: Office, who: int = 1, number: int = 1, **more: Any) -> None:
+    office.do(RecordFollowUp(customer(number), staff(who), "谈了", **more))
 
 
 def said(decided: Decided, *kinds: str) -> list[tuple[str, int, str, str]]:
@@ -165,11 +166,25 @@ def test_the_next_step_is_said_the_evening_before_and_goes_along_to_a_new_owner(
     assert said(office.close(TODAY + 12), "follow_up") == []
 
 
-def test_a_talk_in_between_replaces_the_next_step() -> None:
+def test_a_talk_in_between_that_says_nothing_of_the_next_step_leaves_it_as_it_is() -> None:
     office = given()
     talk(office, next_step="送方案", next_due_on=day_text(TODAY + 5))
     talk(office)
+    assert said(office.close(TODAY + 4), "follow_up") == [("follow_up", 1, staff(1), day_text(TODAY + 5))]
+
+
+@pytest.mark.parametrize("more", [{"next_step": "签约"}, {"next_step_done": True}])
+def test_another_next_step_takes_its_place_and_one_that_is_done_is_over(more: dict[str, Any]) -> None:
+    office = given()
+    talk(office, next_step="送方案", next_due_on=day_text(TODAY + 5))
+    talk(office, **more)
     assert said(office.close(TODAY + 8), "follow_up") == []
+
+
+def test_talks_of_logs_that_could_not_say_so_ended_the_step_before() -> None:
+    state: dict[str, Any] = {"next_step": "", "next_due_on": ""}
+    FollowUpRecorded.upcast_v1_v2(state)
+    assert state == {"next_step": "", "next_due_on": "", "next_step_done": True}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_owner_collaborator_manager_and_executive_record_talks(staff: int) -> No
     assert (customer, topic) == (1, "FollowUpRecorded")
     assert said == {
         "staff": f"S-{staff:06d}", "channel": "", "said": "谈了报价", "next_step": "再谈", "next_due_on": "2026-12-02",
-        "outcome": "none", "opportunity": "", "satisfaction": 4,
+        "outcome": "none", "opportunity": "", "satisfaction": 4, "next_step_done": False,
     }  # fmt: skip
 
 

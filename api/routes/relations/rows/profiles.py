@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.schemas import Money
+from api.routes.standing import TagBody
+from api.schemas import Money, Points
 
 
 class SeenBody(BaseModel):
@@ -86,8 +87,24 @@ class ProjectDetailBody(ProjectBody):
     milestones: list[MilestoneBody]
 
 
+class WorthBody(BaseModel):
+    """Where a customer stands: its tier, credit grade and tags as last decided, and its points. `available` leaves out
+    what is held and what has lapsed; `balance_together` counts the customers found to be it, null where there are
+    none."""
+
+    tier: str | None
+    tier_title: dict[str, str] | None
+    grade: str | None
+    tags: list[TagBody]
+    balance: str = Points
+    available: str = Points
+    debt: str = Points
+    balance_together: str | None
+
+
 class ProfileBody(SeenBody):
-    """What is known of a customer: profile, people, soft knowledge, projects, and the customers found to be it."""
+    """What is known of a customer: profile, people, soft knowledge, projects, the customers found to be it, and where
+    it stands; `standing` is null for who only has a task of it."""
 
     merged: list[str]
     credit_code: str
@@ -98,6 +115,7 @@ class ProfileBody(SeenBody):
     contacts: list[ContactBody]
     knowledge: list[KnowledgeBody]
     projects: list[ProjectBody]
+    standing: WorthBody | None
 
 
 class TimelineBody(BaseModel):

@@ -114,7 +114,8 @@ class OpportunityDetailBody(OpportunityBody):
 
 
 class FollowUpBody(BaseModel):
-    """A talk with a customer. `satisfaction`: 1 to 5, null where nobody asked."""
+    """A talk with a customer. `satisfaction`: 1 to 5, null where nobody asked. `next_step_done`: the step agreed on
+    before is over."""
 
     position: int
     customer: str
@@ -127,6 +128,7 @@ class FollowUpBody(BaseModel):
     outcome: str
     opportunity: str | None
     satisfaction: int | None
+    next_step_done: bool
 
 
 class TaskBody(BaseModel):
