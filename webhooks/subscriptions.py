@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from ledger.domain.errors import Refused
-from ledger.domain.events import REGISTRY
+from ledger.domain.events import type_unknown
 from ledger.domain.values import customer_number
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
@@ -172,10 +172,15 @@ def asked_checked(asked: WebhookAsked, networks: Sequence[Network], url_before: 
         _among(asked.consent, CONSENTS, "consent")
     elif asked.batch or asked.consent:
         raise _invalid("batch and consent are of webhooks of the kind notice; leave them out", "kind")
-    if len(asked.types) > TYPES_MAX or not set(asked.types) <= REGISTRY.keys():
-        raise _invalid("types holds what is no type of event; GET /v1/schemas lists them", "types")
-    if len(asked.customers) > CUSTOMERS_MAX or not all(map(customer_number, asked.customers)):
-        raise _invalid(f"customers takes up to {CUSTOMERS_MAX} ids such as C-000001", "customers")
+    if len(asked.types) > TYPES_MAX:
+        raise _invalid(f"types takes up to {TYPES_MAX}", "types")
+    if unknown := type_unknown(asked.types):
+        raise _invalid(unknown.reason, unknown.field)
+    if len(asked.customers) > CUSTOMERS_MAX:
+        raise _invalid(f"customers takes up to {CUSTOMERS_MAX} ids", "customers")
+    for i, customer in enumerate(asked.customers):
+        if not customer_number(customer):
+            raise _invalid(f"customers.{i} is no id such as C-000001", f"customers.{i}")
     if asked.url != url_before:
         url_checked(asked.url, networks)
     return replace(asked, types=tuple(dict.fromkeys(asked.types)), customers=tuple(dict.fromkeys(asked.customers)))

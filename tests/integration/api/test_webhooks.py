@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from plumbline_client.subscribing import EVENT_TYPES
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -81,8 +82,9 @@ def test_a_dry_run_makes_nothing_and_refuses_the_same(api: Api) -> None:
         ({"name": "a", "url": "https://10.0.0.1/"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://0xa000001/"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://169.254.169.254/latest"}, "WEBHOOK_URL_INVALID url"),
-        ({"name": "a", "url": URL, "types": ["Nothing"]}, "WEBHOOK_INVALID types"),
-        ({"name": "a", "url": URL, "customers": ["x"]}, "WEBHOOK_INVALID customers"),
+        ({"name": "a", "url": URL, "types": ["PointsGranted", "of-theirs"]}, "WEBHOOK_INVALID types.1"),
+        ({"name": "a", "url": URL, "types": ["PointsGranted"] * 201}, "WEBHOOK_INVALID types"),
+        ({"name": "a", "url": URL, "customers": ["C-000001", "of-theirs"]}, "WEBHOOK_INVALID customers.1"),
         ({"name": "a", "url": URL, "batch": "day"}, "WEBHOOK_INVALID kind"),
         ({"name": "a", "url": URL, "kind": "notice", "types": ["PointsGranted"]}, "WEBHOOK_INVALID types"),
         ({"name": "a", "url": URL, "kind": "other"}, "INPUT_INVALID kind"),
