@@ -205,7 +205,7 @@ def webhook_create(
     """Make a webhook of what was checked; its secret. It begins at a position, or with what comes next. A dry run
     makes nothing.
 
-    Raises Refused (WEBHOOK_EXISTS, WEBHOOK_MANY, POSITION_AHEAD).
+    Raises Refused (WEBHOOK_EXISTS, WEBHOOK_MANY, CUSTOMER_UNKNOWN, POSITION_AHEAD).
     """
     secret = secret_create(secrets.token_bytes(SECRET_BYTES))
     with connection.transaction():
@@ -214,6 +214,7 @@ def webhook_create(
             raise Refused("WEBHOOK_EXISTS", "there is a webhook of this name; change it, or take another name", "name")
         if _value(connection, "webhooks_count", "count") >= WEBHOOKS_MAX:
             raise Refused("WEBHOOK_MANY", f"a ledger has {WEBHOOKS_MAX} webhooks at most; delete one first", "name")
+        _customers_check(connection, asked.customers)
         position, part = _place(connection, from_position) if from_position is not None else (None, 0)
         if not dry_run:
             values = {f.name: _value_of(getattr(asked, f.name)) for f in fields(asked)}
@@ -242,14 +243,19 @@ def webhooks_list(connection: Connection[DictRow], seek: Seek = BEGINNING, limit
     return [Webhook(**row) for row in page_read(cursor, _QUERIES["webhooks_list"], ("name",), {}, seek, limit)]
 
 
-def webhook_change(connection: Connection[DictRow], name: str, asked: WebhookAsked, actor: str) -> None:
-    """Let it be what was checked. Its kind stays; raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_INVALID)."""
+def webhook_change(
+    connection: Connection[DictRow], name: str, asked: WebhookAsked, actor: str, *, dry_run: bool = False
+) -> None:
+    """Let it be what was checked. Its kind stays; raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_INVALID, CUSTOMER_UNKNOWN of
+    a customer that it didn't have before)."""
     with connection.transaction():
         found = _locked(connection, name)
         if asked.kind != found.kind:
             raise _invalid("the kind of a webhook can't be changed; make another", "kind")
-        values = {f.name: _value_of(getattr(asked, f.name)) for f in fields(asked)}
-        connection.execute(_QUERIES["webhook_change"], {**values, "name": name, "actor": actor})
+        _customers_check(connection, asked.customers, found.customers)
+        if not dry_run:
+            values = {f.name: _value_of(getattr(asked, f.name)) for f in fields(asked)}
+            connection.execute(_QUERIES["webhook_change"], {**values, "name": name, "actor": actor})
 
 
 def webhook_pause(connection: Connection[DictRow], name: str, actor: str) -> None:
@@ -347,6 +353,18 @@ def _do(connection: Connection[DictRow], query: str, name: str, **values: Any) -
 def _locked(connection: Connection[DictRow], name: str) -> Webhook:
     connection.execute(_QUERIES["webhook_lock"], {"name": name})
     return webhook_find(connection, name)
+
+
+def _customers_check(connection: Connection[DictRow], customers: Sequence[str], before: Sequence[str] = ()) -> None:
+    """Raise Refused (CUSTOMER_UNKNOWN) unless all are in the ledger, or were the webhook's before. Ids are given in
+    order: one that isn't there yet would some day be somebody else's. The log is asked, because views may be behind it.
+    """
+    rows = connection.execute(_QUERIES["customers_unknown"], {"customers": list(customers)}).fetchall()
+    unknown = {row["customer"] for row in rows}.difference(before)
+    for i, customer in enumerate(customers):
+        if customer in unknown:
+            reason = f"customers.{i} is no customer of this ledger; register the customer first"
+            raise Refused("CUSTOMER_UNKNOWN", reason, f"customers.{i}")
 
 
 def _place(connection: Connection[DictRow], from_position: int) -> tuple[int, int]:
