@@ -159,8 +159,8 @@ async def _set(
         made = await connection.manager.update_stream(replace(config, **kept))
         return StreamSet(name, "changed", made.config.num_replicas or 1, tuple(told))
     except APIError as error:
-        told = _REFUSALS.get(error.err_code or 0) or reason_of(error)
-        raise StreamRefused(f"the server doesn't set up {name}: {told}") from error
+        reason = _REFUSALS.get(error.err_code or 0) or reason_of(error)
+        raise StreamRefused(f"the server doesn't set up {name}: {reason}") from error
     except LOST as error:
         raise NatsUnreachable(f"the stream {name} can't be set up: {reason_of(error)}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -152,12 +152,12 @@ def test_a_profile_opens_what_is_sealed_and_says_who_was_erased(firm: Firm) -> N
 
 
 def test_sealed_text_that_no_key_opens_is_a_fault_of_the_server_and_declared_as_one(firm: Firm) -> None:
-    def sealed_with(change: str) -> None:
+    def change(statement: LiteralString) -> None:
         with firm.ledger.recorder.datastore.transaction(commit=True) as cursor:
-            cursor.execute(f"UPDATE staff SET sealed = {change}")  # pyright: ignore[reportArgumentType]
+            cursor.execute(statement)
 
     document = firm.api.get("/openapi.json").json()
-    sealed_with("'v0:' || sealed")
+    change("UPDATE staff SET sealed = 'v0:' || sealed")
     try:
         for path, shape in [("/staff", "/staff"), (f"/customers/{cid(A)}/why", "/customers/{customer}/why")]:
             answer = firm.get(path, "admin")
@@ -165,7 +165,7 @@ def test_sealed_text_that_no_key_opens_is_a_fault_of_the_server_and_declared_as_
             declared = document["paths"]["/v1/ledgers/{ledger}/relations" + shape]["get"]["responses"]["500"]
             assert "SEAL_BROKEN" in declared["content"]["application/problem+json"]["examples"]
     finally:
-        sealed_with("substr(sealed, 4)")
+        change("UPDATE staff SET sealed = substr(sealed, 4)")
     assert firm.get("/staff", "admin").status_code == 200
 
 
