@@ -99,7 +99,7 @@ async def relations_owner_history(
 @router.get(
     f"{PREFIX}/customers/{{customer}}/why",
     permission=Permission.RELATIONS_READ,
-    errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
+    errors=("CUSTOMER_UNKNOWN", "SEAL_BROKEN", *LIST_ERRORS),
     response_model=Page[WhyBody],
     summary="Why a customer is somebody's",
     description="Every assignment and return to the pool, the latest first: the rule and its version, each candidate"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -151,6 +151,24 @@ def test_a_profile_opens_what_is_sealed_and_says_who_was_erased(firm: Firm) -> N
     assert [p["project"] for p in profile["projects"]] == ["J-000002"] and profile["needs"] == "急"
     erased = [p for n in (A, B, C) for p in firm.get(f"/customers/{cid(n)}", "admin").json()["contacts"] if p["erased"]]
     assert [(p["person"], p["name"], p["phone"]) for p in erased] == [("P-000014", None, None)]
+
+
+def test_sealed_text_that_no_key_opens_is_a_fault_of_the_server_and_declared_as_one(firm: Firm) -> None:
+    def change(statement: LiteralString) -> None:
+        with firm.ledger.recorder.datastore.transaction(commit=True) as cursor:
+            cursor.execute(statement)
+
+    document = firm.api.get("/openapi.json").json()
+    change("UPDATE staff SET sealed = 'v0:' || sealed")
+    try:
+        for path, shape in [("/staff", "/staff"), (f"/customers/{cid(A)}/why", "/customers/{customer}/why")]:
+            answer = firm.get(path, "admin")
+            assert (answer.status_code, answer.json()["code"]) == (500, "SEAL_BROKEN")
+            declared = document["paths"]["/v1/ledgers/{ledger}/relations" + shape]["get"]["responses"]["500"]
+            assert "SEAL_BROKEN" in declared["content"]["application/problem+json"]["examples"]
+    finally:
+        change("UPDATE staff SET sealed = substr(sealed, 4)")
+    assert firm.get("/staff", "admin").status_code == 200
 
 
 def test_who_has_a_task_sees_the_profile_and_no_people(firm: Firm) -> None:

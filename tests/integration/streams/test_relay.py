@@ -9,15 +9,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog.testing
+from nats.js.manager import JetStreamManager
 
 from ledger.domain.commands import RegisterCustomer, Request
 from service.settings import Settings
-from streams import relay as relaying_module
+from streams import connection as connection_module, relay as relaying_module
 from streams.connection import Connection
-from streams.faults import MessageTooLarge, StreamDiffers
+from streams.cursor import cursor_read
+from streams.faults import MessageTooLarge, StreamDiffers, StreamMissing
 from streams.messages import message_of
 from streams.publishing import Overtaken, Publisher
 from streams.relay import Relay, RelayState
@@ -357,3 +360,27 @@ def test_a_server_knows_the_last_id_after_its_window_and_after_a_restart(ledger:
             if position == 2:
                 server.kill()
                 server.start()
+
+
+def test_a_stream_that_is_made_anew_between_two_questions_is_gone_and_not_taken_for_purged(
+    nats_url: str, database_url: str, ledger: str, schema: str, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(nats_url, ledger)
+    asyncio.run(relay_of(ledger, schema, database_url, nats_url).run_until(books.position))
+
+    class Rebuilding(JetStreamManager):
+        """Somebody rebuilds the stream just before a message is read."""
+
+        async def get_msg(self, *args: Any, **more: Any) -> Any:
+            await self.delete_stream(stream_name(ledger))
+            await self.add_stream(config_events(ledger))
+            return await super().get_msg(*args, **more)
+
+    monkeypatch.setattr(connection_module, "JetStreamManager", Rebuilding)
+
+    async def work(connection: Connection) -> None:
+        async with tail_open(database_url, schema) as tail:
+            with pytest.raises(StreamMissing, match="made anew just now"):
+                await cursor_read(connection, ledger, tail)
+
+    on_nats(nats_url, work)
