@@ -27,7 +27,7 @@ from api.readiness import Readiness
 from api.settings import ApiSettings
 from projections.as_of import AccountRow
 from projections.merged import Merged
-from projections.places import Places, Reader, places_read, position_read
+from projections.places import Places, Reader, ViewLate, late_told, places_read, position_read
 from projections.rulebook import Rulebook
 
 P = ParamSpec("P")
@@ -162,7 +162,10 @@ async def views_reached(request: Request, views: Sequence[str], min_position: in
             return await anyio.to_thread.run_sync(run, limiter=core.threads)
 
         known = core.arrivals[ledger.schema] = ledger, Arrivals(look)
-    await known[1].wait(views, min_position)
+    try:
+        await known[1].wait(views, min_position)
+    except ViewLate as late:
+        raise await read(request, late_told, late) from None
 
 
 async def read_reached(

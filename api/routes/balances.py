@@ -68,8 +68,8 @@ class BalanceBody(BaseModel):
     """What a customer has. `available` leaves out what is held by reservations, and lots past their date that no month
     end has taken yet. Points stay where they were earned: `merged_into` is the customer that this one was found to be,
     `members` are those that it stands for, `together` what all of these have, null where it stands for nobody. They are
-    those of now, as the views have them, a second old at most, and no older than `min_position`; of another time nothing
-    is said of them."""
+    those of now, as the views have them, a second old at most, and no older than `min_position`; of another time
+    nothing is said of them."""
 
     customer: str
     position: int

@@ -59,7 +59,8 @@ class EventsWire:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """How far a view has followed the log, and why it stopped where it did."""
+    """How far a view has followed the log, and why it stopped where it did; `followed`: whether any process follows the
+    ledger's views now."""
 
     view: str
     position: int
@@ -67,6 +68,7 @@ class ViewStatus:
     status: str
     error: str | None
     updated_at: str
+    followed: bool
 
 
 @dataclass(frozen=True, slots=True)
