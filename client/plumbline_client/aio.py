@@ -73,7 +73,8 @@ class AsyncPlumbline:
     async def record_many(
         self, ledger: Ledger, facts: Iterable[Mapping[str, Any]], *, lines_max: int = LINES_MAX
     ) -> AsyncIterator[LineResult]:
-        """Record facts (see `fact`), any number of them; a result for each, in order."""
+        """Record facts (see `fact`), any number of them; a result for each, in order. All are read and checked before
+        the first is sent. Raises DocumentInvalid."""
         for piece in pieces_of(facts, lines_max):
             for result in await self._take(self._session.record(ledger, piece)):
                 yield result

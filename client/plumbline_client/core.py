@@ -6,10 +6,12 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from plumbline_client.errors import AnswerInvalid, ApiError
+from plumbline_client.errors import AnswerInvalid, ApiError, DocumentInvalid
 from plumbline_client.forms import form_read
 
 T = TypeVar("T")
@@ -139,5 +141,18 @@ def part(text: str) -> str:
 
 
 def body_of(document: Any) -> bytes:
-    """A document as a body."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    """A document as a body: a Decimal is decimal text, a date or time ISO text. Raises DocumentInvalid."""
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        raise DocumentInvalid(str(error)) from None
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("a Decimal that is not finite can't be sent")
+        return format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} can't be sent; give text, int, bool, Decimal, date or datetime")

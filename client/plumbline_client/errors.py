@@ -43,6 +43,16 @@ class ApiError(PlumblineClientError):
         self.advice = advice
 
 
+class DocumentInvalid(PlumblineClientError, ValueError):
+    """What was given can't be sent, and nothing was: a value is of a kind that JSON and the service don't have. `line`
+    is the place in `record_many`, from 1."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason if line is None else f"line {line}: {reason}")
+        self.reason = reason
+        self.line = line
+
+
 class ConnectionLost(PlumblineClientError):
     """No answer came, however often it was tried. What was asked may have happened or not: a call with a key is safe to
     send again, since it carries the same key."""

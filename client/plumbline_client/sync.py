@@ -79,7 +79,8 @@ class Plumbline:
     ) -> Iterator[LineResult]:
         """Record facts (see `fact`), any number of them; a result for each, in order.
 
-        Each has a key, so that pieces whose answer was lost are sent again and nothing counts twice.
+        Each has a key, so that pieces whose answer was lost are sent again and nothing counts twice. All are read and
+        checked before the first is sent; what doesn't fit in memory is given in several calls. Raises DocumentInvalid.
         """
         for piece in pieces_of(facts, lines_max):
             yield from self._take(self._session.record(ledger, piece))

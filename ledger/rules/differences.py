@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel
 
@@ -148,7 +148,7 @@ def _assignment(old: AssignmentRules | None, new: AssignmentRules | None, sides:
 
 def _term(name: str, value: Any, at: int, called: Called) -> str:
     if isinstance(value, list):
-        return titles_words(called.titles, _TERMS_TITLED[name], value, at) or _NOTHING[at]
+        return titles_words(called.titles, _TERMS_TITLED[name], cast("list[str]", value), at) or _NOTHING[at]
     return YES_NO[value][at] if isinstance(value, bool) else str(value)
 
 
@@ -270,7 +270,8 @@ def _both_words(old: Words | None, new: Words | None) -> list[str]:
 
 
 def _is_items(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], (Level, Grade, Variant))
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return any(isinstance(item, (Level, Grade, Variant)) for item in items)
 
 
 def _items_told(label: str, old: Sequence[Any], new: Sequence[Any], at: int, sides: Sides) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
@@ -178,7 +178,7 @@ def value_words(thing: BaseModel, name: str, at: int, called: Called) -> str:
     if isinstance(value, (str, int)):
         return str(value)
     if isinstance(value, list):
-        return ("，", ", ")[at].join(_part_words(part, at, called, fact_type) for part in value)
+        return ("，", ", ")[at].join(_part_words(part, at, called, fact_type) for part in cast("list[Any]", value))
     return _part_words(value, at, called, fact_type)
 
 
