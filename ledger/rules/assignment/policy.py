@@ -32,6 +32,7 @@ _OUTSIDE: Final = tuple(code(verdict) for verdict in ("wrong_role", "wrong_team"
 _LEFT: Final = code("left")
 _NOT_JOINED: Final = code("not_joined")
 _EXCLUDED: Final = code("excluded")
+_COOLING: Final = code("cooling")
 _FULL: Final = code("full")
 
 
@@ -133,9 +134,10 @@ class AssignmentPolicy:
         people = pool_of(state, wanted, Open(field, rows))
         presence = roster.presence[rows]
         verdicts = np.where(np.isin(presence, (_LEFT, _NOT_JOINED)), presence, np.int8(FITS))
-        excluded = np.isin(people.numbers, sorted(wanted.not_staff))
+        excluded = np.isin(people.numbers, sorted(wanted.not_staff - {wanted.cooling}))
         for faulty, reason in (
             (excluded, np.int8(_EXCLUDED)),
+            (people.numbers == wanted.cooling, np.int8(_COOLING)),
             (field.verdicts[rows] != FITS, field.verdicts[rows]),
             (presence != FITS, presence),
             (people.loads >= people.capacity, np.int8(_FULL)),
