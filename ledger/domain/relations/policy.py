@@ -62,11 +62,11 @@ class Terms:
     `protection_days`, `follow_up_days`: for customers that no rule assigned (claims, reassignments). `announce_days`:
     so long before a customer returns to the pool it is announced. `claims_per_day`, `claims_held_max`: how many
     customers one may claim a day, and own by claims at once. `cooldown_days`: how long who had a customer can't claim
-    it again; `cooldown_by_rules`: whether the rules don't choose them either as long. `important_*`: which customers must not be quiet longer than `important_days`. `notice_days`: how long
-    before milestones and the end of protection a reminder comes. `collision_by_rules`: whether exact collisions are
-    ruled at once for who has the customer; `collision_likely_score`: from which score on a match is likely.
-    `reported_by_rules`: whether the rules choose for new customers that somebody reports too; otherwise who reports
-    them has them, if they can.
+    it again; `cooldown_by_rules`: whether the rules don't choose them either as long. `important_*`: which customers
+    must not be quiet longer than `important_days`. `notice_days`: how long before milestones and the end of
+    protection a reminder comes. `collision_by_rules`: whether exact collisions are ruled at once for who has the
+    customer; `collision_likely_score`: from which score on a match is likely. `reported_by_rules`: whether the rules
+    choose for new customers that somebody reports too; otherwise who reports them has them, if they can.
     """
 
     protection_days: int = 30
