@@ -17,6 +17,7 @@ from ledger.domain.commands import (
     ClaimCustomer,
     CloseDays,
     Command,
+    EnrolStaff,
     ErasePerson,
     HandOver,
     HandTask,
@@ -35,12 +36,14 @@ from ledger.domain.commands import (
     UndoHandover,
     UnmergeCustomers,
 )
+from ledger.domain.relations.ids import staff_number
 from ledger.domain.values import day_parse
 from projections.follower import Follower
 from projections.history import HistoryView
 from projections.places import ViewBehind, views_wait
 from projections.relations import arrivals, dealings, figures, portfolios, profiles, reminders, timeline
-from projections.relations.scopes import EVERYTHING
+from projections.relations.arrivals import ruling_refusal
+from projections.relations.scopes import EVERYTHING, Scope, scope_of
 from tests.integration.test_relations_views import relations_views
 from tests.ledgers import Books
 from tests.relations_firm import accepted, firm_found
@@ -464,6 +467,51 @@ def test_a_collision_keeps_what_it_rests_on_and_who_ruled(desk: Desk) -> None:
         "rules",
     )
     assert arrivals.collisions_read(desk.connection, EVERYTHING, only_open=True) == []
+
+
+def test_who_leads_both_sides_sees_and_rules_a_collision_whatever_region_its_customers_have(desk: Desk) -> None:
+    """S-1 of team one has 滨江路桥, of no region; S-3 of team one reports what sounds the same, of none either. Whoever
+    leads team one leads both; who leads team two leads neither; who leads team two and asked by theirs leads one."""
+    [one, two] = [
+        answer.id
+        for answer in desk.do(
+            EnrolStaff("hr", "m1", "经理一", "one", "manager", joined_on="2020-01-01"),
+            EnrolStaff("hr", "m2", "经理二", "two", "manager", joined_on="2020-01-01"),
+        )
+    ]
+    desk.do(RegisterCustomer("crm", "x", "滨江路桥工程有限公司"), ReassignCustomer("C-000001", who(1), "分配"))
+    desk.do(ReportLead("web", "a", "斌江路桥工程有限公司", "fair", who(3)))
+    desk.do(ReportLead("web", "b", "滨江路桥工成有限公司", "fair", who(2)))
+    connection = desk.follow()
+
+    def scope(staff: str) -> Scope:
+        found = scope_of(connection, staff_number(staff), TODAY)
+        assert found is not None
+        return found
+
+    across, within = arrivals.collisions_read(connection, scope(one))
+    assert (within.is_masked, within.customer, within.matched, within.holder, within.asker) == (False, 2, 1, 1, 3)
+    assert ruling_refusal(scope(one), within) == ""
+    assert {e.side for e in arrivals.evidence_read(connection, scope(one), within.number)} == {"holder", "asker", ""}
+    assert (across.is_masked, across.customer, across.asker, across.asker_team) == (True, 0, 0, "two")
+    assert ruling_refusal(scope(one), across).startswith("you lead only one side")
+    assert arrivals.evidence_read(connection, scope(one), across.number) == []
+    assert arrivals.collisions_read(connection, scope(two)) == []
+    # Who asked leads nobody by it: they are told the team, and no customer.
+    [asked] = arrivals.collisions_read(connection, scope(who(3)))
+    assert (asked.is_masked, asked.customer, asked.matched, asked.holder, asked.holder_team) == (True, 0, 0, 0, "one")
+
+
+def test_who_leads_who_asked_for_a_customer_of_another_region_learns_no_customer(desk: Desk) -> None:
+    """One manager asks, whose people they lead; the customer that S-1 has is theirs to see only where they see it."""
+    [two] = [a.id for a in desk.do(EnrolStaff("hr", "m2", "经理二", "two", "manager", joined_on="2020-01-01"))]
+    [a] = desk.customers(1)
+    desk.do(ReportLead("web", "b", "客户1", "fair", who(2), a), ReportLead("web", "c", "x", "fair", two, a))
+    connection = desk.follow()
+    scope = scope_of(connection, staff_number(two), TODAY)
+    assert scope is not None
+    [own] = arrivals.collisions_read(connection, scope)
+    assert (own.is_masked, own.customer, own.customer_name, own.matched, own.holder) == (True, 0, "", 0, 0)
 
 
 def test_the_evidence_of_a_collision_shows_both_sides_in_order_of_time(desk: Desk) -> None:
