@@ -197,11 +197,39 @@ def test_performance_is_success_satisfaction_what_was_won_and_how_soon_somebody_
 
 
 def test_giving_a_customer_back_after_a_handover_is_no_assignment_to_respond_to(desk: Desk) -> None:
-    desk.customers(1)
+    """S-1 gets a customer and talks with it after three hours; between, S-3 has it for an hour and gives it back, and S-2
+    takes it over from them. What was undone is as if it had not been, nor does S-3 have one to respond to."""
+    [a] = desk.customers(1)
+    desk.hours(1)
     [handed] = desk.do(HandOver(who(1), who(3), "leave", "休假"))
+    desk.do(talk(a, 3))
+    [further] = desk.do(HandOver(who(3), who(2), "leave", "休假"))
+    desk.do(UndoHandover(int(further.id), "回来"))
+    desk.hours(1)
     desk.do(UndoHandover(int(handed.id), "回来"))
-    people = {p.staff: p.assigned for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
-    assert (people[1], people[3]) == (1, 1)
+    desk.hours(1)
+    desk.do(talk(a, 1))
+    desk.hours(1)
+    desk.do(talk(a, 1))
+    people = {p.staff: p for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
+    assert [(people[n].assigned, people[n].talked, people[n].response_seconds) for n in (1, 2, 3)] == [
+        (1, 1, 3 * 3_600), (0, 0, 0), (0, 0, 0),
+    ]  # fmt: skip
+    teams = {t.team: t for t in figures.performance_teams_read(desk.connection, EVERYTHING, MONTH)}
+    assert (teams["firm"].assigned, teams["firm"].talked, teams["firm"].response_seconds_median) == (1, 1, 3 * 3_600)
+
+
+def test_what_comes_to_somebody_anew_after_it_was_given_back_is_an_assignment_of_its_own(desk: Desk) -> None:
+    """S-1 never talked with it before it went to S-2 for good; two hours after it came again they did."""
+    [a] = desk.customers(1)
+    [handed] = desk.do(HandOver(who(1), who(3), "leave", "休假"))
+    desk.do(UndoHandover(int(handed.id), "回来"), ReassignCustomer(a, who(2), "改"), ReassignCustomer(a, who(1), "还是他"))
+    desk.hours(2)
+    desk.do(talk(a, 1))
+    people = {p.staff: p for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
+    assert [(people[n].assigned, people[n].talked, people[n].response_seconds) for n in (1, 2)] == [
+        (2, 1, 2 * 3_600), (1, 0, 0),
+    ]  # fmt: skip
 
 
 def test_workload_is_what_people_own_and_have_to_do(desk: Desk) -> None:
