@@ -74,6 +74,7 @@ from plumbline_client.results.owners import (
     StaffMember,
     Team,
     TeamWorkload,
+    Tried,
     Why,
     Workload,
 )
@@ -264,6 +265,7 @@ __all__ = [
     "TimelineEvent",
     "Together",
     "Totals",
+    "Tried",
     "ViewStatus",
     "Webhook",
     "WebhookAttempt",

@@ -49,6 +49,8 @@ class Choice(NamedTuple):
     follow_up_days: int = 0
     turn: Sequence[Any] = ()
     """What `CustomerAssigned` has as `turn`."""
+    tried: Sequence[list[Any]] = ()
+    """[rule, candidates] of each rule that held before and found nobody; empty where no detail was asked for."""
 
 
 NAMED: Final = Choice(0, "")

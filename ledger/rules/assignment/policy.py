@@ -91,8 +91,8 @@ class AssignmentPolicy:
 
     The rules are asked in order. The first that holds and finds somebody decides; with `otherwise: pool` the first that
     holds. Ties are told apart as `ways.py` says: least recently assigned, then lowest number. Considered, and told with
-    `detail`, are those of the rule that was asked last: all in its roles, teams and names who have not left, and
-    whoever had the customer before. One policy serves one thread.
+    `detail`, are those of each rule that was asked: all in its roles, teams and names who have not left, and whoever
+    had the customer before. One policy serves one thread.
     """
 
     def __init__(self, rule_set: str, rules: RuleSet) -> None:
@@ -110,20 +110,23 @@ class AssignmentPolicy:
         roster = self._roster
         roster.follow(state, day)
         last: _Asked | None = None
+        tried: list[list[Any]] = []
         for asked in self._asked:
             if asked.holds is not None and not asked.holds(wanted):
                 continue
+            if last is not None and detail:
+                tried.append([last.id, self._told(last, state, wanted, 0)])
             last = asked
             staff, score, turn = asked.way.pick(state, wanted, asked.open(wanted, roster))
             if staff:
                 told = self._told(asked, state, wanted, staff) if detail else ()
                 days = asked.protection_days, asked.follow_up_days
-                return new(Choice, (staff, asked.id, score, told, *days, turn))
+                return new(Choice, (staff, asked.id, score, told, *days, turn, tried))
             if asked.is_last:
                 break
         if last is None:
             return Choice(0, "")
-        return Choice(0, last.rule.id, candidates=self._told(last, state, wanted, 0) if detail else [])
+        return Choice(0, last.id, candidates=self._told(last, state, wanted, 0) if detail else [], tried=tried)
 
     def _told(self, asked: _Asked, state: Relations, wanted: Wanted, staff: int) -> list[list[Any]]:
         """[staff's id, score, load, capacity, verdict] of everybody considered, by number."""

@@ -22,7 +22,9 @@ from ledger.domain.commands import (
 from ledger.domain.events import REGISTRY
 from ledger.domain.relations.collisions import collision_answer_chinese
 from ledger.domain.relations.drafts import Drafted
+from ledger.domain.relations.policy import Choice, Wanted
 from ledger.domain.relations.records import Match
+from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_text
 from replay.ownership.run import ownership_run
 from replay.ownership.standings import Standings
@@ -412,3 +414,24 @@ def test_rules_that_do_not_ask_for_it_choose_as_they_did() -> None:
     office.do(lead("a", "甲一建设", staff=staff(1)), ReleaseCustomer(customer(1), "不做了"))
     office.do(lead("b", "甲一建设", staff=staff(1)))
     assert (office.owner(1), office.rules.asked[-1].cooling) == (1, 0)
+
+
+class Asked(Rules):
+    """The same rules, asked after another that found nobody."""
+
+    def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
+        return super().choose(state, wanted, day, detail=detail)._replace(tried=[["first", FULL]])
+
+
+FULL = [["S-000009", 10_000, 5, 5, "full"]]
+
+
+def test_the_rules_that_found_nobody_stand_in_the_event_whoever_gets_the_customer() -> None:
+    office = staffed(Asked())
+    office.do(lead("a"))
+    assert last(office, "CustomerAssigned").fields["tried"] == [["first", FULL]]
+    office.rules.nobody = True
+    office.do(lead("b"))
+    assert last(office, "CustomerPooled").fields["tried"] == [["first", FULL]]
+    office.do(ClaimCustomer(customer(2), staff(1)))
+    assert last(office, "CustomerAssigned").fields["tried"] == []
