@@ -75,6 +75,7 @@ from plumbline_client.results.owners import (
     StaffMember,
     Team,
     TeamWorkload,
+    Tried,
     Why,
     Workload,
 )
@@ -267,6 +268,7 @@ __all__ = [
     "TimelineEvent",
     "Together",
     "Totals",
+    "Tried",
     "ViewStatus",
     "Webhook",
     "WebhookAttempt",

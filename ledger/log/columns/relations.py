@@ -40,7 +40,7 @@ SETTLING_TOPICS: Final = (
 """What settlement folds; of facts, payments are kept and what corrects one (see `is_payment`)."""
 TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLEMENT_TOPICS | HONOURS_TOPICS
 INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
-_LEFT_OUT: Final = "candidates"
+_LEFT_OUT: Final = frozenset({"candidates", "tried"})
 
 Row = tuple[int, int, str, int, bytes]
 
@@ -49,8 +49,8 @@ def relations_row(
     position: int, customer: int, topic: str, state: Mapping[str, Any], state_bytes: bytes, timezone: str
 ) -> Row:
     """The row of an event whose topic is kept."""
-    if _LEFT_OUT in state:
-        state_bytes = orjson.dumps({name: value for name, value in state.items() if name != _LEFT_OUT})
+    if not _LEFT_OUT.isdisjoint(state):
+        state_bytes = orjson.dumps({name: value for name, value in state.items() if name not in _LEFT_OUT})
     return position, customer, topic, day_recorded(state["recorded_at"], timezone), state_bytes
 
 

@@ -36,6 +36,7 @@ TERMS_WORDS: Final[Mapping[str, Both]] = {
     "claims_per_day": ("每日认领上限", "claims a day"),
     "claims_held_max": ("认领持有上限", "claimed customers held at once"),
     "cooldown_days": ("原负责人再认领间隔天数", "days before a former owner may claim"),
+    "cooldown_by_rules": ("间隔期内规则也不分给原负责人", "rules pass over a former owner as long"),
     "important_tiers": ("重要客户的等级", "tiers of important customers"),
     "important_tags": ("重要客户的标签", "tags of important customers"),
     "important_days": ("重要客户未跟进天数", "days an important customer may be quiet"),

@@ -218,9 +218,13 @@ def test_owners_are_those_of_the_time_asked_about(firm: Firm) -> None:
 
 
 def test_an_assignment_is_explained_in_both_languages(firm: Firm) -> None:
-    for language, word in (("zh", "并非由规则选出"), ("en", "was not chosen by rules")):
+    for language, words in (("zh", "改派给{}（操作人：{}），理由：分配"), ("en", "{} was named to have it (by {}): 分配")):
         rows = firm.data(f"/customers/{cid(A)}/why", EAST, language=language)
-        assert any(word in row["text"] and f"{who(EAST)} 员工{EAST}" in row["text"] for row in rows), rows
+        [named] = [row for row in rows if row["why"] == "reassignment"]
+        assert named["text"] == words.format(f"{who(EAST)} 员工{EAST}", named["asked_by"])
+        assert (named["reason"], named["tried"], bool(named["asked_by"])) == ("分配", [], True)
+    [released] = [r for r in firm.data(f"/customers/{cid(C)}/why", "admin", language="en") if r["why"] == "released"]
+    assert released["text"].endswith(f"the customer goes to the pool (by {released['asked_by']}): 不要了")
 
 
 def test_lists_are_bounded_and_go_on_where_they_ended(firm: Firm) -> None:
