@@ -15,6 +15,7 @@ from psycopg import Connection
 from ledger.domain.commands import Answer, Command, Request
 from ledger.domain.errors import Refused
 from ledger.domain.relations.collisions import collision_answer_chinese
+from ledger.domain.relations.handover import handover_answer_chinese
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id, date_of, day_of, day_parse
 from ledger.log.vault import Vault
@@ -78,7 +79,8 @@ def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run:
     }
     out.console.print(f"{what} {words.get(answer.status, answer.status)}".strip())
     if answer.reason:
-        out.console.print(out.say(collision_answer_chinese(answer.reason), answer.reason))
+        chinese = handover_answer_chinese(collision_answer_chinese(answer.reason))
+        out.console.print(out.say(chinese, answer.reason))
     for event in events:
         out.console.print(f"  {event['event']}  {event['stream']}", style="dim")
 
