@@ -63,7 +63,7 @@ class Places:
         """
         behind = [(name, self.views[name]) for name in names if self.views[name].position < position]
         if behind and position > self.head:
-            raise PositionAhead(f"The log ends at position {self.head}; min_position asks for {position}.")
+            raise PositionAhead(f"The log ends at position {self.head}; position {position} is asked for.")
         for name, place in behind:
             if place.status == "failed":
                 stands = _stands(name, place, position)

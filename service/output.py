@@ -124,5 +124,5 @@ def fail(out: Output, code: str, reason: str, field: str = "", exit_code: int = 
         out.document({"error": told})
     else:
         means = f"{words.title}。{words.advice}\n" if out.language == "zh" else ""
-        Console(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", means, reason))
+        Terminal(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", means, reason))
     raise typer.Exit(exit_code)

@@ -42,7 +42,7 @@ def replay(
     rules: Annotated[Path | None, typer.Option("--rules", help="A rule document to run over the facts. 候选规则。")] = None,
     assignment_rules: Annotated[
         Path | None,
-        typer.Option("--assignment-rules", help="An assignment section to run over arrivals and claims. 候选分配规则。"),
+        typer.Option("--assignment-rules", help="An assignment section, by itself, under `assignment:` or in a rule set, to run over arrivals and claims. 候选分配规则。"),
     ] = None,
     recorded: Annotated[
         bool, typer.Option("--recorded", help="Run the rules that were in force and compare with the record. 复算。")
@@ -70,7 +70,7 @@ def replay(
         handle.follow()
         columns = handle.columns()
         with out.progress("推演", "replaying") as update:
-            section = None if assignment_rules is None else _mapping_read(assignment_rules)
+            section = None if assignment_rules is None else _section_read(assignment_rules)
             if rules is not None:
                 document = _mapping_read(rules)
                 if section is not None:
@@ -92,6 +92,15 @@ def _mapping_read(file: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise Refused("DOCUMENT_INVALID", f"{file.name} must hold a document with named members", "rules")
     return cast(dict[str, Any], document)
+
+
+def _section_read(file: Path) -> Mapping[str, Any]:
+    """The assignment section that a document is, or that it has under its name. Raises as `_mapping_read`."""
+    document = _mapping_read(file)
+    section = document.get("assignment", document)
+    if not isinstance(section, dict):
+        raise Refused("DOCUMENT_INVALID", f"{file.name}: assignment must have named members", "assignment")
+    return cast(dict[str, Any], section)
 
 
 def _recorded(out: Output, columns: Columns, threads: int, update: Progress) -> None:

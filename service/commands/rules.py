@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import typer
 import yaml
 from rich.markup import escape
 
+from ledger.domain.book import Book
 from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Command, ProposeRuleSet, Request
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
@@ -19,6 +20,7 @@ from ledger.domain.values import day_of, day_text
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.document import rule_set_parse, schema
 from ledger.rules.sentences import called_of, rule_sentence
+from ledger.standard import rules_standard
 from ledger.writer.orders import rule_set_check
 from projections.relations.staff import staff_read, teams_read
 from service.bootstrap import LedgerHandle, clock, ledger_open
@@ -109,21 +111,39 @@ def check(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Check a rule document against the ledger's fact types, bounds and limits. 检查规则文件。"""
+    """Check a rule document against the ledger's fact types, bounds and limits. 检查规则文件。
+
+    An assignment section alone, under `assignment:`, is checked with the rest of the rules in force. 单独的分配规则与现行规则一起检查。
+    """
     out = output_of(json, language)
     document = document_read(file)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        rules = rule_set_check(document, handle.columns().book())
+        book = handle.columns().book()
+        alone = isinstance(document, dict) and set(cast(dict[str, Any], document)) == {"assignment"}
+        rules = rule_set_check({**_in_force(book), **document} if alone else document, book)
         unknown = people_unknown(handle, rules.assignment)
     if json:
+        count = len(rules.assignment.rules) if alone and rules.assignment else len(rules.rules)
         out.document({
-            "valid": True, "id": rules.id, "rules": len(rules.rules), "sha256": rules.sha256,
-            "warnings": warnings_document(unknown),
+            "valid": True, "id": None if alone else rules.id, "rules": count,
+            "sha256": None if alone else rules.sha256, "warnings": warnings_document(unknown),
         })  # fmt: skip
+    elif alone and rules.assignment:
+        count = len(rules.assignment.rules)
+        out.console.print(
+            out.say(f"分配规则有效，共 {count} 条。", f"The assignment section is valid: {count} rules.")
+        )
+        warnings_print(out, unknown)
     else:
         out.console.print(out.say(f"规则有效，共 {len(rules.rules)} 条。", f"The rule set is valid: {len(rules.rules)} rules."))
         warnings_print(out, unknown)
+
+
+def _in_force(book: Book) -> Mapping[str, Any]:
+    """The document of the rules in force today; the standard rules where there are none."""
+    name = book.in_force(day_of(clock().astimezone(ZoneInfo(book.timezone)).date()))
+    return book.rule_sets[name].document if name else rules_standard()
 
 
 def people_unknown(handle: LedgerHandle, rules: AssignmentRules | None) -> list[tuple[str, str]]:

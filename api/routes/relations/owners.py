@@ -186,8 +186,13 @@ async def relations_owners(
     p = asked.params
     if p["as_of"] is not None and p["position"] is not None:
         raise Refused("INPUT_INVALID", "give as_of or position, not both", "as_of")
+    day = day_given(p["as_of"], "as_of")
+    if day is not None and day > await day_now(request):
+        raise Refused("DATE_INVALID", "as_of lies ahead: who has whom is known up to today", "as_of")
+    # The views must have come so far, and the log too.
+    reached = max(p["position"] or 0, p["min_position"] or 0) or None
     rows = await rows_seen(
-        request, p["min_position"], owners_read, day=day_given(p["as_of"], "as_of"), position=p["position"],
+        request, reached, owners_read, day=day, position=p["position"],
         staff=number_given(p["staff"], staff_number, "staff"), after=asked.at or 0, limit=p["limit"] + 1,
     )  # fmt: skip
     return page_response(request, asked, rows, owner_document, lambda row: row.customer)

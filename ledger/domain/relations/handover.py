@@ -11,6 +11,7 @@ who has left by then gets back what they had, so that it can be handed over to s
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +27,8 @@ from ledger.domain.relations.records import NONE, Fields, Handed, Handover, Hold
 from ledger.domain.relations.state import Happened, Relations, evolves
 
 KINDS: Final = ("leaving", "leave")
+_BEYOND: Final = ("{} then has {} customers, beyond a capacity of {}", "{}将有{}个客户，超出其容量{}")
+_SOONER: Final = ("the protection of {} customers ends sooner than before", "{}个客户的保护期将早于原定结束")
 
 
 @decides(HandOver)
@@ -36,10 +39,53 @@ def _hand_over(draft: Draft, command: HandOver) -> Answer:
     staff = staff_named(draft.state, command.staff).number
     to = staff_named(draft.state, command.to, "to").number if command.to else 0
     _hand_over_check(draft, staff, to, command.kind)
+    if not _has_anything(draft.state, staff):
+        return _handed_already(draft.state, staff, to)
+    told = _told(draft, staff, to) if to else ""
     position = draft.input(
         "PortfolioHandedOver", 0, staff=staff_id(staff), to=staff_id(to), kind=command.kind, reason=reason
     )
-    return Answer("accepted", draft.state.position, id=str(position))
+    return Answer("accepted", draft.state.position, id=str(position), reason=told)
+
+
+def _has_anything(state: Relations, staff: int) -> bool:
+    work = (state.opportunities_of.of(staff), state.tasks_of.of(staff), state.tasks_of.of(-staff))
+    return bool(state.owned.size(staff)) or any(work)
+
+
+def _handed_already(state: Relations, staff: int, to: int) -> Answer:
+    """The same again is the handover that there was. Raises Refused where there was none."""
+    done = [h.position for h in state.handovers.values() if (h.staff, h.to) == (staff, to) and not h.is_undone]
+    if not done:
+        raise Refused("ASSIGNMENT_HANDOVER_INVALID", "has no customers and no work to hand over", "staff")
+    return Answer("duplicate", state.position, id=str(max(done)))
+
+
+def _told(draft: Draft, staff: int, to: int) -> str:
+    """What whoever names somebody should know: that they come to have more than they can, and what protection ends
+    sooner than it did."""
+    state, context = draft.state, draft.context
+    customers = state.owned.of(staff)
+    owned, capacity = state.owned.size(to) + len(customers), state.staff[to].capacity
+    days = context.policy.terms.protection_days
+    until = context.day + days if days else NONE
+    sooner = sum(state.holding(customer).protected_day > max(until, context.day) for customer in customers)
+    told = [_BEYOND[0].format(staff_id(to), owned, capacity)] if owned > capacity else []
+    return "; ".join([*told, *([_SOONER[0].format(sooner)] if sooner else [])])
+
+
+def handover_answer_chinese(reason: str) -> str:
+    """What such an answer tells, which is kept in English, in Chinese; as it is where it is another."""
+    said: list[str] = []
+    for part in reason.split("; "):
+        for english, chinese in (_BEYOND, _SOONER):
+            found = re.fullmatch(re.escape(english).replace(r"\{\}", "(.+)"), part)
+            if found:
+                said.append(chinese.format(*found.groups()))
+                break
+        else:
+            return reason
+    return "；".join(said)
 
 
 def _hand_over_check(draft: Draft, number: int, to: int, kind: str) -> None:

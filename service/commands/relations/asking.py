@@ -15,9 +15,11 @@ from psycopg import Connection
 from ledger.domain.commands import Answer, Command, Request
 from ledger.domain.errors import Refused
 from ledger.domain.relations.collisions import collision_answer_chinese
+from ledger.domain.relations.handover import handover_answer_chinese
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id, date_of, day_of, day_parse
 from ledger.log.vault import Vault
+from projections.relations.profiles import Known, customers_seen, profile_read
 from projections.relations.scopes import EVERYTHING, Scope, scope_of
 from projections.relations.staff import StaffRow, staff_read
 from service.bootstrap import LedgerHandle, clock, ledger_open
@@ -77,7 +79,8 @@ def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run:
     }
     out.console.print(f"{what} {words.get(answer.status, answer.status)}".strip())
     if answer.reason:
-        out.console.print(out.say(collision_answer_chinese(answer.reason), answer.reason))
+        chinese = handover_answer_chinese(collision_answer_chinese(answer.reason))
+        out.console.print(out.say(chinese, answer.reason))
     for event in events:
         out.console.print(f"  {event['event']}  {event['stream']}", style="dim")
 
@@ -94,10 +97,24 @@ class Looking:
     zone: ZoneInfo
 
     def customer(self, text: str) -> int:
-        """The number of a customer by id or "source:reference". Raises Refused."""
+        """The number of a customer that is seen, by id or "source:reference". Raises Refused, for one that isn't seen as
+        for none."""
+        number = self._found(text)
+        if not customers_seen(self.connection, self.scope, numbers=[number], limit=1):
+            raise _customer_unknown()
+        return number
+
+    def profile(self, text: str) -> Known:
+        """What is known of a customer that is seen, or that one has a task of. Raises Refused, as `customer` does."""
+        known = profile_read(self.connection, self.scope, self._found(text))
+        if known is None:
+            raise _customer_unknown()
+        return known
+
+    def _found(self, text: str) -> int:
         number = self.handle.columns().book().customer_find(text)
         if not number:
-            raise Refused("CUSTOMER_UNKNOWN", "no customer has this id; `plumbline customers` lists them", "customer")
+            raise _customer_unknown()
         return number
 
     def names(self) -> dict[int, str]:
@@ -113,6 +130,10 @@ class Looking:
             words = next(said) if person.sealed else None
             found[person.number] = words["name"] if words else staff_id(person.number)
         return found
+
+
+def _customer_unknown() -> Refused:
+    return Refused("CUSTOMER_UNKNOWN", "no customer has this id; `plumbline customers` lists them", "customer")
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def nurture_end(
 def handover(
     staff: str,
     to: Annotated[str, typer.Option("--to", help="To whom; without it the rules choose for each. 接手人")] = "",
-    kind: Annotated[str, typer.Option("--kind", help="leaving or leave. 离职或休假")] = "leaving",
+    kind: Annotated[str, typer.Option("--kind", help="leaving, which is recorded before, or leave, which need not be. 离职（须先登记）或休假")] = "leaving",
     reason: Annotated[str, typer.Option("--reason", help="Why. 原因")] = "",
     dry_run: DryRunOption = False,
     ledger: LedgerOption = "main",

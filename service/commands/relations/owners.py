@@ -48,6 +48,10 @@ def owners(
         raise Refused("USAGE", "give --as-of or --position, not both", "as-of")
     day = None if as_of is None else day_option(as_of, "as-of")
     with looking(ledger, actor, as_staff) as look:
+        if day is not None and day > look.today:
+            raise Refused("DATE_INVALID", "--as-of lies ahead: who has whom is known up to today", "as-of")
+        if position is not None and position > (head := look.handle.recorder.position_head()):
+            raise Refused("POSITION_AHEAD", f"--position lies ahead: the log reaches {head}", "position")
         names = look.names()
         rows: list[dict[str, Any]]
         if customer is not None:
@@ -77,7 +81,7 @@ def owners(
         zh if language == "zh" else en,
         [
             [f"{r['customer']} {r.get('name', '')}".strip(), owner_words(out, staff_number(r["owner"] or ""), names),
-             r["team"], r["why"], f"{r['rule_set']} {r['rule']}".strip(), r["since"]]
+             r["team"], word_of(WHY, r["why"], out), f"{r['rule_set']} {r['rule']}".strip(), r["since"]]
             for r in rows
         ],
     )  # fmt: skip

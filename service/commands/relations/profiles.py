@@ -17,11 +17,17 @@ from ledger.domain.commands import (
     SetMilestone,
     UnmergeCustomers,
 )
-from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import person_id, project_id
-from ledger.domain.values import customer_id, money_text
+from ledger.domain.values import customer_id, money_text, points_text
 from ledger.log.vault import Vault
-from projections.relations.profiles import contacts_read, knowledge_read, profile_read, projects_read
+from ledger.rules.document import RuleSet, rule_set_parse
+from projections.relations.profiles import (
+    Worth,
+    contacts_read,
+    knowledge_read,
+    projects_read,
+    worth_read,
+)
 from service.commands.relations.asking import (
     AsOption,
     DryRunOption,
@@ -180,16 +186,18 @@ def profile_show(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Profile, people, soft knowledge and projects of a customer. 客户画像。"""
+    """Profile, standing, people, soft knowledge and projects of a customer. 客户画像。"""
     out = output_of(json, language)
     with looking(ledger, actor, as_staff) as look:
-        number = look.customer(customer)
-        known = profile_read(look.connection, look.scope, number)
-        if known is None:
-            raise Refused("CUSTOMER_UNKNOWN", "no customer has this id; `plumbline customers` lists them", "customer")
+        known = look.profile(customer)
+        number = known.customer.customer
         contacts = contacts_read(look.connection, look.scope, number)
         knowledge = knowledge_read(look.connection, look.scope, number)
         projects = projects_read(look.connection, look.scope, customer=number)
+        book = look.handle.columns().book()
+        name = book.in_force(look.today)
+        rules = rule_set_parse(book.rule_sets[name].document) if name else None
+        worth = worth_read(look.connection, look.scope, number, rules.tiers if rules else None, look.today)
         sealed = [c for c in contacts if c.sealed]
         opened = Vault(look.handle.recorder.datastore).open_many([(c.person, c.sealed) for c in sealed])
     said = {c.person: words for c, words in zip(sealed, opened, strict=True)}
@@ -211,15 +219,40 @@ def profile_show(
             {"project": project_id(p.number), "name": p.name, "stage": p.stage, "amount": money_text(p.amount)}
             for p in projects
         ],
+        "standing": None if worth is None else {
+            "tier": worth.tier.tier, "grade": worth.tier.grade, "tags": worth.tier.tags,
+            "balance": points_text(worth.balance.balance),
+            "balance_together": None if worth.together is None else points_text(worth.together),
+        },
     }  # fmt: skip
     if out.json:
         out.document(document)
         return
     rows = [[name, value] for name, value in profile.items() if value]
+    if worth is not None:
+        rows += _worth_rows(out, worth, rules)
     rows += [[out.say("联系人", "contact"), _contact_words(out, p)] for p in people]
     rows += [[f"{k.kind}:{k.value}", k.text or ""] for k in knowledge]
     rows += [[project_id(p.number), f"{p.name} {p.stage} {money_text(p.amount)}"] for p in projects]
     out.table(customer_words(known.customer.customer, known.customer.name), ["", ""], rows)
+
+
+def _worth_rows(out: Output, worth: Worth, rules: RuleSet | None) -> list[list[str]]:
+    titles = {level.id: level.title for level in rules.tiers.levels} if rules and rules.tiers else {}
+    titles |= {tag.id: tag.title for tag in rules.tags} if rules else {}
+
+    def words(name: str) -> str:
+        return getattr(titles[name], out.language) if name in titles else name
+
+    together = "" if worth.together is None else out.say(
+        f"（合并客户共 {points_text(worth.together)}）", f" ({points_text(worth.together)} with those merged into it)"
+    )  # fmt: skip
+    rows = [
+        [out.say("等级", "tier"), words(worth.tier.tier or "")], [out.say("信用等级", "grade"), worth.tier.grade or ""],
+        [out.say("标签", "tags"), "、".join(map(words, worth.tier.tags))],
+        [out.say("积分余额", "balance"), points_text(worth.balance.balance) + together],
+    ]  # fmt: skip
+    return [row for row in rows if row[1]]
 
 
 def _contact_words(out: Output, person: Mapping[str, Any]) -> str:

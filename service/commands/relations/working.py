@@ -146,7 +146,7 @@ def task_hand(
     staff: Annotated[str, typer.Option("--staff", help="Who (S-000001). 人员")],
     title: Annotated[str, typer.Option("--title", help="What is to be done. 事项")],
     due_on: Annotated[str, typer.Option("--due", help="By when, YYYY-MM-DD. 期限")],
-    department: Annotated[str, typer.Option("--department", help="technical, estimating … 部门")] = "",
+    department: Annotated[str, typer.Option("--department", help="A team, or where --to is given theirs; see `plumbline team list`. 部门")] = "",
     to: Annotated[str, typer.Option("--to", help="Somebody in it (S-000001). 处理人")] = "",
     opportunity: Annotated[str, typer.Option("--opportunity", help="O-000001. 商机")] = "",
     dry_run: DryRunOption = False,

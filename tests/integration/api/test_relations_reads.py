@@ -85,7 +85,7 @@ def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> Non
     whole = WHOLE[person]
     lists: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/customers", {}), ("/customers", {"search": "客户"}), ("/projects", {}), ("/opportunities", {}),
-        ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": 10_000}), ("/follow_ups", {}),
+        ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": firm.ledger.books.recorder.position_head()}), ("/follow_ups", {}),
     )  # fmt: skip
     for path, params in lists:
         assert firm.numbers(path, person, **params) == whole, path
@@ -176,6 +176,12 @@ def test_who_has_a_task_sees_the_profile_and_no_people(firm: Firm) -> None:
     assert (profile["name"], profile["needs"]) == ("客户1", "急")
     assert profile["contacts"] == profile["knowledge"] == profile["projects"] == []
     assert profile["standing"] is None
+
+
+def test_who_has_whom_is_not_told_of_a_time_that_lies_ahead(firm: Firm) -> None:
+    ahead = firm.ledger.books.recorder.position_head() + 1
+    asked = ({"position": ahead}, {"as_of": "2999-01-01"})
+    assert [firm.get("/owners", CHIEF, **params).json()["code"] for params in asked] == ["POSITION_AHEAD", "DATE_INVALID"]
 
 
 def test_who_sees_a_customer_sees_where_it_stands(firm: Firm) -> None:

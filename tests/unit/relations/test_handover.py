@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from ledger.domain.commands import (
     AddCollaborator,
     BeginNurture,
     ChangeOpportunity,
+    ChangeStaff,
     ClaimCustomer,
     Command,
     EndNurture,
@@ -25,9 +27,9 @@ from ledger.domain.commands import (
     UndoHandover,
 )
 from ledger.domain.relations.dump import dump
-from ledger.domain.relations.handover import KINDS
+from ledger.domain.relations.handover import KINDS, handover_answer_chinese
 from ledger.domain.values import day_text
-from tests.unit.relations.office import TODAY, Office, Rules, customer, lead, staff, staffed
+from tests.unit.relations.office import TERMS, TODAY, Office, Rules, customer, lead, staff, staffed
 
 
 def leaver() -> Office:
@@ -172,6 +174,30 @@ def test_once_nurtured_no_more_what_was_handed_over_has_its_ordinary_deadline() 
     over(office, 3)
     office.do(EndNurture(customer(1)))
     assert office.state.holding(1).due_day == TODAY + 15
+
+
+def test_the_same_handover_again_is_the_one_that_there_was_and_one_of_nothing_is_refused() -> None:
+    office = leaver()
+    position = over(office, 3)
+    again = office.do(HandOver(staff(1), staff(3), "leave"))
+    assert (again.status, again.id) == ("duplicate", str(position))
+    assert office.refused(HandOver(staff(1), staff(2), "leave")) == "ASSIGNMENT_HANDOVER_INVALID"
+    office.do(UndoHandover(position, "回来了"))
+    assert office.do(HandOver(staff(1), staff(3), "leave")).status == "accepted"
+
+
+def test_whoever_names_an_heir_is_told_what_goes_beyond_their_capacity_and_ends_sooner() -> None:
+    """A customer that the rules protected for 20 days; who is named gets it for the 10 of the terms."""
+    office = staffed(Rules(replace(TERMS, protection_days=10)))
+    office.do(lead("a"), ChangeStaff(staff(3), {"capacity": 0}))
+    assert (office.owner(1), office.state.holding(1).protected_day) == (1, TODAY + 20)
+    answer = office.do(HandOver(staff(1), staff(3), "leave"))
+    assert office.state.holding(1).protected_day == TODAY + 10
+    told = "S-000003 then has 1 customers, beyond a capacity of 0; the protection of 1 customers ends sooner than before"
+    assert answer.reason == told
+    assert handover_answer_chinese(told) == "S-000003将有1个客户，超出其容量0；1个客户的保护期将早于原定结束"
+    assert handover_answer_chinese("nobody has this id") == "nobody has this id"
+    assert office.do(HandOver(staff(3), staff(2), "leave")).reason == ""
 
 
 def test_what_was_done_meanwhile_with_a_customer_that_comes_back_is_kept() -> None:
