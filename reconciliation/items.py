@@ -17,7 +17,8 @@ _SEPARATORS: Final = re.compile(r"[\s,;，；、|+&]+")
 
 class Item(NamedTuple):
     """One side's item. `customer` is the one that stands for whoever it is booked for: customers that were merged are
-    one. `references` are the words it is known by; `open` what is not settled of `claimed`."""
+    one. `period` is the last month that anything it claims is booked in. `references` are the words it is known by;
+    `open` what is not settled of `claimed`."""
 
     key: str
     customer: int
@@ -58,8 +59,9 @@ class Ledgers:
         """A payment as an item."""
         customer = self.into.get(payment.customer, payment.customer)
         return Item(
-            payment.key, customer, payment.day, payment.period, payment_words(payment), word(payment.project),
-            payment.amount, payment.open, payment.settled, payment.ruled,
+            payment.key, customer, payment.day, payment.period_last if payment.later else payment.period,
+            payment_words(payment), word(payment.project), payment.amount, payment.open, payment.settled,
+            payment.ruled,
         )  # fmt: skip
 
 
@@ -108,5 +110,6 @@ def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
             parts.append(part._replace(money=s.claimed, back=0, settled=s.settled, ruled=s.ruled))
         else:
             payment = settlement.payments[key]
-            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled))
+            later = payment.later if payment.period_last <= period else 0
+            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled, later=later))
     return Ledgers(parts, payments, into, parted)

@@ -116,16 +116,19 @@ class Fold:
         self.campaign: dict[int, list[int]] = {}
         entries = books.log()
         facts = {p: (customer_number(s), state) for p, s, n, state in entries if n == "FactRecorded"}
-        for position, stream, name, state in entries:
+        month_open = 0
+        for _, stream, name, state in entries:
             customer = customer_number(stream)
-            if name == "CustomerRegistered":
+            if name == "DayClosed":
+                month_open = month_of(day_parse(state["day"]) + 1)
+            elif name == "CustomerRegistered":
                 self.traits[customer] = state["traits"]
             elif name == "FactRecorded":
                 self._fact(customer, state, 1)
                 if state["corrects"]:
                     self._fact(*facts[state["corrects"]], -1)
             elif name in POINTS_EVENTS:
-                self._points(position, customer, name, state)
+                self._points(customer, name, state, month_open)
 
     def _fact(self, customer: int, state: dict[str, Any], sign: int) -> None:
         day = day_parse(state["booked_on"])
@@ -147,11 +150,13 @@ class Fold:
             cell["answers"] += sign
             cell["content"] += sign * (a["satisfaction"] >= 4)
 
-    def _points(self, position: int, customer: int, name: str, state: dict[str, Any]) -> None:
+    def _points(self, customer: int, name: str, state: dict[str, Any], month_open: int) -> None:
         day = day_parse(state["expired_on"] if name == "PointsExpired" else state["booked_on"])
         points = state["points"]
         self.balance[customer] += points
-        self.months[month_of(day)][name] += points
+        # What is taken back from a month that is closed stands in the first open one.
+        posted = max(month_of(day), month_open) if name == "PointsReversed" else month_of(day)
+        self.months[posted][name] += points
         if name == "PointsGranted" or (name == "PointsReversed" and points < 0):
             self.cells[customer, month_of(day)]["granted"] += points
         if name in ("PointsGranted", "PointsDeducted", "PointsReversed"):

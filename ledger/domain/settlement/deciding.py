@@ -109,7 +109,7 @@ def _approve(draft: Draft, command: ApproveProposal) -> Answer:
         _ruling_fits(item, proposal.amount)
         draft.input(
             "OpenItemRuled", 0, ruling=ruling_id(proposal.number), item=proposal.item, outcome=proposal.outcome,
-            amount=proposal.amount, period=month_text(here.period_open(item.period)),
+            amount=proposal.amount, period=month_text(here.period_open(item.period_of(proposal.amount))),
             proposed_by=proposal.proposed_by, reason=proposal.reason,
         )  # fmt: skip
     return Answer("accepted", draft.state.position, id=command.proposal)
@@ -201,8 +201,8 @@ def _matched(
     evidence: list[dict[str, str]],
 ) -> None:  # fmt: skip
     here = draft.state.settlement
-    period = max(here.parts[key].period for key, _ in redemptions)
-    period = max(period, *(here.payments[key].period for key, _ in payments))
+    period = max(here.parts[key].period_of(fen) for key, fen in redemptions)
+    period = max(period, *(here.payments[key].period_of(fen) for key, fen in payments))
     draft.input(
         "SettlementMatched", 0, settlement=settlement_id(number), redemptions=_of_redemptions(redemptions),
         payments=_of_payments(payments), rule=rule, score=score, period=month_text(here.period_open(period)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ledger.domain.posting_day import open_day_after, posting_day
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.settlement.records import (
     OFFSET,
@@ -21,8 +22,8 @@ from ledger.domain.settlement.records import (
     part_key,
     payment_key,
 )
-from ledger.domain.settlement.state import NOTHING, Settlement
-from ledger.domain.values import day_parse, month_of, month_parse
+from ledger.domain.settlement.state import NOTHING
+from ledger.domain.values import day_parse, month_first_day, month_of, month_parse
 
 
 def lines_of_redemptions(raw: Iterable[Any]) -> Lines:
@@ -87,26 +88,45 @@ def _recorded(state: Relations, event: Happened) -> None:
     if said["fact_type"] != PAYMENT:
         # Corrected into something that is no payment: nothing is taken off any more.
         if known is not None:
-            _pay(here, known._replace(offset=0, paid=0, position=event.position), known.offset, event.day)
+            none = known._replace(offset=0, paid=0, position=event.position)
+            _correct(state, known, none, _month_taken_back(state, known))
         return
     values = said["attributes"]
-    month = month_of(day_parse(said["booked_on"]))
+    period = here.period_open(month_of(day_parse(said["booked_on"])))
     payment = Payment(
-        key, event.customer, event.position, _day_occurred(said), here.period_open(month),
+        key, event.customer, event.position, _day_occurred(said), period,
         values.get("reference") or "", values.get("payer") or "", values.get("project") or "",
         values.get("invoice") or "", values.get("amount") or 0, values.get("offset_amount") or 0,
-        known.settled if known else 0, known.ruled if known else 0,
+        known.settled if known else 0, known.ruled if known else 0, period,
     )  # fmt: skip
     if known is not None:
-        _pay(here, payment._replace(period=known.period), known.offset, event.day)
+        _correct(state, known, payment, period)
     else:
         here.payments.put(key, payment)
-        here.book(payment.period, key, "offset", payment.offset)
+        here.book(period, key, "offset", payment.offset)
 
 
-def _pay(here: Settlement, payment: Payment, offset_before: int, day: int) -> None:
+def _month_taken_back(state: Relations, known: Payment) -> int:
+    """The month in which a version of a payment is taken back: where it is booked, as long as that is open."""
+    booked, open_day = month_first_day(known.period_last), open_day_after(state.days_closed[0])
+    return state.settlement.period_open(month_of(posting_day("FactRecorded", booked, open_day)))
+
+
+def _correct(state: Relations, known: Payment, payment: Payment, period: int) -> None:
+    """As its points: the version before is taken back, and the new one is booked in `period`."""
+    here, back = state.settlement, _month_taken_back(state, known)
+    if back == known.period:
+        payment = payment._replace(period=period, period_last=period, later=0)
+    else:
+        # What stands where it was booked first stays there.
+        later = payment.offset - known.offset + known.later
+        payment = payment._replace(period=known.period, period_last=period, later=later)
     here.payments.put(payment.key, payment)
-    here.book(here.period_open(month_of(day)), payment.key, "offset", payment.offset - offset_before)
+    if back == period:
+        here.book(period, payment.key, "offset", payment.offset - known.offset)
+    else:
+        here.book(back, payment.key, "offset", -known.offset)
+        here.book(period, payment.key, "offset", payment.offset)
 
 
 @evolves("SettlementMatched")

@@ -35,9 +35,13 @@ REGISTRATION_TOPICS: Final = frozenset({"CustomerRegistered", "CustomerChanged"}
 REDEMPTIONS_SETTLED: Final = frozenset({"RedemptionReserved", "RedemptionCommitted", "RedemptionReversed"})
 """What settlement folds of redemptions."""
 SETTLING_TOPICS: Final = (
-    SETTLEMENT_TOPICS | HONOURS_TOPICS | REDEMPTIONS_SETTLED | {"FactRecorded", "CustomersMerged", "CustomersUnmerged"}
+    SETTLEMENT_TOPICS
+    | HONOURS_TOPICS
+    | REDEMPTIONS_SETTLED
+    | {"DayClosed", "FactRecorded", "CustomersMerged", "CustomersUnmerged"}
 )
-"""What settlement folds; of facts, payments are kept and what corrects one (see `is_payment`)."""
+"""What settlement folds, and the days that were closed; of facts, payments are kept and what corrects one (see
+`is_payment`)."""
 TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLEMENT_TOPICS | HONOURS_TOPICS
 INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
 _LEFT_OUT: Final = frozenset({"candidates", "tried"})
