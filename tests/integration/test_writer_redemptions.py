@@ -106,6 +106,7 @@ def test_what_is_missing_is_said_and_nothing_is_recorded(shop: Books) -> None:
         ReserveRedemption("C-000001", "cash", points="1005"),
         ReserveRedemption("C-000001", "cash", points="990"),
         ReserveRedemption("C-000001", "pen", points="1"),
+        ReserveRedemption("C-000001", "small", points="10", quantity=7),
         ReserveRedemption("C-000001", "pen", occurred_on="2026-12-01"),
         CommitRedemption("R-000001"),
         MoveStock("workwear", -2, "counted", "m"),
@@ -116,7 +117,7 @@ def test_what_is_missing_is_said_and_nothing_is_recorded(shop: Books) -> None:
         ("STOCK_INSUFFICIENT", "quantity"), ("POINTS_INSUFFICIENT", "points"), ("OFFER_UNKNOWN", "offer"),
         ("VARIANT_UNKNOWN", "variant"), ("CUSTOMER_UNKNOWN", "customer"), ("QUOTA_REACHED", "quantity"),
         ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"),
-        ("DATE_INVALID", "occurred_on"), ("REDEMPTION_UNKNOWN", "redemption"), ("STOCK_INSUFFICIENT", "quantity"),
+        ("NUMBER_INVALID", "quantity"), ("DATE_INVALID", "occurred_on"), ("REDEMPTION_UNKNOWN", "redemption"), ("STOCK_INSUFFICIENT", "quantity"),
         ("OFFER_UNCOUNTED", "offer"), ("ENTITLEMENT_UNKNOWN", "entitlement"),
     ]  # fmt: skip
     assert answers[1].reason.endswith("costs 1000.00 points, 150.00 can be spent: 850.00 are missing")

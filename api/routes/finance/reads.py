@@ -27,7 +27,8 @@ from projections.finance.journal import COLUMNS, entries, journal_check
 from projections.finance.liability import liability_read
 from projections.finance.reading import value_on
 from projections.finance.sheets import csv_text
-from reconciliation.report import proposals_document, report_of
+from reconciliation.proposals import proposals_of
+from reconciliation.report import report_of
 
 router = Router(tags=["finance"])
 
@@ -63,11 +64,13 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
     errors=("COLUMNS_BEHIND",),
     response_model=ProposalsBody,
     summary="Matches and rulings that wait for approval",
+    description="With the items they take and whose those are. `across_customers` says that they are several"
+    " customers', `stale` that less is open by now than is taken: it can only be declined then. `sentence` says both.",
 )
 async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
     """Matches and rulings that wait for approval."""
     state = await settling(request)
-    return json_response({"data": proposals_document(state.settlement)[:limit]})
+    return json_response({"data": [p.document() for p in proposals_of(state.settlement)[:limit]]})
 
 
 @router.get(

@@ -28,10 +28,13 @@ from ledger.domain.settlement.records import (
     Part,
     Payment,
     Ruling,
+    Said,
     is_part,
+    match_said,
     numbered,
     payment_named,
     ruling_id,
+    ruling_said,
     settlement_id,
 )
 from ledger.domain.settlement.state import Settlement
@@ -67,6 +70,7 @@ def _propose(draft: Draft, command: ProposeMatch) -> Answer:
     here = draft.state.settlement
     reason = text_required(command.reason, REASON_LENGTH_MAX, "reason")
     redemptions, payments = _lines(here, command.redemptions, command.payments)
+    _waits_not(here, match_said(redemptions, payments))
     number = len(here.matches) + 1
     position = draft.input(
         "SettlementProposed", 0, settlement=settlement_id(number), redemptions=_of_redemptions(redemptions),
@@ -84,6 +88,7 @@ def _propose_ruling(draft: Draft, command: ProposeRuling) -> Answer:
     amount = _amount(command.amount, "amount")
     item = _item(here, command.item, "item")
     _ruling_fits(item, amount)
+    _waits_not(here, ruling_said(item.key, command.outcome, amount))
     number = len(here.rulings) + 1
     position = draft.input(
         "RulingProposed", 0, ruling=ruling_id(number), item=item.key, outcome=command.outcome, amount=amount,
@@ -242,6 +247,13 @@ def _item(here: Settlement, key: str, field: str) -> Part | Payment:
     if item is None:
         raise Refused("ITEM_UNKNOWN", "no redemption (R-000001/1) or payment (source:id) is called so", field)
     return item
+
+
+def _waits_not(here: Settlement, said: Said) -> None:
+    number = here.waiting.get(said)
+    if number is not None:
+        name = ruling_id(number) if said[0] else settlement_id(number)
+        raise Refused("PROPOSAL_WAITING", f"{name} proposes the same and waits; approve or decline it", "")
 
 
 def _ruling_fits(item: Part | Payment, amount: int) -> None:

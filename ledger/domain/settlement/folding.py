@@ -17,10 +17,13 @@ from ledger.domain.settlement.records import (
     Payment,
     Reserved,
     Ruling,
+    Said,
     SignedOff,
+    match_said,
     numbered,
     part_key,
     payment_key,
+    ruling_said,
 )
 from ledger.domain.settlement.state import NOTHING
 from ledger.domain.values import day_parse, month_first_day, month_of, month_parse
@@ -142,6 +145,8 @@ def _matched(state: Relations, event: Happened) -> None:
             said["proposed_by"], proposed.reason if proposed else "", tuple(said["evidence"]),
         ),
     )  # fmt: skip
+    if proposed is not None:
+        _decided(here, match_said(redemptions, payments), number)
     here.settle(redemptions, period, 1)
     here.settle(payments, period, 1)
 
@@ -149,14 +154,22 @@ def _matched(state: Relations, event: Happened) -> None:
 @evolves("SettlementProposed")
 def _proposed(state: Relations, event: Happened) -> None:
     said = event.fields
-    number = numbered(said["settlement"], "M")
-    state.settlement.matches.put(
+    redemptions, payments = lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"])
+    number, here = numbered(said["settlement"], "M"), state.settlement
+    here.matches.put(
         number,
         Match(
-            number, lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"]), "proposed", PERSON,
-            100, NOTHING, event.day, event.position, said["proposed_by"], said["reason"],
+            number, redemptions, payments, "proposed", PERSON, 100, NOTHING, event.day, event.position,
+            said["proposed_by"], said["reason"],
         ),
     )  # fmt: skip
+    here.waiting.put(match_said(redemptions, payments), number)
+
+
+def _decided(here: Settlement, said: Said, number: int) -> None:
+    """A proposal waits no more. Logs of before may have several that say the same: the last stands for them."""
+    if here.waiting.get(said) == number:
+        here.waiting.drop(said)
 
 
 @evolves("SettlementDeclined")
@@ -164,6 +177,7 @@ def _declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     match = here.matches[numbered(event.fields["settlement"], "M")]
     here.matches.put(match.number, match._replace(state="declined"))
+    _decided(here, match_said(match.redemptions, match.payments), match.number)
 
 
 @evolves("SettlementUndone")
@@ -185,8 +199,9 @@ def _undone(state: Relations, event: Happened) -> None:
 @evolves("RulingProposed")
 def _ruling_proposed(state: Relations, event: Happened) -> None:
     said = event.fields
-    number = numbered(said["ruling"], "Q")
-    state.settlement.rulings.put(
+    number, here = numbered(said["ruling"], "Q"), state.settlement
+    here.waiting.put(ruling_said(said["item"], said["outcome"], said["amount"]), number)
+    here.rulings.put(
         number,
         Ruling(
             number, said["item"], said["outcome"], said["amount"], "proposed", NOTHING, event.day, event.position,
@@ -200,6 +215,7 @@ def _ruling_declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
     here.rulings.put(ruling.number, ruling._replace(state="declined"))
+    _decided(here, ruling_said(ruling.item, ruling.outcome, ruling.amount), ruling.number)
 
 
 @evolves("OpenItemRuled")
@@ -210,6 +226,7 @@ def _ruled(state: Relations, event: Happened) -> None:
     if item is None:
         raise ValueError(f"event {event.position} rules on an item that is none")
     booked = said["amount"] if item.open > 0 else -said["amount"]
+    _decided(here, ruling_said(said["item"], said["outcome"], said["amount"]), number)
     here.rulings.put(
         number,
         Ruling(

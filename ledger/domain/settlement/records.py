@@ -150,6 +150,19 @@ class Payment(NamedTuple):
 
 Lines = tuple[tuple[str, int], ...]
 """(name of a part or payment, fen) each."""
+Said = tuple[str, Lines]
+"""What a proposal says, whoever makes it and why: "" and all lines of a match, in order of their names; of a ruling its
+outcome and its one line."""
+
+
+def match_said(redemptions: Lines, payments: Lines) -> Said:
+    """What a proposed match says."""
+    return "", tuple(sorted((*redemptions, *payments)))
+
+
+def ruling_said(item: str, outcome: str, amount: int) -> Said:
+    """What a proposed ruling says."""
+    return outcome, ((item, amount),)
 
 
 class Match(NamedTuple):

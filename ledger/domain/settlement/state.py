@@ -13,6 +13,7 @@ from ledger.domain.settlement.records import (
     Payment,
     Reserved,
     Ruling,
+    Said,
     SignedOff,
     is_part,
 )
@@ -31,6 +32,8 @@ class Settlement:
         self.payments: Table[str, Payment] = Table(journal)
         self.matches: Table[int, Match] = Table(journal)
         self.rulings: Table[int, Ruling] = Table(journal)
+        self.waiting: Table[Said, int] = Table(journal)
+        """What is proposed and not decided yet, and the number of the match or ruling that says so."""
         self.signed: Table[int, SignedOff] = Table(journal)
         """By month."""
         self.barred: Table[tuple[str, str], int] = Table(journal)
@@ -56,6 +59,14 @@ class Settlement:
     def item(self, key: str) -> Part | Payment | None:
         """The part or payment of this name."""
         return self.parts.get(key) if is_part(key) else self.payments.get(key)
+
+    def fits(self, proposed: Match | Ruling) -> bool:
+        """Whether a match or ruling takes no more than is open of its items."""
+        if isinstance(proposed, Ruling):
+            item = self.item(proposed.item)
+            return item is not None and proposed.amount <= abs(item.open)
+        items = ((self.item(key), fen) for key, fen in (*proposed.redemptions, *proposed.payments))
+        return all(item is not None and fen <= item.open for item, fen in items)
 
     def period_open(self, month: int) -> int:
         """The month that something of this month is booked in: itself, or where it was signed off, the next that was
