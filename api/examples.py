@@ -141,7 +141,7 @@ MEMBERS: Final[dict[tuple[str, str], Any]] = {
     ("StandingBody", "title"): {"zh": "金牌", "en": "Gold"}, ("AlertBody", "value"): "120.00",
     ("KeyBody", "staff"): None, ("KeyCreatedBody", "staff"): None, ("KeyAskedBody", "staff"): None,
     ("LeadCheckBody", "taken"): True, ("LeadCheckBody", "code"): "COLLISION_FOUND",
-    ("RehearsalBody", "dry_run"): True, ("TotalsBody", "events"): 12,
+    ("ViewBody", "followed"): True, ("RehearsalBody", "dry_run"): True, ("TotalsBody", "events"): 12,
 }  # fmt: skip
 """Where a member of a model holds something else."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Annotated, Any, Final
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from service.output import JsonOption, LanguageOption, output_of
+from service.serving.address import bound
 from service.serving.roles import ROLES_ALL, Role, roles_of
 from service.settings import Settings
 
@@ -96,35 +98,39 @@ def serve(
     Start it twice and the second stands by: it takes over within seconds when the first ends. Logs go to standard
     error: words on a terminal, JSON lines elsewhere and with --json.
     """
-    # The service brings libraries that no other command needs to wait for.
-    from service.serving.keeper import CloseRule
-    from service.serving.process import serve
-    from service.serving.settings import ServeSettings
-    from service.serving.stream_checking import CheckRule
-    from webhooks.addresses import networks_of
-
     output_of(json, language)
     if log_level not in ("debug", "info", "warning", "error"):
         raise Refused("USAGE", "--log-level is debug, info, warning or error", "log-level")
     chosen = roles_of(roles)
     if no_http and Role.API in chosen:
         raise Refused("USAGE", "--no-http goes with --roles that have no api: that answers over HTTP", "no-http")
-    serve(
-        Settings.from_environment(),
-        ServeSettings(
-            host=host, port=None if no_http else port, roles=chosen,
-            close_rule=CloseRule(None if no_close else close_after_days),
-            check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
-            log_words=sys.stderr.isatty() and not json,
-            api=ApiSettings(
-                requests_per_second=requests_per_second, requests_burst=requests_burst, concurrent_max=concurrent_max,
-                lead_checks_per_hour=lead_checks_per_hour, lead_checks_burst=lead_checks_burst,
-                imports_receiving_max=imports_receiving_max, body_bytes_max=body_bytes_max,
-                document_bytes_max=document_bytes_max, import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
-                webhook_networks=networks_of(webhook_networks),
+    # First of all: an address that is taken is told before libraries are read and servers started.
+    with nullcontext() if no_http else bound(host, port) as listening:
+        # The service brings libraries that no other command needs to wait for.
+        from service.serving.keeper import CloseRule
+        from service.serving.process import serve
+        from service.serving.settings import ServeSettings
+        from service.serving.stream_checking import CheckRule
+        from webhooks.addresses import networks_of
+
+        serve(
+            Settings.from_environment(),
+            ServeSettings(
+                host=host, port=None if no_http else port, roles=chosen,
+                close_rule=CloseRule(None if no_close else close_after_days),
+                check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
+                log_words=sys.stderr.isatty() and not json,
+                api=ApiSettings(
+                    requests_per_second=requests_per_second, requests_burst=requests_burst,
+                    concurrent_max=concurrent_max, lead_checks_per_hour=lead_checks_per_hour,
+                    lead_checks_burst=lead_checks_burst, imports_receiving_max=imports_receiving_max,
+                    body_bytes_max=body_bytes_max, document_bytes_max=document_bytes_max,
+                    import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
+                    webhook_networks=networks_of(webhook_networks),
+                ),
             ),
-        ),
-    )  # fmt: skip
+            listening,
+        )  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

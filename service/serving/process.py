@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import os
 import signal
@@ -24,11 +23,11 @@ from prometheus_client.registry import Collector
 from api.access.keys import AccessStore
 from api.app import app_create
 from api.settings import ApiSettings
-from ledger.domain.errors import PlumblineError
 from ledger.log.reasons import database_reason
 from service import embedded
 from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
+from service.serving.address import BACKLOG, listen
 from service.serving.gate import Gate
 from service.serving.inbound import Inbound
 from service.serving.keeper import DATABASE_LOST
@@ -42,7 +41,6 @@ from service.settings import Settings
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
 DRAIN_SECONDS: Final = 20
-BACKLOG: Final = 4096
 DATABASE_WAIT_SECONDS: Final = 60.0
 """How long a start waits for a database that recovers, as after a power cut; then it ends with a sentence."""
 DATABASE_AGAIN_SECONDS: Final = 0.5
@@ -58,17 +56,10 @@ _log: Any = structlog.get_logger("plumbline.serve")
 Found = TypeVar("Found")
 
 
-class AddressTaken(PlumblineError):
-    """Another process listens where this one was to."""
-
-    code = "ADDRESS_TAKEN"
-
-
-def serve(settings: Settings, serving: ServeSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was begun. Raises AddressTaken."""
+def serve(settings: Settings, serving: ServeSettings, listening: socket.socket | None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun; on an address that is bound and doesn't listen yet, or
+    without HTTP. Raises AddressTaken."""
     request_log = logs_begin(serving.log_level, words=serving.log_words)
-    # First of all: an address that is taken ends this with a sentence, before any server is started.
-    listening = None if serving.port is None else _bound(serving.host, serving.port)
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
     url = embedded.database_url(settings)
@@ -87,7 +78,7 @@ async def _serve(
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
         if listening is not None:
-            _listen(listening, serving.host)
+            listen(listening, serving.host)
         gate.start()
         await ledgers.start()
         inbound = Inbound(ledgers, nats, api)
@@ -144,37 +135,6 @@ async def _http(
     finally:
         listening.close()
         await asyncio.to_thread(access.close)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """A socket of an address that nobody listens on; it refuses who calls until it listens. Raises AddressTaken."""
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if listening.family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise _taken(error, host, port) from None
-    return listening
-
-
-def _listen(listening: socket.socket, host: str) -> None:
-    """Have it answer from now on. Raises AddressTaken where another was quicker."""
-    try:
-        listening.listen(BACKLOG)
-    except OSError as error:
-        raise _taken(error, host, listening.getsockname()[1]) from None
-
-
-def _taken(error: OSError, host: str, port: int) -> Exception:
-    if error.errno != errno.EADDRINUSE:
-        return error
-    return AddressTaken(
-        f"another process listens on port {port} of {host}, perhaps another `plumbline serve`: stop it, or choose"
-        " another with --port; a process without the role api does without one with --no-http"
-    )
 
 
 async def _database_awaited(work: Callable[[], Found], stopping: asyncio.Event) -> Found:

@@ -15,6 +15,7 @@ import pytest
 
 from api.access.keys import AccessStore
 from service import embedded
+from service.serving.address import AddressTaken, bound, listen
 from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, NATS_URL_VARIABLE, Settings
 from tests.acceptance.served import Served
 from tests.homes import home_made
@@ -88,6 +89,22 @@ def test_an_address_that_is_taken_is_refused_before_any_server_is_started(tmp_pa
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "ADDRESS_TAKEN")
     assert not any(server.running for server in embedded.servers_status(Settings(tmp_path)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_is_held_only_once_it_is_listened_on() -> None:
+    with bound("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        # Nobody answers there yet, and none may be kept waiting for an answer.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5)
+        with bound("127.0.0.1", port) as second:
+            listen(first, "127.0.0.1")
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            # Whoever was quicker has it.
+            with pytest.raises(AddressTaken, match=f"port {port}"):
+                listen(second, "127.0.0.1")
+        with pytest.raises(AddressTaken):
+            bound("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(("arguments", "listens"), [(["--port", "0"], True), (["--no-http"], False)])

@@ -80,10 +80,10 @@ LIMITS: dict[str, Any] = {
 def served_with(monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]) -> ApiSettings:
     """The limits that `plumbline serve` comes to."""
     found: list[ServeSettings] = []
-    monkeypatch.setattr("service.serving.process.serve", lambda _, serving: found.append(serving))
+    monkeypatch.setattr("service.serving.process.serve", lambda _, serving, listening: found.append(serving))
     app = typer.Typer()
     serving.register(app)
-    done = CliRunner().invoke(app, arguments, env=environment)
+    done = CliRunner().invoke(app, ["--port", "0", *arguments], env=environment)
     assert done.exit_code == 0, (done.output, done.exception)
     return found[0].api
 
