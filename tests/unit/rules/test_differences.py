@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from ledger.domain.errors import DocumentInvalid
 from ledger.domain.fact_types import FactType, fact_type_parse
@@ -247,6 +247,7 @@ def test_any_one_change_anywhere_is_told_in_both_languages_and_as_no_other_chang
 EDITS = st.sampled_from(list(edits_of(EVERYTHING)))
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(EDITS, EDITS)
 def test_of_two_changes_neither_hides_the_other(first: Edit, second: Edit) -> None:
     base, one, both = everything(), edited(EVERYTHING, first), edited(EVERYTHING, first, second)
