@@ -66,7 +66,7 @@ def test_a_lead_that_nobody_reported_is_given_by_the_rules_with_their_reasons() 
     assert said == {
         "staff": staff(1), "team": "east", "why": "arrival", "rule": "least", "rule_set": "RS-0001", "score": 7,
         "protected_until": day_text(TODAY + 20), "due_on": day_text(TODAY + 10),
-        "candidates": [[staff(1), 7, 0, 0, "chosen"]], "turn": ["华东", 1, 1],
+        "candidates": [[staff(1), 7, 0, 0, "chosen"]], "turn": ["华东", 1, 1], "tried": [],
     }  # fmt: skip
     assert last(office, "CustomerAssigned").cause == last(office, "LeadArrived").position
 
