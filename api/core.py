@@ -27,7 +27,7 @@ from api.readiness import Readiness
 from api.settings import ApiSettings
 from projections.as_of import AccountRow
 from projections.merged import Merged
-from projections.places import Places, Reader, places_read, position_read
+from projections.places import Places, Reader, ViewLate, late_told, places_read, position_read
 from projections.rulebook import Rulebook
 
 P = ParamSpec("P")
@@ -57,11 +57,21 @@ class Core:
     arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
     """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)
-    merged: dict[str, tuple[float, Merged]] = field(default_factory=dict[str, tuple[float, Merged]])
-    """By schema: when it was read, and which mergings stood."""
+    merged: dict[str, MergedKnown] = field(default_factory=dict[str, "MergedKnown"])
+    """Which mergings stand, by schema."""
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Today by schema, with the minute in which it was looked up."""
     threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
+
+
+@dataclass(frozen=True, slots=True)
+class MergedKnown:
+    """Mergings of a ledger that stood when all events up to a position had happened; `at`: when they were read."""
+
+    ledger: LedgerPort
+    at: float
+    position: int
+    merged: Merged
 
 
 @dataclass(slots=True)
@@ -152,7 +162,10 @@ async def views_reached(request: Request, views: Sequence[str], min_position: in
             return await anyio.to_thread.run_sync(run, limiter=core.threads)
 
         known = core.arrivals[ledger.schema] = ledger, Arrivals(look)
-    await known[1].wait(views, min_position)
+    try:
+        await known[1].wait(views, min_position)
+    except ViewLate as late:
+        raise await read(request, late_told, late) from None
 
 
 async def read_reached(

@@ -97,7 +97,11 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "WhyBody": {
         "position": 42, "event": "CustomerAssigned", "recorded_at": "2026-01-02T09:00:00+08:00",
         "rule_set": "firm@1", "rule": "east", "why": "arrival", "text": "Rule East (rule set firm@1) chose S-000001",
-        "rule_text": "", "candidates": [_CANDIDATE],
+        "rule_text": "", "candidates": [_CANDIDATE], "asked_by": "website", "reason": "", "tried": [],
+    },
+    "TriedBody": {
+        "rule": "named", "text": "Rule Named was asked before and found nobody; 1 considered: 1 × is on leave",
+        "rule_text": "", "candidates": [{**_CANDIDATE, "verdict": "on_leave", "text": "S-000001: is on leave"}],
     },
     "WorkloadBody": {
         "staff": "S-000001", "team": "one", "role": "seller", "region": "east", "last_day": None, "is_absent": False,

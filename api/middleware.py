@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
@@ -55,7 +56,7 @@ class Surroundings:
         try:
             if self._under_way > self.settings.concurrent_max:
                 await problem_response(
-                    request_id, "OVERLOADED", "too many requests are under way; send it again in a second"
+                    Request(scope), "OVERLOADED", "too many requests are under way; send it again in a second"
                 )(scope, receive, send_with_id)
             else:
                 await self.app(scope, receive, send_with_id)
@@ -64,7 +65,7 @@ class Surroundings:
             if status:
                 raise  # the head is out: only a broken connection can still tell the client
             await problem_response(
-                request_id, "INTERNAL_ERROR", "the service failed at this; its log has the cause under request_id"
+                Request(scope), "INTERNAL_ERROR", "the service failed at this; its log has the cause under request_id"
             )(scope, receive, send_with_id)
         finally:
             self._under_way -= 1

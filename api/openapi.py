@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.access.roles import Permission
 from api.examples import Examples
+from api.languages import TAGS
 from api.problems import MEDIA_TYPE, problem_document, status_of
 from api.routing import MediaBody, Route, RouteSpec
 from api.schemas import DOCUMENT, Problem
@@ -34,7 +35,7 @@ The ledger of points over HTTP. Every request but /health, /ready, signed webhoo
 
 Writes take `Idempotency-Key` and `dry_run=true`. Reads take `min_position`, the `position` of an answer, to see
 one's own write. Points and money are decimal text, never floating point. Failures are problem documents whose
-`code` is stable.
+`code` is stable; `title` and `advice` come in Chinese or English, as `Accept-Language` prefers.
 """
 
 
@@ -180,9 +181,17 @@ def _errors_add(operation: dict[str, Any], codes: Sequence[str]) -> None:
                 for code in found
             },
         }
-        entry: dict[str, Any] = {"description": "One of " + ", ".join(found) + ".", "content": content}
-        if status in (429, 503):
-            entry["headers"] = {
-                "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}
+        headers: dict[str, Any] = {
+            "Content-Language": {
+                "description": "Of `title` and `advice`, as Accept-Language prefers.",
+                "schema": {"type": "string", "enum": list(TAGS.values())},
             }
+        }
+        if status in (429, 503):
+            headers["Retry-After"] = {
+                "description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0},
+            }
+        entry: dict[str, Any] = {
+            "description": "One of " + ", ".join(found) + ".", "content": content, "headers": headers,
+        }
         responses[str(status)] = entry

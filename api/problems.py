@@ -1,4 +1,5 @@
-"""Every failure as a problem document (RFC 9457), with the domain's code and never the input itself."""
+"""Every failure as a problem document (RFC 9457): the domain's code, its words in the language asked for, never the
+input itself."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from api.languages import HEADER, TAGS, language_of
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Problem, Refused
+from ledger.domain.problem_words import Language, words_of
 from ledger.log.reasons import database_reason
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -46,13 +49,11 @@ STATUSES: Final[Mapping[str, int]] = {
     "COLLISION_UNKNOWN": 404,
     "ASSIGNMENT_HANDOVER_UNKNOWN": 404,
     "RULESET_UNKNOWN": 404,
-    "RUN_UNKNOWN": 404,
     "REPLAY_UNKNOWN": 404,
     "IMPORT_UNKNOWN": 404,
     "REBUILD_UNKNOWN": 404,
     "VIEW_UNKNOWN": 404,
     "CAMPAIGN_UNKNOWN": 404,
-    "ALERT_UNKNOWN": 404,
     "AWARD_UNKNOWN": 404,
     "EVENT_UNKNOWN": 404,
     "FACT_TYPE_UNKNOWN": 404,
@@ -67,9 +68,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "LEDGER_CLOSED": 409,
     "REBUILD_BUSY": 409,
     "ATOMIC_REFUSED": 409,
-    "FACT_CONFLICT": 409,
     "FACT_ONCE_ONLY": 409,
-    "FACT_NOT_CORRECTED": 409,
     "FACT_TYPE_CONFLICT": 409,
     "RULESET_NOT_APPROVED": 409,
     "POINTS_INSUFFICIENT": 409,
@@ -101,6 +100,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "COMMAND_FAILED": 500,
     "INTERNAL_ERROR": 500,
     "PLUMBLINE_ERROR": 500,
+    "SEAL_BROKEN": 500,
     "OVERLOADED": 503,
     "WRITER_UNAVAILABLE": 503,
     "WRITER_STOPPED": 503,
@@ -116,7 +116,6 @@ STATUSES: Final[Mapping[str, int]] = {
     "COLUMNS_BUSY": 503,
     "COLUMNS_DAMAGED": 503,
     "MIGRATION_FAILED": 503,
-    "NOT_READY": 503,
 }
 """The HTTP status of each code; any other code is a refusal of what was sent: 422."""
 
@@ -139,21 +138,25 @@ def status_of(code: str) -> int:
     return STATUSES.get(code, UNPROCESSABLE)
 
 
-def problem_document(code: str, detail: str, field: str, request_id: str) -> dict[str, Any]:
-    """The members of a problem document."""
+def problem_document(
+    code: str, detail: str, field: str, request_id: str, language: Language = "en"
+) -> dict[str, Any]:
+    """The members of a problem document, title and advice in this language."""
+    words = words_of(code, language)
     return {
         "type": f"urn:plumbline:problem:{code}",
-        "title": code.replace("_", " ").capitalize(),
+        "title": words.title,
         "status": status_of(code),
         "detail": detail,
         "code": code,
         "field": field,
         "request_id": request_id,
+        "advice": words.advice,
     }
 
 
 def problem_response(
-    request_id: str,
+    request: Request,
     code: str,
     detail: str,
     field: str = "",
@@ -163,10 +166,11 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem as an answer. `errors` names every fault where there are several."""
-    document = problem_document(code, detail, field, request_id)
+    language = language_of(request)
+    document = problem_document(code, detail, field, _request_id(request), language)
     if len(errors) > 1:
         document["errors"] = [{"field": e.field, "reason": e.reason} for e in errors[:100]]
-    more = dict(headers or {})
+    more = {"Content-Language": TAGS[language], "Vary": HEADER, **(headers or {})}
     if retry_after is None and document["status"] in (429, 503):
         retry_after = RETRY_AFTER_SECONDS
     if retry_after is not None:
@@ -176,11 +180,6 @@ def problem_response(
     # A reason may quote a name that holds half a surrogate pair; JSON can't.
     safe = {k: _encodable(v) if isinstance(v, str) else v for k, v in document.items()}
     return Response(orjson.dumps(safe), status_of(code), more, MEDIA_TYPE)
-
-
-def refusal_response(request_id: str, code: str, reason: str, field: str) -> Response:
-    """The answer to a refused command."""
-    return problem_response(request_id, code, reason, field)
 
 
 def handlers_add(app: FastAPI) -> None:
@@ -193,25 +192,23 @@ def handlers_add(app: FastAPI) -> None:
         app.add_exception_handler(error, _database)
 
 
-def request_id_of(request: Request) -> str:
-    """The id under which this request is logged."""
+def _request_id(request: Request) -> str:
     return request.scope.get("request_id", "")
 
 
 async def _plumbline(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlumblineError)
-    request_id = request_id_of(request)
     if isinstance(error, Refused):
-        return problem_response(request_id, error.code, error.reason, error.field)
+        return problem_response(request, error.code, error.reason, error.field)
     if isinstance(error, DocumentInvalid):
         first = error.problems[0] if error.problems else Problem("body", "is not valid")
         detail = f"{first.field}: {first.reason}"
-        return problem_response(request_id, error.code, detail, first.field, errors=error.problems)
+        return problem_response(request, error.code, detail, first.field, errors=error.problems)
     if isinstance(error, RetryLater):
-        return problem_response(request_id, error.code, str(error), retry_after=error.seconds)
+        return problem_response(request, error.code, str(error), retry_after=error.seconds)
     if status_of(error.code) >= 500:
-        structlog.get_logger(__name__).warning("request not served", code=error.code, request_id=request_id)
-    return problem_response(request_id, error.code, str(error))
+        structlog.get_logger(__name__).warning("request not served", code=error.code, request_id=_request_id(request))
+    return problem_response(request, error.code, str(error))
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -219,7 +216,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     found = [Problem(field_of(e["loc"][1:]), str(e["msg"])) for e in error.errors()]
     first = found[0] if found else Problem("", "the request is not valid")
     return problem_response(
-        request_id_of(request), "INPUT_INVALID", f"{first.field}: {first.reason}", first.field, errors=found
+        request, "INPUT_INVALID", f"{first.field}: {first.reason}", first.field, errors=found
     )
 
 
@@ -238,22 +235,22 @@ async def _http(request: Request, error: Exception) -> Response:
         "INPUT_INVALID": "the request can't be read",
     }
     code = codes.get(error.status_code, "INPUT_INVALID" if error.status_code < 500 else "INTERNAL_ERROR")
-    return problem_response(request_id_of(request), code, details.get(code, ""), headers=error.headers)
+    return problem_response(request, code, details.get(code, ""), headers=error.headers)
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    request_id = request_id_of(request)
     structlog.get_logger(__name__).warning(
-        "database unreachable", error=type(error).__name__, reason=database_reason(error), request_id=request_id
-    )
+        "database unreachable", error=type(error).__name__, reason=database_reason(error),
+        request_id=_request_id(request),
+    )  # fmt: skip
     return problem_response(
-        request_id, "DATABASE_UNREACHABLE", "the database can't be reached now; send the request again later"
+        request, "DATABASE_UNREACHABLE", "the database can't be reached now; send the request again later"
     )
 
 
 async def _disconnected(request: Request, error: Exception) -> Response:
     # Nobody reads this answer; it only ends the request without a trace in the error log.
-    return problem_response(request_id_of(request), "INPUT_INVALID", "the client went away before its body ended")
+    return problem_response(request, "INPUT_INVALID", "the client went away before its body ended")
 
 
 def _encodable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -31,6 +31,9 @@ Instant = Annotated[
     ),
 ]  # fmt: skip
 Name = Annotated[str | None, Query(min_length=1, max_length=200)]
+Trait = Annotated[
+    str | None, Query(max_length=200, description='Customers of this one; empty (""): those of whom none is known.')
+]
 
 
 def customer_number_of(customer: str) -> int:
@@ -95,6 +98,15 @@ def day_asked(request: Request, rulebook: Rulebook, moment: Moment) -> int:
     if moment.as_known_at is not None:
         return day_of(local_date(moment.as_known_at, moment.timezone))
     return day_of(today(request, rulebook))
+
+
+def day_since(moment: datetime | None, timezone: str) -> str | None:
+    """The day of an event, where the books are kept. Views hold a day that was said as midnight of UTC."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    said = utc.time() == time()
+    return (utc.date() if said else local_date(moment, timezone)).isoformat()
 
 
 async def customer_known(request: Request, customer: str, min_position: int | None, reader: Reader[..., Any]) -> int:

@@ -40,12 +40,19 @@ class Problem(BaseModel):
     """Why a request was not served (RFC 9457)."""
 
     type: str = Field(examples=["urn:plumbline:problem:CUSTOMER_UNKNOWN"])
-    title: str
+    title: str = Field(
+        description="What is wrong, whatever the occasion, in the language of `Content-Language`.",
+        examples=["There is no such customer"],
+    )
     status: int
-    detail: str = Field(description="A sentence for people; says what to do.")
+    detail: str = Field(description="A sentence for people about this request, in English; says what to do.")
     code: str = Field(description="The code for programs.", examples=["CUSTOMER_UNKNOWN"])
     field: str = Field(description="The field concerned; empty where it is none.")
     request_id: str
+    advice: str = Field(
+        description="What to do next, in the language of `Content-Language`.",
+        examples=["Check the id; register a new customer first."],
+    )
     errors: list[FieldProblem] = Field(default=[], description="All faults, where there are several.")
 
 

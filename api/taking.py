@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import orjson
 
-from api.writing import answer_document, field_of_fact
+from api.writing import answer_document
 from ledger.domain.commands import Answer, Request
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import DocumentInvalid, Refused
-from ledger.writer.fact_line import request_of_document
+from ledger.writer.fact_line import field_of_fact, request_of_document
 
 MEDIA_TYPE: Final = "application/x-ndjson"
 """Many facts, one in each line."""

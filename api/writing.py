@@ -9,12 +9,13 @@ import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from api.core import Context, context_of, principal_of
+from api.core import context_of, principal_of
 from api.input import flag, idempotency_key
 from api.problems import problem_response
 from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.errors import Problem, Refused
 from ledger.domain.values import points_text
+from ledger.writer.fact_line import field_of_fact
 
 KEY_HEADER: Final = "Idempotency-Key"
 
@@ -50,19 +51,14 @@ async def request_send(request: HttpRequest, asked: Request, dry_run: bool) -> R
     if dry_run:
         [rehearsal] = await ledger.rehearse([asked])
         if rehearsal.answer.status == "refused":
-            return refusal_response_of(context, _field_named(rehearsal.answer, asked, key))
+            return refusal_response_of(request, _field_named(rehearsal.answer, asked, key))
         body = {
             "dry_run": True, "answer": answer_document(rehearsal.answer), "events": rehearsal.events,
             "counts": rehearsal.counts,
         }  # fmt: skip
         return Response(orjson.dumps(body, default=str), 200, media_type="application/json")
     [answer] = await ledger.submit([asked])
-    return answer_response(context, _field_named(answer, asked, key))
-
-
-def field_of_fact(field: str) -> str:
-    """What a field of a fact's command is called in its JSON."""
-    return "occurred_at" if field == "occurred" else field
+    return answer_response(request, _field_named(answer, asked, key))
 
 
 def _field_named(answer: Answer, asked: Request, key: str) -> Answer:
@@ -75,20 +71,18 @@ def _field_named(answer: Answer, asked: Request, key: str) -> Answer:
     return answer if field == answer.field else replace(answer, field=field)
 
 
-def answer_response(context: Context, answer: Answer) -> Response:
+def answer_response(request: HttpRequest, answer: Answer) -> Response:
     """An answer over HTTP: 201 for what is new, 200 for the others, a problem for a refusal."""
-    context.noted["position"] = answer.position
+    context_of(request).noted["position"] = answer.position
     if answer.status == "refused":
-        return refusal_response_of(context, answer)
+        return refusal_response_of(request, answer)
     headers = {"Idempotency-Hit": "true"} if answer.hit else None
     status = 201 if answer.status == "accepted" and not answer.hit else 200
     return Response(orjson.dumps(answer_document(answer)), status, headers, "application/json")
 
 
-def refusal_response_of(context: Context, answer: Answer) -> Response:
+def refusal_response_of(request: HttpRequest, answer: Answer) -> Response:
     """A refusal of the writer as a problem."""
     headers = {"Idempotency-Hit": "true"} if answer.hit else None
     faults = [Problem(o["field"], o["reason"]) for o in answer.obstacles or ()]
-    return problem_response(
-        context.request_id, answer.code, answer.reason, answer.field, errors=faults, headers=headers
-    )
+    return problem_response(request, answer.code, answer.reason, answer.field, errors=faults, headers=headers)

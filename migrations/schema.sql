@@ -489,8 +489,8 @@ CREATE TABLE incident (
 );
 CREATE INDEX incident_day_idx ON incident (day);
 
--- All customers together, as it was decided: granted above zero, deducted and expired below, reversed of either sign;
--- redeemed below, net of what came back.
+-- All customers together, by the month in which it was posted: granted above zero, deducted and expired below, reversed of
+-- either sign; redeemed below, net of what came back.
 CREATE TABLE points_month (
     month    integer PRIMARY KEY,
     granted  bigint  NOT NULL,

@@ -1,20 +1,23 @@
 """The view `activity`: what each customer did in each month, days of loss and complaint, points by month.
 
 Everything goes by the day a fact was booked on. A correction takes back what the version before had added, where that
-had added it.
+had added it; but the points of all customers by month are those that finance has, by the day they are posted on, so
+that months that are closed stand still.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ledger.domain.events import POINTS_TOPICS
+from ledger.domain.events import POINTS_TOPICS, STREAM_CALENDAR
+from ledger.domain.posting_day import NOTHING_OPENED, open_day_after, posting_day
 from ledger.domain.values import customer_number, day_parse, month_of
 from ledger.log.arrays import BigintArray, IntegerArray
 from ledger.log.codec import state_of
@@ -129,6 +132,10 @@ _MEASURES: Final[Mapping[str, Callable[[Cell, Mapping[str, Any], int], None]]] =
 """What a fact of these types counts as, beside being a fact; with its attributes and a sign."""
 
 
+# The days of a batch are few: a date is parsed once.
+_day = lru_cache(maxsize=4_096)(day_parse)
+
+
 class _Moves:
     """What a batch adds, cell by cell."""
 
@@ -154,23 +161,24 @@ class _Moves:
         if state["fact_type"] == "complaint_filed":
             self._incident(customer, day_parse(booked_on), 0, sign)
 
-    def points(self, customer: int, topic: str, state: Mapping[str, Any]) -> None:
-        """An event that moves points, or holds them."""
+    def points(self, customer: int, topic: str, state: Mapping[str, Any], open_day: int) -> None:
+        """An event that moves points, or holds them, recorded when `open_day` was the first open one."""
         points: int = state["points"]
         if topic == "PointsGranted":
-            month = month_of_date(state["booked_on"])
-            self.cells[customer, month].granted += points
-            sums = self.months[month]
+            day = _day(state["booked_on"])
+            self.cells[customer, month_of(day)].granted += points
+            sums = self.months[month_of(posting_day(topic, day, open_day))]
             sums.granted += points
             sums.debt -= state["debt_paid"]
             return
         if topic in ("PointsHeld", "PointsFreed"):
             debt: int = state["debt"]
             if debt:
-                self.months[month_of_date(state["booked_on"])].debt += debt if topic == "PointsHeld" else -debt
+                day = posting_day(topic, _day(state["booked_on"]), open_day)
+                self.months[month_of(day)].debt += debt if topic == "PointsHeld" else -debt
             return
-        day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
-        cell, sums = self.cells[customer, month_of(day)], self.months[month_of(day)]
+        day = day_expired(state) if topic == "PointsExpired" else _day(state["booked_on"])
+        cell, sums = self.cells[customer, month_of(day)], self.months[month_of(posting_day(topic, day, open_day))]
         if topic == "PointsDeducted":
             cell.deducted += points
             sums.deducted += points
@@ -205,7 +213,7 @@ class ActivityView:
     name = "activity"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = ("FactRecorded", *sorted(POINTS_TOPICS))
+    topics = ("DayClosed", "FactRecorded", *sorted(POINTS_TOPICS))
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables."""
@@ -213,14 +221,33 @@ class ActivityView:
         facts = batch.of(("FactRecorded",))
         for event in facts:
             moves.fact(event.customer, event.state, 1)
-        for event in batch.of(POINTS_TOPICS):
-            moves.points(event.customer, event.topic, event.state)
+        points = batch.of(POINTS_TOPICS)
+        if points:
+            closed = _days_closed(transaction, batch)
+            open_day = NOTHING_OPENED
+            for event in points:
+                while closed and closed[0][0] < event.position:
+                    open_day = open_day_after(closed.popleft()[1])
+                moves.points(event.customer, event.topic, event.state, open_day)
         corrected = [event.state["corrects"] for event in facts if event.state["corrects"]]
         if corrected:
             known = {event.position: (event.customer, event.state) for event in facts}
             for customer, state in _versions(transaction, corrected, known):
                 moves.fact(customer, state, -1)
         _store(transaction, moves)
+
+
+def _days_closed(connection: Connection[Any], batch: Batch) -> deque[tuple[int, int]]:
+    """Days that were closed, with the positions of it, in order: the last one before a batch, and those in it."""
+    found: deque[tuple[int, int]] = deque()
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        params = {"calendar": STREAM_CALENDAR, "before": batch.events[0][0]}
+        if row := cursor.execute(_QUERIES["day_closed_last"], params).fetchone():
+            found.append((row[0], day_parse(state_of("DayClosed", bytes(row[1]))["day"])))
+    for position, _, _, topic, data in batch.events:
+        if topic == "DayClosed":
+            found.append((position, day_parse(state_of(topic, data)["day"])))
+    return found
 
 
 def _versions(

@@ -39,9 +39,10 @@ class AlertMethod:
         if kind == "points_plunge":
             share, least = self.plunge_share_bp // 100, points_text(self.plunge_points_min)
             return {
-                "zh": f"{days}天内扣减与冲回合计至少{least}分，且不少于期初余额的{share}%（到期不计）",
-                "en": f"within {days} days, deductions and reversals come to at least {least} points and {share} % of"
-                " the balance before (expiry not counted)",
+                "zh": f"{days}天内扣减与冲回减去同一更正重新发放的，合计至少{least}分，"
+                f"且不少于期初余额的{share}%（到期不计）",
+                "en": f"within {days} days, deductions and reversals, less what the same correction grants again,"
+                f" come to at least {least} points and {share} % of the balance before (expiry not counted)",
             }
         return {
             "zh": f"{days}天内投诉至少{self.surge_complaints_min}次，"
@@ -92,7 +93,7 @@ def alerts_read(
     """The alerts of a day (since 1970-01-01), the gravest first. Their key is (-value, customer)."""
     first = day - method.window_days
     params: dict[str, Any] = {
-        "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)),
+        "day_first": first, "day_last": day, "date_first": date_of(max(first, 0)), "date_last": date_of(day),
     }  # fmt: skip
     if kind == "points_plunge":
         params |= {"lost_min": method.plunge_points_min, "share_bp": method.plunge_share_bp}
@@ -141,7 +142,6 @@ def alerts_listed(
 def _events(connection: Connection[Any], kind: Kind, customer: int, first: int, last: int) -> tuple[int, ...]:
     params: dict[str, Any] = {
         "customer": customer, "date_first": date_of(max(first, 0)), "date_last": date_of(last),
-        "topics": ["PointsDeducted", "PointsReversed"],
     }  # fmt: skip
     query = "incident_events" if kind == "points_plunge" else "complaint_events"
     with connection.cursor(row_factory=tuple_row) as cursor:

@@ -11,22 +11,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Any, Final, cast
 
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
 from ledger.log.arrays import TextArray
-from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
 from ledger.log.columns.store import ColumnsBusy
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
+from projections.lags import ViewLag, lags_read
 from projections.passing import connection_lost, passing
 from projections.rebuilding import rebuild_lock, rebuild_runs, tables_rebuild, transaction, view_locked
 from projections.view import Batch, OwnPosition, Progress, TopicsOnly, View
@@ -42,20 +40,6 @@ _LOOK_SECONDS: Final = 1.0
 """How often a follower looks what others have done to its views."""
 _LEND_SECONDS_MAX: Final = 30.0
 """How long a rebuild waits for the follower to let go of what it holds open: it may have a batch under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewLag:
-    """Where a view stands. `seconds`: how long ago the first event it has not seen was recorded, 0 when it
-    has all."""
-
-    name: str
-    position: int
-    behind: int
-    seconds: float
-    status: str
-    error: str | None
-    updated_at: datetime
 
 
 def _quiet(view: str, position: int, target: int) -> None:
@@ -111,11 +95,13 @@ class Follower:
             try:
                 with self.recorder.datastore.get_connection() as listening:
                     listening.execute(SQL("LISTEN {}").format(Identifier(self.recorder.channel_name)))
+                    listening.execute(_QUERIES["follow_lock"])
                     try:
                         self._follow(listening, stop, progress)
                     finally:
                         if not listening.closed:
                             listening.execute("UNLISTEN *")
+                            listening.execute(_QUERIES["follow_release"])
             except Exception as error:
                 if not passing(error):
                     raise
@@ -145,19 +131,12 @@ class Follower:
                 for name in names:
                     connection.execute(_QUERIES["view_ensure"], {"name": name})
                 self._entered = True
-            return self._lag_read(cursor)
+            return lags_read(cursor, names)
 
     def lag_seen(self, seconds: float) -> list[ViewLag]:
         """`lag`, up to so many seconds old: where the follower has just looked itself, no other connection is taken."""
         at, lags = self._seen
         return lags if lags and time.monotonic() - at <= seconds else self.lag()
-
-    def _lag_read(self, cursor: Cursor[Any]) -> list[ViewLag]:
-        rows = cursor.execute(_QUERIES["views_lag"], {"names": list(self.views)}).fetchall()
-        return [
-            ViewLag(name, position, behind, _seconds_since(topic, state), status, error, updated_at)
-            for name, position, behind, status, error, updated_at, topic, state in rows
-        ]
 
     def close(self) -> None:
         """Let go of what views hold open."""
@@ -213,7 +192,7 @@ class Follower:
                 failed = cursor.execute(_QUERIES["views_failed"], {"names": list(self._failed)}).fetchall()
                 for name in self._failed.keys() - {name for (name,) in failed}:
                     del self._failed[name]
-            self._seen = time.monotonic(), self._lag_read(cursor)
+            self._seen = time.monotonic(), lags_read(cursor, list(self.views))
             lent = {name for name in own if rebuild_runs(connection, self.recorder.datastore.schema, name)}
         for name in lent:
             self._positions.pop(name, None)
@@ -385,11 +364,3 @@ class Follower:
 
 def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".replace("\x00", "")[:_ERROR_LENGTH_MAX]
-
-
-def _seconds_since(topic: str | None, state: bytes | None) -> float:
-    """How long ago an event was recorded; 0 without one."""
-    if topic is None or state is None:
-        return 0.0
-    recorded_at = datetime.fromisoformat(state_of(topic, state)["recorded_at"])
-    return max(0.0, (datetime.now(UTC) - recorded_at).total_seconds())

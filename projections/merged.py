@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -13,6 +13,10 @@ from ledger.domain.values import customer_id
 from ledger.log.queries import queries_load
 from projections.places import reads
 from projections.relations.profile import ProfileView
+
+MERGINGS: Final = ("CustomersMerged", "CustomersUnmerged")
+BETWEEN_MAX: Final = 10_000
+"""So many events are looked through at most for one that merges anybody; beyond, the view is waited for."""
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 
@@ -48,3 +52,14 @@ def merged_read(connection: Connection[Any], customers: Sequence[int] | None = N
             found.into[customer] = into
             found.members.setdefault(survivor, []).append(customer)
     return found
+
+
+def merged_between(connection: Connection[Any], after: int, last: int) -> bool:
+    """Whether the log may have merged or parted anybody after a position and up to another."""
+    if last - after > BETWEEN_MAX:
+        return True
+    params = {"after": after, "last": last, "topics": list(MERGINGS)}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["mergings_between"], params, prepare=True).fetchone()
+    assert row is not None
+    return bool(row[0])

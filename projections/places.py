@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 
 from ledger.domain.errors import PlumblineError
 from ledger.log.queries import queries_load
+from projections.lags import views_followed
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 POLL_SECONDS: Final = 0.02
@@ -27,6 +28,10 @@ class ViewBehind(PlumblineError):
     """A view has not reached the position that a reader asked for."""
 
     code = "VIEW_BEHIND"
+
+
+class ViewLate(ViewBehind):
+    """It was waited for in vain; `late_told` says whether anybody moves it on."""
 
 
 class PositionAhead(PlumblineError):
@@ -66,17 +71,24 @@ class Places:
                 raise ViewBehind(f"{stands}, and it has failed; GET …/views and the log of the follower say why.")
         return not behind
 
-    def behind(self, names: Sequence[str], position: int, waited_seconds: float) -> ViewBehind:
+    def behind(self, names: Sequence[str], position: int, waited_seconds: float) -> ViewLate:
         """What to raise when these views have been waited for in vain."""
         name = min(names, key=lambda name: self.views[name].position)
-        return ViewBehind(
-            f"{_stands(name, self.views[name], position)}, after {waited_seconds:g} seconds; try again, or see"
-            " `plumbline status` whether it is followed."
-        )
+        return ViewLate(f"{_stands(name, self.views[name], position)}, after {waited_seconds:g} seconds")
 
 
 def _stands(name: str, place: Place, position: int) -> str:
     return f"The view {name} stands at position {place.position}, not yet at {position}"
+
+
+def late_told(connection: Connection[Any], late: ViewLate) -> ViewBehind:
+    """The same with whether it helps to try again."""
+    if views_followed(connection):
+        return ViewBehind(f"{late}; the ledger is followed, so try again in a moment.")
+    return ViewBehind(
+        f"{late}, and no process follows this ledger now: it stays there until one with the role follower runs"
+        " (`plumbline serve`)."
+    )
 
 
 def places_read(connection: Connection[Any], names: Sequence[str]) -> Places:
@@ -106,7 +118,7 @@ def views_wait(
     deadline = time.monotonic() + timeout_seconds
     while not (places := places_read(connection, names)).reached(names, min_position):
         if time.monotonic() >= deadline:
-            raise places.behind(names, min_position, timeout_seconds)
+            raise late_told(connection, places.behind(names, min_position, timeout_seconds))
         time.sleep(POLL_SECONDS)
     return min(place.position for place in places.views.values())
 
@@ -131,7 +143,8 @@ def reads(*views: str) -> Callable[[Callable[Concatenate[Connection[Any], P], T]
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """Where a view stands, as the table of views says; `behind` counts the events it has not seen."""
+    """Where a view stands, as the table of views says; `behind` counts the events it has not seen, `followed` says
+    whether any process follows the ledger's views now."""
 
     name: str
     position: int
@@ -139,9 +152,11 @@ class ViewStatus:
     status: str
     error: str | None
     updated_at: datetime
+    followed: bool
 
 
 def views_status(connection: Connection[Any]) -> list[ViewStatus]:
     """Every view that was ever followed, by name."""
+    followed = views_followed(connection)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return [ViewStatus(*row) for row in cursor.execute(_QUERIES["views_status"])]
+        return [ViewStatus(*row, followed=followed) for row in cursor.execute(_QUERIES["views_status"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,8 @@ SCORE_AMOUNT_NEAR: Final = 6_00
 SCORE_DAYS: Final = 6_00
 SCORE_PROJECT: Final = 4_00
 SCORE_REFERENCE: Final = 1_00
+SCORE_ELSEWHERE: Final = 50_00
+"""In the place of the base, where a payment names what another customer redeemed."""
 AMOUNT_NEAR: Final = 1_00
 """Fen by which amounts may differ for a rule; by so many, nearness counts nothing."""
 DAYS_NEAR: Final = 45
@@ -54,17 +56,41 @@ class Edge:
         return self.fine // 100
 
 
-def edges_of(
-    parts: Sequence[Item], payments: Iterable[Item], terms: Terms, barred: Collection[tuple[str, str]]
-) -> list[Edge]:
+def edges_of(parts: Sequence[Item], payments: Iterable[Item], terms: Terms) -> list[Edge]:
     """The candidates among items: for each payment the nearest in amount and date of its customer."""
     index = _Index(parts)
     return [
         Edge(part.key, payment.key, score_of(part, payment))
         for payment in payments
         for part in index.near(payment, terms)
-        if (part.key, payment.key) not in barred
     ]
+
+
+def edges_elsewhere(parts: Sequence[Item], payments: Sequence[Item]) -> list[Edge]:
+    """The candidates of two customers: payments that name what another one redeemed, and nothing of their own that is
+    open. For each payment a bounded number; where a reference says many, those of the very amount."""
+    own = {(part.customer, w) for part in parts for w in part.references}
+    said = {w for payment in payments for w in payment.references}
+    by_word: dict[str, list[Item]] = defaultdict(list)
+    by_amount: dict[tuple[str, int], list[Item]] = defaultdict(list)
+    for part in parts:
+        for w in part.references:
+            if w in said:
+                by_word[w].append(part)
+                by_amount[w, part.open].append(part)
+    found: dict[tuple[str, str], Edge] = {}
+    for payment in payments:
+        if any((payment.customer, w) in own for w in payment.references):
+            continue
+        for w in payment.references:
+            named = by_word.get(w, [])
+            if len(named) > AMOUNTS_MAX:
+                named = by_amount.get((w, payment.open), [])[:AMOUNTS_MAX]
+            for part in named:
+                score = SCORE_ELSEWHERE + (SCORE_AMOUNT if part.open == payment.open else 0)
+                score += max(SCORE_DAYS * (DAYS_NEAR - abs(part.day - payment.day)) // DAYS_NEAR, 0)
+                found[part.key, payment.key] = Edge(part.key, payment.key, score)
+    return list(found.values())
 
 
 def score_of(part: Item, payment: Item) -> int:

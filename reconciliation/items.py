@@ -17,7 +17,8 @@ _SEPARATORS: Final = re.compile(r"[\s,;，；、|+&]+")
 
 class Item(NamedTuple):
     """One side's item. `customer` is the one that stands for whoever it is booked for: customers that were merged are
-    one. `references` are the words it is known by; `open` what is not settled of `claimed`."""
+    one. `period` is the last month that anything it claims is booked in. `references` are the words it is known by;
+    `open` what is not settled of `claimed`."""
 
     key: str
     customer: int
@@ -39,12 +40,12 @@ class Item(NamedTuple):
 @dataclass(slots=True)
 class Ledgers:
     """Both sides as of a month's end, as they are recorded. `into` says who stands for customers that were merged;
-    `barred` are pairs that no rule matches: people undid them."""
+    `parted` are the items that no rule matches: people undid a match of theirs."""
 
     parts: Sequence[Part]
     payments: Sequence[Payment]
     into: Mapping[int, int]
-    barred: Collection[tuple[str, str]]
+    parted: Collection[str]
 
     def part(self, part: Part) -> Item:
         """A committed part as an item."""
@@ -58,8 +59,9 @@ class Ledgers:
         """A payment as an item."""
         customer = self.into.get(payment.customer, payment.customer)
         return Item(
-            payment.key, customer, payment.day, payment.period, payment_words(payment), word(payment.project),
-            payment.amount, payment.open, payment.settled, payment.ruled,
+            payment.key, customer, payment.day, payment.period_last if payment.later else payment.period,
+            payment_words(payment), word(payment.project), payment.amount, payment.open, payment.settled,
+            payment.ruled,
         )  # fmt: skip
 
 
@@ -96,10 +98,10 @@ def payment_words(payment: Payment) -> tuple[str, ...]:
 
 def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
     """Both sides as they are booked up to a month's end; payments that never took anything off are left out."""
-    into, barred = settlement.survivors(period), settlement.barred.keys()
+    into, parted = settlement.survivors(period), settlement.parted.keys()
     if period >= settlement.period_last:
         paid = [p for p in settlement.payments.values() if p.offset or p.settled or p.ruled]
-        return Ledgers(list(settlement.parts.values()), paid, into, barred)
+        return Ledgers(list(settlement.parts.values()), paid, into, parted)
     parts = list[Part]()
     payments = list[Payment]()
     for key, s in standings_of(settlement, period).items():
@@ -108,5 +110,6 @@ def ledgers_of(settlement: Settlement, period: int) -> Ledgers:
             parts.append(part._replace(money=s.claimed, back=0, settled=s.settled, ruled=s.ruled))
         else:
             payment = settlement.payments[key]
-            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled))
-    return Ledgers(parts, payments, into, barred)
+            later = payment.later if payment.period_last <= period else 0
+            payments.append(payment._replace(offset=s.claimed, settled=s.settled, ruled=s.ruled, later=later))
+    return Ledgers(parts, payments, into, parted)

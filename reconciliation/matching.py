@@ -79,7 +79,7 @@ class _Rest:
 
     def __init__(self, ledgers: Ledgers, pairs: Sequence[Pair], terms: Terms) -> None:
         self.terms = terms
-        self.barred = ledgers.barred
+        self.parted = ledgers.parted
         taken = {part.key for part, _ in pairs}
         taken.update([payment.key for _, payment in pairs])
         parts = [ledgers.part(p) for p in ledgers.parts if p.open > 0 and p.key not in taken]
@@ -127,8 +127,8 @@ class _Rest:
     def match_group(self, parts: list[Item], payments: list[Item]) -> None:
         """Match what references tie together: equal amounts first, then sums, then what there is, the oldest first."""
         parts, payments = self._equal(parts, payments)
-        payments = [p for p in payments if not any((part.key, p.key) in self.barred for part in parts)]
-        if not parts or not payments:
+        # Who settles what together can't be told where people parted some of it.
+        if not parts or not payments or self._any_parted(parts, payments):
             return
         # A payment that came twice must not make up for another that lacks: the same one counts once at first.
         single = list({(p.open, p.references, p.project): p for p in reversed(payments)}.values())[::-1]
@@ -142,7 +142,11 @@ class _Rest:
         self._settle(parts, [*single, *repeated], PARTIAL, SCORES[PARTIAL])
 
     def _equal(self, parts: Sequence[Item], payments: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-        """Match pairs of the same amount that share a reference, the oldest first; gives what is left."""
+        """Match pairs of the same amount that share a reference, the oldest first; gives what is left. What says the
+        same as something that people parted is left: it may belong to either."""
+        unsure = {
+            (w, item.open) for item in (*parts, *payments) if item.key in self.parted for w in item.references
+        }  # fmt: skip
         left = {p.key: p for p in parts}
         rest: list[Item] = []
         by_word: dict[tuple[str, int], deque[Item]] = defaultdict(deque)
@@ -152,7 +156,7 @@ class _Rest:
         for payment in payments:
             queues = [by_word.get((w, payment.open)) for w in payment.references]
             part = next((p for q in queues if q for p in [_first(q, left)] if p is not None), None)
-            if part is None or (part.key, payment.key) in self.barred:
+            if part is None or any((w, payment.open) in unsure for w in (*part.references, *payment.references)):
                 rest.append(payment)
             else:
                 del left[part.key]
@@ -162,7 +166,7 @@ class _Rest:
     def match_amounts(self) -> None:
         """Match pairs of one customer by amount and date, where each is by far the best for the other."""
         payments = [p for p in self.payments.values() if not self._named(p)]
-        edges = edges_of(list(self.parts.values()), payments, self.terms, self.barred)
+        edges = edges_of(list(self.parts.values()), payments, self.terms)
         best: dict[str, tuple[int, str]] = {}
         second: dict[str, int] = defaultdict(int)
         for edge in edges:
@@ -176,7 +180,7 @@ class _Rest:
         for edge in edges:
             mutual = best[edge.part] == (edge.fine, edge.payment) and best[edge.payment] == (edge.fine, edge.part)
             clear = edge.fine - max(second[edge.part], second[edge.payment]) >= self.terms.margin
-            if mutual and clear:
+            if mutual and clear and not (edge.part in self.parted or edge.payment in self.parted):
                 part, payment = self.parts[edge.part], self.payments[edge.payment]
                 self._settle([part], [payment], AMOUNT_DATE, edge.score)
 
@@ -192,11 +196,11 @@ class _Rest:
                 continue
             days = [i.day for i in (*parts, *payments)]
             small = len(parts) * len(payments) <= self.terms.project_pairs_max
-            if max(days) - min(days) <= self.terms.days_max and small and not self._any_barred(parts, payments):
+            if max(days) - min(days) <= self.terms.days_max and small and not self._any_parted(parts, payments):
                 self._settle(parts, payments, PROJECT, SCORES[PROJECT])
 
-    def _any_barred(self, parts: Iterable[Item], payments: Sequence[Item]) -> bool:
-        return bool(self.barred) and any((a.key, b.key) in self.barred for a in parts for b in payments)
+    def _any_parted(self, parts: Iterable[Item], payments: Iterable[Item]) -> bool:
+        return bool(self.parted) and any(item.key in self.parted for item in (*parts, *payments))
 
     def _named(self, payment: Item) -> bool:
         """Whether a payment names a redemption of its customer."""

@@ -33,11 +33,12 @@ def pairs_of(ledgers: Ledgers) -> list[Pair]:
                     found = _SEVERAL
         if found is not None and found is not _SEVERAL:
             named.append((part, found))
-    barred = ledgers.barred
+    # What people parted still is another reading of what it says, so it is sorted out last.
+    parted = ledgers.parted
     return [
         (part, payment)
         for part, payment in named
-        if names[payment.key] and part.open == payment.open and (part.key, payment.key) not in barred
+        if names[payment.key] and part.open == payment.open and part.key not in parted and payment.key not in parted
     ]
 
 

@@ -6,16 +6,16 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
 from ledger.domain.settlement.figures import Figures, Side, figures_of
-from ledger.domain.settlement.records import PERSON, Match, Part, Payment, ruling_id, settlement_id
+from ledger.domain.settlement.records import PERSON, Match, Part, Payment, settlement_id
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_id, day_text, money_text, month_last_day, month_of, month_text
-from reconciliation.candidates import Terms, edges_of
-from reconciliation.items import Item, Ledgers, ledgers_of
+from reconciliation.candidates import Edge, Terms, edges_elsewhere, edges_of
+from reconciliation.items import Item, Ledgers, ledgers_of, part_words
 from reconciliation.sentences import sentence
 
 SideName = Literal["redemptions", "payments"]
@@ -24,6 +24,15 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 CANDIDATES_MAX: Final = 3
 CANDIDATE_TERMS: Final = Terms(days_max=92)
 """People look further than rules do."""
+
+
+class Nearby(NamedTuple):
+    """A candidate of an open item, and whose it is. `elsewhere`: it is another customer's, and one names the other."""
+
+    item: str
+    score: int
+    customer: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class Line:
     open: int
     late: int | None
     evidence: dict[str, str]
-    candidates: tuple[tuple[str, int], ...] = ()
+    candidates: tuple[Nearby, ...] = ()
     twin: str = ""
     """Of a duplicate: the payment it repeats."""
     undone: tuple[tuple[str, int, str], ...] = ()
@@ -56,7 +65,14 @@ class Line:
             "date": day_text(self.day), "age_days": self.age_days, "amount": money_text(self.claimed),
             "settled": money_text(self.settled), "ruled": money_text(self.ruled), "open": money_text(self.open),
             "late_from": None if self.late is None else month_text(self.late), "evidence": self.evidence,
-            "candidates": [{"item": key, "score": score} for key, score in self.candidates], "repeats": self.twin,
+            "candidates": [
+                {
+                    "item": c.item, "score": c.score, "customer": customer_id(c.customer),
+                    "another_customer": c.elsewhere,
+                }
+                for c in self.candidates
+            ],
+            "repeats": self.twin,
             "sentence": {language: sentence(self, language) for language in ("zh", "en")},
         }  # fmt: skip
 
@@ -120,19 +136,6 @@ def match_document(match: Match, state: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def proposals_document(settlement: Settlement) -> list[dict[str, Any]]:
-    """What waits for another person's approval: matches, then rulings."""
-    found = [match_document(m, "proposed") for m in settlement.matches.values() if m.state == "proposed"]
-    return found + [
-        {
-            "ruling": ruling_id(r.number), "state": r.state, "item": r.item, "outcome": r.outcome,
-            "amount": money_text(r.amount), "proposed_by": r.proposed_by, "reason": r.reason,
-        }
-        for r in settlement.rulings.values()
-        if r.state == "proposed"
-    ]  # fmt: skip
-
-
 def report_of(settlement: Settlement, period: int) -> Report:
     """The reconciliation of a month, as it is booked. The same state gives the same report, whatever the day."""
     ledgers = ledgers_of(settlement, period)
@@ -144,10 +147,13 @@ def report_of(settlement: Settlement, period: int) -> Report:
     open_parts = [i for i in parts if i.open > 0]
     open_payments = [i for i in payments if i.open > 0 and i.key not in twins]
     candidates: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    # What people undid is theirs to look at again: nothing is barred here.
-    for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS, ()):
+    for edge in edges_of(open_parts, open_payments, CANDIDATE_TERMS):
         candidates[edge.part].append((-edge.fine, edge.payment))
         candidates[edge.payment].append((-edge.fine, edge.part))
+    elsewhere: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for edge in _elsewhere(ledgers, open_parts, open_payments):
+        elsewhere[edge.part].append((-edge.fine, edge.payment))
+        elsewhere[edge.payment].append((-edge.fine, edge.part))
     undone = _undone(settlement, period)
     opened = {item.key: item for item in (*open_parts, *open_payments)}
     for key, others in undone.items():
@@ -161,8 +167,13 @@ def report_of(settlement: Settlement, period: int) -> Report:
     sides: tuple[tuple[SideName, list[Item]], ...] = (("redemptions", parts), ("payments", payments))
     for side, items in sides:
         for item in items:
-            nearest = tuple((key, -fine // 100) for fine, key in sorted(candidates[item.key])[:CANDIDATES_MAX])
-            kind = _kind(side, item, bool(nearest), item.key in twins)
+            near = [(fine, key, False) for fine, key in candidates[item.key]]
+            kind = _kind(side, item, bool(near), item.key in twins)
+            near += [(fine, key, True) for fine, key in elsewhere[item.key]]
+            nearest = tuple(
+                Nearby(key, -fine // 100, _customer(settlement, key), strange)
+                for fine, key, strange in sorted(near)[:CANDIDATES_MAX]
+            )
             month = month_of(item.day)
             record = settlement.item(item.key)
             assert record is not None, "an item is of what is recorded"
@@ -170,7 +181,7 @@ def report_of(settlement: Settlement, period: int) -> Report:
                 Line(
                     item.key, side, kind, record.customer, item.day, max(day_end - item.day, 0), item.claimed,
                     item.settled, item.ruled, item.open, month if item.period > month else None,
-                    _evidence(record), nearest, twins.get(item.key, ""),
+                    evidence_of_record(record), nearest, twins.get(item.key, ""),
                     tuple((other, m.undone_day, m.undone_by) for other, m in undone.get(item.key, {}).items()),
                 )
             )  # fmt: skip
@@ -181,6 +192,29 @@ def report_of(settlement: Settlement, period: int) -> Report:
         period, figures, tuple(lines), tuple(matches), tuple(undone), period in settlement.signed,
         _faults(figures, ledgers), _across(settlement, ledgers, period),
     )  # fmt: skip
+
+
+def _customer(settlement: Settlement, key: str) -> int:
+    record = settlement.item(key)
+    assert record is not None, "an item is of what is recorded"
+    return record.customer
+
+
+def _elsewhere(ledgers: Ledgers, parts: Sequence[Item], payments: Sequence[Item]) -> list[Edge]:
+    """Candidates of two customers. A payment that names something of its own customer's, settled or not, means that."""
+    edges = edges_elsewhere(parts, payments)
+    if not edges:
+        return []
+    named = {edge.payment for edge in edges}
+    wanted = {w for p in payments if p.key in named for w in p.references}
+    means_own = {
+        (ledgers.into.get(part.customer, part.customer), w)
+        for part in ledgers.parts
+        for w in part_words(part)
+        if w in wanted
+    }
+    own = {p.key for p in payments if any((p.customer, w) in means_own for w in p.references)}
+    return [edge for edge in edges if edge.payment not in own]
 
 
 def _undone(settlement: Settlement, period: int) -> dict[str, dict[str, Match]]:
@@ -250,7 +284,8 @@ def _twins(ledgers: Ledgers, open_payments: Sequence[Item]) -> dict[str, str]:
     return found
 
 
-def _evidence(item: Part | Payment) -> dict[str, str]:
+def evidence_of_record(item: Part | Payment) -> dict[str, str]:
+    """What is known of a part or payment beside amount and day."""
     said = {"reference": item.reference, "project": item.project}
     if isinstance(item, Payment):
         said |= {"payer": item.payer, "invoice": item.invoice, "paid": money_text(item.paid)}

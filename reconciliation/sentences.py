@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.domain.settlement.records import numbered
-from ledger.domain.values import day_text, money_text
+from ledger.domain.values import customer_id, day_text, money_text
 
 if TYPE_CHECKING:
     from ledger.domain.settlement.state import Settlement
@@ -31,12 +31,18 @@ RULE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "person": ("人工确认", "by people"),
 }
 
+OUTCOME_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "written_off": ("核销", "written off"),
+    "explained": ("说明", "explained"),
+    "charged": ("补收", "charged"),
+}
+
 
 def sentence(line: Line, language: str) -> str:
     """Why an item is open, in a sentence."""
     zh = language == "zh"
     settled, fen = money_text(line.settled), money_text(abs(line.open))
-    nearest = line.candidates[0] if line.candidates else None
+    nearest = next((c for c in line.candidates if not c.elsewhere), None)
     redemption = line.side == "redemptions"
     match line.kind:
         case "short" if redemption:
@@ -59,11 +65,19 @@ def sentence(line: Line, language: str) -> str:
         case "duplicate":
             said = (f"与付款 {line.twin} 相同，重复抵扣 {fen} 元。", f"Says the same as {line.twin}: {fen} CNY twice.")
         case _:
-            at = nearest or ("", 0)
+            item, score = (nearest.item, nearest.score) if nearest else ("", 0)
             said = (
-                f"{fen} 元可能对应 {at[0]}（{at[1]} 分），需要人工判断。",
-                f"{fen} CNY may belong to {at[0]} (score {at[1]}); a person must say.",
+                f"{fen} 元可能对应 {item}（{score} 分），需要人工判断。",
+                f"{fen} CNY may belong to {item} (score {score}); a person must say.",
             )
+    strange = next((c for c in line.candidates if c.elsewhere), None)
+    if strange is not None:
+        whose = f"{strange.item}（{customer_id(strange.customer)}）", f"{strange.item} of {customer_id(strange.customer)}"
+        said = (
+            said[0] + (f"另一客户的付款 {whose[0]}写了它的编号。" if redemption else f"所写编号属于另一客户的兑换 {whose[0]}。"),
+            said[1] + (f" {whose[1]}, another customer, names it." if redemption
+                       else f" It names {whose[1]}, another customer."),
+        )  # fmt: skip
     if line.undone:
         other, day, by = line.undone[0]
         said = (
@@ -82,6 +96,21 @@ def evidence_words(evidence: Mapping[str, Any], language: str) -> str:
              "project": ("项目", "project")}  # fmt: skip
     name = words.get(what, (what, what))[0 if language == "zh" else 1]
     return f"{name} {one}" if one == other else f"{name} {one} / {other}"
+
+
+def proposal_words(customers: Sequence[int], stale: bool, language: str) -> str:
+    """What to know before a proposal is approved: which customers it joins, where they are several, and whether it can be
+    approved at all. Empty where there is nothing to say."""
+    zh, said = language == "zh", list[str]()
+    if customers:
+        names = [customer_id(customer) for customer in customers]
+        joined = "、".join(names) if zh else ", ".join(names[:-1]) + " and " + names[-1]
+        said.append(f"跨客户：{joined} 不是同一客户。" if zh else f"Across customers: {joined} are not one customer.")
+    if stale:
+        said.append(
+            "已失效：未结金额不足，只能驳回。" if zh else "Stale: less is open than it takes; it can only be declined."
+        )
+    return ("" if zh else " ").join(said)
 
 
 def approved_words(settlement: Settlement, name: str, language: str) -> str:

@@ -13,8 +13,8 @@ from ledger.domain.values import customer_id, customer_number, money_text, point
 from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.document import RuleSet
-from ledger.rules.explain import clause
 from ledger.rules.redemption.terms import VALUE_STANDARD, point_value
+from ledger.rules.sentences import called_of, rule_sentence
 from replay.redemptions import RedemptionsCompared
 from replay.run import RunResult, lots_of
 
@@ -302,4 +302,5 @@ def _clause(book: Book, result: RunResult, side: tuple[int, int] | None, languag
     activation, rule = result.program.rule(side[1])
     rules: RuleSet = activation.rules
     title = getattr(rule.title, language)
-    return f"{getattr(rules.title, language)} · {title}: {clause(rule, book.fact_types[rule.fact], language)}"
+    sentence = rule_sentence(rule, ("zh", "en").index(language), called_of(rules, book.fact_types))
+    return f"{getattr(rules.title, language)} · {title}: {sentence}"

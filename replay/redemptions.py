@@ -181,6 +181,17 @@ def _offers(redemptions: Sequence[Redemption], terms: _TermsOfRun) -> list[Offer
         offer = terms.on(redemption.booked_day, redemption.position).offers.get(redemption.offer)
         whole = offer.money(redemption.points) if offer is not None else 0
         found = sums.setdefault(redemption.offer, [0, 0, 0, 0, 0])
-        for i, value in enumerate((1, spent, money, share(whole, redemption.points, spent), int(not whole))):
+        for i, value in enumerate((1, spent, money, _money_net(redemption, whole), int(not whole))):
             found[i] += value
     return [OfferCompared(offer, *found) for offer, found in sorted(sums.items())]
+
+
+def _money_net(redemption: Redemption, whole: int) -> int:
+    """What a redemption's parts come to, net of what was taken back, where all of it is worth `whole`: rounded where the
+    commands round, each part and what came back of it by itself."""
+    spent = net = 0
+    for part in redemption.parts:
+        before, spent = spent, spent + part.points
+        money = share(whole, redemption.points, spent) - share(whole, redemption.points, before)
+        net += money - share(money, part.points, part.returned)
+    return net

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 
 import psycopg
 import typer
@@ -10,8 +12,9 @@ from eventsourcing.persistence import PersistenceError
 from typer.exceptions import TyperException
 
 from ledger.domain.errors import PlumblineError
+from ledger.domain.problem_words import Language
 from service.command_tree import CommandTree
-from service.output import Output, fail
+from service.output import LANGUAGE_VARIABLE, Output, fail
 
 app = typer.Typer(
     name="plumbline",
@@ -30,7 +33,7 @@ def plumbline() -> None:
 
 def main() -> None:
     """Run the command line; whatever a person can mend is said in a sentence, with exit code 1."""
-    out = Output("--json" in sys.argv, "en")
+    out = Output("--json" in sys.argv, language_asked(sys.argv, os.environ))
     try:
         # Without standalone mode, typer gives back the exit code that a command asked for; 130 of one that was stopped.
         exit_code: int = app(standalone_mode=False) or 0
@@ -47,6 +50,16 @@ def main() -> None:
         _stopped(out, "DATABASE_UNREACHABLE", f"the database doesn't answer ({_first_line(error)}); `plumbline status` says what runs", 1)
     except (OSError, ValueError, RuntimeError) as error:
         _stopped(out, "FAILED", _first_line(error), 1)
+
+
+def language_asked(arguments: Sequence[str], environment: Mapping[str, str]) -> Language:
+    """The language of a refusal that comes from outside of the command, or before it has read its options."""
+    asked = environment.get(LANGUAGE_VARIABLE)
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, _, given = argument.partition("=")
+        if option == "--language":
+            asked = given or following
+    return "zh" if asked == "zh" else "en"
 
 
 def _stopped(out: Output, code: str, reason: str, exit_code: int) -> None:

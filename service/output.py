@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import getpass
+import re
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
-Language = Literal["zh", "en"]
+from ledger.domain.problem_words import Language, words_of
+from ledger.domain.values import text_shown
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs. 输出 JSON。")]
 LedgerOption = Annotated[str, typer.Option("--ledger", help="Which set of books. 账套。")]
 ActorOption = Annotated[str, typer.Option("--actor", help="Who acts; by default the system's user. 操作人。")]
-LanguageOption = Annotated[str, typer.Option("--language", envvar="PLUMBLINE_LANGUAGE", help="zh or en. 语言。")]
+LANGUAGE_VARIABLE: Final = "PLUMBLINE_LANGUAGE"
+LanguageOption = Annotated[str, typer.Option("--language", envvar=LANGUAGE_VARIABLE, help="zh or en. 语言。")]
 
 
 def actor_default() -> str:
@@ -34,6 +39,19 @@ def actor_default() -> str:
 ACTOR_DEFAULT: Final = actor_default()
 
 
+_STEERING: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What JSON may hold as it is and a terminal shouldn't get; below, it is escaped already."""
+
+
+class Terminal(Console):
+    """Where words and tables are printed. Nothing that somebody typed steers it: old names may hold escapes."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The pieces to print; those of the library that move the cursor stay."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else text_shown(text), style, control)
+
+
 @dataclass(frozen=True)
 class Output:
     """Where a command's results go. `json`: nothing but one JSON document on standard output."""
@@ -44,8 +62,8 @@ class Output:
     @property
     def console(self) -> Console:
         """Standard output for people; wide enough for tables where it is no terminal."""
-        console = Console(highlight=False)
-        return console if console.is_terminal else Console(highlight=False, width=max(console.width, 110))
+        console = Terminal(highlight=False)
+        return console if console.is_terminal else Terminal(highlight=False, width=max(console.width, 110))
 
     def say(self, zh: str, en: str) -> str:
         """The text in the chosen language."""
@@ -53,13 +71,15 @@ class Output:
 
     def document(self, data: Any) -> None:
         """Print JSON."""
-        sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        text = orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
+        text = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        sys.stdout.buffer.write(f"{text}\n".encode())
         sys.stdout.flush()
 
     def note(self, zh: str, en: str) -> None:
         """A word on the way, on standard error; nothing with JSON."""
         if not self.json:
-            Console(stderr=True, highlight=False).print(self.say(zh, en), style="dim")
+            Terminal(stderr=True, highlight=False).print(self.say(zh, en), style="dim")
 
     def table(self, title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
         """A table; `numbers` are the columns set right."""
@@ -94,9 +114,15 @@ def output_of(json: bool, language: str) -> Output:
 
 
 def fail(out: Output, code: str, reason: str, field: str = "", exit_code: int = 1) -> NoReturn:
-    """Say what is wrong and stop; with JSON as a document on standard output."""
+    """Say what is wrong and stop; with JSON as a document on standard output.
+
+    Reasons are English and say what to do; who asked for Chinese is told first what it means and what to do.
+    """
+    words = words_of(code, out.language)
     if out.json:
-        out.document({"error": {"code": code, "reason": reason, "field": field}})
+        told = {"code": code, "title": words.title, "advice": words.advice, "reason": reason, "field": field}
+        out.document({"error": told})
     else:
-        Console(stderr=True, highlight=False).print(f"[red]{code}[/red] {reason}")
+        means = f"{words.title}。{words.advice}\n" if out.language == "zh" else ""
+        Terminal(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", means, reason))
     raise typer.Exit(exit_code)

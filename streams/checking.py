@@ -132,6 +132,8 @@ async def stream_check(
     MOVES_SECONDS. After each chunk it rests `rest` times as long as that took. Raises StreamMissing, NatsUnreachable,
     EventUnknown, Refused (POSITION_INVALID) where there is nothing to compare; what the database's driver raises.
     """
+    if last is not None and first > last:
+        raise Refused("POSITION_INVALID", f"begin at 1 to {last}, where the check is to end", "from")
     info = await stream_found(connection, ledger)
     # In this order: what is appended in between is not missing from the stream.
     stream_last = info.state.last_seq
@@ -140,7 +142,8 @@ async def stream_check(
     last = stream_last if last is None else min(last, stream_last)
     if first > max(last, 1):
         # Nothing compared is nothing found: that must not be taken for soundness.
-        raise Refused("POSITION_INVALID", f"begin at 1 to {max(last, 1)}: the stream ends at {stream_last}", "from")
+        ends = f" to {stream_last}, where the stream ends" if stream_last else "; the stream is empty: a relay fills it"
+        raise Refused("POSITION_INVALID", f"begin at 1{ends}", "from")
     checked = Checked(ledger, first, last, max(0, head - stream_last))
     whole = _Hashes()
     async with KeptReader(connection, stream_name(ledger)) as reader:

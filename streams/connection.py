@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -30,6 +30,13 @@ LOST: Final = (OSError, NatsError, TimeoutError)
 """What the library raises where a server goes away."""
 
 
+Told = Callable[[Exception], Awaitable[None]]
+
+
+async def _ignored(error: Exception) -> None:
+    """What the library meets on its way shows as a connection that is gone, or a message that nobody acknowledges."""
+
+
 class Connection:
     """One connection. `client` is the library's; its methods are typed in part only."""
 
@@ -43,11 +50,11 @@ class Connection:
         """The library's way to JetStream's API; typed in part only."""
         return JetStreamManager(self.client, timeout=API_SECONDS)
 
-    async def open(self, url: str, name: str) -> None:
-        """Connect to one server. Raises what LOST names."""
+    async def open(self, url: str, name: str, *, ping_seconds: float = PING_SECONDS, told: Told = _ignored) -> None:
+        """Connect to one server; `told` hears what the library meets on its way. Raises what LOST names."""
         await self.client.connect(
             url, name=name, connect_timeout=CONNECT_SECONDS, allow_reconnect=False,
-            ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_ignored, closed_cb=self._closed,
+            ping_interval=ping_seconds, max_outstanding_pings=2, error_cb=told, closed_cb=self._closed,
             inbox_prefix=inbox_prefix_of(url),
             # The library counts its first attempts as reconnecting, and would make sixty.
             max_reconnect_attempts=1, reconnect_time_wait=0.05,
@@ -76,7 +83,9 @@ class Connection:
 
 
 @asynccontextmanager
-async def nats_connected(url: str, name: str) -> AsyncGenerator[Connection]:
+async def nats_connected(
+    url: str, name: str, *, ping_seconds: float = PING_SECONDS, told: Told = _ignored
+) -> AsyncGenerator[Connection]:
     """A connection to any of the servers of `url`, for as long as it is needed. Raises NatsUnreachable where none
     answers."""
     parts = url_parts(url)
@@ -85,7 +94,8 @@ async def nats_connected(url: str, name: str) -> AsyncGenerator[Connection]:
         connection = Connection()
         try:
             try:
-                await asyncio.wait_for(connection.open(part, name), 2 * CONNECT_SECONDS)
+                opening = connection.open(part, name, ping_seconds=ping_seconds, told=told)
+                await asyncio.wait_for(opening, 2 * CONNECT_SECONDS)
             except LOST as error:
                 fault = error
                 continue
@@ -123,7 +133,3 @@ def reason_of(error: BaseException) -> str:
             return "no answer in time: the server is busy, or this account may not ask"
         case _:
             return type(error).__name__
-
-
-async def _ignored(error: Exception) -> None:
-    """What the library meets on its way shows as a connection that is gone, or a message that nobody acknowledges."""

@@ -34,15 +34,16 @@ async def cursor_read(connection: Connection, ledger: str, tail: LogTail, since:
     info = await stream_found(connection, ledger)
     last = info.state.last_seq
     if since is not None and since + 1 < last:
-        await _message_check(connection, ledger, tail, since + 1, last)
+        await _message_check(connection, ledger, tail, info, since + 1)
     if last > 0:
-        await _message_check(connection, ledger, tail, last, last)
+        await _message_check(connection, ledger, tail, info, last)
     return last
 
 
-async def _message_check(connection: Connection, ledger: str, tail: LogTail, sequence: int, last: int) -> None:
-    """Raise StreamDiffers where a message is not the log's event at that position."""
-    stream = stream_name(ledger)
+async def _message_check(connection: Connection, ledger: str, tail: LogTail, info: StreamInfo, sequence: int) -> None:
+    """Raise StreamDiffers where a message is not the log's event at that position; StreamMissing where the stream of
+    which `info` tells is there no longer."""
+    stream, last = stream_name(ledger), info.state.last_seq
     message: RawStreamMsg | None
     try:
         message = await connection.manager.get_msg(stream, sequence)
@@ -51,7 +52,9 @@ async def _message_check(connection: Connection, ledger: str, tail: LogTail, seq
     except LOST as error:
         raise NatsUnreachable(f"the message {sequence} of {stream} can't be read: {reason_of(error)}") from error
     if message is None:
-        # Between the two questions others may have published, but never taken away.
+        if (await stream_found(connection, ledger)).created != info.created:
+            raise StreamMissing(f"{stream} was deleted and made anew just now; look again")
+        # Between the two questions others may have published, but never taken away from the same stream.
         raise StreamDiffers(
             f"{stream} says that it ends at {last} and has no message at {sequence}: it was purged; {REMEDY}"
         )

@@ -32,6 +32,10 @@ LOOK_SECONDS: Final = 0.2
 CLIENT_NAME: Final = "plumbline rebuild"
 _CONSUMER_DIFFERS: Final = (10013, 10105, 10148)
 """The server's words for a durable that is there already."""
+SUCCEEDS: Final = "plumbline_succeeds"
+SUCCEEDS_NUMBER: Final = "plumbline_succeeds_number"
+"""In the metadata of a durable that was made again: when the one before was made, and the last of its deliveries up to
+which all was acknowledged."""
 _TOLD_ONLY: Final = ("pause_until", "opt_start_time")
 """Settings that a durable can't be made anew with: one waits for no time of the past."""
 
@@ -126,6 +130,7 @@ async def _resume(connection: Connection, ledger: str, entry: dict[str, Any], he
         return Resumed(name, head, problem)
     config = {key: value for key, value in entry["config"].items() if key not in _TOLD_ONLY}
     config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": after + 1}
+    config["metadata"] = {**(config.get("metadata") or {}), **entry.get("succeeds", {})}
     try:
         await durable_create(connection, ledger, config)
     except APIError as error:
@@ -137,8 +142,13 @@ async def _resume(connection: Connection, ledger: str, entry: dict[str, Any], he
 
 def _as_noted(durable: dict[str, Any]) -> dict[str, Any]:
     """What must be known to make a durable again. One whose messages need no acknowledgement has had what was sent."""
-    floor = "delivered" if durable["config"].get("ack_policy") == "none" else "ack_floor"
-    return {"config": durable["config"], "acked": durable[floor]["stream_seq"]}
+    config = durable["config"]
+    floor = durable["delivered" if config.get("ack_policy") == "none" else "ack_floor"]
+    noted = {"config": config, "acked": floor["stream_seq"]}
+    if durable["delivered"]["consumer_seq"] or SUCCEEDS not in (config.get("metadata") or {}):
+        # What it had acknowledged of its own, by which a subscriber knows again where the next one begins.
+        noted["succeeds"] = {SUCCEEDS: durable["created"], SUCCEEDS_NUMBER: str(floor["consumer_seq"])}
+    return noted
 
 
 def _note_read(note: Path) -> dict[str, dict[str, Any]]:

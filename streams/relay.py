@@ -11,7 +11,9 @@ While NATS is away nothing is read: what waits, waits in the log.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -35,6 +37,8 @@ AGAIN_SECONDS: Final = 0.1
 AGAIN_SECONDS_MAX: Final = 1.0
 STOPPED_AGAIN_SECONDS: Final = 5.0
 """How often a relay that has stopped looks whether somebody has put things right."""
+GONE_SECONDS: Final = 10.0
+"""How long a stream that was there may be gone before a relay stops: a rebuild deletes it and makes it anew."""
 STANDBY_SECONDS: Final = 0.5
 LAG_SECONDS: Final = 2.0
 IDLE_SECONDS: Final = 2.0
@@ -58,7 +62,7 @@ class RelayState(StrEnum):
     RELAYING = "relaying"
     STANDBY = "standby"
     WAITING = "waiting"
-    """NATS or the database is away; it goes on once they are back."""
+    """NATS or the database is away, or the stream since a moment ago; it goes on once they are back."""
     STOPPED = "stopped"
     """Stream and log disagree, or the stream is missing. It publishes nothing until somebody has put that right."""
     ENDED = "ended"
@@ -93,6 +97,9 @@ class Relay:
         self._standby_seconds = standby_seconds
         self._window = window
         self._position: int | None = None
+        self._gone_since: float | None = -math.inf
+        """Since when there is no stream, by the monotonic clock; None while there is one. Before the first was found:
+        since ever."""
         self._overtaken_at: int | None = None
         """The last position acknowledged to this relay before another message took the next one."""
         self._publisher: Publisher | None = None
@@ -156,10 +163,11 @@ class Relay:
                         await self._prepare(connection)
                     await self._follow(connection, tail)
             except STOPPING as fault:
-                if isinstance(fault, StreamMissing):
-                    self._position = 0
-                self._tell(RelayState.STOPPED, str(fault))
-                await asyncio.sleep(STOPPED_AGAIN_SECONDS)
+                if isinstance(fault, StreamMissing) and self._just_gone():
+                    self._tell(RelayState.WAITING, "the stream is gone since a moment ago: it may be being made anew")
+                else:
+                    self._tell(RelayState.STOPPED, str(fault))
+                    await asyncio.sleep(STOPPED_AGAIN_SECONDS)
             except PlumblineError as fault:
                 self._tell(RelayState.WAITING, str(fault))
             except LOST as error:
@@ -264,8 +272,16 @@ class Relay:
                     self.behind = await tail.behind(position)
             await asyncio.sleep(LAG_SECONDS)
 
+    def _just_gone(self) -> bool:
+        """Note that there is no stream; whether there was one within GONE_SECONDS."""
+        self._position = 0
+        if self._gone_since is None:
+            self._gone_since = time.monotonic()
+        return time.monotonic() - self._gone_since < GONE_SECONDS
+
     def _stands(self, position: int) -> None:
         """Note where the stream stands, and log where it has lost what it had."""
+        self._gone_since = None
         if self._position is not None and position < self._position:
             _log.warning("stream lost its end", ledger=self.ledger, position=position, position_before=self._position)
         self._position = position

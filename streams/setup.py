@@ -23,7 +23,11 @@ from streams.subjects import dead_subject, event_subjects, stream_name, stream_n
 DEAD_AGE_SECONDS: Final = 90 * 86_400
 DUPLICATE_SECONDS: Final = 0.1
 """The least there is. The expected sequence keeps out whatever comes twice; the server need not remember ids."""
-REPLICAS_MAX: Final = 5
+
+_REFUSALS: Final = {
+    10074: "it stands alone; more than one replica needs a cluster of as many servers, each with JetStream",
+}
+"""What the server's words for a refusal mean, by their number, where they don't say what to do."""
 
 Outcome = Literal["created", "changed", "unchanged"]
 
@@ -155,7 +159,8 @@ async def _set(
         made = await connection.manager.update_stream(replace(config, **kept))
         return StreamSet(name, "changed", made.config.num_replicas or 1, tuple(told))
     except APIError as error:
-        raise StreamRefused(f"the server doesn't set up {name}: {reason_of(error)}") from error
+        reason = _REFUSALS.get(error.err_code or 0) or reason_of(error)
+        raise StreamRefused(f"the server doesn't set up {name}: {reason}") from error
     except LOST as error:
         raise NatsUnreachable(f"the stream {name} can't be set up: {reason_of(error)}") from error
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 from nats.js.errors import NotFoundError
 
 from ledger.domain.errors import Refused
-from ledger.domain.events import REGISTRY
+from ledger.domain.events import type_unknown
+from ledger.domain.values import customer_number
 from streams.asking import api_ask
 from streams.connection import Connection
 from streams.faults import StreamMissing
@@ -51,17 +52,16 @@ def subjects_of(ledger: str, types: Sequence[str], customers: Sequence[str]) -> 
 
     Raises Refused (EVENT_TYPE_UNKNOWN, CUSTOMER_INVALID).
     """
-    unknown = [t for t in types if t not in REGISTRY]
-    if unknown:
-        raise Refused("EVENT_TYPE_UNKNOWN", "name types of events as they are, such as PointsGranted", "types")
-    try:
-        tokens = [token_encode(customer) for customer in customers]
-    except ValueError:
-        raise Refused("CUSTOMER_INVALID", "name customers by their ids, such as C-000001", "customers") from None
+    if unknown := type_unknown(types):
+        raise Refused("EVENT_TYPE_UNKNOWN", unknown.reason, unknown.field)
+    for i, customer in enumerate(customers):
+        if not customer_number(customer):
+            raise Refused("CUSTOMER_INVALID", f"customers.{i} is no id such as C-000001", f"customers.{i}")
     if not types and not customers:
         return (event_subjects(ledger),)
     root = event_subjects(ledger).removesuffix(">")
-    return tuple(sorted({f"{root}{t}.{c}" for t in types or ["*"] for c in tokens or ["*"]}))
+    tokens = [token_encode(customer) for customer in customers] or ["*"]
+    return tuple(sorted({f"{root}{t}.{c}" for t in types or ["*"] for c in tokens}))
 
 
 async def subscriber_create(

@@ -250,9 +250,9 @@ WIRE: Final[dict[str, Wire]] = {
     "HandoverUndone": _wire("staff undoes", stays="reason"),
     "CollisionRuled": _wire("collision owner", stays="reason"),
     "CustomerAssigned": _wire(
-        "staff team why rule rule_set score protected_until due_on", stays="candidates turn"
+        "staff team why rule rule_set score protected_until due_on", stays="candidates turn tried"
     ),
-    "CustomerPooled": _wire("staff why rule rule_set", stays="candidates"),
+    "CustomerPooled": _wire("staff why rule rule_set", stays="candidates tried"),
     "CollisionFound": _wire("collision holder asker certainty matched matches", stays="project"),
     "CollisionSettled": _wire("collision owner rule_set"),
     "ReminderDue": _wire("kind staff about due_on"),

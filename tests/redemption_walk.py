@@ -386,11 +386,11 @@ class Walk:
             return
         self.ask(CloseDays(day_text(last)), "accepted")
         for day in range(first, last + 1):
-            if day == month_last_day(month_of(day)):
-                self._close_month(month_of(day))
             for redemption in self.redemptions:
                 if redemption.pieces and redemption.held_until <= day:
-                    self._free(redemption, day + 1 if day == month_last_day(month_of(day)) else day)
+                    self._free(redemption, redemption.held_until)
+            if day == month_last_day(month_of(day)):
+                self._close_month(month_of(day))
 
     @property
     def closed_any(self) -> bool:

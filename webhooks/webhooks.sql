@@ -107,3 +107,8 @@ WHERE webhook = %(name)s AND position = %(position)s AND part = %(part)s AND sta
 
 -- name: head
 SELECT position FROM head
+
+-- name: customers_unknown
+-- Those of some customers that the log has nothing of; its primary key serves it.
+SELECT given.customer FROM unnest(%(customers)s::text[]) AS given (customer)
+WHERE NOT EXISTS (SELECT FROM event WHERE originator_id = given.customer)

@@ -15,6 +15,7 @@ MODULES: Final = (
     "redemptions", "entitlements", "redemptions_write",
     "relations.customers", "relations.owners", "relations.work", "relations.figures", "relations.staff",
     "relations.writes", "relations.leads", "finance.reads", "finance.writes", "event_schemas",
+    "problem_codes",
 )  # fmt: skip
 """Their order is the order of matching: the busiest come first."""
 

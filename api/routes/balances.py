@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import context_of, core_of, in_thread, read, views_reached
+from api.core import MergedKnown, context_of, core_of, in_thread, read, read_placed, views_reached
 from api.gathering import Gathering
 from api.input import DAY_PATTERN, Day, MinPosition, json_response
 from api.ports import LedgerPort
@@ -38,7 +39,7 @@ from projections.as_of import (
     accounts_read,
     totals_read,
 )
-from projections.merged import Merged, merged_read
+from projections.merged import Merged, merged_between, merged_read
 
 router = Router(tags=["points"])
 
@@ -67,7 +68,8 @@ class BalanceBody(BaseModel):
     """What a customer has. `available` leaves out what is held by reservations, and lots past their date that no month
     end has taken yet. Points stay where they were earned: `merged_into` is the customer that this one was found to be,
     `members` are those that it stands for, `together` what all of these have, null where it stands for nobody. They are
-    those of now, as the views have them, a second old at most; of another time nothing is said of them."""
+    those of now, as the views have them, a second old at most, and no older than `min_position`; of another time
+    nothing is said of them."""
 
     customer: str
     position: int
@@ -121,7 +123,7 @@ async def balance(request: Request) -> Response:
         if as_of is not None or as_known_at is not None:
             return await _balance_then(request, as_of, as_known_at, wanted)
     found = await _found(request, ledger, number, wanted)
-    merged, day = await _merged(request, ledger), _day_number(request)
+    merged, day = await _merged(request, ledger, wanted), _day_number(request)
     members = [await _found(request, ledger, m, wanted) for m in merged.members.get(number, ())]
     return _balance_response(request.scope["path_params"]["customer"], found, day, merged, members)
 
@@ -133,16 +135,37 @@ async def _found(request: Request, ledger: LedgerPort, number: int, wanted: int)
     return await _from_view(request, ledger, number, wanted)
 
 
-async def _merged(request: Request, ledger: LedgerPort) -> Merged:
-    """The mergings that stand in the views, looked at once a second."""
+async def _merged(request: Request, ledger: LedgerPort, wanted: int) -> Merged:
+    """The mergings that stand in the views, looked at once a second, and as of a position that the log has reached.
+
+    Raises ViewBehind.
+    """
     known, now = core_of(request).merged, monotonic()
     found = known.get(ledger.schema)
-    if found is None or now - found[0] > MERGED_SECONDS:
+    if found is not None and found.ledger is not ledger:
+        found = None
+    if found is None or now - found.at > MERGED_SECONDS:
         if found is not None:
             # Others go on with what was known while one looks.
-            known[ledger.schema] = now, found[1]
-        found = known[ledger.schema] = now, await read(request, merged_read)
-    return found[1]
+            known[ledger.schema] = replace(found, at=now)
+        merged, position = await read_placed(request, None, merged_read)
+        found = _kept(known, MergedKnown(ledger, now, position, merged))
+    if found.position < wanted:
+        # Hardly ever has anybody been merged since: the log says so, and the view need not be waited for.
+        if await read(request, merged_between, found.position, wanted):
+            merged, position = await read_placed(request, wanted, merged_read)
+            found = _kept(known, MergedKnown(ledger, now, position, merged))
+        else:
+            found = _kept(known, replace(found, position=wanted))
+    return found.merged
+
+
+def _kept(known: dict[str, MergedKnown], found: MergedKnown) -> MergedKnown:
+    """Keep what was found unless what is known is of a later position."""
+    before = known.get(found.ledger.schema)
+    if before is None or before.ledger is not found.ledger or before.position <= found.position:
+        known[found.ledger.schema] = found
+    return found
 
 
 async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: int) -> AccountRow:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import core_of, read, read_reached
 from api.input import Cursor, Limit, MinPosition, json_response
-from api.reading import Name, customer_number_of, customer_unknown
+from api.reading import Name, Trait, customer_number_of, customer_unknown
 from api.routing import Router
 from api.schemas import Page, ReferenceBody
 from ledger.domain.errors import Refused
@@ -69,9 +69,9 @@ def _document(row: CustomerRow, merged: Merged) -> dict[str, Any]:
 async def customers_list(
     request: Request,
     search: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
-    region: Name = None,
-    industry: Name = None,
-    customer_type: Name = None,
+    region: Trait = None,
+    industry: Trait = None,
+    customer_type: Trait = None,
     source: Name = None,
     reference: Name = None,
     limit: Limit = 100,

@@ -29,7 +29,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.events import POINTS_TOPICS
 from ledger.domain.values import date_of, day_of, month_first_day, month_last_day, points_parse, points_text
 from ledger.rules.document import Rule
-from ledger.rules.explain import clause
+from ledger.rules.sentences import called_of, rule_sentence
 from projections.as_of import consequences_read, event_row, reversal_find
 from projections.explaining import balance_parts, tier_parts
 from projections.history import HistoryRow, HistoryView
@@ -283,10 +283,10 @@ def _rule_words(rulebook: Rulebook, rule_set: str, rule: str) -> dict[str, Any] 
     found = _rule_of(rulebook, rule_set, rule)
     if found is None:
         return None
-    fact_type = rulebook.book.fact_types[found.fact]
+    called = called_of(rulebook.rule_set(rule_set), rulebook.book.fact_types)
     return {
         "rule": rule, "rule_set": rule_set, "title": {"zh": found.title.zh, "en": found.title.en},
-        "clause": {"zh": clause(found, fact_type, "zh"), "en": clause(found, fact_type, "en")},
+        "clause": {"zh": rule_sentence(found, 0, called), "en": rule_sentence(found, 1, called)},
     }  # fmt: skip
 
 

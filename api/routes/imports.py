@@ -59,6 +59,12 @@ class ImportBody(Body):
     )
 
 
+_KINDS: Final = frozenset({
+    "text/csv", XLSX, "application/json", "", "application/csv", "text/plain", "application/vnd.ms-excel",
+    "application/octet-stream", "application/x-www-form-urlencoded",
+})  # fmt: skip
+
+
 class MappingBody(BaseModel):
     """A built-in mapping."""
 
@@ -112,6 +118,7 @@ async def import_start(request: Request) -> Response:
     """Import a file."""
     dry_run, language = flag(request, "dry_run"), _language(request)
     core = core_of(request)
+    _kind_check(request)
     core.jobs.room_check()
     # On disk, not in memory: many files may wait for their turn.
     folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
@@ -176,10 +183,22 @@ def _language(request: Request) -> Language:
     raise Refused("INPUT_INVALID", "language must be zh or en", "language")
 
 
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _kind_check(request: Request) -> None:
+    """Raises Refused for a body that says it is something else than a file of rows. What programs say of a file whose
+    kind they don't know passes."""
+    if _kind(request) not in _KINDS:
+        reason = "the body must be text/csv, the type of an XLSX workbook, or application/json; set Content-Type to it"
+        raise Refused("IMPORT_INVALID", reason, "content-type")
+
+
 def _file_take(request: Request, data: bytes, folder: Path) -> _File:
     """The file of an import, written to a folder. Raises Refused, DocumentInvalid."""
     chosen: str | dict[str, Any]
-    if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
+    if _kind(request) == "application/json":
         body = body_check(json_parse(data, "body"), ImportBody)
         filename, chosen, content = body.filename, body.mapping, body.content
     else:

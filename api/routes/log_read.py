@@ -145,7 +145,8 @@ class LedgerName(BaseModel):
 
 
 class ViewBody(BaseModel):
-    """How far a view has followed the log, and why it stopped where it did."""
+    """How far a view has followed the log, and why it stopped where it did. `followed` says whether any process follows
+    the ledger's views now; where it is false, those that are behind stay so."""
 
     view: str
     position: int
@@ -153,6 +154,7 @@ class ViewBody(BaseModel):
     status: str
     error: str | None
     updated_at: str
+    followed: bool
 
 
 @router.get(
@@ -214,4 +216,5 @@ def _view(found: ViewStatus) -> dict[str, Any]:
     return {
         "view": found.name, "position": found.position, "behind": found.behind, "status": found.status,
         "error": found.error, "updated_at": found.updated_at.isoformat(),
+        "followed": found.followed,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import core_of, read_placed
 from api.input import Cursor, Limit, MinPosition, json_response, list_response
-from api.reading import Name, rulebook_of, today
+from api.reading import Trait, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
@@ -74,8 +74,8 @@ async def leaderboard(
     request: Request,
     by: Annotated[By, Query()] = "points",
     period: Period = "all",
-    region: Name = None,
-    industry: Name = None,
+    region: Trait = None,
+    industry: Trait = None,
     limit: Limit = 100,
     cursor: Cursor = None,
     min_position: MinPosition = None,

@@ -23,7 +23,7 @@ from ledger.log.pages import page_of
 from ledger.log.schemas import event_schema
 from ledger.rules.differences import rule_sets_differences
 from ledger.rules.document import schema as rules_schema
-from ledger.rules.explain import clause
+from ledger.rules.sentences import called_of, rule_sentence
 
 router = Router(tags=["rules"])
 
@@ -45,7 +45,7 @@ class RuleSetBody(BaseModel):
 
 
 class RuleWordsBody(BaseModel):
-    """A rule in words."""
+    """A rule in words: its fact, points, recipient, conditions, weights, expiry and dates."""
 
     rule: str
     title: dict[str, str]
@@ -125,11 +125,11 @@ async def rule_set(request: Request, rule_set: str) -> Response:
     entry = _found(rulebook.book, rule_set)
     rules = rulebook.rule_set(rule_set)
     words: list[dict[str, Any]] = []
+    called = called_of(rules, rulebook.book.fact_types)
     for rule in rules.rules:
-        fact_type = rulebook.book.fact_types[rule.fact]
         words.append({
             "rule": rule.id, "title": {"zh": rule.title.zh, "en": rule.title.en},
-            "clause": {"zh": clause(rule, fact_type, "zh"), "en": clause(rule, fact_type, "en")},
+            "clause": {"zh": rule_sentence(rule, 0, called), "en": rule_sentence(rule, 1, called)},
         })  # fmt: skip
     document = _entry(rulebook.book, entry, day_of(today(request, rulebook)))
     return json_response({**document, "document": entry.document, "words": words})

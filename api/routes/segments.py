@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from api.access.roles import Permission
 from api.core import core_of, read, read_placed
 from api.input import Cursor, Limit, MinPosition, json_response
-from api.reading import Name, rulebook_of, today
+from api.reading import Name, Trait, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.values import day_of
@@ -73,8 +73,8 @@ async def segment(
     tag: Name = None,
     grade: Name = None,
     tier: Name = None,
-    region: Name = None,
-    industry: Name = None,
+    region: Trait = None,
+    industry: Trait = None,
     active_days: Days = None,
     inactive_days: Days = None,
     limit: Limit = 100,
@@ -122,8 +122,8 @@ async def segment_export(
     tag: Name = None,
     grade: Name = None,
     tier: Name = None,
-    region: Name = None,
-    industry: Name = None,
+    region: Trait = None,
+    industry: Trait = None,
     active_days: Days = None,
     inactive_days: Days = None,
     min_position: MinPosition = None,

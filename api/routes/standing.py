@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import read
 from api.input import Day, MinPosition, json_response
-from api.reading import Instant, customer_known, day_asked, moment_of, rulebook_of
+from api.reading import Instant, customer_known, day_asked, day_since, moment_of, rulebook_of
 from api.routing import Router
 from ledger.domain.values import points_text
 from projections.as_of import standing_then
@@ -22,8 +22,10 @@ router = Router(tags=["points"])
 
 class TierBody(BaseModel):
     """Where a customer stands: as last decided, or on the lowest tier of the ladder that was in force; null where there
-    was no ladder, or the books knew nothing of the customer. `earned` is what counts in the ladder's window of the day,
-    `points_missing` what the next tier still asks for; both null where the tier is asked for at another time."""
+    was no ladder, or the books knew nothing of the customer by then, neither its registration nor a fact. `since` is
+    the day, in the ledger's time zone, of what led to the tier: of the fact, or the first after the window whose review
+    did. `earned` is what counts in the ladder's window of the day, `points_missing` what the next tier still asks for;
+    both null where the tier is asked for at another time."""
 
     customer: str
     as_of: str | None
@@ -59,7 +61,7 @@ async def tier(
     if now:
         row = await read(request, tier_read, ladder, number, day)
         document |= {
-            "tier": row.tier, "since": row.tier_since.isoformat() if row.tier_since else None, "position": row.position,
+            "tier": row.tier, "since": day_since(row.tier_since, moment.timezone), "position": row.position,
             "earned": points_text(row.earned), "tier_next": row.tier_next,
             "points_missing": None if row.points_missing is None else points_text(row.points_missing),
         }  # fmt: skip
@@ -67,7 +69,7 @@ async def tier(
         found = await read(request, standing_then, number, moment)
         name = found.tier or (ladder.levels[0].id if ladder and found.known else None)
         document |= {
-            "tier": name, "since": found.tier_since.isoformat() if found.tier_since else None,
+            "tier": name, "since": day_since(found.tier_since, moment.timezone),
             "position": found.tier_position, "earned": None, "tier_next": None, "points_missing": None,
         }  # fmt: skip
     level = next((lv for lv in ladder.levels if lv.id == document["tier"]), None) if ladder else None

@@ -13,7 +13,7 @@ are integers of 1/100 point throughout.
 from plumbline_client.aio import AsyncPlumbline
 from plumbline_client.calls import Admin, JobKind, Ledger, fact
 from plumbline_client.core import Call, Page, ReportPage
-from plumbline_client.errors import AnswerInvalid, ApiError, ConnectionLost, PlumblineClientError
+from plumbline_client.errors import AnswerInvalid, ApiError, ConnectionLost, DocumentInvalid, PlumblineClientError
 from plumbline_client.forms import points_parse, points_text
 from plumbline_client.sending import Retries
 from plumbline_client.sync import Plumbline
@@ -25,6 +25,7 @@ __all__ = [
     "AsyncPlumbline",
     "Call",
     "ConnectionLost",
+    "DocumentInvalid",
     "JobKind",
     "Ledger",
     "Page",

@@ -11,7 +11,7 @@ import httpx
 
 from plumbline_client.bulk import LINES_MAX, pieces_of
 from plumbline_client.calls import JobKind, Ledger, rehearsed
-from plumbline_client.core import Call, Page
+from plumbline_client.core import Call, Language, Page
 from plumbline_client.results import Answer, Job, LineResult, Rehearsal
 from plumbline_client.sending import JOB_SECONDS_MAX, TIMEOUT_SECONDS, Pause, Progress, Retries, Session, Steps
 
@@ -30,8 +30,9 @@ class AsyncPlumbline:
         timeout_seconds: float = TIMEOUT_SECONDS,
         consistent: bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
+        language: Language = "en",
     ) -> None:
-        self._session = Session(url, key, retries, consistent)
+        self._session = Session(url, key, retries, consistent, language)
         self.url = url
         self.positions = self._session.positions
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_seconds, transport=transport)
@@ -72,7 +73,8 @@ class AsyncPlumbline:
     async def record_many(
         self, ledger: Ledger, facts: Iterable[Mapping[str, Any]], *, lines_max: int = LINES_MAX
     ) -> AsyncIterator[LineResult]:
-        """Record facts (see `fact`), any number of them; a result for each, in order."""
+        """Record facts (see `fact`), any number of them; a result for each, in order. All are read and checked before
+        the first is sent. Raises DocumentInvalid."""
         for piece in pieces_of(facts, lines_max):
             for result in await self._take(self._session.record(ledger, piece)):
                 yield result

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from plumbline_client.calls import Ledger
-from plumbline_client.core import Call, key_new
+from plumbline_client.core import Call, body_of, key_new
+from plumbline_client.errors import DocumentInvalid
 from plumbline_client.results import LineResult
 
 LINES_MAX = 1_000
@@ -43,13 +44,14 @@ class BulkPiece:
 
 
 def pieces_of(facts: Iterable[Mapping[str, Any]], lines_max: int) -> Iterator[BulkPiece]:
-    """Facts in pieces; each fact gets a key where it has none."""
-    first, lines = 1, list[dict[str, Any]]()
-    for given in facts:
-        lines.append({**given, "key": given.get("key") or key_new()})
-        if len(lines) == lines_max:
-            yield BulkPiece(first, lines)
-            first, lines = first + len(lines), []
-    if lines:
-        yield BulkPiece(first, lines)
+    """Facts in pieces; each fact gets a key where it has none. All are read and checked before the first piece is
+    given. Raises DocumentInvalid, which names the line."""
+    lines = [{**given, "key": given.get("key") or key_new()} for given in facts]
+    for number, line in enumerate(lines, 1):
+        try:
+            body_of(line)
+        except DocumentInvalid as invalid:
+            raise DocumentInvalid(invalid.reason, number) from None
+    for first in range(0, len(lines), lines_max):
+        yield BulkPiece(first + 1, lines[first : first + lines_max])
 

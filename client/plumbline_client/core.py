@@ -6,14 +6,17 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar, cast
+from datetime import date
+from decimal import Decimal
+from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from plumbline_client.errors import AnswerInvalid, ApiError
+from plumbline_client.errors import AnswerInvalid, ApiError, DocumentInvalid
 from plumbline_client.forms import form_read
 
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
+Language = Literal["zh", "en"]
 
 USER_AGENT = "plumbline-client/0.5.0"
 LINES = "application/x-ndjson"
@@ -39,9 +42,15 @@ class Call(Generic[Found]):
     waits: bool = False
     ledger: str = ""
 
-    def request(self, secret: str, position: int) -> tuple[str, str, dict[str, Any], dict[str, str], bytes | None]:
-        """Method, path, parameters, headers and body. `position` is what a read of this ledger must contain."""
-        headers = {"Authorization": f"Bearer {secret}", "User-Agent": USER_AGENT, "Accept": "application/json"}
+    def request(
+        self, secret: str, position: int, language: Language = "en"
+    ) -> tuple[str, str, dict[str, Any], dict[str, str], bytes | None]:
+        """Method, path, parameters, headers and body. `position` is what a read of this ledger must contain,
+        `language` that of a refusal's title and advice."""
+        headers = {
+            "Authorization": f"Bearer {secret}", "User-Agent": USER_AGENT, "Accept": "application/json",
+            "Accept-Language": language,
+        }  # fmt: skip
         params = {name: value for name, value in self.params.items() if value is not None}
         if self.waits and position and "min_position" not in params and "cursor" not in params:
             params["min_position"] = position
@@ -117,7 +126,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ApiError
     errors = [(str(e.get("field", "")), str(e.get("reason", ""))) for e in problem.get("errors", ())]
     return ApiError(
         status, problem["code"], problem.get("detail", ""), problem.get("field", ""), problem.get("request_id", ""),
-        errors, retry_after,
+        errors, retry_after, problem.get("title", ""), problem.get("advice", ""),
     )  # fmt: skip
 
 
@@ -132,5 +141,18 @@ def part(text: str) -> str:
 
 
 def body_of(document: Any) -> bytes:
-    """A document as a body."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    """A document as a body: a Decimal is decimal text, a date or time ISO text. Raises DocumentInvalid."""
+    try:
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        raise DocumentInvalid(str(error)) from None
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise ValueError("a Decimal that is not finite can't be sent")
+        return format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} can't be sent; give text, int, bool, Decimal, date or datetime")

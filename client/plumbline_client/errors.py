@@ -14,6 +14,8 @@ class ApiError(PlumblineClientError):
 
     `code` is stable and for programs, `reason` a sentence for people, `field` the field concerned ("" for none),
     `errors` all faults as (field, reason) where there are several, `request_id` what its log knows the request by.
+    `title` says what the code means and `advice` what to do next, in the client's language; both are "" where something
+    between us and the service refused.
     `retry_after_seconds` is None where coming again would not help.
     """
 
@@ -26,6 +28,8 @@ class ApiError(PlumblineClientError):
         request_id: str = "",
         errors: Sequence[tuple[str, str]] = (),
         retry_after_seconds: float | None = None,
+        title: str = "",
+        advice: str = "",
     ) -> None:
         super().__init__(f"{code}: {reason}")
         self.status = status
@@ -35,6 +39,18 @@ class ApiError(PlumblineClientError):
         self.request_id = request_id
         self.errors = tuple(errors)
         self.retry_after_seconds = retry_after_seconds
+        self.title = title
+        self.advice = advice
+
+
+class DocumentInvalid(PlumblineClientError, ValueError):
+    """What was given can't be sent, and nothing was: a value is of a kind that JSON and the service don't have. `line`
+    is the place in `record_many`, from 1."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason if line is None else f"line {line}: {reason}")
+        self.reason = reason
+        self.line = line
 
 
 class ConnectionLost(PlumblineClientError):

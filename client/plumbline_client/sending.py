@@ -15,7 +15,7 @@ import httpx
 
 from plumbline_client.bulk import BulkPiece
 from plumbline_client.calls import JobKind, Ledger
-from plumbline_client.core import Call, read_answer, read_error
+from plumbline_client.core import Call, Language, read_answer, read_error
 from plumbline_client.errors import ApiError, ConnectionLost
 from plumbline_client.results import Answer, Job, LineResult
 
@@ -81,12 +81,15 @@ class Retries:
 class Session:
     """What a client knows of one service. `positions` are the last that it has written, by ledger."""
 
-    def __init__(self, url: str, key: str, retries: Retries | None, consistent: bool) -> None:
+    def __init__(
+        self, url: str, key: str, retries: Retries | None, consistent: bool, language: Language
+    ) -> None:
         self.url = url
         self.retries = retries or Retries()
         self.positions: dict[str, int] = {}
         self._key = key
         self._consistent = consistent
+        self._language: Language = language
 
     def send(self, call: Call[T]) -> Steps[T]:
         """Send a call, again where that is safe."""
@@ -95,7 +98,7 @@ class Session:
         while True:
             attempt += 1
             position = self.positions.get(call.ledger, 0) if self._consistent else 0
-            outcome = yield Attempt(*call.request(self._key, position))
+            outcome = yield Attempt(*call.request(self._key, position, self._language))
             assert outcome is not None
             if isinstance(outcome, httpx.Response) and outcome.status_code < 300:
                 result = read_answer(call, outcome.status_code, outcome.headers, outcome.content)

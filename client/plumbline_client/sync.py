@@ -11,7 +11,7 @@ import httpx
 
 from plumbline_client.bulk import LINES_MAX, pieces_of
 from plumbline_client.calls import JobKind, Ledger, rehearsed
-from plumbline_client.core import Call, Page
+from plumbline_client.core import Call, Language, Page
 from plumbline_client.results import Answer, Job, LineResult, Rehearsal
 from plumbline_client.sending import JOB_SECONDS_MAX, TIMEOUT_SECONDS, Pause, Progress, Retries, Session, Steps
 
@@ -21,9 +21,9 @@ T = TypeVar("T")
 class Plumbline:
     """Sends calls. Several threads may share one; close it after use.
 
-    With `consistent`, reads contain what this client has written; `positions` says, by ledger, how far that is. Raises,
-    from every method that sends: ApiError for a refusal, ConnectionLost where no answer came in time, AnswerInvalid for
-    one that can't be read.
+    With `consistent`, reads contain what this client has written; `positions` says, by ledger, how far that is.
+    `language` is that of the title and advice of refusals. Raises, from every method that sends: ApiError for a
+    refusal, ConnectionLost where no answer came in time, AnswerInvalid for one that can't be read.
     """
 
     def __init__(
@@ -35,8 +35,9 @@ class Plumbline:
         timeout_seconds: float = TIMEOUT_SECONDS,
         consistent: bool = True,
         transport: httpx.BaseTransport | None = None,
+        language: Language = "en",
     ) -> None:
-        self._session = Session(url, key, retries, consistent)
+        self._session = Session(url, key, retries, consistent, language)
         self.url = url
         self.positions = self._session.positions
         self._http = httpx.Client(base_url=url, timeout=timeout_seconds, transport=transport)
@@ -78,7 +79,8 @@ class Plumbline:
     ) -> Iterator[LineResult]:
         """Record facts (see `fact`), any number of them; a result for each, in order.
 
-        Each has a key, so that pieces whose answer was lost are sent again and nothing counts twice.
+        Each has a key, so that pieces whose answer was lost are sent again and nothing counts twice. All are read and
+        checked before the first is sent; what doesn't fit in memory is given in several calls. Raises DocumentInvalid.
         """
         for piece in pieces_of(facts, lines_max):
             yield from self._take(self._session.record(ledger, piece))

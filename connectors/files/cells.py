@@ -83,6 +83,19 @@ def number_text(value: Decimal) -> str:
 _normal = lru_cache(maxsize=65536)(header_normal)
 
 
+_DIRECTIVE: Final = re.compile("%.")
+_DATE_WORDS: Final = {
+    "%Y": "YYYY", "%y": "YY", "%m": "MM", "%d": "DD", "%H": "hh", "%I": "hh", "%M": "mm", "%S": "ss", "%f": "ffffff",
+    "%b": "Jan", "%B": "January", "%a": "Mon", "%A": "Monday", "%p": "AM", "%z": "+hhmm", "%Z": "UTC", "%j": "DDD",
+    "%T": "hh:mm:ss", "%F": "YYYY-MM-DD", "%D": "MM/DD/YY", "%%": "%",
+}  # fmt: skip
+
+
+def format_words(form: str) -> str:
+    """A format of dates as people write it: "%Y-%m-%d" is YYYY-MM-DD."""
+    return _DIRECTIVE.sub(lambda found: _DATE_WORDS.get(found[0], found[0]), form)
+
+
 @lru_cache(maxsize=65536)
 def _date_parse(raw: str, formats: tuple[str, ...]) -> date | None:
     for form in formats:
@@ -158,7 +171,7 @@ class CellReader:
         if isinstance(cell, str):
             found = _date_parse(cell, tuple(column.formats))
             if found is None:
-                formats = ", ".join(column.formats)
+                formats = (" 或 " if self._language == "zh" else " or ").join(map(format_words, column.formats))
                 raise RowRefused(place.header, text("date", self._language, formats=formats))
             value = found
         else:

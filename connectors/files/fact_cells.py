@@ -12,7 +12,7 @@ from connectors.files.rows import storable
 from ledger.domain.commands import Command
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import DocumentInvalid, Refused
-from ledger.writer.fact_line import request_of_document
+from ledger.writer.fact_line import field_of_fact, request_of_document
 
 FACT_JSON: Final = "fact.json"
 """In the place of a mapping: the cell holds a fact as the API takes it."""
@@ -23,9 +23,10 @@ CELL: Final = "fact"
 def fact_refused(
     body: bytes, *, source: str, file: str, number: int, field: str, reason: str, actor: str
 ) -> RefusedRow:
-    """What the quarantine keeps of a refused fact. `number` counts the facts of its message, from 1."""
+    """What the quarantine keeps of a refused fact. `number` counts the facts of its message, from 1; `field` is the
+    command's or the document's, and kept as the latter calls it."""
     text = storable(body.decode("utf-8", "replace"))
-    rejection = Rejection(number, field, reason, file)
+    rejection = Rejection(number, field_of_fact(field), reason, file)
     return RefusedRow(source, rejection, {CELL: text}, FACT_JSON, FACT_JSON_SHA256, actor)
 
 

@@ -114,7 +114,7 @@ class RowMapper:
 
     def field_of(self, attribute: str) -> str:
         """The header behind an attribute, `customer`, `occurred` or `external_id`: for its refusals."""
-        return self._fields.get(attribute, attribute)
+        return self._fields.get(attribute.removeprefix("attributes."), attribute)
 
     def _places_find(self) -> dict[str, Place]:
         normal = [header_normal(header) for header in self.headers]

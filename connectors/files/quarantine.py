@@ -37,6 +37,7 @@ from ledger.domain.errors import PlumblineError
 from ledger.log.migrate import schema_name_check
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
+from ledger.writer.fact_line import field_of_fact
 
 _QUERIES = queries_load("connectors.files", "quarantine.sql")
 _SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
@@ -145,7 +146,7 @@ class _Retried:
     def refused(self, answer: Answer) -> tuple[QuarantinedRow, RowRefused, bytes]:
         """The ledger's refusal of today."""
         if self.mapper is None:
-            return self.kept, RowRefused(answer.field, answer.reason), FACT_JSON_SHA256
+            return self.kept, RowRefused(field_of_fact(answer.field), answer.reason), FACT_JSON_SHA256
         return self.kept, RowRefused(self.mapper.field_of(answer.field), answer.reason), self.mapper.mapping.digest
 
 

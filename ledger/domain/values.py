@@ -17,6 +17,11 @@ INTEGER_MAX: Final = 2**63 - 1
 DAY_EPOCH: Final = date(1970, 1, 1).toordinal()
 DAY_FIRST: Final = 0
 DAY_LAST: Final = date(2149, 12, 31).toordinal() - DAY_EPOCH
+LINE_LENGTH_MAX: Final = 400
+"""Text that may be longer than this, notes and messages, may have lines and tabs; names may not."""
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL_SHOWN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINES: Final = re.compile(r"\r?\n|\t")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,24}(\.[0-9]{1,24})?\Z")
 
 
@@ -175,27 +180,44 @@ def customer_number(customer: str) -> int:
 
 
 def text_checked(raw: object, length_max: int) -> str:
-    """Text as it may be stored: a str, not empty, without NUL or lone surrogates, within the length.
+    """Text as it may be stored: a str, not empty, within the length, without what `text_fault` refuses.
 
     Raises ValueError with the reason.
     """
     if not isinstance(raw, str):
         raise ValueError("is not text")
     text = raw.strip()
-    # Neither NUL nor half of a surrogate pair can be printed.
+    # Nothing that is refused can be printed.
     if text.isprintable() and 0 < len(text) <= length_max:
         return text
     if not text:
         raise ValueError("is empty")
     if len(text) > length_max:
         raise ValueError(f"is longer than {length_max} characters")
-    if "\x00" in text:
-        raise ValueError("contains a NUL character")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("contains half of a surrogate pair") from None
+    fault = text_fault(text, lines=length_max > LINE_LENGTH_MAX)
+    if fault is not None:
+        raise ValueError(fault)
     return text
+
+
+def text_fault(text: str, *, lines: bool) -> str | None:
+    """Why a text can't be stored, None where it can: NUL and half of a surrogate pair; control characters (C0, C1) and
+    overrides of the direction of writing, by which text shows as what it isn't or steers a terminal. `lines`: whether
+    it may have lines and tabs."""
+    if text.isprintable():
+        return None
+    if "\0" in text:
+        return "contains a NUL character"
+    if any(0xD800 <= ord(c) < 0xE000 for c in text):
+        return "contains half of a surrogate pair"
+    if _CONTROL.search(text if not lines else _LINES.sub("", text)):
+        return "contains a control character or an override of the direction of writing; take it out"
+    return None
+
+
+def text_shown(text: str) -> str:
+    """Text as a terminal may have it: what would steer it or turn its direction is �, lines and tabs stay."""
+    return text if text.isprintable() else _CONTROL_SHOWN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def decimal_exact(raw: object) -> Decimal:

@@ -9,7 +9,8 @@ from ledger.domain.fact_types import FactType
 from ledger.domain.redemption.terms import WINDOW_WORDS
 from ledger.domain.values import points_parse, points_text, scaled_text
 from ledger.rules.conditions import places_of
-from ledger.rules.document import Rule, RuleSet
+from ledger.rules.document import Award, Limit, Nth, Rule, RuleSet
+from ledger.rules.redemption.document import OfferLimit
 
 Language = Literal["zh", "en"]
 
@@ -20,67 +21,84 @@ def points_short(points: int, *, signed: bool = False) -> str:
     return f"+{text}" if signed and points > 0 else text
 
 
-def _attribute_title(fact_type: FactType, name: str, language: Language) -> str:
-    source = fact_type.derived.get(name) or fact_type.attributes[name]
-    return getattr(source.title, language)
+def attribute_title(fact_type: FactType | None, name: str, language: Language) -> str:
+    """How an attribute is called; by its id where the type of the fact isn't known."""
+    source = None if fact_type is None else fact_type.derived.get(name) or fact_type.attributes.get(name)
+    return name if source is None else getattr(source.title, language)
 
 
-def _unit(fact_type: FactType, name: str, language: Language) -> str:
-    attribute = fact_type.attributes.get(name)
+def unit_words(fact_type: FactType | None, name: str, language: Language) -> str:
+    """The unit of a number; "" where it has none or the type of the fact isn't known."""
+    if fact_type is not None and name in fact_type.derived:
+        return {"zh": "天", "en": "days"}[language]
+    attribute = None if fact_type is None else fact_type.attributes.get(name)
     unit = attribute.unit if attribute is not None and attribute.type == "number" else ""
     return {"CNY": "元", "h": "小时", "points": "分"}.get(unit, unit) if language == "zh" else unit
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
+    """A decimal number with its thousands apart."""
     whole, _, fraction = text.partition(".")
     sign = "-" if whole.startswith("-") else ""
     whole = f"{int(whole.lstrip('-')):,}"
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
-def clause(rule: Rule, fact_type: FactType, language: Language) -> str:
-    """What a rule's award says, in one sentence."""
+def clause(rule: Rule, fact_type: FactType | None, language: Language) -> str:
+    """What a rule's award says, with which of them count and how many at most, in one sentence."""
+    text = award_clause(rule.award, fact_type, language)
+    if rule.nth is not None:
+        text += f"（{nth_words(rule.nth, language)}）" if language == "zh" else f" ({nth_words(rule.nth, language)})"
+    for limit in rule.limits:
+        text += ("，" if language == "zh" else ", ") + limit_words(limit, language)
+    return text
+
+
+def award_clause(award: Award, fact_type: FactType | None, language: Language) -> str:
+    """How many points for what. What ends a streak is said by `streak_end_words`."""
     zh = language == "zh"
-    award = rule.award
     if award.points is not None:
         points = points_short(points_parse(award.points), signed=True)
-        text = f"每次{points}分" if zh else f"{points} points each"
-    elif award.per_unit is not None:
+        return f"每次{points}分" if zh else f"{points} points each"
+    if award.per_unit is not None:
         per = award.per_unit
         points = points_short(points_parse(per.points), signed=True)
-        unit = _grouped(str(per.unit))
-        title = _attribute_title(fact_type, per.attribute, language)
-        suffix = _unit(fact_type, per.attribute, language)
-        text = (
-            f"{title}每满{unit}{suffix}{points}分"
-            if zh
-            else f"{points} points for every full {unit} {suffix} of {title.lower()}"
-        )
-    elif award.streak is not None:
+        unit = grouped(str(per.unit))
+        title = attribute_title(fact_type, per.attribute, language)
+        suffix = unit_words(fact_type, per.attribute, language)
+        if zh:
+            return f"{title}每满{unit}{suffix}{points}分"
+        return f"{points} points for every full {f'{unit} {suffix}'.rstrip()} of {title.lower()}"
+    if award.streak is not None:
         steps = ", ".join(points_short(points_parse(s), signed=True) for s in award.streak.steps)
-        text = f"连续第1、2…次依次{steps}分" if zh else f"in a row: {steps} points, the last repeats"
-    else:
-        assert award.bands is not None
-        title = _attribute_title(fact_type, award.bands.attribute, language)
-        parts = [
-            f"{b.from_}{'起' if zh else '+'} {points_short(points_parse(b.points), signed=True)}"
-            for b in award.bands.steps
-        ]
-        text = f"按{title}分档：{'，'.join(parts)}分" if zh else f"by {title.lower()}: {', '.join(parts)} points"
-    if rule.nth is not None:
-        window = WINDOW_WORDS[rule.nth.window][0 if zh else 1]
-        every = ("每逢第" if zh else "every ") if rule.nth.every else ("第" if zh else "only the ")
-        text += f"（{window}{every}{rule.nth.n}次）" if zh else f" ({every}{_ordinal(rule.nth.n)} {window})"
-    for limit in rule.limits:
-        window = WINDOW_WORDS[limit.window][0 if zh else 1]
-        caps: list[str] = []
-        if limit.times is not None:
-            caps.append(f"{limit.times}次" if zh else f"{limit.times} times")
-        if limit.points is not None:
-            points = points_short(points_parse(limit.points))
-            caps.append(f"{points}分" if zh else f"{points} points")
-        text += f"，{window}至多{'、'.join(caps)}" if zh else f", at most {' and '.join(caps)} {window}"
-    return text
+        return f"连续第1、2…次依次{steps}分" if zh else f"in a row: {steps} points, the last repeats"
+    assert award.bands is not None
+    title = attribute_title(fact_type, award.bands.attribute, language)
+    parts = [
+        f"{b.from_}{'起' if zh else '+'} {points_short(points_parse(b.points), signed=True)}" for b in award.bands.steps
+    ]
+    return f"按{title}分档：{'，'.join(parts)}分" if zh else f"by {title.lower()}: {', '.join(parts)} points"
+
+
+def nth_words(nth: Nth, language: Language) -> str:
+    """Which of a window count."""
+    window = WINDOW_WORDS[nth.window][0 if language == "zh" else 1]
+    if language == "zh":
+        return f"{window}{'每逢第' if nth.every else '第'}{nth.n}次"
+    return f"{'every' if nth.every else 'only the'} {_ordinal(nth.n)} {window}"
+
+
+def limit_words(limit: Limit | OfferLimit, language: Language) -> str:
+    """How many times or points at most in a window."""
+    zh = language == "zh"
+    window = WINDOW_WORDS[limit.window][0 if zh else 1]
+    caps: list[str] = []
+    if limit.times is not None:
+        caps.append(f"{limit.times}次" if zh else f"{limit.times} times")
+    if limit.points is not None:
+        points = points_short(points_parse(limit.points))
+        caps.append(f"{points}分" if zh else f"{points} points")
+    return f"{window}至多{'、'.join(caps)}" if zh else f"at most {' and '.join(caps)} {window}"
 
 
 def _ordinal(n: int) -> str:
@@ -100,11 +118,11 @@ def award_words(state: Mapping[str, Any], rules: RuleSet, fact_type: FactType, r
     award = rule.award
     if award.per_unit is not None:
         per = award.per_unit
-        value = _grouped(scaled_text(a["source"], places_of(fact_type, per.attribute)))
+        value = grouped(scaled_text(a["source"], places_of(fact_type, per.attribute)))
         each = points_short(points_parse(per.points))
-        title = _attribute_title(fact_type, per.attribute, language)
-        unit = _grouped(str(per.unit))
-        suffix = _unit(fact_type, per.attribute, language)
+        title = attribute_title(fact_type, per.attribute, language)
+        unit = grouped(str(per.unit))
+        suffix = unit_words(fact_type, per.attribute, language)
         if unit == each and a["units"] == a["base"]:
             text = (
                 f"{title}{value}{suffix}，照记{base}分"
@@ -119,7 +137,7 @@ def award_words(state: Mapping[str, Any], rules: RuleSet, fact_type: FactType, r
             )
     elif award.bands is not None:
         value = scaled_text(a["source"], places_of(fact_type, award.bands.attribute))
-        title = _attribute_title(fact_type, award.bands.attribute, language)
+        title = attribute_title(fact_type, award.bands.attribute, language)
         text = f"{title}{value}，所在档{base}分" if zh else f"{title} {value} lies in the band of {base} points"
     elif award.streak is not None:
         text = f"连续第{a['count']}次：{base}分" if zh else f"the {_ordinal(a['count'])} in a row: {base} points"

@@ -1,7 +1,7 @@
 """What a request must be before anything is decided: a known command of plain text and plain data.
 
 These refusals depend on nothing in the ledger, so they come again however often a request is repeated, and are not
-kept under its key.
+kept under its key. Only the name of an attribute is looked up there, so as to name none that isn't declared.
 """
 
 from __future__ import annotations
@@ -46,20 +46,24 @@ _EXPONENT_MAX: Final = 60
 _PLAIN_LENGTH_MAX: Final = 200
 
 
-def request_refusal(request: Request) -> Answer | None:
-    """The refusal of a request that is no request; None where it can be decided."""
+def request_refusal(request: Request, fact_types: Mapping[str, FactType] | None = None) -> Answer | None:
+    """The refusal of a request that is no request; None where it can be decided. Attributes of these fact types are told
+    by their names, others by their number."""
     try:
-        _request_check(request)
+        _request_check(request, fact_types or {})
     except Refused as refusal:
         return Answer("refused", code=refusal.code, reason=refusal.reason, field=refusal.field)
     return None
 
 
-def _request_check(request: Request) -> None:
+def _request_check(request: Request, fact_types: Mapping[str, FactType]) -> None:
     _actor_check(request.actor)
     if request.key != "" or request.client != "":
         text_check(request.client, "client", "KEY_INVALID", ACTOR_LENGTH_MAX)
         text_check(request.key, "key", "KEY_INVALID", ACTOR_LENGTH_MAX)
+    if isinstance(request.command, RecordFact):
+        _fact(request.command, fact_types)
+        return
     check = _CHECKS.get(type(request.command))
     if check is None:
         raise Refused("COMMAND_UNKNOWN", "there is no such command", "command")
@@ -114,7 +118,7 @@ def _fact_plain(command: RecordFact) -> bool:
     return True
 
 
-def _fact(command: RecordFact) -> None:
+def _fact(command: RecordFact, fact_types: Mapping[str, FactType]) -> None:
     if _fact_plain(command):
         return
     text_check(command.source, "source")
@@ -134,10 +138,11 @@ def _fact(command: RecordFact) -> None:
         raise Refused("FACT_INVALID", "registration is no registration of a customer", "registration")
     if not isinstance(cast(object, command.revert), bool):
         raise Refused("FACT_INVALID", "revert is neither true nor false", "revert")
-    _attributes(command.attributes)
+    fact_type = fact_types.get(command.fact_type)
+    _attributes(command.attributes, frozenset(fact_type.attributes if fact_type is not None else ()))
 
 
-def _attributes(raw: object) -> None:
+def _attributes(raw: object, known: frozenset[str]) -> None:
     if not isinstance(raw, dict):
         raise Refused("FACT_INVALID", "attributes are no mapping of names to values", "attributes")
     attributes = cast(dict[Any, Any], raw)
@@ -146,8 +151,8 @@ def _attributes(raw: object) -> None:
     for i, (name, value) in enumerate(attributes.items()):
         if not isinstance(name, str) or not name or not name.isprintable() or len(name) > 64:
             raise Refused("FACT_INVALID", "attributes have a name that no attribute can have", "attributes")
-        # By its number: which names an attribute may have is not known here.
-        place = f"attributes.{i}"
+        # By its number where the fact type has no such attribute: the name itself may be anything.
+        place = f"attributes.{name if name in known else i}"
         if isinstance(value, str):
             text_check(value, place, "FACT_INVALID")
         elif isinstance(value, int):
@@ -233,7 +238,6 @@ _CHECKS: Final[Mapping[type, Callable[[Any], None]]] = {
     ChangeCustomer: _change,
     GiveConsent: _consent,
     WithdrawConsent: _consent,
-    RecordFact: _fact,
     DeclareFactType: _document_of,
     ProposeRuleSet: _document_of,
     ApproveRuleSet: _approve,

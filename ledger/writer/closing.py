@@ -127,10 +127,12 @@ class _Closing:
         self.mover = PointsMover(state, self.versions)
 
     def day(self, day: int) -> None:
-        """Close one day. Customers stand by then where the points decided at its end put them."""
+        """Close one day. What was held until it lapses first, so that at a month's end what is freed expires with its
+        lots. Customers stand by then where the points decided at its end put them."""
         draft = self.draft
         midnight = datetime.combine(date_of(day + 1), datetime.min.time(), self.recorded.tzinfo)
         text = day_text(day)
+        self._lapses(day, Stamp(midnight.isoformat(), self.recorded_at, self.actor, 0))
         position = draft.enter("DayClosed", 0, day=text)
         stamp = Stamp(midnight.isoformat(), self.recorded_at, self.actor, position)
         self.events.append(
@@ -145,7 +147,6 @@ class _Closing:
         )
         if day == month_last_day(month_of(day)):
             self._month(day, stamp)
-        self._lapses(day, stamp)
         first = len(draft.events)
         draft.react("DayClosed", 0, {"day": text}, position)
         self.events += [
@@ -157,11 +158,10 @@ class _Closing:
         return [found for found in (self.month_end, self.mover.result()) if found is not None]
 
     def _lapses(self, day: int, stamp: Stamp) -> None:
-        """Free what was held until this day."""
+        """Free what was held until this day; each is booked on the last day it was held."""
         state, draft = self.state, self.draft
         for redemption in state.redemptions.due_by(day):
-            # At the end of a month its lots have expired by now: what is freed of them expires with the next.
-            fields = lapse(redemption, day + 1 if day == month_last_day(month_of(day)) else day)
+            fields = lapse(redemption, state.book.booked_day(redemption.held_until))
             position = draft.state.position + 1
             stream = customer_id(redemption.customer)
             event = RedemptionLapsed(
@@ -170,12 +170,9 @@ class _Closing:
                 occurred_at=stamp.occurred_at,
                 recorded_at=self.recorded_at,
                 actor=self.actor,
-                cause=stamp.cause,
                 **fields,
             )
             state.redemptions.apply(position, redemption.customer, "RedemptionLapsed", fields)
-            if self.month_end is not None and redemption.customer not in self.mover.records:
-                self.mover.records[redemption.customer] = self.month_end[1][redemption.customer - 1]
             of_lapse = stamp._replace(cause=position)
             freed = self.mover.move(position, redemption.customer, "RedemptionLapsed", fields, of_lapse)
             self.events += [event, *freed]

@@ -53,6 +53,11 @@ def request_of_document(document: Any, *, actor: str, client: str, may_adjust: b
     return Request(command, actor, client if key else "", key, may_adjust)
 
 
+def field_of_fact(field: str) -> str:
+    """What a field of a fact's command is called in its JSON."""
+    return "occurred_at" if field == "occurred" else field
+
+
 def registration_of_document(document: Any, place: str) -> RegisterCustomer:
     """The registration in {source, reference, name, traits}. Raises Refused."""
     found = _object(document, place, _REGISTRATION_MEMBERS, _REGISTRATION_REQUIRED)

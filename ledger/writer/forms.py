@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 from ledger.domain.errors import Refused
-from ledger.domain.values import INTEGER_MAX
+from ledger.domain.values import INTEGER_MAX, LINE_LENGTH_MAX, text_fault
 
 TEXT_LENGTH_MAX: Final = 10_000
 NAME_LENGTH_MAX: Final = 400
@@ -27,15 +27,14 @@ def text_check(raw: object, name: str, code: str = "TEXT_INVALID", length_max: i
     """Text that can be stored; it may be empty here. Raises Refused."""
     if not isinstance(raw, str):
         raise Refused(code, f"{name} is not text", name)
-    # Neither NUL nor half of a surrogate pair can be printed.
+    # Nothing that is refused can be printed.
     if len(raw) <= length_max and raw.isprintable():
         return
     if len(raw) > length_max:
         raise Refused(code, f"{name} is longer than {length_max} characters", name)
-    if "\0" in raw:
-        raise Refused(code, f"{name} contains a NUL character", name)
-    if not raw.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in raw):
-        raise Refused(code, f"{name} contains half of a surrogate pair", name)
+    fault = text_fault(raw, lines=length_max > LINE_LENGTH_MAX)
+    if fault is not None:
+        raise Refused(code, f"{name} {fault}", name)
 
 
 def command_check(command: object) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from ledger.domain.book import Book
@@ -35,7 +35,7 @@ from ledger.domain.events import (
 )
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import DAY_FIRST, day_parse, day_text
+from ledger.domain.values import DAY_FIRST, day_parse, day_text, text_fault
 from ledger.rules.compile import Activation, program_compile
 from ledger.rules.document import RuleSet, canonical_bytes, rule_set_parse
 from ledger.standard import fact_types_standard, rules_standard
@@ -101,6 +101,7 @@ class OrderDecider:
             new = fact_type_parse(command.document)
         except DocumentInvalid as invalid:
             raise Refused("FACT_TYPE_INVALID", str(invalid), invalid.problems[0].field) from None
+        _texts_check(new.document(), "FACT_TYPE_INVALID")
         old = self.book.fact_types.get(new.id)
         if old is not None:
             if old.document() == new.document():
@@ -123,6 +124,7 @@ class OrderDecider:
     def propose(self, command: ProposeRuleSet, actor: str) -> tuple[list[Event], Answer]:
         """A rule set, checked against the fact types and for overflow. Raises Refused."""
         rules = rule_set_check(command.document, self.book)
+        _texts_check(rules.document, "RULESET_INVALID")
         for entry in self.book.rule_sets.values():
             if entry.sha256 == rules.sha256:
                 return [], Answer("duplicate", self.book.position, id=entry.rule_set)
@@ -180,6 +182,18 @@ def rule_set_check(document: Mapping[str, Any], book: Book) -> RuleSet:
         raise Refused("RULESET_INVALID", str(invalid), invalid.problems[0].field) from None
     canonical_bytes(rules.document)
     return rules
+
+
+def _texts_check(document: object, code: str, place: str = "") -> None:
+    """Raises Refused for a text of a new document that can't be stored. Documents on record are read as they are."""
+    if isinstance(document, str):
+        fault = text_fault(document, lines=True)
+        if fault is not None:
+            raise Refused(code, f"{place} {fault}", place)
+    elif isinstance(document, (dict, list)):
+        parts = cast("dict[str, Any] | list[Any]", document)
+        for key, part in parts.items() if isinstance(parts, dict) else enumerate(parts):
+            _texts_check(part, code, f"{place}.{key}".lstrip("."))
 
 
 def activations_of(book: Book) -> list[Activation]:

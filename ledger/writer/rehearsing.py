@@ -51,7 +51,8 @@ class Rehearser:
 
     def rehearse(self, requests: list[Request]) -> list[Rehearsal]:
         """Decide requests as if each before had been carried out; nothing is appended."""
-        refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
+        types = self.state.book.fact_types
+        refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r, types)) is not None}
         sound = [r for i, r in enumerate(requests) if i not in refusals]
         if self.state.book.closed:
             found = [Rehearsal(LEDGER_CLOSED) for _ in sound]

@@ -142,7 +142,7 @@ class Writer:
         refusals: dict[int, Answer] = {}
         sound: list[Request] = []
         for i, request in enumerate(requests):
-            refusal = request_refusal(request)
+            refusal = request_refusal(request, self.state.book.fact_types)
             if refusal is None:
                 sound.append(request)
             else:

@@ -36,17 +36,18 @@ def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
     day_last = 0
     for entry in entries:
         m = entry.movement
-        day_first = m.day if day_first is None else min(day_first, m.day)
-        day_last = max(day_last, m.day)
+        day_first = m.posted if day_first is None else min(day_first, m.posted)
+        day_last = max(day_last, m.posted)
         sums[entry.into] += entry.points
         sums[entry.out_of] -= entry.points
         rounding += entry.rounding
         rest = f"  {ROUNDING_ACCOUNT}  {money_text(-entry.rounding)} CNY\n" if entry.rounding else ""
         taken, given = (money_text(fen) for fen in (entry.fen_out, entry.fen_in))
+        booked = f"  booked: {day_text(m.day)}\n" if m.posted > m.day else ""
         said = " ".join(filter(None, (m.topic, m.state.get("rule") or m.state.get("redemption"))))
         body.append(
-            f'{day_text(m.day)} * "{m.stream}" "{_quoted(said)}"\n'
-            f"  position: {m.position}\n"
+            f'{day_text(m.posted)} * "{m.stream}" "{_quoted(said)}"\n'
+            f"  position: {m.position}\n{booked}"
             f"  {BEANCOUNT_ACCOUNTS[entry.out_of]}  {points_text(entry.points)} POINTS @@ {taken} CNY\n"
             f"  {BEANCOUNT_ACCOUNTS[entry.into]}  {points_text(-entry.points)} POINTS @@ {given} CNY\n"
             f"{rest}"

@@ -1,4 +1,4 @@
-"""The journal: every posting with its date, in points and CNY; and the proof that the books balance."""
+"""The journal: every posting with the day it is posted on, in points and CNY; and the proof that the books balance."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Entry:
         """Its two postings, as exports have them, and the one of rounding where there is one."""
         m = self.movement
         head = {
-            "position": m.position, "date": day_text(m.day), "customer": m.stream, "event": m.topic,
-            "rule": m.state.get("rule") or "", "redemption": m.state.get("redemption") or "",
+            "position": m.position, "date": day_text(m.posted), "booked_on": day_text(m.day), "customer": m.stream,
+            "event": m.topic, "rule": m.state.get("rule") or "", "redemption": m.state.get("redemption") or "",
         }  # fmt: skip
         found = [
             {**head, "account": self.out_of, "points": points_text(-self.points), "cny": money_text(-self.fen_out)},
@@ -49,20 +49,20 @@ class Entry:
 
 ROUNDING: Final = "rounding"
 """The account of what rounding leaves: fen and no points. It stands at what the others' values lack of zero."""
-COLUMNS = ("position", "date", "customer", "event", "rule", "redemption", "account", "points", "cny")
+COLUMNS = ("position", "date", "booked_on", "customer", "event", "rule", "redemption", "account", "points", "cny")
 
 
 def entries(
     connection: Connection[Any], value: PointValue, *, day_last: int | None = None, stop: int = POSITION_MAX
 ) -> Iterator[Entry]:
-    """The journal in order of position: what is booked up to a day, and recorded up to a position.
+    """The journal in order of position: what is posted up to a day, and recorded up to a position.
 
     Each account always stands at the value of its points, rounded down to the fen once: an entry moves it by its value
     after less its value before.
     """
     stand = dict.fromkeys(ACCOUNTS, 0)
     for movement in movements(connection, stop):
-        if day_last is not None and movement.day > day_last:
+        if day_last is not None and movement.posted > day_last:
             continue
         first, second = postings_of(movement.topic, movement.state, movement.adjusting)
         if not first.points:
@@ -100,13 +100,13 @@ def journal_check(
 ) -> Check:
     """Post everything again up to a position, and hold each customer's balance against what its events say.
 
-    With `day_last` only what is booked up to a day is posted: then balances can't be compared one by one (events say
+    With `day_last` only what is posted up to a day is added up: then balances can't be compared one by one (events say
     them in the order they were recorded in), and the sum over all accounts must be zero all the same.
     """
     trial, count, fault = Trial.new(), 0, ""
     for movement in movements(connection, stop):
         if day_last is not None:
-            if movement.day <= day_last:
+            if movement.posted <= day_last:
                 count += 1
                 for account, points in postings_of(movement.topic, movement.state, movement.adjusting):
                     trial.accounts[account] += points

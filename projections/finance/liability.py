@@ -1,7 +1,7 @@
 """The liability of points: day by day from opening to closing, by age, by expiry, and how much of it may never be asked.
 
 The liability is the points in customers' lots, held ones included; debt is no part of it. A day's closing is its opening
-and what was booked on it. CNY are rounded once, on the total, and shared among its parts by largest remainder.
+and what was posted on it, so closed months stand still. CNY are rounded once, on the total, and shared among its parts by largest remainder.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class _Folded:
         """Take in a movement."""
         debt = m.debt
         flow = "adjusted" if m.by_hand else _FLOW_OF.get(m.topic)
-        today = self.flows[m.day]
+        today = self.flows[m.posted]
         if flow is not None:
             today[FLOWS.index(flow)] += m.points
             self.outstanding[m.customer] += m.points
@@ -150,9 +150,9 @@ class _Folded:
         self.debt += debt
         self.outstanding[m.customer] += debt
         if m.topic == "PointsHeld":
-            self.held[m.day] += m.points
+            self.held[m.posted] += m.points
         elif m.topic in ("PointsFreed", "PointsRedeemed"):
-            self.held[m.day] -= abs(m.points)
+            self.held[m.posted] -= abs(m.points)
         for month, points in m.lots():
             self.lots[month] += points
         for month, points in m.lots_held:
@@ -172,7 +172,7 @@ def liability_read(
     """The liability from a day to a day, both included, as recorded up to a position."""
     folded = _Folded()
     for movement in movements(connection, stop):
-        if movement.day <= day_last:
+        if movement.posted <= day_last:
             folded.add(movement)
     days = _days(folded, value, day_first, day_last)
     closing = days[-1].closing if days else 0

@@ -1,4 +1,4 @@
-"""The events that move points, one after the other, each with the day it is booked on."""
+"""The events that move points, one after the other, each with the day it is booked on and the day it is posted on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from ledger.domain.book import Book
+from ledger.domain.events import STREAM_CALENDAR
+from ledger.domain.posting_day import NOTHING_OPENED, open_day_after, posting_day
 from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules, debt_of
-from ledger.domain.values import customer_number, day_parse, month_of
+from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of
+from ledger.domain.values import customer_number, day_parse, day_text, month_last_day, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.view import day_expired
@@ -18,7 +22,7 @@ from projections.view import day_expired
 POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "finance.sql")
 _PAGE: Final = 20_000
-_TOPICS: Final = sorted(POSTING_TOPICS | {"RuleSetProposed"})
+_TOPICS: Final = sorted(POSTING_TOPICS | {"RuleSetProposed", "DayClosed"})
 EXPIRY_NEVER: Final = -1
 
 
@@ -26,7 +30,8 @@ EXPIRY_NEVER: Final = -1
 class Movement:
     """An event that moves points. `day` is when it is booked: as the fact that led to it; what expires, on the day
     whose close took it (its last day, but of points that came back later the next close); what was held, spent or
-    given back, when that happened, or on the first open day where that month was closed. `by_hand`: it adjusts points
+    given back, when that happened, or on the first open day where that month was closed. `posted` is in which month the
+    books have it: that day, or the first that was open when it was recorded. `by_hand`: it adjusts points
     by hand. `lots_held`: what it adds to the lots that are held, by the month at whose end they expire (-1: never)."""
 
     position: int
@@ -34,6 +39,7 @@ class Movement:
     topic: str
     state: Mapping[str, Any]
     day: int
+    posted: int
     by_hand: bool
     lots_held: tuple[tuple[int, int], ...] = ()
 
@@ -107,13 +113,27 @@ def movements(connection: Connection[Any], stop: int = POSITION_MAX) -> Iterator
     """Every event that moves points up to a position, in order."""
     adjusting: frozenset[RuleName] = frozenset()
     holds = _Holds()
+    open_day = NOTHING_OPENED
     for position, stream, topic, state in _events(connection, stop):
         if topic == "RuleSetProposed":
             adjusting |= adjusting_rules({state["rule_set"]: state["document"]})
+        elif topic == "DayClosed":
+            open_day = open_day_after(day_parse(state["day"]))
         else:
             day = day_expired(state) if topic == "PointsExpired" else day_parse(state["booked_on"])
             by_hand = (state.get("rule_set"), state.get("rule")) in adjusting
-            yield Movement(position, stream, topic, state, day, by_hand, holds.moved(topic, state))
+            posted = posting_day(topic, day, open_day)
+            yield Movement(position, stream, topic, state, day, posted, by_hand, holds.moved(topic, state))
+
+
+def value_on(connection: Connection[Any], book: Book, day: int) -> PointValue:
+    """What points are worth by the rule set in force on a day: where its month is closed, by what was known then."""
+    params = {"calendar": STREAM_CALENDAR, "day_last": day_text(month_last_day(month_of(day)))}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["month_closed"], params).fetchone()
+    assert row is not None
+    rule_set = book.in_force(day, row[0])
+    return point_value_of(book.rule_sets[rule_set].document) if rule_set else VALUE_DEFAULT
 
 
 def position_head(connection: Connection[Any]) -> int:

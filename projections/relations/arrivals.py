@@ -78,9 +78,9 @@ class CollisionRow:
     """A collision as somebody may see it: `matched`, the customer that `holder` has, and `customer`, at which the lead
     of `asker` arrived (the same one where the match is exact).
 
-    Of a side whose customer they may not see they are told the team and nothing else: numbers are 0, texts empty. Only
-    who sees both (then it isn't masked) is shown what the match rests on, who ruled and why. `owner` is None while it
-    waits for a ruling, 0 where it was ruled for somebody they may not know.
+    Of a side whose customer they may not see, and whose people they don't lead, they are told the team and nothing
+    else: numbers are 0, texts empty. Only who sees both (then it isn't masked) is shown what the match rests on, who
+    ruled and why. `owner` is None while it waits for a ruling, 0 where it was ruled for somebody they may not know.
     """
 
     number: int
@@ -179,8 +179,8 @@ def collisions_read(
     before: int | None = None,
     limit: int = 100,
 ) -> list[CollisionRow]:
-    """Collisions of customers that one may see, and those that one is a side of; the latest first, with numbers below
-    `before`."""
+    """Collisions of customers that one may see or that people whom one leads have, and those that one is a side of; the
+    latest first, with numbers below `before`."""
     return READS.rows(
         connection, "collisions", scope, CollisionRow, number=number, only_open=only_open, before=before, limit=limit
     )
@@ -191,7 +191,7 @@ def ruling_refusal(scope: Scope, row: CollisionRow) -> str:
     if scope.kind not in ("region", "all"):
         return "collisions are ruled by managers and executives"
     if row.is_masked:
-        return "one side of this collision is not of your region; ask who leads both to rule"
+        return "you lead only one side of this collision; ask who leads both to rule"
     if scope.staff and scope.staff in (row.asker, row.holder):
         return "nobody rules a collision of their own; ask who leads you"
     return ""
@@ -201,7 +201,7 @@ def ruling_refusal(scope: Scope, row: CollisionRow) -> str:
 def evidence_read(
     connection: Connection[Any], scope: Scope, number: int, *, limit: int = 1_000
 ) -> list[EvidenceRow]:
-    """What happened with the customers of a collision, in order of time, for who sees both of them and rules."""
+    """What happened with the customers of a collision, in order of time, for who sees or leads both sides and rules."""
     params = {**scope.params, "number": number, "topics": list(EVIDENCE), "limit": limit}
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(READS.query("evidence", scope), params, prepare=False).fetchall()

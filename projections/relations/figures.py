@@ -19,7 +19,7 @@ from projections.reports import share_bp
 READS: Final = Reads("reads_figures.sql", "ownership", "work", "arrivals", "staff")
 _LOST: Final = "lost"
 _NOT_COUNTED: Final = ("handover_undone", "unmerge")
-"""What gives a customer back to who had it isn't an assignment that somebody responds to."""
+"""What gives a customer back to who had it isn't an assignment that somebody responds to: the one before goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ class _Performance:
 class PersonFigures(_Performance):
     """How somebody does in a span of days. `talks`: by them; `talks_decided` had an outcome, `talks_progress` brought
     progress. `answers`: how often a customer said how content it is, `satisfaction` the sum of 1 to 5. `won`, `lost`:
-    opportunities of theirs that ended. `assigned`: customers that came to them, `talked` those talked with since,
-    `response_seconds` until then, altogether and in the middle."""
+    opportunities of theirs that ended. `assigned`: customers that came to them and were not taken back by undoing,
+    `talked` those talked with since, `response_seconds` until then, altogether and in the middle."""
 
     staff: int
     team: str

@@ -27,7 +27,8 @@ _SELLING: Final[frozenset[Kind]] = frozenset({"own", "region", "all"})
 _CONDITIONS: Final = {name: text.decode() for name, text in queries_load("projections.sql", "scopes.sql").items()}
 _NAMED: Final = re.compile(r"\b(visible|held|concerned|handed|led|pooled)\(([a-z_0-9.]+)\)")
 _NESTED: Final = re.compile(
-    r"\b((?:visible|among|held|concerned|handed|led|pooled)_(?:own|region|all)|among_led|related|served)\(([a-z_0-9.]*)\)"
+    r"\b((?:visible|among|held|concerned|handed|led|pooled)_(?:own|region|all)|among_led|related|served|continued)"
+    r"\(([a-z_0-9.]*)\)"
 )
 _EVERYBODY: Final = re.compile(r"^-- scope: everybody, ", re.MULTILINE)
 

@@ -75,18 +75,20 @@ def timeline_read(
     customer: int,
     *,
     topics: Sequence[str] | None = None,
+    positions: Sequence[int] | None = None,
     books: bool = True,
     newest_first: bool = False,
     start: int | None = None,
     limit: int = 100,
 ) -> list[TimelineRow]:
     """Up to `limit` events about a customer that one sees, beyond the position `start`; with `books` its facts and
-    points among them."""
+    points among them. `topics`, `positions`: only these."""
     if start is None:
         start = 2**63 - 1 if newest_first else 0
     params = {
         "customer": customer, "topics": None if topics is None else list(topics), "books": books,
-        "newest_first": newest_first, "from": start, "limit": limit,
+        "positions": None if positions is None else list(positions), "newest_first": newest_first,
+        "from": start, "limit": limit,
     }  # fmt: skip
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(READS.query("timeline", scope), {**scope.params, **params}, prepare=False).fetchall()

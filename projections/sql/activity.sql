@@ -4,6 +4,13 @@
 -- Versions of facts that later ones correct.
 SELECT notification_id, originator_id, topic, state FROM event WHERE notification_id = ANY (%(positions)s::bigint[])
 
+-- name: day_closed_last
+-- The last day that was closed before a position.
+SELECT notification_id, state FROM event
+WHERE originator_id = %(calendar)s AND topic = 'DayClosed' AND notification_id < %(before)s
+ORDER BY originator_version DESC
+LIMIT 1
+
 -- name: activity_store
 MERGE INTO activity AS a
 USING unnest(

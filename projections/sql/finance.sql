@@ -9,3 +9,9 @@ LIMIT %(limit)s
 
 -- name: position_head
 SELECT position FROM head
+
+-- name: month_closed
+-- Where in the log a month was closed: with its last day. NULL where it is open.
+SELECT min(notification_id) FROM event
+WHERE originator_id = %(calendar)s AND topic = 'DayClosed'
+  AND convert_from(state, 'UTF8')::jsonb ->> 'day' = %(day_last)s

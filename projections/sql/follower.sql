@@ -13,14 +13,33 @@ ORDER BY v.name
 -- for the disk either.
 SELECT position, set_config('synchronous_commit', 'off', true) FROM view WHERE name = %(name)s FOR UPDATE
 
+-- name: follow_lock
+-- A follower's sign of life: an advisory lock of its session, which all who follow the ledger share and which ends with
+-- the connection. Nobody takes it alone, so that nobody waits for it.
+SELECT pg_advisory_lock_shared(hashtextextended('plumbline follows ' || current_schema(), 0))
+
+-- name: follow_release
+SELECT pg_advisory_unlock_shared(hashtextextended('plumbline follows ' || current_schema(), 0))
+
+-- name: views_followed
+-- Whether any session holds that lock.
+SELECT EXISTS (
+    SELECT FROM pg_locks l, hashtextextended('plumbline follows ' || current_schema(), 0) AS k (key)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.classid::bigint = (k.key >> 32) & 4294967295 AND l.objid::bigint = k.key & 4294967295
+)
+
 -- name: views_lag
--- Where views stand, as one moment sees it, each with the first event that it has not seen.
-SELECT v.name, v.position, greatest(h.position - v.position, 0), v.status, v.error, v.updated_at, e.topic, e.state
-FROM view v
+-- Where views stand, those that were never followed at 0, as one moment sees it, each with the first event that it has
+-- not seen.
+SELECT given.name, coalesce(v.position, 0), greatest(h.position - coalesce(v.position, 0), 0), coalesce(v.status, 'running'),
+       v.error, coalesce(v.updated_at, clock_timestamp()), e.topic, e.state
+FROM unnest(%(names)s::text[]) AS given (name)
 CROSS JOIN head h
-LEFT JOIN event e ON e.notification_id = v.position + 1
-WHERE v.name = ANY (%(names)s)
-ORDER BY v.name
+LEFT JOIN view v ON v.name = given.name
+LEFT JOIN event e ON e.notification_id = coalesce(v.position, 0) + 1
+ORDER BY given.name
 
 -- name: events_of_topics
 -- Events of some names in a range of positions, in order; the index on the position serves it.

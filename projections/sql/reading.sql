@@ -118,6 +118,14 @@ WHERE (%(region)s::text IS NULL OR region = %(region)s)
   AND (%(industry)s::text IS NULL OR industry = %(industry)s)
   AND (%(customer_type)s::text IS NULL OR customer_type = %(customer_type)s)
 
+-- name: mergings_between
+-- Whether anybody was merged, or is no more, after a position of the log and up to another; the index on the position
+-- serves it.
+SELECT EXISTS (
+    SELECT FROM event
+    WHERE notification_id > %(after)s::bigint AND notification_id <= %(last)s::bigint AND topic = ANY (%(topics)s::text[])
+)
+
 -- name: merged_read
 -- Mergings that some customers are part of, or, where customers is NULL, all that stand.
 SELECT customer, merged_into, survivor FROM customer_merged

@@ -69,6 +69,7 @@ ORDER BY won DESC, leads DESC, channel
 -- name: performance
 -- Of each person one leads, in a span of days: talks and how they turned out, how content customers were, what was won
 -- and lost, how soon customers were talked with that came to them. Seconds; the median is of those talked with by now.
+-- An assignment that was undone is none, and what it took away goes on as if it had not been.
 SELECT s.number AS staff, s.team, f.talks, f.talks_decided, f.talks_progress, f.answers, f.satisfaction,
        o.won, o.lost, o.amount_won, r.assigned, r.talked, r.response_seconds, r.response_seconds_median
 FROM staff s
@@ -84,12 +85,20 @@ CROSS JOIN LATERAL (
     FROM opportunity WHERE staff = s.number AND ended_day BETWEEN %(first)s AND %(last)s
 ) AS o
 CROSS JOIN LATERAL (
-    SELECT count(*) AS assigned, count(followed_at) AS talked,
-           coalesce(sum(extract(epoch FROM followed_at - assigned_at)), 0)::bigint AS response_seconds,
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM followed_at - assigned_at)::bigint)
+    SELECT count(*) AS assigned, count(t.followed_at) AS talked,
+           coalesce(sum(extract(epoch FROM t.followed_at - h.assigned_at)), 0)::bigint AS response_seconds,
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM t.followed_at - h.assigned_at)::bigint)
                AS response_seconds_median
-    FROM holding_history
-    WHERE staff = s.number AND day_from BETWEEN %(first)s AND %(last)s AND why <> ALL (%(not_counted)s::text[])
+    FROM holding_history h
+    CROSS JOIN LATERAL (
+        SELECT min(c.followed_at) AS followed_at, max(c.position_to) AS position_to FROM continued(h) AS c
+    ) AS t
+    WHERE h.staff = s.number AND h.staff > 0 AND h.day_from BETWEEN %(first)s AND %(last)s
+      AND h.why <> ALL (%(not_counted)s::text[])
+      AND NOT EXISTS (
+          SELECT 1 FROM holding_history b
+          WHERE b.customer = h.customer AND b.position_from = t.position_to AND b.why = ANY (%(not_counted)s::text[])
+      )
 ) AS r
 WHERE s.number > %(after)s AND (%(staff)s::bigint IS NULL OR s.number = %(staff)s)
   AND (%(team)s::text IS NULL OR EXISTS (SELECT 1 FROM team_above a WHERE a.team = s.team AND a.above = %(team)s))
@@ -118,12 +127,19 @@ chances AS (
     GROUP BY m.team
 ),
 responses AS (
-    SELECT m.team, count(*) AS assigned, count(h.followed_at) AS talked,
-           coalesce(sum(extract(epoch FROM h.followed_at - h.assigned_at)), 0)::bigint AS response_seconds,
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM h.followed_at - h.assigned_at)::bigint)
+    SELECT m.team, count(*) AS assigned, count(t.followed_at) AS talked,
+           coalesce(sum(extract(epoch FROM t.followed_at - h.assigned_at)), 0)::bigint AS response_seconds,
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM t.followed_at - h.assigned_at)::bigint)
                AS response_seconds_median
     FROM members m JOIN holding_history h ON h.staff = m.staff AND h.staff > 0
+    CROSS JOIN LATERAL (
+        SELECT min(c.followed_at) AS followed_at, max(c.position_to) AS position_to FROM continued(h) AS c
+    ) AS t
     WHERE h.day_from BETWEEN %(first)s AND %(last)s AND h.why <> ALL (%(not_counted)s::text[])
+      AND NOT EXISTS (
+          SELECT 1 FROM holding_history b
+          WHERE b.customer = h.customer AND b.position_from = t.position_to AND b.why = ANY (%(not_counted)s::text[])
+      )
     GROUP BY m.team
 )
 SELECT t.team, t.name, p.people, coalesce(f.talks, 0) AS talks, coalesce(f.talks_decided, 0) AS talks_decided,

@@ -127,18 +127,35 @@ SELECT count(*)::bigint AS count FROM customer
 
 -- name: plunges
 -- Who lost a share of the balance within a window of days: the balance before the window is what the events booked
--- before it come to. A list by -lost, customer.
-SELECT w.customer, c.name, w.lost, before.balance::bigint AS balance_before
+-- before it come to. What a correction takes back counts as far as the same correction (one cause) doesn't grant it to
+-- the customer again; the table `incident` has what was taken back in full, which is never less. A list by -lost,
+-- customer.
+SELECT w.customer, c.name, net.lost, before.balance::bigint AS balance_before
 FROM (
-    SELECT customer, sum(lost)::bigint AS lost FROM incident
+    SELECT customer FROM incident
     WHERE day > %(day_first)s AND day <= %(day_last)s GROUP BY customer HAVING sum(lost) >= %(lost_min)s
 ) AS w
 JOIN customer c ON c.number = w.customer
 CROSS JOIN LATERAL (
+    SELECT coalesce(sum(m.kept + greatest(0, m.taken - m.granted)), 0)::bigint AS lost
+    FROM (
+        SELECT -coalesce(sum(h.points) FILTER (WHERE h.topic = 'PointsDeducted' OR h.points > 0), 0) AS kept,
+               -coalesce(sum(h.points) FILTER (WHERE h.topic = 'PointsReversed' AND h.points < 0), 0) AS taken,
+               (
+                   SELECT coalesce(sum(g.points), 0) FROM history g
+                   WHERE g.customer = w.customer AND g.cause = h.cause AND g.topic = 'PointsGranted'
+               ) AS granted
+        FROM history h
+        WHERE h.customer = w.customer AND h.topic IN ('PointsDeducted', 'PointsReversed')
+          AND h.booked_on > %(date_first)s::date AND h.booked_on <= %(date_last)s::date
+        GROUP BY h.cause
+    ) AS m
+) AS net
+CROSS JOIN LATERAL (
     SELECT coalesce(sum(h.points), 0) AS balance FROM history h
     WHERE h.customer = w.customer AND h.points IS NOT NULL AND h.booked_on <= %(date_first)s::date
 ) AS before
-WHERE before.balance > 0 AND w.lost * 10000 >= before.balance * %(share_bp)s
+WHERE net.lost >= %(lost_min)s AND before.balance > 0 AND net.lost * 10000 >= before.balance * %(share_bp)s
 
 -- name: surges
 -- Who complained more within a window of days than usual: at least so often, and so many times the average of the three
@@ -153,10 +170,26 @@ JOIN customer c ON c.number = w.customer
 WHERE w.complaints >= %(complaints_min)s AND w.complaints * 3 >= %(times)s * w.before
 
 -- name: incident_events
--- The events behind an alert.
-SELECT position FROM history
-WHERE customer = %(customer)s AND topic = ANY (%(topics)s::text[])
-  AND booked_on > %(date_first)s::date AND booked_on <= %(date_last)s::date
+-- The events behind an alert, whose points come to what was lost: deductions, penalties taken back, and of corrections
+-- that take back more than they grant again, both.
+SELECT position
+FROM (
+    SELECT h.position, h.topic, h.points,
+           h.booked_on > %(date_first)s::date AND h.booked_on <= %(date_last)s::date AS inside,
+           sum(h.points) FILTER (
+               WHERE h.topic = 'PointsReversed' AND h.points < 0
+                 AND h.booked_on > %(date_first)s::date AND h.booked_on <= %(date_last)s::date
+           ) OVER same AS taken,
+           coalesce(sum(h.points) FILTER (WHERE h.topic = 'PointsGranted') OVER same, 0) AS granted
+    FROM history h
+    WHERE h.customer = %(customer)s AND h.topic IN ('PointsDeducted', 'PointsReversed', 'PointsGranted')
+    WINDOW same AS (PARTITION BY h.cause)
+) AS e
+WHERE CASE
+    WHEN topic = 'PointsGranted' THEN taken + granted < 0
+    WHEN topic = 'PointsReversed' AND points < 0 THEN inside AND taken + granted < 0
+    ELSE inside
+END
 ORDER BY position
 LIMIT 1000
 

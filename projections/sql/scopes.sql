@@ -4,7 +4,8 @@
 -- for support and site teams too. What one has is few: it is worked out first, as an array that every index can be entered
 -- with.
 --
--- And what holds for every scope: `related(…)`, that a customer is %(customer)s, or that it and this one are found to be one.
+-- And what holds for every scope: `related(…)`, that a customer is %(customer)s, or that it and this one are found to be one;
+-- `continued(…)`, a row of holding_history with those that go on with it.
 
 -- name: related
 {0} = ANY (ARRAY(
@@ -17,6 +18,20 @@
     UNION ALL
     SELECT m.customer FROM customer_merged m JOIN root ON root.customer = m.survivor
 ))
+
+-- name: continued
+-- The time that somebody had a customer, and the times that it was given back to them as it was (%(not_counted)s), until it
+-- came to them anew.
+(
+    SELECT on_with.followed_at, on_with.position_to
+    FROM holding_history on_with
+    WHERE on_with.staff = {0}.staff AND on_with.staff > 0 AND on_with.customer = {0}.customer
+      AND on_with.position_from >= {0}.position_from AND on_with.position_from < coalesce((
+          SELECT min(anew.position_from) FROM holding_history anew
+          WHERE anew.staff = {0}.staff AND anew.staff > 0 AND anew.customer = {0}.customer
+            AND anew.position_from > {0}.position_from AND anew.why <> ALL (%(not_counted)s::text[])
+      ), 9223372036854775807)
+)
 
 -- name: visible_all
 TRUE

@@ -23,7 +23,8 @@ _SKILLED_IN: Final = ("customer_type", "industry", "scale")
 class Measures:
     """What a run comes to. `None` where there is nothing to measure.
 
-    Loads are of those who can own customers and belong to the firm on the run's last day. `gini_bp`: 0 where all own
+    Loads are of those who can own customers (in their role, and their capacity isn't 0 or they own some all the same) and
+    belong to the firm on the run's last day. `gini_bp`: 0 where all own
     the same, 10,000 where one owns all. `region_match_bp`, `skill_match_bp`: of the changes that gave a customer an
     owner, how many gave it to somebody who works in its region, and to somebody with a skill in its type, industry or scale.
     `first_days_*`: from a customer's first lead to its first owner.
@@ -57,7 +58,10 @@ class Measures:
 def measures_of(run: OwnershipRun) -> Measures:
     """Measure a run."""
     relations = run.relations
-    owners = [s for s in relations.staff.values() if s.role in OWNERS and s.is_here(run.day_last)]
+    owners = [
+        s for s in relations.staff.values()
+        if s.role in OWNERS and s.is_here(run.day_last) and (s.capacity or relations.load[s.number])
+    ]  # fmt: skip
     loads = sorted(relations.load[s.number] for s in owners)
     given = [d for d in run.decisions if d.staff]
     regional = skilled = 0

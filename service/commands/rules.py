@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 import yaml
+from rich.markup import escape
 
 from ledger.domain.book import Book
 from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Command, ProposeRuleSet, Request
@@ -18,7 +19,7 @@ from ledger.domain.relations.ids import staff_id
 from ledger.domain.values import day_of, day_text
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.document import rule_set_parse, schema
-from ledger.rules.explain import clause
+from ledger.rules.sentences import called_of, rule_sentence
 from ledger.standard import rules_standard
 from ledger.writer.orders import rule_set_check
 from projections.relations.staff import staff_read, teams_read
@@ -85,9 +86,11 @@ def show(
     if entry is None:
         raise Refused("RULESET_UNKNOWN", "no such rule set; `plumbline rules show --all` lists them", "rule_set")
     if explain:
-        for rule in rule_set_parse(entry.document).rules:
-            words = clause(rule, book.fact_types[rule.fact], out.language)
-            out.console.print(f"[bold]{getattr(rule.title, out.language)}[/bold]  {words}")
+        rules = rule_set_parse(entry.document)
+        called = called_of(rules, book.fact_types)
+        for rule in rules.rules:
+            words = rule_sentence(rule, ("zh", "en").index(out.language), called)
+            out.console.print(f"[bold]{escape(getattr(rule.title, out.language))}[/bold]  {escape(words)}")
     elif json:
         out.document(entry.document)
     else:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from service.output import Terminal
+
 WIDTH_DEFAULT = 100
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -25,8 +27,8 @@ class Bar:
 
 def console_of() -> Console:
     """Standard output: as wide as the terminal, 100 columns where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_DEFAULT)
+    console = Terminal(highlight=False)
+    return console if console.is_terminal else Terminal(highlight=False, width=WIDTH_DEFAULT)
 
 
 def blocks(value: int, largest: int, width: int) -> str:

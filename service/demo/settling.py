@@ -23,7 +23,6 @@ from ledger.domain.book import Book
 from ledger.domain.commands import AwardHonours, Command, Request
 from ledger.domain.settlement.records import Part
 from ledger.domain.settlement.state import Settlement
-from ledger.domain.valuation import VALUE_DEFAULT, point_value_of
 from ledger.domain.values import (
     date_of,
     money_text,
@@ -37,6 +36,7 @@ from ledger.log.columns.reader import Columns
 from ledger.writer import Writer
 from projections.finance.honours import MEASURE, Place, places_find
 from projections.finance.liability import FLOWS, Liability, liability_read
+from projections.finance.reading import value_on
 from reconciliation.invented import FAULTS, PAYMENT_COLUMNS, Claim, Fault, Invented, Paying, payment_rows
 from reconciliation.planted import Matched, Outcome, outcome_of
 from reconciliation.reconciling import commands_of, found_in, state_read
@@ -239,9 +239,7 @@ def month_liability(connection: Connection[Any], book: Book) -> MonthLiability:
     """The liability of the last month that is closed. Raises SettlingRefused where it does not add up."""
     month = month_of(book.closed_day + 1) - 1
     first, last = month_first_day(month), month_last_day(month)
-    rule_set = book.in_force(last)
-    value = point_value_of(book.rule_sets[rule_set].document) if rule_set else VALUE_DEFAULT
-    found: Liability = liability_read(connection, value, first, last)
+    found: Liability = liability_read(connection, value_on(connection, book, last), first, last)
     if found.faults:
         raise SettlingRefused("; ".join(found.faults))
     flows = {name: sum(day.flows[i] for day in found.days) for i, name in enumerate(FLOWS)}

@@ -44,11 +44,17 @@ def pool_size_of(roles: Set[Role]) -> int:
     return max(1, sum(READERS.get(role, 0) for role in roles))
 
 
+def follows_elsewhere(roles: Set[Role]) -> bool:
+    """Whether a process of these roles reads views that only others follow: it looks now and then how they stand."""
+    return Role.API in roles and Role.FOLLOWER not in roles
+
+
 def connections_of(roles: Set[Role], ledgers: int) -> Connections:
     """What a process of these roles takes for so many ledgers."""
     idle = sum(_IDLE.get(role, 0) for role in roles) + (Role.WRITER in roles)
     busy = pool_size_of(roles) + sum(_BUSY.get(role, 0) for role in roles)
-    return Connections(_PROCESS_IDLE + ledgers * idle, _PROCESS_BUSY + ledgers * busy)
+    process = _PROCESS_BUSY + follows_elsewhere(roles)
+    return Connections(_PROCESS_IDLE + ledgers * idle, process + ledgers * busy)
 
 
 def connections_check(database_url: str, roles: Set[Role], ledgers: int, held: int) -> None:

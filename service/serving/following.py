@@ -10,7 +10,8 @@ import structlog
 from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder
 from projections import views
-from projections.follower import Follower, ViewLag
+from projections.follower import Follower
+from projections.lags import ViewLag
 from service.serving.keeper import DATABASE_LOST
 from service.settings import Settings
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import orjson
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError, NoRespondersError, TimeoutError as NatsTimeout
@@ -31,14 +30,13 @@ from ledger.writer.wire import (
     request_load,
     requests_dump,
 )
-from streams.connection import inbox_prefix_of, url_parts
+from service.serving.link import Link
 
 PIECE_BYTES: Final = 512 * 1024
 PIECES_MAX: Final = 64
 REQUEST_SECONDS_MAX: Final = 30.0
 KEPT_SECONDS: Final = 60.0
 """How long pieces wait for the rest of theirs, and the rest of a large reply for being fetched."""
-RECONNECT_SECONDS: Final = 0.5
 ASK_SECONDS: Final = 2.0
 KNOWN_MAX: Final = 10_000
 
@@ -64,16 +62,16 @@ class Gate:
     """This process's connection to NATS. Belongs to one event loop."""
 
     def __init__(self, nats_url: str) -> None:
-        self._url = nats_url
-        # Its `subscribe` is typed in part only.
-        self._client: Any = Client()
-        self._connecting: asyncio.Task[None] | None = None
-        self._closing = False
-        self._served: dict[str, Subscription] = {}
+        self._link = Link(nats_url, "plumbline", self._begun, self._lost)
         self._writers: dict[str, Writer] = {}
+        self._served: dict[str, tuple[Any, Subscription]] = {}
+        """By ledger: the subscription to its commands, and the connection that it belongs to."""
+        self._settling: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, dict[asyncio.Future[Msg], str]] = {}
         self._known: dict[str, None] = {}
         """Exchanges that have reached this holder; the oldest are forgotten."""
+        self._carrying: set[str] = set()
+        """Those that are not answered yet."""
         self._pieces: dict[str, dict[int, bytes]] = {}
         self._replies: dict[str, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,49 +80,37 @@ class Gate:
     @property
     def connected(self) -> bool:
         """Whether NATS is there now."""
-        return self._client.is_connected
+        return self._link.connected
 
     def start(self) -> None:
         """Connect in the background, for as long as it takes."""
-        self._connecting = asyncio.create_task(self._connect())
+        self._link.start()
 
     async def connect(self, seconds: float) -> None:
         """Connect now. Raises WriterUnavailable."""
+        self._link.start()
         try:
-            await asyncio.wait_for(self._connect(), seconds)
+            await asyncio.wait_for(self._link.wait(), seconds)
         except TimeoutError:
+            await self._link.stop()
             raise WriterUnavailable("NATS can't be reached; see `plumbline status`") from None
 
     async def close(self) -> None:
         """Let the connection go."""
-        self._closing = True
-        if self._connecting is not None:
-            self._connecting.cancel()
         for task in self._tasks:
             task.cancel()
-        if self._client.is_connected:
-            await self._client.close()
+        await self._link.stop()
 
     async def serve(self, ledger: str, writer: Writer) -> None:
-        """Take commands for a ledger from now on, and tell those who wait for another holder."""
+        """Take commands for a ledger from now on, and tell those who wait for another holder. Where NATS is away, so
+        it is as soon as it is back."""
         self._writers[ledger] = writer
-        await self._serve(ledger)
+        await self._settle(ledger)
 
     async def withdraw(self, ledger: str) -> None:
         """Take no more commands for a ledger; what is on its way is told so."""
         self._writers.pop(ledger, None)
-        subscription = self._served.pop(ledger, None)
-        if subscription is None or not self._client.is_connected:
-            return
-        try:
-            # What comes before the server knows is answered still; what it drops just then is told by the last word,
-            # upon which whoever waits asks and finds nobody.
-            await subscription.drain()
-            if answering := self._answering.pop(ledger, None):
-                await asyncio.wait(answering, timeout=ASK_SECONDS)
-            await self._announce(ledger)
-        except (NatsError, TimeoutError) as error:
-            _log.info("nats", error=type(error).__name__)
+        await self._settle(ledger)
 
     async def ping(self, ledger: str) -> bool:
         """Whether somebody holds the lease and answers."""
@@ -149,51 +135,66 @@ class Gate:
         found = iter(rehearsals_load(await self._exchange(ledger, "rehearse", _body(sound), REQUEST_SECONDS_MAX)))
         return [Rehearsal(refusals[i]) if i in refusals else next(found) for i in range(len(requests))]
 
-    async def _connect(self) -> None:
-        while True:
-            try:
-                await self._client.connect(
-                    url_parts(self._url), name="plumbline", connect_timeout=2, max_reconnect_attempts=-1,
-                    reconnect_time_wait=1, error_cb=_error, reconnected_cb=self._reconnected, disconnected_cb=self._lost,
-                    inbox_prefix=inbox_prefix_of(self._url),
-                )  # fmt: skip
-                break
-            except (OSError, NatsError, TimeoutError) as error:
-                _log.info("nats not reached", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
-        await self._client.subscribe("plumbline.*.holder", cb=self._holder_changed)
+    async def _begun(self) -> None:
+        """Make a new connection hear what this process is to hear. Whoever held the lease before is no matter to it."""
+        # An answer that went with the lost connection may never have come: who asks after it is told that it is unknown.
+        self._known = dict.fromkeys(self._carrying)
+        await self._link.client.subscribe("plumbline.*.holder", cb=self._holder_changed)
         for ledger in list(self._writers):
-            await self._serve(ledger)
+            await self._settle(ledger)
 
-    async def _serve(self, ledger: str) -> None:
-        if not self._client.is_connected:
-            return
-        if ledger not in self._served:
+    def _lost(self) -> None:
+        # No answer comes by a connection that is gone.
+        for waiting in self._waiting.values():
+            for future in list(waiting):
+                future.cancel()
 
-            async def take(message: Msg) -> None:
-                # A task each: the next piece is read while the writer works on this one.
-                self._note(message)
-                answering = self._answering.setdefault(ledger, set())
-                task = self._task(self._answer(ledger, message))
-                answering.add(task)
-                task.add_done_callback(answering.discard)
+    async def _settle(self, ledger: str) -> None:
+        """Have the present connection take a ledger's commands exactly where this process writes to it."""
+        async with self._settling.setdefault(ledger, asyncio.Lock()):
+            client = self._link.client
+            if client is None:
+                # The next connection begins with what is so then.
+                return
+            try:
+                await self._link.carried(self._settled(ledger, client))
+            except (NatsError, TimeoutError, OSError) as error:
+                # A connection of which it isn't known what it hears is of no use.
+                _log.info("nats", ledger=ledger, error=type(error).__name__)
+                self._link.renew()
 
-            self._served[ledger] = await self._client.subscribe(_subject(ledger), cb=take)
-            # The server knows of the subscription before anybody is told to come.
-            await self._client.flush()
-        await self._announce(ledger)
+    async def _settled(self, ledger: str, client: Any) -> None:
+        serving, subscription = self._served.get(ledger, (None, None))
+        if serving is not client:
+            subscription = None
+        if ledger in self._writers:
+            if subscription is None:
+                taking: Subscription = await client.subscribe(_subject(ledger), cb=self._taker(ledger))
+                self._served[ledger] = client, taking
+                # The server knows of the subscription before anybody is told to come.
+                await client.flush()
+        else:
+            self._served.pop(ledger, None)
+            if subscription is None:
+                return
+            # What comes before the server knows is answered still; what it drops just then is told by the last word,
+            # upon which whoever waits asks and finds nobody.
+            await subscription.drain()
+            if answering := self._answering.pop(ledger, None):
+                await asyncio.wait(answering, timeout=ASK_SECONDS)
+        # Those who wait for an answer are told that another holder, or none, is there from now on.
+        await client.publish(f"plumbline.{ledger}.holder", b"")
 
-    async def _announce(self, ledger: str) -> None:
-        """Tell those who wait for an answer that another holder, or none, is there from now on."""
-        await self._client.publish(f"plumbline.{ledger}.holder", b"")
+    def _taker(self, ledger: str) -> Callable[[Msg], Coroutine[Any, Any, None]]:
+        async def take(message: Msg) -> None:
+            # A task each: the next piece is read while the writer works on this one.
+            self._note(message)
+            answering = self._answering.setdefault(ledger, set())
+            task = self._task(self._answer(ledger, message))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
 
-    async def _reconnected(self) -> None:
-        _log.info("nats is back")
-
-    async def _lost(self) -> None:
-        # The client tells of its own end in the same way.
-        if not self._closing:
-            _log.warning("nats lost")
+        return take
 
     async def _holder_changed(self, message: Msg) -> None:
         ledger = message.subject.split(".")[1]
@@ -202,9 +203,13 @@ class Gate:
 
     async def _ask_after(self, ledger: str, waiting: asyncio.Future[Msg], exchange: str) -> None:
         """Give up a command that the new holder never got. What this connection sent before, it would have by now."""
+        client = self._link.client
+        if client is None:
+            # Whoever waited has been told.
+            return
         try:
             headers = {_ID: exchange, _KIND: "known"}
-            reply: Msg = await self._client.request(_subject(ledger), b"", timeout=ASK_SECONDS, headers=headers)
+            reply: Msg = await client.request(_subject(ledger), b"", timeout=ASK_SECONDS, headers=headers)
             known = reply.data == b"yes"
         except NatsError:
             known = False
@@ -244,11 +249,10 @@ class Gate:
     async def _request(
         self, ledger: str, data: bytes, headers: Mapping[str, str], seconds: float, *, sent: bool
     ) -> Msg:
-        if not self._client.is_connected:
+        client = self._link.client
+        if client is None or not self._link.connected:
             raise HolderMissing("NATS can't be reached, and the writer is in another process")
-        waiting = asyncio.ensure_future(
-            self._client.request(_subject(ledger), data, timeout=seconds, headers=dict(headers))
-        )
+        waiting = asyncio.ensure_future(client.request(_subject(ledger), data, timeout=seconds, headers=dict(headers)))
         self._waiting.setdefault(ledger, {})[waiting] = headers[_ID]
         try:
             return await waiting
@@ -259,42 +263,57 @@ class Gate:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise HolderGone(f"the writer of {ledger} was replaced before it answered; send it again") from None
+            reason = "was replaced" if self._link.client is client else "can't be reached since NATS was lost"
+            raise HolderGone(f"the writer of {ledger} {reason}, before it answered; send it again") from None
         except (NatsTimeout, NatsError) as error:
             raise HolderGone(f"the writer of {ledger} didn't answer ({type(error).__name__}); send it again") from None
         finally:
             self._waiting[ledger].pop(waiting, None)
 
     async def _answer(self, ledger: str, message: Msg) -> None:
+        """Answer by whichever connection is there by then: who asked may be waiting still."""
         headers = message.headers or {}
         exchange, kind = headers.get(_ID, ""), headers.get(_KIND, "")
+        try:
+            if kind == "known":
+                await self._link.publish(message.reply, b"yes" if exchange in self._known else b"no")
+                return
+            self._carrying.add(exchange)
+            try:
+                await self._answered(ledger, message, exchange, kind)
+            finally:
+                self._carrying.discard(exchange)
+        except (NatsError, TimeoutError) as error:
+            _log.warning("command not answered", ledger=ledger, error=type(error).__name__)
+
+    async def _answered(self, ledger: str, message: Msg, exchange: str, kind: str) -> None:
+        headers = message.headers or {}
         try:
             number, count = int(headers.get(_PART, "0")), int(headers.get(_OF, "1"))
         except ValueError:
             number, count = 0, 0
-        if kind == "known":
-            await message.respond(b"yes" if exchange in self._known else b"no")
-            return
         if kind == "rest":
             await self._rest(message, exchange, number)
             return
         body = self._gathered(exchange, number, count, message.data)
         if body is None:
-            await message.respond(b"")
+            await self._link.publish(message.reply, b"")
             return
+        await self._reply(message, exchange, orjson.dumps(await self._found(ledger, kind, body), default=str))
+
+    async def _found(self, ledger: str, kind: str, body: bytes) -> dict[str, Any]:
         try:
-            found: Any = {"found": await self._carry_out(ledger, kind, body)}
+            return {"found": await self._carry_out(ledger, kind, body)}
         except HolderMissing as error:
-            found = {"missing": str(error)}
+            return {"missing": str(error)}
         except PlumblineError as error:
-            found = {"error": str(error)}
+            return {"error": str(error)}
         except (ValueError, KeyError, TypeError) as error:
             _log.error("a command could not be read", ledger=ledger, exc_info=error)
-            found = {"error": "the command could not be read by the process that writes; are both of one version?"}
+            return {"error": "the command could not be read by the process that writes; are both of one version?"}
         except Exception as error:
             _log.warning("a command failed", ledger=ledger, error=type(error).__name__)
-            found = {"error": f"the writer can't record it now ({type(error).__name__}); send it again"}
-        await self._reply(message, exchange, orjson.dumps(found, default=str))
+            return {"error": f"the writer can't record it now ({type(error).__name__}); send it again"}
 
     def _note(self, message: Msg) -> None:
         headers = message.headers or {}
@@ -335,12 +354,12 @@ class Gate:
         if len(parts) > 1:
             self._replies[exchange] = parts
             asyncio.get_running_loop().call_later(KEPT_SECONDS, self._replies.pop, exchange, None)
-        await self._client.publish(message.reply, parts[0], headers={_OF: str(len(parts))})
+        await self._link.publish(message.reply, parts[0], {_OF: str(len(parts))})
 
     async def _rest(self, message: Msg, exchange: str, number: int) -> None:
         parts = self._replies.get(exchange, [])
         gone = orjson.dumps({"error": "the answer is no longer kept; send the command again with its key"})
-        await message.respond(parts[number] if 0 < number < len(parts) else gone)
+        await self._link.publish(message.reply, parts[number] if 0 < number < len(parts) else gone)
         if number == len(parts) - 1:
             self._replies.pop(exchange, None)
 
@@ -357,9 +376,3 @@ def _sound(requests: Sequence[Request]) -> tuple[list[Request], dict[int, Answer
     """The requests that have a form on the wire, and the refusals of the others by their place."""
     refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r)) is not None}
     return [r for i, r in enumerate(requests) if i not in refusals], refusals
-
-
-async def _error(error: Exception) -> None:
-    _log.info("nats", error=type(error).__name__)
-
-

@@ -21,10 +21,9 @@ from typing import Any, Final, Protocol
 
 import orjson
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
+from nats.errors import ConnectionClosedError, Error as NatsError
 
 from api.problems import DATABASE_LOST
 from api.settings import ApiSettings
@@ -34,7 +33,8 @@ from connectors.files.quarantine import Quarantine
 from connectors.files.rows import storable
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import LedgerUnavailable, PlumblineError
-from streams.connection import inbox_prefix_of, url_parts
+from ledger.writer.fact_line import field_of_fact
+from service.serving.link import Link
 from streams.senders import facts_subjects, sender_of
 from streams.subjects import dead_subject
 
@@ -46,11 +46,12 @@ ACTOR_PREFIX: Final = "nats:"
 SENDER_UNKNOWN: Final = "?"
 """In the place of a name that none can have, where what was sent is kept."""
 KEY_HEADER: Final = "Nats-Msg-Id"
+ID_TOLD_MAX: Final = 1_000
+"""Characters. An id has up to 200; what is refused for its own is told nearly always whole, and never as a megabyte."""
 UNDER_WAY_MAX: Final = 256
 """Messages that are worked on at once; further ones wait in the order in which they came."""
 WATCH_SECONDS: Final = 0.5
 """How often it is looked which ledgers there are."""
-AGAIN_SECONDS: Final = 0.5
 DEAD_SECONDS: Final = 2.0
 """How long the stream of dead letters may take to acknowledge; the quarantine has them in any case."""
 PING_SECONDS: Final = 2.0
@@ -99,7 +100,8 @@ class LedgersTaking(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A message as it came: who sent it, under which id ("" without one), and whether it holds lines."""
+    """A message as it came: who sent it, under which id ("" without one), and whether it holds lines. Where the id is
+    what it is refused for, it is here as it came, too."""
 
     sender: str
     id: str
@@ -110,6 +112,11 @@ class _Letter:
     def actor(self) -> str:
         """In whose name its facts are recorded."""
         return f"{ACTOR_PREFIX}{self.sender}"
+
+    @property
+    def id_told(self) -> str:
+        """The id as it is told to people: whole where it can be one."""
+        return storable(self.id if len(self.id) <= ID_TOLD_MAX else f"{self.id[:ID_TOLD_MAX]}…")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,85 +137,90 @@ class Inbound:
     def __init__(self, ledgers: LedgersTaking, nats_url: str, settings: ApiSettings) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._ledgers = ledgers
-        self._url = nats_url
         self._settings = settings
-        # Its `subscribe` is typed in part only.
-        self._client: Any = Client()
+        self._link = Link(nats_url, "plumbline-inbound", self._begun, self._lost, ping_seconds=PING_SECONDS)
         self._open: dict[str, LedgerTaking] = {}
         self._taking: dict[str, list[Subscription]] = {}
+        """By ledger: the subscriptions of the present connection."""
+        self._settling = asyncio.Lock()
+        self._stopping = False
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Connect in the background, for as long as it takes, then take what comes."""
+        self._open = self._served()
+        self._link.start()
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         """Take no more, finish what was begun, let the connection go."""
+        self._stopping = True
         if self._watching is not None:
             self._watching.cancel()
-        for name in list(self._taking):
-            await self._let_go(name)
+        await self._settled()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        if self._client.is_connected:
-            await self._client.close()
+        await self._link.stop()
 
     @property
     def taking(self) -> frozenset[str]:
         """The ledgers whose facts are taken now."""
         return frozenset(self._taking)
 
-    async def _watch(self) -> None:
-        await self._connect()
-        while True:
-            self._open = {ledger.name: ledger for ledger in self._ledgers.served()}
-            try:
-                for name in [n for n in self._taking if n not in self._open]:
-                    await self._let_go(name)
-                for name in [n for n in self._open if n not in self._taking]:
-                    await self._take_in(name)
-            except (NatsError, OSError, TimeoutError) as error:
-                _log.info("nats", error=type(error).__name__)
-            await asyncio.sleep(WATCH_SECONDS)
+    def _served(self) -> dict[str, LedgerTaking]:
+        return {ledger.name: ledger for ledger in self._ledgers.served()}
 
-    async def _connect(self) -> None:
+    async def _watch(self) -> None:
         while True:
-            try:
-                await self._client.connect(
-                    url_parts(self._url), name="plumbline-inbound", connect_timeout=2, max_reconnect_attempts=-1,
-                    reconnect_time_wait=1, ping_interval=PING_SECONDS, max_outstanding_pings=2, error_cb=_error,
-                    inbox_prefix=inbox_prefix_of(self._url),
-                )  # fmt: skip
-                return
-            except (OSError, NatsError, TimeoutError) as error:
-                _log.info("nats not reached", error=type(error).__name__)
-                await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(WATCH_SECONDS)
+            self._open = self._served()
+            await self._settled()
+
+    async def _settled(self) -> None:
+        """Have the present connection hear exactly the facts of the ledgers that are open."""
+        if self._link.client is None:
+            return
+        try:
+            await self._link.carried(self._settle())
+        except (NatsError, OSError, TimeoutError) as error:
+            # A connection of which it isn't known what it hears is of no use.
+            _log.info("nats", error=type(error).__name__)
+            self._link.renew()
+
+    async def _settle(self) -> None:
+        async with self._settling:
+            wanted = frozenset[str]() if self._stopping else self._open.keys()
+            for name in [n for n in self._taking if n not in wanted]:
+                for subscription in self._taking.pop(name):
+                    # What the broker has handed over already is taken still.
+                    await subscription.drain()
+            for name in [n for n in wanted if n not in self._taking]:
+                await self._take_in(name)
+
+    async def _begun(self) -> None:
+        self._taking.clear()
+        await self._settle()
+
+    def _lost(self) -> None:
+        self._taking.clear()
 
     async def _take_in(self, name: str) -> None:
         async def take(message: Msg) -> None:
             await self._room.acquire()
             self._task(self._carry_out(name, message))
 
-        subjects = facts_subjects(name)
+        client = self._link.client
+        if client is None:
+            raise ConnectionClosedError
         limits = {"queue": QUEUE, "cb": take, "pending_bytes_limit": PENDING_BYTES_MAX}
-        subscriptions = [await self._client.subscribe(subject, **limits) for subject in subjects]
+        subscriptions = [await client.subscribe(subject, **limits) for subject in facts_subjects(name)]
         try:
             # Once the broker has answered, it knows of them.
-            await self._client.flush()
+            await client.flush()
         finally:
             self._taking[name] = subscriptions
-
-    async def _let_go(self, name: str) -> None:
-        for subscription in self._taking.pop(name):
-            if not self._client.is_connected:
-                continue
-            try:
-                # What the broker has handed over already is taken still.
-                await subscription.drain()
-            except (NatsError, TimeoutError) as error:
-                _log.info("nats", error=type(error).__name__)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -219,8 +231,8 @@ class Inbound:
         try:
             answer, media_type = await self._answer_of(name, message)
             if message.reply and _REPLY.fullmatch(message.reply):
-                await self._client.publish(message.reply, answer, headers={"Content-Type": media_type})
-        except NatsError as error:
+                await self._link.publish(message.reply, answer, {"Content-Type": media_type})
+        except (NatsError, TimeoutError) as error:
             # What was recorded stays; who asks again under the same id is told so.
             _log.warning("facts not answered", ledger=name, error=type(error).__name__)
         finally:
@@ -268,7 +280,7 @@ class Inbound:
         if refused:
             kept = [
                 fact_refused(
-                    part.body, source=letter.actor, file=f"message {letter.id}".strip(), number=part.number,
+                    part.body, source=letter.actor, file=f"message {letter.id_told}".strip(), number=part.number,
                     field=answer.field, reason=answer.reason, actor=letter.actor,
                 )
                 for part, answer in refused
@@ -281,13 +293,17 @@ class Inbound:
 
     async def _bury(self, name: str, letter: _Letter, refused: Sequence[tuple[_Part, Answer]]) -> None:
         """Tell who listens to dead letters; a stream of them keeps each once, however often it is refused."""
-        stream = self._client.jetstream(timeout=DEAD_SECONDS)
+        client = self._link.client
+        if client is None:
+            _log.info("dead letters not sent", ledger=name, reason="NATS is away; the quarantine has them")
+            return
+        stream = client.jetstream(timeout=DEAD_SECONDS)
         for part, answer in refused:
             named = sha256(orjson.dumps([letter.sender, letter.id, part.number]) + part.body).hexdigest()
             headers = {
-                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(answer.field),
+                KEY_HEADER: named, "Plumbline-Code": answer.code, "Plumbline-Field": storable(field_of_fact(answer.field)),
                 "Plumbline-Reason": storable(answer.reason), "Plumbline-Sender": storable(letter.sender),
-                "Plumbline-Message-Id": storable(letter.id), "Plumbline-Line": str(part.number),
+                "Plumbline-Message-Id": letter.id_told, "Plumbline-Line": str(part.number),
             }  # fmt: skip
             try:
                 await stream.publish(dead_subject(name), part.body, headers=headers)
@@ -307,7 +323,6 @@ def _letter(message: Msg, name: str) -> tuple[_Letter, Answer | None]:
     except ValueError as error:
         return letter, _refused("SENDER_INVALID", str(error), "subject")
     if named and not _KEY.fullmatch(named):
-        letter = replace(letter, id="")
         return letter, _refused("KEY_INVALID", f"{KEY_HEADER} must be 1 to 200 printable ASCII characters", KEY_HEADER)
     if media_type not in ("application/json", MEDIA_TYPE):
         return letter, _refused(
@@ -355,7 +370,3 @@ def _refused(code: str, reason: str, field: str) -> Answer:
 
 def _again(count: int, code: str, reason: str) -> list[Answer]:
     return [Answer(AGAIN, code=code, reason=reason)] * count
-
-
-async def _error(error: Exception) -> None:
-    _log.info("nats", error=type(error).__name__)

@@ -21,7 +21,7 @@ from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
 from service.serving.calling import Calling
-from service.serving.connections import connections_check, connections_of, pool_size_of
+from service.serving.connections import connections_check, connections_of, follows_elsewhere, pool_size_of
 from service.serving.following import Following
 from service.serving.gate import Gate, HolderGone, HolderMissing
 from service.serving.handover import Handover
@@ -30,6 +30,7 @@ from service.serving.relaying import Relaying
 from service.serving.roles import Role
 from service.serving.settings import ServeSettings
 from service.serving.stream_checking import StreamChecking
+from service.serving.watching import LOOK_SECONDS, ViewsSeen, views_look
 from service.settings import Settings
 from streams.relay import RelayState
 
@@ -68,6 +69,8 @@ class LedgerServed:
         self.checking: StreamChecking | None = None
         self.calling: Calling | None = None
         self.handover: Handover | None = None
+        self.seen: ViewsSeen | None = None
+        """How its views stand, where this process reads them and doesn't follow them itself."""
         self._gate = gate
         self._running: list[_Part] = []
 
@@ -166,7 +169,8 @@ class LedgersServed:
         """Those that could not be opened, each with why; they are tried again."""
         self._opening = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
-        self._discovering: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
+        """The look-outs: for ledgers, and for their views where they are followed elsewhere."""
         self._discovered = threading.Event()
         self._warned_of = 0
         """For so many ledgers it was looked whether there are connections enough."""
@@ -177,12 +181,14 @@ class LedgersServed:
 
     async def start(self) -> None:
         """Open what is there, and from now on look for what others create."""
-        self._discovering = asyncio.create_task(self._discover())
+        self._beside = [asyncio.create_task(self._discover())]
+        if follows_elsewhere(self._serving.roles):
+            self._beside.append(asyncio.create_task(self._views_watch()))
 
     async def stop(self) -> None:
         """Take no more commands from elsewhere, answer what waits, end everything."""
-        if self._discovering is not None:
-            self._discovering.cancel()
+        for task in self._beside:
+            task.cancel()
         for name in list(self._open):
             await self._gate.withdraw(name)
         await asyncio.gather(*(asyncio.to_thread(ledger.close) for ledger in self._open.values()))
@@ -230,6 +236,8 @@ class LedgersServed:
                 parts[f"writer {ledger.name}"] = await self._writer_there(ledger)
             if ledger.following is not None:
                 parts[f"follower {ledger.name}"] = ledger.following.running or ledger.following.status
+            elif ledger.seen is not None:
+                parts[f"follower {ledger.name}"] = ledger.seen.fault or True
             if ledger.calling is not None:
                 parts[f"webhooks {ledger.name}"] = ledger.calling.running or ledger.calling.status
         return parts
@@ -269,6 +277,20 @@ class LedgersServed:
             except Exception as error:
                 _log.error("ledgers not found", exc_info=error)
             await asyncio.sleep(DISCOVER_SECONDS)
+
+    async def _views_watch(self) -> None:
+        while True:
+            try:
+                seen = await asyncio.to_thread(views_look, self.database_url, list(self._open))
+            except DATABASE_LOST as error:
+                # The part `database` tells of it.
+                _log.info("views not seen", error=type(error).__name__, reason=database_reason(error))
+            except Exception as error:
+                _log.error("views not seen", exc_info=error)
+            else:
+                for ledger in self.served():
+                    ledger.seen = seen.get(ledger.name, ledger.seen)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _try(self, name: str) -> None:
         """Open a ledger; one that can't be opened now keeps no other from being served."""

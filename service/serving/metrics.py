@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from ledger.domain.book import Book
 from ledger.domain.values import date_of
+from projections.lags import ViewLag
 from service.serving.inbound import Inbound
 from service.serving.ledgers import LedgerServed, LedgersServed
 from service.serving.stream_checking import check_metrics
@@ -55,14 +56,24 @@ def _view_metrics(served: Sequence[LedgerServed]) -> Iterator[Metric]:
     behind = GaugeMetricFamily("plumbline_view_lag_positions", "Events a view has not seen.", labels=labels)
     seconds = GaugeMetricFamily("plumbline_view_lag_seconds", "Age of the first of them.", labels=labels)
     failed = GaugeMetricFamily("plumbline_view_failed", "1 where a view has stopped.", labels=labels)
+    followed = GaugeMetricFamily(
+        "plumbline_views_followed", "1 where a process follows: this one, or any where it only reads.", labels=["ledger"]
+    )
     for ledger in served:
-        for lag in ledger.following.lags if ledger.following is not None else ():
+        lags: list[ViewLag] = []
+        if ledger.following is not None:
+            lags = ledger.following.lags
+            followed.add_metric([ledger.name], int(ledger.following.running))
+        elif ledger.seen is not None:
+            lags = ledger.seen.lags
+            followed.add_metric([ledger.name], int(ledger.seen.followed))
+        for lag in lags:
             names = [ledger.name, lag.name]
             position.add_metric(names, lag.position)
             behind.add_metric(names, lag.behind)
             seconds.add_metric(names, lag.seconds)
             failed.add_metric(names, 1 if lag.status == "failed" else 0)
-    yield from (position, behind, seconds, failed)
+    yield from (position, behind, seconds, failed, followed)
 
 
 def _relay_metrics(served: Sequence[LedgerServed]) -> Iterator[Metric]:

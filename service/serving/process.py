@@ -42,6 +42,7 @@ from service.settings import Settings
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
 DRAIN_SECONDS: Final = 20
+BACKLOG: Final = 4096
 DATABASE_WAIT_SECONDS: Final = 60.0
 """How long a start waits for a database that recovers, as after a power cut; then it ends with a sentence."""
 DATABASE_AGAIN_SECONDS: Final = 0.5
@@ -66,23 +67,27 @@ class AddressTaken(PlumblineError):
 def serve(settings: Settings, serving: ServeSettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun. Raises AddressTaken."""
     request_log = logs_begin(serving.log_level, words=serving.log_words)
+    # First of all: an address that is taken ends this with a sentence, before any server is started.
+    listening = None if serving.port is None else _bound(serving.host, serving.port)
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_SECONDS)
     url = embedded.database_url(settings)
     nats = embedded.nats_url(settings)
     api = replace(serving.api, log_requests=True, request_log=request_log)
-    uvloop.run(_serve(settings, serving, api, url, nats))
+    uvloop.run(_serve(settings, serving, api, url, nats, listening))
 
 
-async def _serve(settings: Settings, serving: ServeSettings, api: ApiSettings, url: str, nats: str) -> None:
+async def _serve(
+    settings: Settings, serving: ServeSettings, api: ApiSettings, url: str, nats: str, listening: socket.socket | None
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     gate = Gate(nats)
     ledgers = LedgersServed(settings, serving, url, embedded.nats_relay_url(settings), gate)
     with _signals(loop, stopping):
         await _database_awaited(lambda: _ledger_first(settings), stopping)
-        # Before anything begins: an address that is taken ends this with a sentence.
-        listening = None if serving.port is None else _listening(serving.host, serving.port)
+        if listening is not None:
+            _listen(listening, serving.host)
         gate.start()
         await ledgers.start()
         inbound = Inbound(ledgers, nats, api)
@@ -125,7 +130,7 @@ async def _http(
             uvicorn.Config(
                 app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
                 server_header=False, proxy_headers=False, timeout_graceful_shutdown=DRAIN_SECONDS,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS, backlog=4096,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS, backlog=BACKLOG,
             )
         )  # fmt: skip
         ending = asyncio.create_task(_end(server, stopping))
@@ -141,18 +146,35 @@ async def _http(
         await asyncio.to_thread(access.close)
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """An address that answers from now on. Raises AddressTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket of an address that nobody listens on; it refuses who calls until it listens. Raises AddressTaken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        return socket.create_server((host, port), family=family, backlog=4096)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listening.family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise AddressTaken(
-            f"another process listens on port {port} of {host}, perhaps another `plumbline serve`: stop it, or choose"
-            " another with --port; a process without the role api does without one with --no-http"
-        ) from None
+        listening.close()
+        raise _taken(error, host, port) from None
+    return listening
+
+
+def _listen(listening: socket.socket, host: str) -> None:
+    """Have it answer from now on. Raises AddressTaken where another was quicker."""
+    try:
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise _taken(error, host, listening.getsockname()[1]) from None
+
+
+def _taken(error: OSError, host: str, port: int) -> Exception:
+    if error.errno != errno.EADDRINUSE:
+        return error
+    return AddressTaken(
+        f"another process listens on port {port} of {host}, perhaps another `plumbline serve`: stop it, or choose"
+        " another with --port; a process without the role api does without one with --no-http"
+    )
 
 
 async def _database_awaited(work: Callable[[], Found], stopping: asyncio.Event) -> Found:

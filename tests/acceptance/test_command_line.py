@@ -201,6 +201,9 @@ def test_what_is_wrong_is_said_in_a_sentence_with_exit_code_1(run: Run, data: Ca
         assert error["code"] == code and error["reason"]
         said = run(*arguments, expect=1)
         assert code in said.stderr and "Traceback" not in said.stderr
+    chinese = run("history", "C-999999", "--language", "zh", expect=1).stderr
+    assert chinese.startswith("CUSTOMER_UNKNOWN 没有这个客户。核对客户编号；新客户请先登记。\nthere is no customer C-999999")
+    assert data("history", "C-999999", "--language", "zh", expect=1)["error"]["title"] == "没有这个客户"
 
 
 def test_a_command_that_is_none_is_said_in_a_sentence_with_exit_code_2(run: Run, data: Callable[..., Any]) -> None:

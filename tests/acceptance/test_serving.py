@@ -106,6 +106,38 @@ def test_postgres_away_for_ten_seconds_means_503_and_recovery_without_a_hand(own
     _acknowledged_once(own_settings, load.acknowledged)
 
 
+def test_where_all_servers_were_away_whichever_process_takes_the_leases_is_reached_by_the_others(
+    own_settings: Settings,
+) -> None:
+    names = [LEDGER, "north", "south", "west"]
+    roles = ("api", "writer", "writer")
+    processes = [Served(own_settings, role) for role in roles]
+    api = processes[0]
+    try:
+        api.ready()
+        with httpx.Client(base_url=api.url, headers={"Authorization": f"Bearer {api.key}"}, timeout=60) as client:
+            for name in names[1:]:
+                assert client.post("/v1/ledgers", json={"name": name}).status_code == 201
+            for turn in range(2):
+                embedded.servers_down(own_settings)
+                time.sleep(1)
+                embedded.servers_up(own_settings, nats=True)
+                deadline = time.monotonic() + 60
+                for n, name in enumerate(names * 4):
+                    fact = fact_document(f"{turn}/{name}", n)
+                    while (answer := client.post(f"/v1/ledgers/{name}/facts", json=fact)).status_code != 201:
+                        assert answer.status_code == 503, answer.text
+                        assert time.monotonic() < deadline, f"{name}: {answer.text}"
+                # From then on nobody answers in the holder's place.
+                for n, name in enumerate(names * 10, 100):
+                    answer = client.post(f"/v1/ledgers/{name}/facts", json=fact_document(f"{turn}/{name}", n))
+                    assert answer.status_code == 201, f"{name}: {answer.text}"
+        assert all(process.process.poll() is None for process in processes)
+    finally:
+        for process in processes:
+            process.kill()
+
+
 def test_fifty_requests_at_once_under_one_key_have_one_effect_and_one_answer(own_settings: Settings) -> None:
     served = Served(own_settings)
     try:

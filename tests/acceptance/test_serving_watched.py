@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from api.access.keys import AccessStore
 from service import embedded
-from service.settings import HOME_VARIABLE, Settings
+from service.settings import DATABASE_URL_VARIABLE, HOME_VARIABLE, NATS_URL_VARIABLE, Settings
 from tests.acceptance.served import Served
 from tests.homes import home_made
 
@@ -73,6 +75,19 @@ def test_an_address_that_is_taken_or_missing_where_it_is_needed_ends_it_with_wha
     assert done.returncode == 1
     error = json.loads(done.stdout)["error"]
     assert error["code"] == code and says in error["reason"]
+
+
+def test_an_address_that_is_taken_is_refused_before_any_server_is_started(tmp_path: Path) -> None:
+    names = (HOME_VARIABLE, DATABASE_URL_VARIABLE, NATS_URL_VARIABLE)
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = subprocess.run(
+            [sys.executable, "-m", "service.main", "serve", "--json", "--port", str(taken.getsockname()[1])],
+            env={**environment, HOME_VARIABLE: str(tmp_path)}, capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "ADDRESS_TAKEN")
+    assert not any(server.running for server in embedded.servers_status(Settings(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("arguments", "listens"), [(["--port", "0"], True), (["--no-http"], False)])

@@ -14,6 +14,7 @@ from api.app import app_create
 from api.problems import STATUSES
 from api.routing import Route
 from api.settings import ApiSettings
+from ledger.domain.problem_words import words_of
 from tests.integration.api.ports import LedgersHere
 
 
@@ -72,6 +73,10 @@ def test_every_operation_is_named_described_and_says_how_it_fails(app: Any) -> N
             assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
             codes |= problem["examples"].keys()
             assert all(STATUSES.get(code, 422) == int(status) for code in problem["examples"])
+            assert "Content-Language" in response["headers"], where
+            for code, example in problem["examples"].items():
+                words = words_of(code, "en")
+                assert (example["value"]["title"], example["value"]["advice"]) == (words.title, words.advice)
         if operation["x-permission"] != "public":
             assert {"KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "INPUT_INVALID"} <= codes, where
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,22 +44,27 @@ def expiring(books: Books, tmp_path: Path) -> Books:
             if n % 5 == 0:
                 books.do(fact(f"q{month}-{n}", "complaint_filed", day, random.choice(ids), severity="major"))
         books.do(CloseDays(date_of(month_last_day(55 * 12 + month - 1)).isoformat()))
+        books.now += timedelta(hours=1)
     with following(books, views(tmp_path)) as follower:
         assert follower.follow_once() == {}
     return books
 
 
-def balances_then(connection: Any, day: date) -> list[int]:
-    """What each customer had at the end of a day."""
-    return [account_then(connection, n, Moment(as_of=day)).balance for n in range(1, CUSTOMERS + 1)]
+def balances_then(connection: Any, day: date, known_at: datetime | None = None) -> list[int]:
+    """What each customer had at the end of a day, as known at a moment."""
+    return [account_then(connection, n, Moment(as_of=day, as_known_at=known_at)).balance for n in range(1, CUSTOMERS + 1)]
 
 
-def test_what_is_outstanding_at_each_months_end_is_the_sum_of_the_balances_of_that_day(expiring: Books) -> None:
+def test_what_is_outstanding_at_each_months_end_is_the_sum_of_the_balances_as_known_when_it_was_closed(
+    expiring: Books,
+) -> None:
+    closed = {s["day"]: datetime.fromisoformat(s["recorded_at"]) for _, _, n, s in expiring.log() if n == "DayClosed"}
     with expiring.recorder.datastore.get_connection() as connection:
         months = inflation_read(connection, EVER)
         assert sum(1 for month in months if month.expired) > 4
         for month in months:
-            then = balances_then(connection, date_of(month_last_day(month.month)))
+            day = date_of(month_last_day(month.month))
+            then = balances_then(connection, day, closed[day.isoformat()])
             assert sum(then) == month.outstanding, month
 
 

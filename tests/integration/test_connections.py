@@ -143,6 +143,11 @@ def test_whoever_waits_for_a_connection_in_vain_is_told_postgresqls_own_reason(
             owner.execute(SQL("DROP ROLE {}").format(Identifier(role)))
 
 
+def test_who_reads_what_others_follow_looks_at_it_by_one_connection_more() -> None:
+    assert connections_of(frozenset({Role.API}), 1) == Connections(idle=1, busy=4 + 1 + 8)
+    assert connections_of(frozenset({Role.API, Role.FOLLOWER}), 1).busy == 4 + 12
+
+
 def test_a_reason_is_one_line_and_lets_nobody_in() -> None:
     said = "connection to postgresql://me:secret@db/x failed: password=secret FATAL: no\nmore"
     assert database_reason(psycopg.OperationalError(said)) == "connection to postgresql://db/x failed:  FATAL: no"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -14,6 +15,7 @@ from ledger.domain.commands import CloseDays, ProposeRuleSet, RecordFact, Regist
 from ledger.domain.errors import WriterUnavailable
 from service.serving.gate import PIECE_BYTES, Gate, HolderGone, HolderMissing
 from tests.ledgers import Books, books_open, fact
+from tests.nats_servers import nats_server
 
 T = TypeVar("T")
 
@@ -130,7 +132,7 @@ def test_who_waits_for_a_holder_that_was_replaced_is_told_at_once(nats_url: str,
         async def never(message: object) -> None:
             """A holder that takes a command and dies."""
 
-        client = holder._client  # pyright: ignore[reportPrivateUsage]
+        client = holder._link.client  # pyright: ignore[reportPrivateUsage]
         silent = await client.subscribe(f"plumbline.{ledger}.commands", cb=never)
         await client.flush()
         waiting = asyncio.create_task(sender.submit(ledger, [login(1)]))
@@ -174,7 +176,7 @@ def test_a_connection_that_is_closed_on_purpose_is_not_told_as_lost(nats_url: st
         gate = Gate(nats_url)
         await gate.connect(10)
         if not deliberate:
-            client = gate._client  # pyright: ignore[reportPrivateUsage]
+            client = gate._link.client  # pyright: ignore[reportPrivateUsage]
             client._transport.close()
             async with asyncio.timeout(10):
                 while not any(entry["event"] == "nats is back" for entry in entries):
@@ -184,3 +186,108 @@ def test_a_connection_that_is_closed_on_purpose_is_not_told_as_lost(nats_url: st
     with capture_logs() as entries:
         asyncio.run(run())
     assert [e["event"] for e in entries if e["event"] == "nats lost"] == ([] if deliberate else ["nats lost"])
+
+
+async def until_connected(*gates: Gate) -> None:
+    async with asyncio.timeout(20):
+        while not all(gate.connected for gate in gates):
+            await asyncio.sleep(0.02)
+
+
+async def until_lost(*gates: Gate) -> None:
+    async with asyncio.timeout(20):
+        while any(gate.connected for gate in gates):
+            await asyncio.sleep(0.02)
+
+
+def test_whoever_takes_the_lease_while_nats_is_away_answers_and_the_former_holder_does_not(
+    tmp_path: Path, books: Books, ledger: str
+) -> None:
+    async def work(former: Gate, taking: Gate, sender: Gate) -> None:
+        await former.serve(ledger, books.writer)
+        [first] = await sender.submit(ledger, [login(1)])
+        assert first.status == "accepted"
+        broker.kill()
+        await until_lost(former, taking, sender)
+        await former.withdraw(ledger)
+        await taking.serve(ledger, books.writer)
+        broker.start()
+        await until_connected(former, taking, sender)
+        # A former holder that still listened would answer some of these that it writes no more.
+        for n in range(2, 52):
+            [answer] = await sender.submit(ledger, [login(n)])
+            assert answer.status == "accepted"
+        await taking.withdraw(ledger)
+        with pytest.raises(HolderMissing, match="no process writes"):
+            await sender.submit(ledger, [login(60)])
+        await former.serve(ledger, books.writer)
+        [again] = await sender.submit(ledger, [login(1)])
+        assert again.hit
+
+    with nats_server(tmp_path) as broker:
+        among(broker.url, work)
+
+
+def test_the_lease_may_change_hands_at_any_moment_of_a_broker_going_and_coming(
+    tmp_path: Path, books: Books, ledger: str
+) -> None:
+    async def work(one: Gate, other: Gate, sender: Gate) -> None:
+        holder, standby = one, other
+        await holder.serve(ledger, books.writer)
+        for turn in range(6):
+            broker.kill()
+            # Sometimes before anybody has noticed, sometimes while it comes back, sometimes long before.
+            restarting = asyncio.create_task(asyncio.to_thread(broker.start))
+            await asyncio.sleep(0.15 * turn)
+            await holder.withdraw(ledger)
+            await standby.serve(ledger, books.writer)
+            holder, standby = standby, holder
+            await restarting
+            await until_connected(one, other, sender)
+            # A connection that none has missed yet may still be about to be lost.
+            async with asyncio.timeout(10):
+                while not await sender.ping(ledger):
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
+            for n in range(10):
+                [answer] = await sender.submit(ledger, [login(100 * turn + n)])
+                assert answer.status == "accepted"
+
+    with nats_server(tmp_path) as broker:
+        among(broker.url, work)
+
+
+def test_a_command_whose_connection_is_lost_is_told_at_once_that_its_answer_will_not_come(
+    tmp_path: Path, books: Books, ledger: str
+) -> None:
+    async def work(holder: Gate, _: Gate, sender: Gate) -> None:
+        async def never(message: object) -> None:
+            """A holder that takes a command and dies."""
+
+        client = holder._link.client  # pyright: ignore[reportPrivateUsage]
+        await client.subscribe(f"plumbline.{ledger}.commands", cb=never)
+        await client.flush()
+        waiting = asyncio.create_task(sender.submit(ledger, [login(1)]))
+        await asyncio.sleep(0.3)
+        broker.kill()
+        with pytest.raises(HolderGone, match="NATS was lost"):
+            await asyncio.wait_for(waiting, 5)
+
+    with nats_server(tmp_path) as broker:
+        among(broker.url, work)
+
+
+def among(nats_url: str, work: Callable[[Gate, Gate, Gate], Awaitable[None]]) -> None:
+    """Runs with three gates: those of two that may hold the lease, and that of somebody else."""
+
+    async def run() -> None:
+        gates = [Gate(nats_url) for _ in range(3)]
+        try:
+            for gate in gates:
+                await gate.connect(10)
+            await work(*gates)
+        finally:
+            for gate in gates:
+                await gate.close()
+
+    asyncio.run(run())

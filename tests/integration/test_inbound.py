@@ -28,6 +28,7 @@ from streams.senders import facts_subject_of
 from streams.subjects import dead_subject, facts_subject, stream_name_dead
 from tests.ledgers import Books, books_open
 from tests.nats_guarded import connected, logins_of, nats_guarded, url_of
+from tests.nats_servers import nats_server
 
 T = TypeVar("T")
 LINES = "application/x-ndjson"
@@ -40,6 +41,7 @@ class Ledger:
     def __init__(self, name: str, books: Books, schema: str, database_url: str) -> None:
         self.name = name
         self.books = books
+        self.schema, self.database_url = schema, database_url
         self.quarantine = Quarantine(database_url, schema)
         self.fails: Exception | None = None
 
@@ -205,6 +207,9 @@ def test_what_is_unsafe_is_refused_with_a_reason_and_the_next_message_is_taken(n
         assert (media["code"], media["field"]) == ("INPUT_INVALID", "Content-Type")
         [name] = await sender.send(login("u1"), sender="a%b")
         assert name["code"] == "SENDER_INVALID"
+        much = {"amount": "1", "project": "p" * 20_000}
+        [text] = await sender.send(login("u1", fact_type="contract_signed", attributes=much))
+        assert (text["field"], text["reason"]) == ("attributes.project", "attributes.project is longer than 10000 characters")
         [actor] = await sender.send(login("u1", actor="alice"))
         assert actor["code"] == "FACT_INVALID"
         by_hand = login("u2", fact_type="manual_adjustment", attributes={"points": "5", "reason": "goodwill"})
@@ -258,6 +263,51 @@ def test_a_refused_fact_is_a_dead_letter_and_waits_in_the_quarantine_until_it_is
     assert row.id not in {r.id for r in served.quarantine.list(limit=1_000)}
 
 
+def test_messages_whose_ids_are_refused_are_kept_apart_each_with_its_id(nats_url: str, served: Ledger) -> None:
+    ids = ["编号", "x" * 201, "y" * 2_000]
+    told = [*ids[:2], "y" * 1_000 + "…"]
+    stream = stream_name_dead(served.name)
+
+    async def work(sender: Sender, _: Inbound) -> None:
+        jetstream = sender.client.jetstream()
+        await jetstream.add_stream(StreamConfig(name=stream, subjects=[dead_subject(served.name)]))
+        try:
+            letters = await sender.client.subscribe(dead_subject(served.name))
+            for message_id, shown in zip([*ids, *ids], [*told, *told], strict=True):
+                [answer] = await sender.send(login("ids"), message_id=message_id)
+                assert (answer["code"], answer["field"]) == ("KEY_INVALID", "Nats-Msg-Id")
+                assert (await letters.next_msg(timeout=10)).headers["Plumbline-Message-Id"] == shown
+            # The same again is the same letter; of the same fact under three ids there are three.
+            assert (await jetstream.stream_info(stream)).state.messages == 3
+            [answer] = await sender.send(login("ids alone"), message_id="号")
+            assert answer["status"] == "refused"
+        finally:
+            await jetstream.delete_stream(stream)
+
+    talk(nats_url, served, work)
+    # The quarantine keeps the fact once, as it came first.
+    kept = [r.file for r in served.quarantine.list(limit=1_000) if r.field == "Nats-Msg-Id" and "ids" in str(r.raw)]
+    assert kept == ["message 编号", "message 号"]
+
+
+@pytest.mark.parametrize("day", ["2030-01-01", "2026-02-30"])
+def test_a_letter_and_a_kept_row_name_the_field_as_the_message_has_it(nats_url: str, served: Ledger, day: str) -> None:
+    async def work(sender: Sender, _: Inbound) -> None:
+        letters = await sender.client.subscribe(dead_subject(served.name))
+        [refused] = await sender.send(login("dated", occurred_at=day), message_id=day)
+        assert refused["field"] == "occurred_at"
+        letter = await letters.next_msg(timeout=10)
+        assert letter.headers["Plumbline-Field"] == "occurred_at"
+
+    talk(nats_url, served, work)
+    [row] = [r for r in served.quarantine.list(limit=1_000) if r.file == f"message {day}"]
+    assert row.field == "occurred_at"
+    types = served.books.state.book.fact_types.get
+    report = served.quarantine.retry(served.books.writer.submit, types, actor="mender", resolved_at=NOW, ids=[row.id])
+    assert [rejection.field for _, rejection in report.rejected] == ["occurred_at"]
+    assert [r.field for r in served.quarantine.list(limit=1_000) if r.id == row.id] == ["occurred_at"]
+
+
 def test_while_nobody_writes_the_sender_is_told_to_come_again_and_nothing_is_kept(
     nats_url: str, served: Ledger
 ) -> None:
@@ -300,6 +350,40 @@ def test_a_message_without_a_reply_subject_is_carried_out_and_no_other_subject_t
         assert heard == []
 
     talk(nats_url, served, work)
+
+
+def test_a_ledger_that_goes_while_the_broker_is_away_is_heard_no_more_and_one_that_comes_is(
+    tmp_path: Path, served: Ledger
+) -> None:
+    async def work() -> None:
+        gone = Ledger(f"{served.name}gone", served.books, served.schema, served.database_url)
+        ledgers = Ledgers(gone)
+        inbound = Inbound(ledgers, broker.url, ApiSettings())
+        inbound.start()
+        client: Any = Client()
+        try:
+            async with asyncio.timeout(30):
+                while inbound.taking != {gone.name}:
+                    await asyncio.sleep(0.01)
+                broker.kill()
+                while inbound.taking:
+                    await asyncio.sleep(0.01)
+                ledgers.ledgers = (served,)
+                await asyncio.sleep(2 * inbound_module.WATCH_SECONDS)
+                broker.start()
+                while inbound.taking != {served.name}:
+                    await asyncio.sleep(0.01)
+            await client.connect(broker.url)
+            with pytest.raises(NoRespondersError):
+                await Sender(client, gone.name).send(login("away0"))
+            [answer] = await Sender(client, served.name).send(login("away1"))
+            assert answer["status"] == "accepted"
+        finally:
+            await client.close()
+            await inbound.stop()
+
+    with nats_server(tmp_path) as broker:
+        asyncio.run(work())
 
 
 def test_each_message_goes_to_one_of_many_processes_and_what_one_has_begun_it_finishes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -15,7 +16,9 @@ from service.bootstrap import ledger_open
 from service.serving import ledgers as serving
 from service.serving.gate import Gate
 from service.serving.ledgers import LedgersServed
+from service.serving.metrics import ServingCollector
 from service.serving.roles import Role
+from service.serving.watching import UNFOLLOWED_SECONDS
 from service.settings import Settings
 from tests.serving import serving_of
 
@@ -71,5 +74,53 @@ def test_a_ledger_that_cannot_be_opened_is_named_and_tried_again_and_the_others_
             assert (await ledgers.open(second)).name == second
         finally:
             await ledgers.stop()
+
+    asyncio.run(run())
+
+
+def test_a_process_that_only_reads_says_that_nobody_follows_once_events_have_waited_for_some_seconds(
+    settings: Settings, database_url: str, nats_url: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LOOK_SECONDS", 0.1)
+    first, _, third = names
+
+    def figures(ledgers: LedgersServed) -> dict[tuple[str, str], float]:
+        return {
+            (metric.name, sample.labels["ledger"]): sample.value
+            for metric in ServingCollector(ledgers).collect()
+            for sample in metric.samples
+            if sample.labels.get("view", "balances") == "balances"
+        }
+
+    async def run() -> None:
+        reading = LedgersServed(settings, serving_of(Role.API), database_url, nats_url, Gate(nats_url))
+        following = LedgersServed(settings, serving_of(Role.FOLLOWER), database_url, nats_url, Gate(nats_url))
+        await reading.start()
+        try:
+            # Nobody has ever followed them; while that isn't so for long, it is no fault.
+            await until(lambda: [s.name for s in reading.served() if s.seen is not None] == sorted(names))
+            began = time.monotonic()
+            while (part := (await reading.ready())[f"follower {first}"]) is True:
+                assert time.monotonic() - began < 3 * UNFOLLOWED_SECONDS
+                await asyncio.sleep(0.2)
+            assert isinstance(part, str) and part.startswith("nobody follows the log: the view ")
+            assert "events before its end; start a process with the role follower" in part
+            told = figures(reading)
+            assert told["plumbline_views_followed", first] == 0
+            assert told["plumbline_view_lag_positions", first] > 0
+            assert told["plumbline_view_lag_seconds", first] > UNFOLLOWED_SECONDS
+            await following.start()
+            async with asyncio.timeout(60):
+                while {there for part, there in (await reading.ready()).items() if part.startswith("follower")} != {True}:
+                    await asyncio.sleep(0.1)
+            await until(lambda: figures(reading)["plumbline_view_lag_positions", third] == 0)
+            told = figures(reading)
+            assert told["plumbline_views_followed", third] == 1
+            await following.stop()
+            await until(lambda: figures(reading)["plumbline_views_followed", third] == 0)
+            # Nothing waits for it: that it is away is no fault yet.
+            assert (await reading.ready())[f"follower {third}"] is True
+        finally:
+            await asyncio.gather(reading.stop(), following.stop())
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -28,7 +29,8 @@ from projections import (
     tiers,
     views,
 )
-from projections.places import PositionAhead, Reader, ViewBehind, position_read, views_wait
+from projections.lags import views_followed
+from projections.places import PositionAhead, Reader, ViewBehind, position_read, views_status, views_wait
 from projections.reports import EVER, Months, Segment
 from tests.integration.test_projections import following, live_a_little
 from tests.integration.test_reports import campaign_rules
@@ -117,3 +119,27 @@ def test_the_slowest_of_several_views_says_where_all_of_them_stand(books: Books,
             views_wait(connection, names, books.position + 1)
         with pytest.raises(ViewBehind, match="tiers stands at position 0"):
             views_wait(connection, ("customers", "tiers"), 1, 0.0)
+
+
+def test_who_waited_in_vain_is_told_whether_anybody_follows(books: Books, tmp_path: Path) -> None:
+    books.register("a")
+    chosen = [view for view in views(tmp_path) if view.name == "customers"]
+    stop = threading.Event()
+    with books.recorder.datastore.get_connection() as connection, following(books, chosen) as follower:
+        assert not views_followed(connection)
+        with pytest.raises(ViewBehind, match="no process follows this ledger now"):
+            views_wait(connection, ("tiers",), 1, 0.0)
+        thread = threading.Thread(target=follower.follow, args=(stop,))
+        thread.start()
+        try:
+            assert views_wait(connection, ("customers",), books.position) == books.position
+            assert views_followed(connection)
+            # It follows, though not this view.
+            with pytest.raises(ViewBehind, match="is followed, so try again"):
+                views_wait(connection, ("tiers",), 1, 0.0)
+            assert {view.followed for view in views_status(connection)} == {True}
+        finally:
+            stop.set()
+            thread.join()
+        assert not views_followed(connection)
+        assert {view.followed for view in views_status(connection)} == {False}

@@ -18,7 +18,8 @@ from ledger.log.columns.reader import Columns
 from projections import views
 from projections.activity import ActivityView
 from projections.balances import BalancesView
-from projections.follower import Follower, ViewLag
+from projections.follower import Follower
+from projections.lags import ViewLag
 from projections.rebuilding import RebuildBusy, rebuild_runs
 from projections.view import Batch
 from tests.integration.test_projections import following, live_a_little

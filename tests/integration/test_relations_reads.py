@@ -17,6 +17,7 @@ from ledger.domain.commands import (
     ClaimCustomer,
     CloseDays,
     Command,
+    EnrolStaff,
     ErasePerson,
     HandOver,
     HandTask,
@@ -35,12 +36,14 @@ from ledger.domain.commands import (
     UndoHandover,
     UnmergeCustomers,
 )
+from ledger.domain.relations.ids import staff_number
 from ledger.domain.values import day_parse
 from projections.follower import Follower
 from projections.history import HistoryView
 from projections.places import ViewBehind, views_wait
 from projections.relations import arrivals, dealings, figures, portfolios, profiles, reminders, timeline
-from projections.relations.scopes import EVERYTHING
+from projections.relations.arrivals import ruling_refusal
+from projections.relations.scopes import EVERYTHING, Scope, scope_of
 from tests.integration.test_relations_views import relations_views
 from tests.ledgers import Books
 from tests.relations_firm import accepted, firm_found
@@ -194,11 +197,39 @@ def test_performance_is_success_satisfaction_what_was_won_and_how_soon_somebody_
 
 
 def test_giving_a_customer_back_after_a_handover_is_no_assignment_to_respond_to(desk: Desk) -> None:
-    desk.customers(1)
+    """S-1 gets a customer and talks with it after three hours; between, S-3 has it for an hour and gives it back, and S-2
+    takes it over from them. What was undone is as if it had not been, nor does S-3 have one to respond to."""
+    [a] = desk.customers(1)
+    desk.hours(1)
     [handed] = desk.do(HandOver(who(1), who(3), "leave", "休假"))
+    desk.do(talk(a, 3))
+    [further] = desk.do(HandOver(who(3), who(2), "leave", "休假"))
+    desk.do(UndoHandover(int(further.id), "回来"))
+    desk.hours(1)
     desk.do(UndoHandover(int(handed.id), "回来"))
-    people = {p.staff: p.assigned for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
-    assert (people[1], people[3]) == (1, 1)
+    desk.hours(1)
+    desk.do(talk(a, 1))
+    desk.hours(1)
+    desk.do(talk(a, 1))
+    people = {p.staff: p for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
+    assert [(people[n].assigned, people[n].talked, people[n].response_seconds) for n in (1, 2, 3)] == [
+        (1, 1, 3 * 3_600), (0, 0, 0), (0, 0, 0),
+    ]  # fmt: skip
+    teams = {t.team: t for t in figures.performance_teams_read(desk.connection, EVERYTHING, MONTH)}
+    assert (teams["firm"].assigned, teams["firm"].talked, teams["firm"].response_seconds_median) == (1, 1, 3 * 3_600)
+
+
+def test_what_comes_to_somebody_anew_after_it_was_given_back_is_an_assignment_of_its_own(desk: Desk) -> None:
+    """S-1 never talked with it before it went to S-2 for good; two hours after it came again they did."""
+    [a] = desk.customers(1)
+    [handed] = desk.do(HandOver(who(1), who(3), "leave", "休假"))
+    desk.do(UndoHandover(int(handed.id), "回来"), ReassignCustomer(a, who(2), "改"), ReassignCustomer(a, who(1), "还是他"))
+    desk.hours(2)
+    desk.do(talk(a, 1))
+    people = {p.staff: p for p in figures.performance_read(desk.follow(), EVERYTHING, MONTH)}
+    assert [(people[n].assigned, people[n].talked, people[n].response_seconds) for n in (1, 2)] == [
+        (2, 1, 2 * 3_600), (1, 0, 0),
+    ]  # fmt: skip
 
 
 def test_workload_is_what_people_own_and_have_to_do(desk: Desk) -> None:
@@ -504,6 +535,51 @@ def test_a_collision_keeps_what_it_rests_on_and_who_ruled(desk: Desk) -> None:
         "rules",
     )
     assert arrivals.collisions_read(desk.connection, EVERYTHING, only_open=True) == []
+
+
+def test_who_leads_both_sides_sees_and_rules_a_collision_whatever_region_its_customers_have(desk: Desk) -> None:
+    """S-1 of team one has 滨江路桥, of no region; S-3 of team one reports what sounds the same, of none either. Whoever
+    leads team one leads both; who leads team two leads neither; who leads team two and asked by theirs leads one."""
+    [one, two] = [
+        answer.id
+        for answer in desk.do(
+            EnrolStaff("hr", "m1", "经理一", "one", "manager", joined_on="2020-01-01"),
+            EnrolStaff("hr", "m2", "经理二", "two", "manager", joined_on="2020-01-01"),
+        )
+    ]
+    desk.do(RegisterCustomer("crm", "x", "滨江路桥工程有限公司"), ReassignCustomer("C-000001", who(1), "分配"))
+    desk.do(ReportLead("web", "a", "斌江路桥工程有限公司", "fair", who(3)))
+    desk.do(ReportLead("web", "b", "滨江路桥工成有限公司", "fair", who(2)))
+    connection = desk.follow()
+
+    def scope(staff: str) -> Scope:
+        found = scope_of(connection, staff_number(staff), TODAY)
+        assert found is not None
+        return found
+
+    across, within = arrivals.collisions_read(connection, scope(one))
+    assert (within.is_masked, within.customer, within.matched, within.holder, within.asker) == (False, 2, 1, 1, 3)
+    assert ruling_refusal(scope(one), within) == ""
+    assert {e.side for e in arrivals.evidence_read(connection, scope(one), within.number)} == {"holder", "asker", ""}
+    assert (across.is_masked, across.customer, across.asker, across.asker_team) == (True, 0, 0, "two")
+    assert ruling_refusal(scope(one), across).startswith("you lead only one side")
+    assert arrivals.evidence_read(connection, scope(one), across.number) == []
+    assert arrivals.collisions_read(connection, scope(two)) == []
+    # Who asked leads nobody by it: they are told the team, and no customer.
+    [asked] = arrivals.collisions_read(connection, scope(who(3)))
+    assert (asked.is_masked, asked.customer, asked.matched, asked.holder, asked.holder_team) == (True, 0, 0, 0, "one")
+
+
+def test_who_leads_who_asked_for_a_customer_of_another_region_learns_no_customer(desk: Desk) -> None:
+    """One manager asks, whose people they lead; the customer that S-1 has is theirs to see only where they see it."""
+    [two] = [a.id for a in desk.do(EnrolStaff("hr", "m2", "经理二", "two", "manager", joined_on="2020-01-01"))]
+    [a] = desk.customers(1)
+    desk.do(ReportLead("web", "b", "客户1", "fair", who(2), a), ReportLead("web", "c", "x", "fair", two, a))
+    connection = desk.follow()
+    scope = scope_of(connection, staff_number(two), TODAY)
+    assert scope is not None
+    [own] = arrivals.collisions_read(connection, scope)
+    assert (own.is_masked, own.customer, own.customer_name, own.matched, own.holder) == (True, 0, "", 0, 0)
 
 
 def test_the_evidence_of_a_collision_shows_both_sides_in_order_of_time(desk: Desk) -> None:

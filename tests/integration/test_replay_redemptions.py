@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ledger.domain.commands import CommitRedemption, ReserveRedemption, ReverseRedemption
+import pytest
+
+import ledger.writer.closing
+from ledger.domain.commands import CloseDays, CommitRedemption, ReserveRedemption, ReverseRedemption
+from ledger.domain.events import RedemptionLapsed
+from ledger.domain.redemption.decisions import lapse
+from ledger.rules import layout as at
 from ledger.rules.document import rule_set_parse
 from ledger.standard import rules_standard
-from replay.what_if import recorded_check, what_if
+from ledger.writer.decisions import Stamp
+from replay.scenario import scenario_recorded
+from replay.what_if import recorded_check, threads_run, what_if
 from tests.catalogue import catalogue, catalogue_activate
 from tests.integration.test_redemption_laws import columns_build
 from tests.ledgers import Books, fact
@@ -75,6 +85,78 @@ def test_other_rules_say_which_redemptions_would_have_lacked_points_and_what_the
     assert document["redemptions"]["lacking_points"] == "48.00"
     assert document["redemptions"]["decided_again"]["refused_count"] == 1
     assert found.candidate.run_id != compared.decided.run_id
+
+
+def test_a_log_whose_closes_let_holds_lapse_after_what_expires_is_replayed_as_it_stands(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closing = ledger.writer.closing._Closing  # pyright: ignore[reportPrivateUsage]
+    day_close = closing.day
+
+    def as_before(self: Any, day: int) -> None:
+        """Close a day, then let its holds lapse; those of a month's last day are booked on the next."""
+        cause, count = self.draft.state.position + 1, len(self.events)
+        with monkeypatch.context() as patched:
+            patched.setattr(closing, "_lapses", lambda *of: None)
+            day_close(self, day)
+        due = self.state.redemptions.due_by(day)
+        booked = day + 1 if self.month_end else day
+        for redemption in due if self.month_end else ():
+            self.mover.records.setdefault(redemption.customer, self.month_end[1][redemption.customer - 1])
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger.writer.closing, "lapse", lambda redemption, _: lapse(redemption, booked))
+            closing._lapses(self, day, Stamp(self.recorded_at, self.recorded_at, "", cause))
+        for event in self.events[count:]:
+            if isinstance(event, RedemptionLapsed):
+                object.__setattr__(event, "cause", cause)
+
+    catalogue_activate(books)
+    books.register("a", "b")
+    for customer in ("C-000001", "C-000002"):
+        # 50 points until the end of September 2026, 50 until the end of October.
+        books.send(*(fact(f"{customer}-{day}", "project_completed", day, customer) for day in ("2024-09-05", "2024-10-05")))
+    books.do(CloseDays("2026-08-31"))
+    books.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-09-16"))  # 20 points, until the 30th
+    books.do(ReserveRedemption("C-000002", "plaque", occurred_on="2026-09-05"))  # until the 19th
+    with monkeypatch.context() as patched:
+        patched.setattr(closing, "day", as_before)
+        books.do(CloseDays("2026-09-30"))
+    assert [books.account(c)["balance"] for c in ("C-000001", "C-000002")] == [7_000, 5_000], "20 outlived their month"
+    for customer in ("C-000001", "C-000002"):
+        books.do(ReserveRedemption(customer, "plaque", occurred_on="2026-10-17"))  # until the 31st
+    books.now += timedelta(days=14)
+    books.do(CloseDays("2026-10-31"))
+    assert [books.account(c)["balance"] for c in ("C-000001", "C-000002")] == [0, 0]
+    lapses = [(s["booked_on"], s["cause"] > 0) for _, _, name, s in books.log() if name == "RedemptionLapsed"]
+    assert lapses == [("2026-09-19", True), ("2026-10-01", True), ("2026-10-31", False), ("2026-10-31", False)]
+    columns = columns_build(books, tmp_path)
+    _, count, differences = recorded_check(columns, 1, quiet)
+    assert (count, differences) == (0, [])
+    again = threads_run(columns, replace(scenario_recorded(columns), redemptions="decided"), 1, quiet)
+    assert not again.sums[:, at.KIND_REFUSED].any() and not again.records[:, at.REC_BALANCE].any()
+
+
+def test_the_rules_in_force_change_nothing_of_what_was_redeemed_in_parts_and_taken_back_in_part(
+    books: Books, tmp_path: Path
+) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.send(*(fact(str(i), "project_completed", "2026-10-05", "C-000001") for i in range(3)))
+    books.do(ReserveRedemption("C-000001", "small", points="50"))
+    # Small is worth 0.50 for 10 points, 2.50 in all: 16.67 points are 0.83, the next 16.67 make it 1.66: 0.83 again.
+    books.do(CommitRedemption("R-000001", points="16.67"))
+    books.do(CommitRedemption("R-000001", points="16.67"))
+    # Of each part one point comes back: 83 × 1 ÷ 16.67 = 4.97 fen, rounded down to 4.
+    for part in (1, 2):
+        books.do(ReverseRedemption("R-000001", "a point of it", part=part, points="1"))
+    columns = columns_build(books, tmp_path)
+    found = what_if(columns, rule_set_parse(standard(catalogue())), 1, quiet)
+    compared = found.comparison.redemptions
+    assert compared is not None
+    # 166 − 8 fen; one share of 31.34 points in 50 would be 156.
+    for offers in (compared.offers, compared.decided.offers):
+        assert [(o.points, o.money, o.money_candidate) for o in offers] == [(3_134, 158, 158)]
+        assert offers[0].document()["change_cny"] == "0.00"
 
 
 def test_redemptions_decided_again_by_the_rules_in_force_come_to_the_record(books: Books, tmp_path: Path) -> None:

@@ -111,19 +111,24 @@ class Fold:
         self.balance: Counter[int] = Counter()
         self.last: dict[int, int] = {}
         self.incidents: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+        self.moves: dict[int, dict[int, list[tuple[int, str, int]]]] = defaultdict(lambda: defaultdict(list))
+        """By customer and what led to them."""
         self.campaign: dict[int, list[int]] = {}
         entries = books.log()
         facts = {p: (customer_number(s), state) for p, s, n, state in entries if n == "FactRecorded"}
-        for position, stream, name, state in entries:
+        month_open = 0
+        for _, stream, name, state in entries:
             customer = customer_number(stream)
-            if name == "CustomerRegistered":
+            if name == "DayClosed":
+                month_open = month_of(day_parse(state["day"]) + 1)
+            elif name == "CustomerRegistered":
                 self.traits[customer] = state["traits"]
             elif name == "FactRecorded":
                 self._fact(customer, state, 1)
                 if state["corrects"]:
                     self._fact(*facts[state["corrects"]], -1)
             elif name in POINTS_EVENTS:
-                self._points(position, customer, name, state)
+                self._points(customer, name, state, month_open)
 
     def _fact(self, customer: int, state: dict[str, Any], sign: int) -> None:
         day = day_parse(state["booked_on"])
@@ -145,19 +150,32 @@ class Fold:
             cell["answers"] += sign
             cell["content"] += sign * (a["satisfaction"] >= 4)
 
-    def _points(self, position: int, customer: int, name: str, state: dict[str, Any]) -> None:
+    def _points(self, customer: int, name: str, state: dict[str, Any], month_open: int) -> None:
         day = day_parse(state["expired_on"] if name == "PointsExpired" else state["booked_on"])
         points = state["points"]
         self.balance[customer] += points
-        self.months[month_of(day)][name] += points
+        # What is taken back from a month that is closed stands in the first open one.
+        posted = max(month_of(day), month_open) if name == "PointsReversed" else month_of(day)
+        self.months[posted][name] += points
         if name == "PointsGranted" or (name == "PointsReversed" and points < 0):
             self.cells[customer, month_of(day)]["granted"] += points
-        if name in ("PointsDeducted", "PointsReversed"):
-            self.incidents[customer, day]["lost"] -= points
+        if name in ("PointsGranted", "PointsDeducted", "PointsReversed"):
+            self.moves[customer][state["cause"]].append((day, name, points))
         if state.get("rule") == "spring_login":
             found = self.campaign.setdefault(customer, [0, 0])
             found[0] += -1 if name == "PointsReversed" else 1
             found[1] += points
+
+    def lost(self, customer: int, window: range) -> int:
+        """What was deducted and taken back within some days, less what the same correction granted again."""
+        total = 0
+        for moves in self.moves[customer].values():
+            inside = [(name, points) for day, name, points in moves if day in window and name != "PointsGranted"]
+            taken = -sum(points for name, points in inside if name == "PointsReversed" and points < 0)
+            granted = sum(points for _, name, points in moves if name == "PointsGranted")
+            total -= sum(points for _, points in inside) + taken
+            total += max(0, taken - granted)
+        return total
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +266,7 @@ def test_alerts_name_who_lost_and_who_complained_and_the_events_behind(connectio
         window = range(day - method.window_days + 1, day + 1)
         found = {a.customer: a for a in alerts_read(connection, "points_plunge", day, method=method)}
         for customer in range(1, CUSTOMERS + 1):
-            lost = sum(fold.incidents[customer, d]["lost"] for d in window if (customer, d) in fold.incidents)
+            lost = fold.lost(customer, window)
             before = sum(
                 s["points"] for c, n, s in entries.values()
                 if c == customer and n in POINTS_EVENTS
@@ -267,6 +285,34 @@ def test_alerts_name_who_lost_and_who_complained_and_the_events_behind(connectio
             days = [fold.incidents[alert.customer, d]["complaints"] for d in window if (alert.customer, d) in fold.incidents]
             assert alert.value == sum(days) <= len(alert.positions)
     assert plunged > 3 and surged > 3
+
+
+def test_a_correction_counts_as_lost_what_it_does_not_grant_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    with books_open(database_url, "t_reports_corrected") as books:
+        books.register(*(f"corrected{n}" for n in range(4)))
+        for customer in range(1, 5):
+            # 50 units of 10,000 CNY, two points each, before the window; twice as many in it.
+            books.do(fact(f"before{customer}", "contract_signed", "2026-09-01", f"C-00000{customer}", amount=500_000))
+            books.do(fact(f"in{customer}", "contract_signed", "2026-10-05", f"C-00000{customer}", amount=1_000_000))
+        # The project alone, upwards, down to a tenth, and to another day.
+        corrections: list[tuple[int, str, dict[str, Any]]] = [
+            (1, "2026-10-05", {"amount": 1_000_000, "project": "Bridge"}), (2, "2026-10-05", {"amount": 2_000_000}),
+            (3, "2026-10-05", {"amount": 100_000}), (4, "2026-08-20", {"amount": 1_000_000}),
+        ]  # fmt: skip
+        for customer, day, attributes in corrections:
+            answer = books.do(fact(f"in{customer}", "contract_signed", day, f"C-00000{customer}", **attributes))
+            assert answer.status == "corrected", answer
+        follower = Follower(books.recorder, views(tmp_path))
+        assert follower.follow_once() == {}
+        with books.recorder.datastore.get_connection() as connection:
+            [alert] = alerts_read(connection, "points_plunge", day_parse("2026-10-26"))
+        follower.close()
+        # Of 200 points 20 were granted again.
+        assert (alert.customer, alert.value, alert.compared) == (3, 180_00, 100_00)
+        points = {p: state["points"] for p, _, name, state in books.log() if name in POINTS_EVENTS}
+        assert [points[p] for p in alert.positions] == [-200_00, 20_00]
 
 
 def test_a_campaign_is_reported_with_customers_and_months(connection: Any, fold: Fold) -> None:

@@ -126,7 +126,7 @@ def test_undoing_a_match_restores_the_list_and_a_restart_and_the_columns_say_the
     for line in after.lines:
         assert (line.item in undone) == bool(line.undone)
         if line.undone:
-            assert line.kind == "unmatched" and line.undone[0][0] in {key for key, _ in line.candidates}
+            assert line.kind == "unmatched" and line.undone[0][0] in {key for key, *_ in line.candidates}
             assert line.document()["sentence"]["en"].endswith(f" was undone on {shop.now.date()} by bob.")
     assert after.figures.redemptions.open == before.figures.redemptions.open == 325_00
     live = relations_dump(shop.state.relations)["settlement"]

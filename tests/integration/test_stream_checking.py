@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -23,11 +24,12 @@ from streams.cursor import stream_found
 from streams.faults import NatsUnreachable, StreamMissing
 from streams.kept import Kept, KeptReader
 from streams.messages import Message, message_of
-from streams.rebuilding import Rebuilt, Resumed, stream_rebuild
+from streams.rebuilding import SUCCEEDS, SUCCEEDS_NUMBER, Rebuilt, Resumed, stream_rebuild
 from streams.relay import Relay, RelayState
 from streams.subjects import event_subjects, stream_name
 from streams.subscribers import (
     Subscriber,
+    durables_read,
     subjects_of,
     subscriber_create,
     subscriber_remove,
@@ -57,6 +59,14 @@ class Streamed:
                 return await work(connection, tail)
 
         return asyncio.run(inside())
+
+    def durables(self) -> dict[str, dict[str, Any]]:
+        """The durables as the server describes them, by name."""
+
+        async def work(connection: Connection, tail: LogTail) -> list[dict[str, Any]]:
+            return await durables_read(connection, self.ledger)
+
+        return {str(found["name"]): found for found in cast(list[dict[str, Any]], self.run(work))}
 
     def check(self, first: int = 1, last: int | None = None) -> Checked:
         """Compare."""
@@ -260,6 +270,11 @@ def test_a_stream_that_ends_before_the_log_and_stands_still_is_not_sound(
     # A part that reaches beyond it isn't there, one before it is.
     assert streamed.check(1, kept + 2).findings == [Finding(kept + 1, kept + 2, "unrelayed")]
     assert not kept or streamed.check(1, kept).sound
+    ends = f"begin at 1 to {kept}, where the stream ends" if kept else "begin at 1; the stream is empty: a relay fills it"
+    for first, last, reason in [(kept + 2, None, ends), (10, 5, "begin at 1 to 5, where the check is to end")]:
+        with pytest.raises(Refused) as refused:
+            streamed.check(first, last)
+        assert (refused.value.code, refused.value.field, refused.value.reason) == ("POSITION_INVALID", "from", reason)
 
 
 def test_what_was_taken_from_the_end_joins_what_nobody_brings_as_a_finding_of_its_own(
@@ -306,12 +321,20 @@ def test_wiped_and_rebuilt_the_stream_is_the_same_and_subscribers_go_on(streamed
 
     streamed.run(subscribe)
     stood = streamed.subscribers()
+    durables = streamed.durables()
     assert [s.name for s in stood] == ["billing", "late", "warehouse"]
     assert {s.name: s.acked for s in stood} | {"billing": 0} == {"billing": 0, "late": 40, "warehouse": 12}
     rebuilt = asyncio.run(_rebuild(streamed, tmp_path))
     assert rebuilt.subscribers == tuple(Resumed(s.name, s.acked) for s in stood)
     assert streamed.kept() == before and len(before) == streamed.books.position
     assert streamed.subscribers() == stood
+    # Each says which one it succeeds, and how far that was; made again unused, it goes on saying so.
+    for _ in range(2):
+        told = {name: found["config"]["metadata"] for name, found in streamed.durables().items()}
+        assert {name: (metadata[SUCCEEDS], metadata[SUCCEEDS_NUMBER]) for name, metadata in told.items()} == {
+            name: (found["created"], str(found["ack_floor"]["consumer_seq"])) for name, found in durables.items()
+        }
+        asyncio.run(_rebuild(streamed, tmp_path))
     assert not list((tmp_path / "streams").iterdir())
 
     async def goes_on(connection: Connection, tail: LogTail) -> int:
@@ -393,15 +416,16 @@ def test_a_subscriber_is_made_once_and_removed_once(streamed: Streamed, tmp_path
 
 
 def test_a_subscriber_sees_only_what_it_follows(streamed: Streamed, tmp_path: Path) -> None:
-    assert subjects_of("main", ["PointsGranted"], ["C-000001", "公司"]) == (
-        "plumbline.main.event.PointsGranted.%E5%85%AC%E5%8F%B8", "plumbline.main.event.PointsGranted.C-000001",
+    assert subjects_of("main", ["PointsGranted"], ["C-000002", "C-000001"]) == (
+        "plumbline.main.event.PointsGranted.C-000001", "plumbline.main.event.PointsGranted.C-000002",
     )  # fmt: skip
     assert subjects_of("main", [], ["C-000001"]) == ("plumbline.main.event.*.C-000001",)
     assert subjects_of("main", ["DayClosed"], []) == ("plumbline.main.event.DayClosed.*",)
-    with pytest.raises(Refused, match="types of events"):
-        subjects_of("main", ["*"], [])
-    with pytest.raises(Refused, match="customers by their ids"):
-        subjects_of("main", [], [""])
+    with pytest.raises(Refused, match=r"types\.1 is no type of event; there are .*PointsGranted, "):
+        subjects_of("main", ["DayClosed", "*"], [])
+    for wrong in ("", "公司", "C-1", "*"):
+        with pytest.raises(Refused, match=r"customers\.1 is no id such as C-000001"):
+            subjects_of("main", [], ["C-000001", wrong])
     asyncio.run(_rebuild(streamed, tmp_path))
 
     async def work(connection: Connection, tail: LogTail) -> set[str]:

@@ -33,6 +33,7 @@ from service.serving.inbound import Inbound
 from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
+from streams import checking
 from streams.connection import nats_connected
 from streams.faults import StreamMissing
 from streams.permissions import (
@@ -178,10 +179,14 @@ def test_in_words_for_people(run: Run, guarded: Guarded) -> None:
         (("permissions", "--nkey", "relay=SUAAAA"), "NKEY_INVALID"),
         (("permissions", "--nkey", "relay"), "NKEY_INVALID"),
         (("subscribers", "create", "a", "--types", "Nonsense"), "EVENT_TYPE_UNKNOWN"),
+        (("subscribers", "create", "a", "--customers", "C-000001,K1"), "CUSTOMER_INVALID"),
         (("subscribers", "list", "--ledger", "*"), "LEDGER_INVALID"),
         (("check", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
         (("rebuild", "--json", "--ledger", "guarded"), "LEDGER_UNKNOWN"),
         (("setup", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
+        (("setup", "--replicas", "2"), "USAGE"),
+        (("setup", "--replicas", "4"), "USAGE"),
+        (("setup", "--replicas", "7"), ""),
         (("status", "--ledger", "nowhere_at_all"), "LEDGER_UNKNOWN"),
         (("check", "--from", "0"), ""),
         (("check", "--to", str(2**70)), ""),
@@ -204,6 +209,23 @@ def test_a_subscriber_of_a_ledger_that_is_not_there_and_of_one_without_a_stream_
     with books_open(database_url, f"ledger_{ledger}"):
         missing = run("subscribers", "create", "billing", "--ledger", ledger, nats=url)
     assert isinstance(missing.exception, StreamMissing) and "plumbline streams setup" in str(missing.exception)
+
+
+def test_a_check_where_nothing_was_relayed_yet_tells_to_relay_and_not_to_rebuild(
+    run: Run, database_url: str, guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "MOVES_SECONDS", 0.2)
+    of = ("--ledger", ledger := f"bare_{secrets.token_hex(3)}")
+    url = guarded.urls["operations"]
+    with books_open(database_url, f"ledger_{ledger}") as books:
+        assert run("setup", *of, nats=url).exit_code == 0
+        head = books.position
+        said, zh = run("check", *of, nats=url), run("check", *of, "--language", "zh", nats=url)
+    assert (said.exit_code, zh.exit_code) == (1, 1)
+    words = " ".join(said.output.split())
+    assert f"The stream is empty, {head} not relayed yet: nobody relays them; run `plumbline serve`" in words
+    assert "1 to 0" not in words and "rebuild" not in words
+    assert "事件流为空" in zh.output and "plumbline serve" in zh.output and "rebuild" not in zh.output
 
 
 @pytest.mark.parametrize("command", ["setup", "status"])

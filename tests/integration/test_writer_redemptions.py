@@ -106,6 +106,7 @@ def test_what_is_missing_is_said_and_nothing_is_recorded(shop: Books) -> None:
         ReserveRedemption("C-000001", "cash", points="1005"),
         ReserveRedemption("C-000001", "cash", points="990"),
         ReserveRedemption("C-000001", "pen", points="1"),
+        ReserveRedemption("C-000001", "small", points="10", quantity=7),
         ReserveRedemption("C-000001", "pen", occurred_on="2026-12-01"),
         CommitRedemption("R-000001"),
         MoveStock("workwear", -2, "counted", "m"),
@@ -116,7 +117,7 @@ def test_what_is_missing_is_said_and_nothing_is_recorded(shop: Books) -> None:
         ("STOCK_INSUFFICIENT", "quantity"), ("POINTS_INSUFFICIENT", "points"), ("OFFER_UNKNOWN", "offer"),
         ("VARIANT_UNKNOWN", "variant"), ("CUSTOMER_UNKNOWN", "customer"), ("QUOTA_REACHED", "quantity"),
         ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"), ("POINTS_INVALID", "points"),
-        ("DATE_INVALID", "occurred_on"), ("REDEMPTION_UNKNOWN", "redemption"), ("STOCK_INSUFFICIENT", "quantity"),
+        ("NUMBER_INVALID", "quantity"), ("DATE_INVALID", "occurred_on"), ("REDEMPTION_UNKNOWN", "redemption"), ("STOCK_INSUFFICIENT", "quantity"),
         ("OFFER_UNCOUNTED", "offer"), ("ENTITLEMENT_UNKNOWN", "entitlement"),
     ]  # fmt: skip
     assert answers[1].reason.endswith("costs 1000.00 points, 150.00 can be spent: 850.00 are missing")
@@ -182,8 +183,8 @@ def test_a_hold_lapses_at_the_end_of_its_last_day_and_frees_points_and_stock(sho
     shop.do(CloseDays("2026-10-22"))
     told = [(name, s.get("cause"), s.get("booked_on")) for _, _, name, s in shop.log(before)]
     assert told == [
-        ("DayClosed", 0, None), ("RedemptionLapsed", before + 1, "2026-10-21"), ("PointsFreed", before + 2, "2026-10-21"),
-        ("DayClosed", 0, None),
+        ("RedemptionLapsed", 0, "2026-10-21"), ("PointsFreed", before + 1, "2026-10-21"),
+        ("DayClosed", 0, None), ("DayClosed", 0, None),
     ]  # fmt: skip
     assert figures(shop) == (15_000, 0, 0)
     assert shop.state.redemptions.stock_of("workwear", "m") == Stock(1, 0)
@@ -193,18 +194,45 @@ def test_a_hold_lapses_at_the_end_of_its_last_day_and_frees_points_and_stock(sho
     assert state_dump(shop) == dump
 
 
-def test_a_hold_that_ends_with_its_month_is_freed_after_the_month_is_closed(shop: Books) -> None:
+def test_a_hold_that_ends_with_its_month_is_freed_before_the_month_is_closed(shop: Books) -> None:
     shop.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-10-17"))  # held until 31 October
     before = shop.position
     shop.do(CloseDays("2026-10-31"))
     last = shop.log(before)[-3:]
     assert [(name, s.get("day") or s.get("booked_on")) for _, _, name, s in last] == [
-        ("DayClosed", "2026-10-31"), ("RedemptionLapsed", "2026-11-01"), ("PointsFreed", "2026-11-01"),
+        ("RedemptionLapsed", "2026-10-31"), ("PointsFreed", "2026-10-31"), ("DayClosed", "2026-10-31"),
     ]  # fmt: skip
     assert figures(shop) == (15_000, 0, 0)
     dump = state_dump(shop)
     shop.restart()
     assert state_dump(shop) == dump
+
+
+@pytest.mark.parametrize("reserved_between", [False, True])
+def test_points_held_until_the_last_day_of_their_lot_expire_with_it_whoever_lets_the_hold_lapse(
+    books: Books, reserved_between: bool
+) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.do(fact("1", PROJECT, "2024-10-05"))  # 50 points, valid for 24 months: until the end of October 2026
+    books.do(fact("2", PROJECT, "2024-11-05"))
+    books.do(CloseDays("2026-10-24"))
+    books.do(ReserveRedemption("C-000001", "plaque", occurred_on="2026-10-17"))  # 20 points, held until 31 October
+    assert figures(books) == (10_000, 2_000, 0)
+    if reserved_between:
+        books.now += timedelta(days=3)
+        books.do(ReserveRedemption("C-000001", "small", points="10"))
+    before = books.position
+    books.now += timedelta(days=4)
+    books.do(CloseDays("2026-10-31"))
+    [expired] = [s for _, _, name, s in books.log(before) if name == "PointsExpired"]
+    assert (expired["points"], expired["expired_on"]) == (-5_000, "2026-10-31"), "with what was held of it"
+    [freed] = [s for _, _, name, s in books.log() if name == "PointsFreed" and s["redemption"] == "R-000001"]
+    assert freed["booked_on"] == "2026-10-31"
+    assert books.account()["balance"] == 5_000 and [*books.account()["lots"]] == [12 * 56 + 10]
+    dump = state_dump(books)
+    books.restart()
+    assert state_dump(books) == dump
 
 
 def test_a_commitment_after_the_last_day_of_the_hold_is_refused_though_the_day_is_open(shop: Books) -> None:

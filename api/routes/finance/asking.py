@@ -11,7 +11,6 @@ from api.core import context_of, in_thread
 from api.reading import rulebook_of
 from ledger.domain.errors import Refused
 from ledger.domain.relations.state import Relations
-from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of
 from ledger.domain.values import month_parse
 from ledger.log.columns.reader import Columns
 from ledger.writer.state import columns_check
@@ -42,10 +41,3 @@ async def settling(request: Request) -> Relations:
         return state_current(columns, ledger.recorder, timezone)
 
     return await in_thread(request, run)
-
-
-async def value_on(request: Request, day: int) -> PointValue:
-    """What points are worth by the rule set in force on a day."""
-    rulebook = await rulebook_of(request)
-    name = rulebook.book.in_force(day)
-    return point_value_of(rulebook.book.rule_sets[name].document) if name else VALUE_DEFAULT

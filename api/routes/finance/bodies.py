@@ -32,6 +32,10 @@ class NearbyBody(BaseModel):
 
     item: str = Field(examples=["bank:PAY-1"])
     score: int = Field(examples=[74])
+    customer: str = Field(examples=["C-000001"])
+    another_customer: bool = Field(
+        description="It is another customer's: one names the other, but no rule matches them.", examples=[False]
+    )
 
 
 class OpenItemBody(BaseModel):
@@ -119,6 +123,23 @@ class ReconciledBody(ReportBody):
     dry_run: bool
 
 
+class ProposedItemBody(BaseModel):
+    """An item that a proposal takes so much of (`takes`), whose it is, and what is known and open of it."""
+
+    model_config = _example(
+        item="R-000002/1", side="redemptions", customer="C-000002", date="2025-06-02", takes="275.00", amount="275.00",
+        open="275.00", evidence={"reference": "FP-77"},
+    )  # fmt: skip
+    item: str
+    side: SideName
+    customer: str
+    date: str
+    takes: str
+    amount: str
+    open: str
+    evidence: dict[str, str]
+
+
 class ProposalBody(BaseModel):
     """What waits for another's approval. Of a match `settlement`, `rule`, `score`, `period`, `redemptions`, `payments`
     and `evidence` are there, of a ruling `ruling`, `item` and `outcome`; of both the rest."""
@@ -127,11 +148,26 @@ class ProposalBody(BaseModel):
         settlement="M-000002", state="proposed", rule="person", score=100, period=None, amount="275.00",
         redemptions=[{"item": "R-000002/1", "amount": "275.00"}],
         payments=[{"item": "bank:PAY-2", "amount": "275.00"}], proposed_by="wang.li", reason="见回单", evidence=[],
+        items=[
+            {
+                "item": "R-000002/1", "side": "redemptions", "customer": "C-000002", "date": "2025-06-02",
+                "takes": "275.00", "amount": "275.00", "open": "275.00", "evidence": {},
+            },
+            {
+                "item": "bank:PAY-2", "side": "payments", "customer": "C-000002", "date": "2025-06-20",
+                "takes": "275.00", "amount": "275.00", "open": "275.00", "evidence": {"payer": "甲路桥"},
+            },
+        ],
+        across_customers=False, stale=False, sentence={"zh": "", "en": ""},
     )  # fmt: skip
     state: Literal["proposed"]
     amount: str
     proposed_by: str
     reason: str
+    items: list[ProposedItemBody]
+    across_customers: bool = Field(description="Its items are of customers who are not one.")
+    stale: bool = Field(description="Less is open by now than it takes; it can only be declined.")
+    sentence: Words = Field(description="What to know before it is approved; empty where there is nothing.")
     settlement: str = ""
     rule: str = ""
     score: int = 0

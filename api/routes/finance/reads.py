@@ -13,7 +13,7 @@ from api.access.roles import Permission
 from api.core import context_of, read
 from api.input import Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
-from api.routes.finance.asking import PREFIX, Period, month_of_text, settling, value_on
+from api.routes.finance.asking import PREFIX, Period, month_of_text, settling
 from api.routes.finance.bodies import CheckBody, HonoursBody, LiabilityBody, ProposalsBody, ReportBody
 from api.routing import Router
 from ledger.domain.errors import Refused
@@ -25,8 +25,10 @@ from projections.finance.beancount import beancount_text
 from projections.finance.honours import PUBLICATION, Place, places_of, public_list
 from projections.finance.journal import COLUMNS, entries, journal_check
 from projections.finance.liability import liability_read
+from projections.finance.reading import value_on
 from projections.finance.sheets import csv_text
-from reconciliation.report import proposals_document, report_of
+from reconciliation.proposals import proposals_of
+from reconciliation.report import report_of
 
 router = Router(tags=["finance"])
 
@@ -62,11 +64,13 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
     errors=("COLUMNS_BEHIND",),
     response_model=ProposalsBody,
     summary="Matches and rulings that wait for approval",
+    description="With the items they take and whose those are. `across_customers` says that they are several"
+    " customers', `stale` that less is open by now than is taken: it can only be declined then. `sentence` says both.",
 )
 async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
     """Matches and rulings that wait for approval."""
     state = await settling(request)
-    return json_response({"data": proposals_document(state.settlement)[:limit]})
+    return json_response({"data": [p.document() for p in proposals_of(state.settlement)[:limit]]})
 
 
 @router.get(
@@ -83,7 +87,7 @@ async def liability_days(request: Request, day_from: Day = None, day_to: Day = N
     first = day_of_text(day_from, "day_from") or last
     if not 0 <= (last - first).days < DAYS_MAX:
         raise Refused("DATE_INVALID", f"day_from to day_to must hold 1 to {DAYS_MAX} days", "day_from")
-    value = await value_on(request, day_of(last))
+    value = await read(request, value_on, (await rulebook_of(request)).book, day_of(last))
     found = await read(request, liability_read, value, day_of(first), day_of(last))
     return json_response(found.document())
 
@@ -102,7 +106,7 @@ async def liability_days(request: Request, day_from: Day = None, day_to: Day = N
     },
     response_class=Response,
     summary="The journal of postings",
-    description="Every posting in points and CNY, what is booked up to a day where `as_of` says one. CSV, or Beancount"
+    description="Every posting in points and CNY, what is posted up to a day where `as_of` says one. CSV, or Beancount"
     " text that `bean-check` accepts.",
 )
 async def journal_read(
@@ -113,7 +117,8 @@ async def journal_read(
     """The journal of postings."""
     chosen = day_of_text(as_of, "as_of")
     day = None if chosen is None else day_of(chosen)
-    value = await value_on(request, day_of(chosen or today(request, await rulebook_of(request))))
+    rulebook = await rulebook_of(request)
+    value = await read(request, value_on, rulebook.book, day_of(chosen or today(request, rulebook)))
     ledger = context_of(request).ledger
     assert ledger is not None
     text = await read(request, _journal, ledger.name, value, day, format == "beancount")

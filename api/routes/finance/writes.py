@@ -114,12 +114,13 @@ WRITES: Final = (
     _write(
         ProposeMatch, "match_propose", "/matches", "Propose that payments settle redemptions",
         {"redemptions": [["R-000001/1", "50.00"]], "payments": [["bank:PAY-1", "50.00"]], "reason": "见回单"}, *_MATCH,
+        "PROPOSAL_WAITING",
         description="Names and amounts in CNY; both sides come to the same. It settles nothing until another approves.",
     ),
     _write(
         ProposeRuling, "ruling_propose", "/rulings", "Propose what becomes of an open item",
         {"item": "R-000001/1", "outcome": "written_off", "amount": "5.00", "reason": "尾差"},
-        "ITEM_UNKNOWN", "RULING_OUTCOME_INVALID", "RULING_EXCEEDS",
+        "ITEM_UNKNOWN", "RULING_OUTCOME_INVALID", "RULING_EXCEEDS", "PROPOSAL_WAITING",
         description="written_off, explained or charged. It closes nothing until another approves.",
     ),
     _write(
@@ -134,7 +135,7 @@ WRITES: Final = (
     _write(
         UndoSettlement, "settlement_undo", "/settlements/{settlement}/undo", "Take a match or a ruling back",
         {"reason": "匹配有误"}, "SETTLEMENT_UNKNOWN", "SETTLEMENT_NOT_IN_FORCE",
-        description="What it settled is open again; no rule makes that match again.",
+        description="What it settled is open again; rules leave the items of a match to people from then on.",
     ),
     _write(
         SignPeriodOff, "period_sign_off", "/periods/{period}/sign_off", "Sign a month off",

@@ -109,7 +109,7 @@ async def relations_customers(
 @router.get(
     f"{PREFIX}/customers/{{customer}}",
     permission=Permission.RELATIONS_READ,
-    errors=("CUSTOMER_UNKNOWN", *READ_ERRORS),
+    errors=("CUSTOMER_UNKNOWN", "SEAL_BROKEN", *READ_ERRORS),
     response_model=ProfileBody,
     summary="What is known of a customer",
     description="Its profile, the people there, soft knowledge and the first thousand projects; of one that was merged"

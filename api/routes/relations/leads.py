@@ -136,7 +136,7 @@ async def relations_lead_report(request: Request) -> Response:
         context.noted["position"] = answer.position
     _looked_up(request, answer, command)
     if answer.status == "refused":
-        return refusal_response_of(context, answer)
+        return refusal_response_of(request, answer)
     if answer.status == "duplicate" and principal.staff is not None and not await _sees(request, answer.customer):
         # Somebody else reported it under this name; which customer it is, is not theirs to know.
         answer = replace(answer, customer="", id="" if answer.id == answer.customer else answer.id)
@@ -167,5 +167,5 @@ async def relations_lead_check(request: Request) -> Response:
     answer = rehearsal.answer
     _looked_up(request, answer, command)
     if answer.status == "refused":
-        return refusal_response_of(context, answer)
+        return refusal_response_of(request, answer)
     return json_response({"taken": answer.code == TAKEN, "code": answer.code, "reason": answer.reason})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -35,7 +36,8 @@ from api.routing import Router
 from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_number
-from ledger.rules.assignment.words import assignment_words
+from ledger.rules.assignment.causes import Cause
+from ledger.rules.assignment.words import CandidateWords, assignment_words
 from projections.relations.ownership import POSITION_LAST
 from projections.relations.portfolios import (
     PoolRow,
@@ -99,11 +101,12 @@ async def relations_owner_history(
 @router.get(
     f"{PREFIX}/customers/{{customer}}/why",
     permission=Permission.RELATIONS_READ,
-    errors=("CUSTOMER_UNKNOWN", *LIST_ERRORS),
+    errors=("CUSTOMER_UNKNOWN", "SEAL_BROKEN", *LIST_ERRORS),
     response_model=Page[WhyBody],
     summary="Why a customer is somebody's",
     description="Every assignment and return to the pool, the latest first: the rule and its version, each candidate"
-    " with score and load, and why each other one was passed over, in the language asked for.",
+    " with score and load, and why each other one was passed over, the rules that were asked before and found nobody,"
+    " and where no rule decided, who asked for it and their reason; in the language asked for.",
 )
 async def relations_why(
     request: Request,
@@ -120,25 +123,38 @@ async def relations_why(
         request, customer, p["min_position"], timeline_read, topics=("CustomerAssigned", "CustomerPooled"),
         books=False, newest_first=True, start=asked.at, limit=p["limit"] + 1,
     )  # fmt: skip
+    causes = await rows_of_customer(
+        request, customer, p["min_position"], timeline_read, positions=[row.cause for row in rows], books=False,
+        limit=p["limit"] + 1,
+    )  # fmt: skip
+    known = {row.position: Cause(row.topic, row.actor, row.state) for row in causes}
     rulebook, names = await rulebook_of(request), await names_of(request)
 
     def named(staff: str) -> str:
         return f"{staff} {names[staff]}" if staff in names else staff
 
+    def considered(candidates: Sequence[CandidateWords]) -> list[dict[str, Any]]:
+        return [
+            {
+                "staff": c.staff, "score": c.score, "load": c.load, "capacity": c.capacity, "verdict": c.verdict,
+                "text": c.text,
+            }
+            for c in candidates
+        ]  # fmt: skip
+
     def document(row: Any) -> dict[str, Any]:
         name = row.state["rule_set"]
         rules = rulebook.rule_set(name) if name in rulebook.book.rule_sets else None
-        words = assignment_words(row.state, rules, p["language"], named)
+        cause = known.get(row.cause)
+        words = assignment_words(row.state, rules, p["language"], named, cause)
         return {
             "position": row.position, "event": row.topic, "recorded_at": row.recorded_at.isoformat(),
             "rule_set": name, "rule": row.state["rule"], "why": row.state["why"], "text": words.text,
-            "rule_text": words.rule,
-            "candidates": [
-                {
-                    "staff": c.staff, "score": c.score, "load": c.load, "capacity": c.capacity, "verdict": c.verdict,
-                    "text": c.text,
-                }
-                for c in words.candidates
+            "rule_text": words.rule, "candidates": considered(words.candidates),
+            "asked_by": cause.actor if cause else "", "reason": cause.reason if cause else "",
+            "tried": [
+                {"rule": t.id, "text": t.text, "rule_text": t.rule, "candidates": considered(t.candidates)}
+                for t in words.tried
             ],
         }  # fmt: skip
 

@@ -50,7 +50,7 @@ StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", exa
 @router.get(
     f"{PREFIX}/staff",
     permission=Permission.RELATIONS_READ,
-    errors=LIST_ERRORS,
+    errors=("SEAL_BROKEN", *LIST_ERRORS),
     response_model=Page[StaffBody],
     summary="Who is on the staff",
     description="By number; of `team`, with the teams below it. Of somebody who was erased the name is null.",

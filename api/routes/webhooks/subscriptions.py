@@ -52,7 +52,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 @router.post(
     PREFIX,
     permission=Permission.WEBHOOKS_MANAGE,
-    errors=("WEBHOOK_EXISTS", "WEBHOOK_MANY", "POSITION_AHEAD", *_FORM),
+    errors=("WEBHOOK_EXISTS", "WEBHOOK_MANY", "POSITION_AHEAD", "CUSTOMER_UNKNOWN", *_FORM),
     body=WebhookCreateBody,
     body_example={"name": "billing", "url": "https://billing.example/plumbline", "types": ["PointsGranted"]},
     keyless=_SECRET,
@@ -104,7 +104,7 @@ async def webhook(request: Request, webhook: str) -> Response:
 @router.post(
     ONE + "/change",
     permission=Permission.WEBHOOKS_MANAGE,
-    errors=("WEBHOOK_UNKNOWN", *_FORM),
+    errors=("WEBHOOK_UNKNOWN", "CUSTOMER_UNKNOWN", *_FORM),
     body=WebhookSettings,
     body_example={"url": "https://billing.example/v2/plumbline"},
     summary="Change a webhook",
@@ -119,9 +119,10 @@ async def webhook_set(request: Request, webhook: str) -> Response:
         found = await read(request, webhook_find, webhook)
         networks = core_of(request).settings.webhook_networks
         asked = asked_checked(_asked(body, found.asked), networks, found.url)
-        if flag(request, "dry_run"):
+        dry_run = flag(request, "dry_run")
+        await read(request, webhook_change, webhook, asked, principal_of(request).actor, dry_run=dry_run)
+        if dry_run:
             return 200, {**found.document(), **_asked_document(asked)}
-        await read(request, webhook_change, webhook, asked, principal_of(request).actor)
         return 200, (await read(request, webhook_find, webhook)).document()
 
     return await answered_once(request, body.model_dump(exclude_unset=True), work)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from plumbline_client.core import Call, Page, body_of, key_new, part
-from plumbline_client.results import Answer, EventSchema, FileMapping, Key, KeyMade, LedgerName, Readiness, SchemaName
+from plumbline_client.results import (
+    Answer,
+    EventSchema,
+    FileMapping,
+    Key,
+    KeyMade,
+    LedgerName,
+    ProblemCode,
+    Readiness,
+    SchemaName,
+)
 
 
 class Admin:
@@ -82,6 +92,11 @@ class Admin:
     def asyncapi() -> Call[dict[str, Any]]:
         """The AsyncAPI document of the streams. Takes no key."""
         return Call("GET", "/schemas/asyncapi.json", dict[str, Any])
+
+    @staticmethod
+    def problem_codes() -> Call[Page[ProblemCode]]:
+        """Every problem code in both languages. Takes no key."""
+        return Call("GET", "/schemas/problems", Page[ProblemCode])
 
     @staticmethod
     def ready() -> Call[Readiness]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from plumbline_client.calls.base import LedgerCalls
@@ -16,7 +17,7 @@ Reference = Mapping[str, str]
 def fact(
     fact_type: str,
     customer: str | Reference,
-    occurred_at: str,
+    occurred_at: str | date,
     *,
     source: str,
     external_id: str,
@@ -28,7 +29,8 @@ def fact(
     """A fact as the API takes it: what happened, to whom, when, under which id of which source.
 
     `registration` (source, reference, name, traits) registers the customer where the source's reference is new.
-    Decimal attributes are given as text ("1234.50"), never as floats.
+    Decimal attributes are given as Decimal or text ("1234.50"), never as floats; days and times as `date`, `datetime`
+    or ISO text.
     """
     document: dict[str, Any] = {
         "source": source, "external_id": external_id, "fact_type": fact_type, "customer": customer,
@@ -50,7 +52,7 @@ class FactCalls(LedgerCalls):
         self,
         fact_type: str,
         customer: str | Reference,
-        occurred_at: str,
+        occurred_at: str | date,
         *,
         source: str,
         external_id: str,
@@ -72,7 +74,7 @@ class FactCalls(LedgerCalls):
         external_id: str,
         fact_type: str,
         customer: str | Reference,
-        occurred_at: str,
+        occurred_at: str | date,
         *,
         revert: bool = False,
         key: str = "",

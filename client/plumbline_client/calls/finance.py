@@ -94,7 +94,7 @@ class FinanceCalls(LedgerCalls):
         return self._read("/finance/liability", Liability, day_from=day_from, day_to=day_to)
 
     def journal(self, *, form: Literal["csv", "beancount"] | None = None, as_of: str | None = None) -> Call[bytes]:
-        """The journal of postings as a file: CSV, or Beancount text; what is booked up to a day, or all of it."""
+        """The journal of postings as a file: CSV, or Beancount text; what is posted up to a day, or all of it."""
         return self._read("/finance/journal", bytes, format=form, as_of=as_of)
 
     def journal_check(self, *, as_of: str | None = None) -> Call[JournalCheck]:

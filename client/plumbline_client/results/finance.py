@@ -22,10 +22,13 @@ class ReconciliationSide:
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """An item of the other side that may belong to an open one; the higher the score, the likelier."""
+    """An item of the other side that may belong to an open one; the higher the score, the likelier. `customer` is whose
+    it is: `another_customer` where one names the other though they are two customers'."""
 
     item: str
     score: int
+    customer: str
+    another_customer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +107,34 @@ class Reconciled(Reconciliation):
 
 
 @dataclass(frozen=True, slots=True)
+class ProposedItem:
+    """An item that a proposal takes so much of (`takes`), whose it is, and what is known and open of it."""
+
+    item: str
+    side: str
+    customer: str
+    date: str
+    takes: Decimal
+    amount: Decimal
+    open: Decimal
+    evidence: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
-    """What waits for another's approval: a match (`settlement` is its id) or a ruling on an open item (`ruling` is)."""
+    """What waits for another's approval: a match (`settlement` is its id) or a ruling on an open item (`ruling` is).
+
+    `across_customers`: its items are of customers who are not one. `stale`: less is open by now than it takes, so it
+    can only be declined. `sentence` says both in "zh" and "en", and is empty where there is nothing to say."""
 
     state: str
     amount: Decimal
     proposed_by: str
     reason: str
+    items: list[ProposedItem]
+    across_customers: bool
+    stale: bool
+    sentence: dict[str, str]
     settlement: str = ""
     rule: str = ""
     score: int = 0

@@ -59,7 +59,8 @@ class EventsWire:
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """How far a view has followed the log, and why it stopped where it did."""
+    """How far a view has followed the log, and why it stopped where it did; `followed`: whether any process follows the
+    ledger's views now."""
 
     view: str
     position: int
@@ -67,6 +68,16 @@ class ViewStatus:
     status: str
     error: str | None
     updated_at: str
+    followed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """What a problem code means (`title`) and what to do next (`advice`), by language: zh and en."""
+
+    code: str
+    title: dict[str, str]
+    advice: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

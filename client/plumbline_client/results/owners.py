@@ -102,8 +102,20 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A rule that held before the one that decided and found nobody, and every candidate of it."""
+
+    rule: str
+    text: str
+    rule_text: str
+    candidates: list[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
-    """Why a customer came to be somebody's, or to the pool: the rule, what it says, and every candidate."""
+    """Why a customer came to be somebody's, or to the pool: the rule, what it says, and every candidate. `asked_by`:
+    the actor of what it followed from, `reason` the one they gave; "" where nobody is known to have. `tried`: the
+    rules that were asked before and found nobody."""
 
     position: int
     event: str
@@ -114,6 +126,9 @@ class Why:
     text: str
     rule_text: str
     candidates: list[Candidate]
+    asked_by: str
+    reason: str
+    tried: list[Tried]
 
 
 @dataclass(frozen=True, slots=True)

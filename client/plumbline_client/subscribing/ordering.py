@@ -46,14 +46,16 @@ class Ordering(Generic[D]):
 
     `number` is the last delivery before the first that comes here, `waiting` how many of those are not acknowledged.
     With `whole` every event of the ledger comes, so that the next position is always one more, and the server's count
-    never runs ahead of that.
+    never runs ahead of that. `counted`: the server's count of what is to come can be believed. Of a durable that begins
+    beyond the end of its stream it is too high until there is nothing more to come.
     """
 
-    def __init__(self, position: int, number: int, waiting: int, *, whole: bool) -> None:
+    def __init__(self, position: int, number: int, waiting: int, *, whole: bool, counted: bool = True) -> None:
         self.position = position
         self.settled = waiting == 0
         self._number = number
         self._whole = whole
+        self._counted = counted
         self._held: dict[int, D] = {}
         self._begun = position
         self._owed: dict[int, D] = {}
@@ -111,17 +113,20 @@ class Ordering(Generic[D]):
         if self._whole or not self.settled:
             return position, 0
         rest = [p for p in self._held if p > position]
-        return (min(rest) - 1, 0) if rest else (position, self._number)
+        if not rest:
+            return position, self._number
+        return (min(rest) - 1 if self._hole is None else position), 0
 
     def ready(self, limit: int) -> list[D]:
         """What can be handled now, in order, up to `limit` of them."""
         found: list[D] = []
-        if self._hole is not None or not (self.settled or self._whole):
+        if not (self.settled or self._whole):
             return found
         expected = self.position
         for position in sorted(self._held):
             expected += 1
-            if len(found) == limit or (self._whole and position != expected):
+            beyond = self._hole is not None and position > self._hole.after
+            if len(found) == limit or beyond or (self._whole and position != expected):
                 break
             found.append(self._held[position])
         return found
@@ -137,7 +142,8 @@ class Ordering(Generic[D]):
     def advance(self, position: int) -> list[D]:
         """Everything up to a position has taken effect: lets go of what was held of it, for acknowledgement."""
         self.position = position
-        self._hole = None
+        if self._hole is not None and position >= self._hole.before - 1:
+            self._hole = None
         done = [p for p in self._held if p <= position]
         return [self._held.pop(p) for p in sorted(done)]
 
@@ -145,6 +151,8 @@ class Ordering(Generic[D]):
         """Among some of the events positions have gaps of their own. But from one delivery to the next, the number
         still to come falls by one and by no more."""
         first = self.settled and not delivery.redelivered
-        if first and not self._whole and self._pending is not None and delivery.pending < self._pending - 1:
+        believed = first and not self._whole and self._counted
+        if believed and self._pending is not None and delivery.pending < self._pending - 1:
             self._hole = Hole(max([self.position, *self._held]), delivery.position)
         self._pending = delivery.pending if first else None
+        self._counted = self._counted or delivery.pending == 0

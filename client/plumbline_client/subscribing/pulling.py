@@ -73,6 +73,8 @@ class Durable:
     begins_after: int | None
     """Where it was told to begin: the position before. None for one that has everything, or that was told a time or
     "from now on" and has delivered since: then it can't be known."""
+    succeeds: tuple[str, int] | None
+    """Of one that was made again with its stream: when the one before was made, and its `floor_number`."""
 
 
 class Puller:
@@ -104,9 +106,10 @@ class Puller:
 
     async def stop(self) -> None:
         """Listen no more."""
-        if self._inbox is not None and self._connection.is_connected:
-            await self._inbox.unsubscribe()
-        self._inbox = None
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None:
+            # Also while the server is away: what is not taken back now would be there again when it returns.
+            await inbox.unsubscribe()
 
     async def durable(self) -> Durable:
         """How the durable stands. Raises StreamMissing, NotPermitted, DurableDiffers, NatsError."""
@@ -245,6 +248,7 @@ class Puller:
             waiting_max=config.get("max_ack_pending", -1),
             ack_seconds=config["ack_wait"] / NANOSECONDS,
             begins_after=_begins_after(info),
+            succeeds=_succeeds(config.get("metadata") or {}),
         )
 
     def _check(self, config: dict[str, Any]) -> None:
@@ -273,3 +277,9 @@ def _begins_after(info: Mapping[str, Any]) -> int | None:
     if policy == "all" or info["delivered"]["consumer_seq"] > 0:
         return None
     return info["ack_floor"]["stream_seq"]
+
+
+def _succeeds(metadata: Mapping[str, str]) -> tuple[str, int] | None:
+    """See `Durable.succeeds`."""
+    created, number = metadata.get("plumbline_succeeds", ""), metadata.get("plumbline_succeeds_number", "")
+    return (created, int(number)) if created and number.isdecimal() else None

@@ -192,9 +192,9 @@ class Subscriber(Generic[Transaction]):
         puller = Puller(
             connection, self.subscription, domain=self._domain, idle_seconds=self._idle_seconds, refusals=self._refusals
         )
-        durable = await self._bound(puller)
+        durable, made_again = await self._bound(puller)
         ordering: Ordering[Delivery] = Ordering(
-            self.position, durable.number, durable.waiting, whole=self.subscription.whole
+            self.position, durable.number, durable.waiting, whole=self.subscription.whole, counted=not made_again
         )
         await puller.start()
         self._puller = puller
@@ -207,28 +207,38 @@ class Subscriber(Generic[Transaction]):
                 # What was fetched and not handled can be had again at once.
                 for delivery in ordering.held:
                     await delivery.message.nak()
+            with contextlib.suppress(NatsError):
                 await puller.stop()
 
-    async def _bound(self, puller: Puller) -> Durable:
-        """The durable, made where it is missing and may be, and nothing missing before what it will deliver."""
+    async def _bound(self, puller: Puller) -> tuple[Durable, bool]:
+        """The durable, made where it is missing and may be, and nothing missing before what it will deliver.
+
+        And whether it was made here in the place of another: its stream may still be filling, and end before it begins.
+        """
+        made_again = False
         try:
             durable = await puller.durable()
         except StreamMissing:
             if not self._create:
                 raise
             durable = await puller.create(self.position, self._ack_seconds, self._waiting_max)
+            made_again = self._taking.place.created != ""
         place = self._taking.place
         # Among some types or customers the server's count runs ahead of the last event, over what is not followed.
         ours = durable.created == place.created and durable.floor_number <= place.number
+        known = place.number if ours else 0
+        if durable.succeeds is not None and durable.floor_number == 0:
+            created, floor_number = durable.succeeds
+            ours = ours or (created == place.created and floor_number <= place.number)
         if durable.floor > place.position and not ours:
             # Acknowledged, or left out from the beginning, and it never took effect here.
             if self._history is None and (durable.begins_after or 0) > place.position:
                 raise DurableDiffers(_begins_late(self.subscription, place, durable.begins_after))
             await self._fill(durable.floor, acknowledged=durable.number > 0)
-        number = 0 if self.subscription.whole else max(durable.floor_number, place.number if ours else 0)
+        number = 0 if self.subscription.whole else max(durable.floor_number, known)
         through = max(self.position, durable.floor) if ours else self.position
         await self._taking.note(place.moved(through, created=durable.created, number=number))
-        return durable
+        return durable, made_again
 
     async def _live(self, puller: Puller, ordering: Ordering[Delivery], durable: Durable) -> None:
         fetched = max(self._batch, FETCH_EVENTS_MIN)
@@ -354,7 +364,9 @@ def _begins_late(subscription: Subscription, place: Place, after: int | None) ->
         return f"{begins}; give the Subscription after={after} (or the Subscriber a History, to have what is before)"
     return (
         f"{begins}, and this subscription stands at {place.position}; give the Subscriber a History, which fetches what"
-        f" lies between, or have the durable made anew with --after {place.position}"
+        " lies between, or have an operator remove the durable and make it again for the same types and customers"
+        f" (`plumbline streams subscribers remove {subscription.name}`, then `create {subscription.name} --after"
+        f" {place.position}`)"
     )
 
 

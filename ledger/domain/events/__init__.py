@@ -19,6 +19,7 @@ from ledger.domain.events.base import (
     Event,
     Input,
     registered,
+    type_unknown,
 )
 from ledger.domain.events.honours import TOPICS as HONOURS_TOPICS
 from ledger.domain.events.points import (
@@ -119,4 +120,5 @@ __all__ = [
     "TierChanged",
     "registered",
     "stream_of",
+    "type_unknown",
 ]

@@ -11,8 +11,11 @@ To change a class: raise `class_version` and add a static `upcast_vN_vM(state)` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
+
+from ledger.domain.errors import Problem
 
 E = TypeVar("E", bound="type[Event]")
 
@@ -50,6 +53,15 @@ def registered(cls: E) -> E:
         raise ValueError(f"the event name {cls.__name__} is taken")
     REGISTRY[cls.__name__] = cls
     return cls
+
+
+def type_unknown(names: Sequence[str]) -> Problem | None:
+    """What is wrong with the first of some `types` that is no event's, told by its place; None where all are."""
+    for i, name in enumerate(names):
+        if name not in REGISTRY:
+            place = f"types.{i}"
+            return Problem(place, f"{place} is no type of event; there are {', '.join(sorted(REGISTRY))}")
+    return None
 
 
 class Input(Event):

@@ -84,9 +84,10 @@ class RedemptionVoided(Input):
 @registered
 @dataclass(kw_only=True)
 class RedemptionLapsed(Event):
-    """The day until which something was held is over: what is still held is freed. With the day's close, which is then
-    its cause; or before it, with the first reservation of the customer or the offer for a later day, or with a lower
-    count of its stock: then it follows from the day alone and names no cause."""
+    """The day until which something was held is over: what is still held is freed. It stands right before the day's
+    close, or earlier, before the first reservation of the customer or the offer for a later day or a lower count of its
+    stock. It follows from the day alone and names no cause. (In logs of before, a lapse may follow a close, which then
+    is its cause, and be booked on the next month's first day where the close was a month's.)"""
 
     booked_on: str
     redemption: str

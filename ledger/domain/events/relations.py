@@ -338,7 +338,8 @@ class CustomerAssigned(Event):
     `rule_set` where rules chose. `candidates`: one list each, [staff, score, load, capacity, verdict]; the verdict is
     "chosen", or the reason why not (see `VERDICTS` of the assignment rules). `protected_until` and `due_on` are days
     ("" for none): until when nobody else may have it, and by when it must be followed up. `turn`, where a rotation
-    chose: its name, how many customers `staff` has had in it by now, and the weight they are counted by.
+    chose: its name, how many customers `staff` has had in it by now, and the weight they are counted by. `tried`: the
+    rules that held before and found nobody, [rule, candidates] each.
     """
 
     staff: str
@@ -351,19 +352,21 @@ class CustomerAssigned(Event):
     due_on: str
     candidates: list[list[Any]] = field(default_factory=list[list[Any]])
     turn: list[Any] = field(default_factory=list[Any])
+    tried: list[list[Any]] = field(default_factory=list[list[Any]])
 
 
 @registered
 @dataclass(kw_only=True)
 class CustomerPooled(Event):
     """The customer has no owner from here on. `why`: released, deadline, no_candidate, disputed, handover, unmerge,
-    merged; `staff` is who had it ("" for nobody). `candidates` as in CustomerAssigned."""
+    merged; `staff` is who had it ("" for nobody). `candidates` and `tried` as in CustomerAssigned."""
 
     staff: str
     why: str
     rule: str
     rule_set: str
     candidates: list[list[Any]] = field(default_factory=list[list[Any]])
+    tried: list[list[Any]] = field(default_factory=list[list[Any]])
 
 
 @registered

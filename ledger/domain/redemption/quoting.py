@@ -35,7 +35,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What somebody asks for, as they wrote it: the points are wanted for an offset, the quantity for others."""
+    """What somebody asks for, as they wrote it: the points are wanted for an offset, the quantity for others. 1 of an
+    offset says nothing."""
 
     offer: str
     variant: str = ""
@@ -116,6 +117,9 @@ def _size(offer: Offer, asked: Asked) -> tuple[int, int]:
     if offer.kind == OFFSET:
         if asked.variant:
             raise Refused("VARIANT_UNKNOWN", "an offset has no variants", "variant")
+        if asked.quantity != 1:
+            reason = "an offset is asked for in points alone; leave the quantity out, and say all the points"
+            raise Refused("NUMBER_INVALID", reason, "quantity")
         points = points_wanted(asked.points)
         least = offer.steps[0].points
         if points < least:

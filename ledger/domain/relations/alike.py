@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 
 from ledger.domain.relations.names import FirmName, brand_of, numbers_of
-from ledger.domain.relations.places import Placed, placed, places_differ, region_of, text_placed
+from ledger.domain.relations.places import Placed, placed, places_differ, places_heard, region_of, text_placed
 from ledger.domain.relations.sounds import syllable, syllables, voiced
 
 SAME: Final = 100
@@ -108,11 +108,12 @@ def _speaks_against(one: FirmName, other: FirmName) -> bool:
 
 def _may_be_heard(one: Placed, other: Placed) -> bool:
     """Whether of two texts that sound the same one may be the other mistyped; not where both mean something: 山西 and
-    陕西, 水务局 and 税务局."""
-    length = max(side.length or len(region_of(side.text)) for side in (one, other))
-    if not length and one.text.endswith(_AUTHORITIES):
-        length = _PLACE_LENGTH
-    if one.text[:length] != other.text[:length]:
+    陕西, 水务局 and 税务局. In front of an authority stands a place, whether it is known or not."""
+    if one.text.endswith(_AUTHORITIES):
+        length = max(side.length or len(region_of(side.text)) for side in (one, other)) or _PLACE_LENGTH
+        if one.text[:length] != other.text[:length]:
+            return False
+    elif not places_heard(one, other):
         return False
     words = [[word for word in _TOLD_APART if word in side.text] for side in (one, other)]
     return words[0] == words[1] or not all(words)

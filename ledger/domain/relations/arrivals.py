@@ -12,7 +12,7 @@ from typing import Any, Final
 from ledger.domain.book import TRAITS
 from ledger.domain.commands import Answer, ReportLead
 from ledger.domain.errors import Refused
-from ledger.domain.relations.assigning import assign, assign_by_rules, owner_free, pool
+from ledger.domain.relations.assigning import assign, assign_by_rules, cooling_of, owner_free, pool
 from ledger.domain.relations.checks import (
     amount_checked,
     customer_named,
@@ -167,7 +167,8 @@ def _matched(state: Relations, event: Happened) -> int:
 @reacts("LeadArrived")
 def _on_arrival(draft: Draft, event: Happened) -> None:
     """A customer that somebody has stays with them. Who reports what is somebody else's collides with them; who reports
-    a new customer has it, unless rules choose for these too. For all others the rules choose."""
+    a new customer has it, unless rules choose for these too, or it seems to be one that they had until lately. For all
+    others the rules choose."""
     state, said = draft.state, event.fields
     customer = state.standing_for(event.customer) if state.merged else event.customer
     if said["staff"] and state.leads[said["source"], said["lead"]].collision == event.position:
@@ -179,7 +180,10 @@ def _on_arrival(draft: Draft, event: Happened) -> None:
     if state.holdings.get(customer, NOBODY).owner or state.disputes.size(customer):
         return
     asker = staff_number(said["staff"]) if said["is_new"] and said["staff"] else 0
-    if asker and not draft.context.policy.terms.reported_by_rules and owner_free(draft, asker):
+    # Who gave a customer back doesn't get it by reporting it under a name that is nearly the same.
+    cooling = cooling_of(draft, state.holdings.get(_matched(state, event), NOBODY)) if said["matched"] else 0
+    by_rules = draft.context.policy.terms.reported_by_rules or asker == cooling
+    if asker and not by_rules and owner_free(draft, asker):
         assign(draft, customer, asker, "arrival", event.position)
     else:
-        assign_by_rules(draft, customer, "arrival", event.position)
+        assign_by_rules(draft, customer, "arrival", event.position, cooling=cooling)

@@ -57,8 +57,22 @@ def owner_free(draft: Draft, number: int) -> bool:
     return draft.state.load[number] < staff.capacity
 
 
-def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[int] = frozenset()) -> Wanted:
-    """What rules weigh of a customer, its last lead among it."""
+def is_cooling(draft: Draft, holding: Holding, staff: int) -> bool:
+    """Whether somebody had a customer of the pool until lately, so that it is the time for others."""
+    cooldown_days = draft.context.policy.terms.cooldown_days
+    return bool(staff) and holding.former == staff and draft.context.day < holding.pooled_day + cooldown_days
+
+
+def cooling_of(draft: Draft, holding: Holding) -> int:
+    """Whom rules pass over because they had a customer of the pool until lately; 0 for nobody."""
+    is_kept = draft.context.policy.terms.cooldown_by_rules and is_cooling(draft, holding, holding.former)
+    return holding.former if is_kept else 0
+
+
+def wanted_of(
+    draft: Draft, customer: int, previous: int, not_staff: frozenset[int] = frozenset(), cooling: int = 0
+) -> Wanted:
+    """What rules weigh of a customer, its last lead among it. `cooling` may not have it yet, nor may `not_staff`."""
     state = draft.state
     traits = state.traits(customer)
     lead = state.arrived.get(customer)
@@ -69,7 +83,9 @@ def wanted_of(draft: Draft, customer: int, previous: int, not_staff: frozenset[i
     if state.leaving:
         # Until their last day they are here, but what they get now would be handed over by nobody.
         not_staff = not_staff.union(state.leaving)
-    return new(Wanted, (customer, traits, needs, amount, channel, knowledge, standing, previous, not_staff))
+    if cooling:
+        not_staff = not_staff.union((cooling,))
+    return new(Wanted, (customer, traits, needs, amount, channel, knowledge, standing, previous, not_staff, cooling))
 
 
 def _knowledge(state: Relations, customer: int, traits: Mapping[str, str]) -> frozenset[str]:
@@ -77,12 +93,17 @@ def _knowledge(state: Relations, customer: int, traits: Mapping[str, str]) -> fr
 
 
 def assign_by_rules(
-    draft: Draft, customer: int, why: str, cause: int, *, not_staff: frozenset[int] = frozenset()
+    draft: Draft, customer: int, why: str, cause: int, *, not_staff: frozenset[int] = frozenset(), cooling: int = 0
 ) -> int:
-    """Have the rules choose an owner; the pool where they find nobody, for a handover because of it. Returns whom."""
+    """Have the rules choose an owner; the pool where they find nobody, for a handover because of it. Returns whom.
+
+    `cooling`: who had the customer that it seems to be until lately, where that is another one.
+    """
     context = draft.context
     holding = draft.state.holdings.get(customer, NOBODY)
-    wanted = wanted_of(draft, customer, holding.owner or holding.former, not_staff)
+    wanted = wanted_of(
+        draft, customer, holding.owner or holding.former, not_staff, cooling_of(draft, holding) or cooling
+    )
     choice = context.policy.choose(draft.state, wanted, context.day, detail=context.detail)
     if choice.staff:
         assign(draft, customer, choice.staff, why, cause, choice)

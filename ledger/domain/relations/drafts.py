@@ -160,7 +160,10 @@ class Draft:
 
     def _chosen(self, choice: Choice) -> dict[str, Any]:
         rule_set = self.context.policy.rule_set if choice is not NAMED else ""
-        return {"rule": choice.rule, "rule_set": rule_set, "candidates": list(choice.candidates)}
+        return {
+            "rule": choice.rule, "rule_set": rule_set, "candidates": list(choice.candidates),
+            "tried": list(choice.tried),
+        }  # fmt: skip
 
     def _add(self, topic: str, customer: int, fields: Fields, cause: int, occurred_on: str = "") -> int:
         position = self.state.position + 1

@@ -1,8 +1,9 @@
 """Names of firms and projects, credit codes and phone numbers in one form each, however they were typed.
 
 A registered name is taken apart into its *core*, which tells firms apart, and its *branch*, which says what part of the
-firm it is. Width and case of letters, spaces, brackets and legal forms (有限公司, 股份有限公司, 集团 …) make no
-difference to either; a region in front stays, because 上海振华 and 北京振华 are two firms.
+firm it is. Width and case of letters, traditional characters, spaces, brackets and legal forms (有限公司,
+股份有限公司, 集团 …) make no difference to either; a region in front stays, because 上海振华 and 北京振华 are two
+firms.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import unicodedata
 from typing import Final, NamedTuple
 
 from ledger.domain.relations.places import REGIONS, region_of
+from ledger.domain.relations.variants import simple
 
 _NUMERALS: Final = "零〇一二两三四五六七八九壹贰叁肆伍陆柒捌玖十拾百"
 _DIGITS: Final = {
@@ -68,7 +70,7 @@ class FirmName(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """Text in one width and case, ordinals in digits, without spaces, brackets and punctuation."""
+    """Text in one width and case, in simple characters, ordinals in digits, without spaces, brackets, punctuation."""
     return _plain(_wide(text))
 
 
@@ -126,7 +128,7 @@ def _part_plain(part: str) -> str:
 def _wide(text: str) -> str:
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
-    return text.casefold()
+    return simple(text.casefold())
 
 
 def _plain(wide: str) -> str:

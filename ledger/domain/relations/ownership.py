@@ -7,7 +7,7 @@ from typing import Final
 
 from ledger.domain.commands import Answer, AssignCustomer, ClaimCustomer, ReassignCustomer, ReleaseCustomer
 from ledger.domain.errors import Refused
-from ledger.domain.relations.assigning import assign, assign_by_rules, owner_possible, pool
+from ledger.domain.relations.assigning import assign, assign_by_rules, is_cooling, owner_possible, pool
 from ledger.domain.relations.checks import customer_named, text_required
 from ledger.domain.relations.drafts import Draft, admits, decides, reacts
 from ledger.domain.relations.holdings import followed
@@ -62,7 +62,7 @@ def _claim_check(draft: Draft, customer: int, number: int) -> None:
         raise Refused("CLAIM_QUOTA_DAY", "has claimed as many customers today as one may; claim it tomorrow", "staff")
     if terms.claims_held_max and state.claimed[number] >= terms.claims_held_max:
         raise Refused("CLAIM_QUOTA_HELD", "owns as many claimed customers as one may; give one back first", "staff")
-    if holding.former == number and day < holding.pooled_day + terms.cooldown_days:
+    if is_cooling(draft, holding, number):
         raise Refused(
             "CLAIM_COOLDOWN", "had this customer until lately; claim it when the time for others is over", "staff"
         )

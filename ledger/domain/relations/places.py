@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from ledger.domain.relations.sounds import voiced
+
 _PROVINCES: Final = """
 北京 天津 上海 重庆 河北 山西 辽宁 吉林 黑龙江 江苏 浙江 安徽 福建 江西 山东 河南 湖北 湖南 广东 海南 四川 贵州
 云南 陕西 甘肃 青海 台湾 内蒙古 广西 西藏 宁夏 新疆 香港 澳门
@@ -45,7 +47,15 @@ _KEPT: Final = ("县", "区")
 """南昌县 lies beside 南昌: what follows the name of a province or city so is told apart."""
 # 新城市 and 大都市 are no places.
 _DIVISION: Final = re.compile(f"(?P<name>[^省市县区]{{2,3}})(?P<kind>(?<![城都]){_CITY}|县(?!城|域)|区(?!域|间))")
+_CITY_KIND: Final = "市"
 _PLACES_MAX: Final = 3
+
+
+class Place(NamedTuple):
+    """What a place is called, and the kind that it is said to be of ("" where none is said)."""
+
+    name: str
+    kind: str
 
 
 class Placed(NamedTuple):
@@ -98,8 +108,49 @@ def text_placed(core: str) -> str:
 
 
 def places_differ(one: Placed, other: Placed) -> bool:
-    """Whether one place is said to be of two kinds (吉林省, 吉林市), or two are said to be of one (江夏区, 江汉区)."""
+    """Whether one place is said to be of two kinds (吉林省, 吉林市), or two are said to be of one (江夏区, 江汉区); not
+    where one is no place that is known and sounds like the other (振江市, 镇江市)."""
     kinds, names = dict(other.kinds), {kind: name for name, kind in other.kinds}
     if any(kinds.get(name, kind) != kind for name, kind in one.kinds):
         return True
-    return any(names.get(kind, name) != name for kind, name in {kind: name for name, kind in one.kinds}.items())
+    said = {kind: name for name, kind in one.kinds}.items()
+    return any(
+        names.get(kind, name) != name and not _is_misheard(Place(name, kind), Place(names[kind], kind))
+        for kind, name in said
+    )
+
+
+def places_heard(one: Placed, other: Placed) -> bool:
+    """Whether each place of a text is, in another that sounds the same, the same place or one that was mistyped."""
+    for at, (here, there) in enumerate(zip(one.text, other.text, strict=True)):
+        if here != there:
+            places = _place_at(one, at), _place_at(other, at)
+            if any(place.name for place in places) and not _is_misheard(*places):
+                return False
+    return True
+
+
+def _is_misheard(one: Place, other: Place) -> bool:
+    """Whether of two places that are written otherwise one is known and the other is what it sounds like. All provinces
+    and cities of the first order are known: what is said to be of another kind may be a place of its own."""
+    known, mistyped = (one, other) if one.name in REGIONS else (other, one)
+    if known.name not in REGIONS or mistyped.name in REGIONS or mistyped.kind not in ("", _CITY_KIND):
+        return False
+    return not mistyped.name or voiced(known.name) == voiced(mistyped.name)
+
+
+def _place_at(side: Placed, at: int) -> Place:
+    """The place that a character in front of a text belongs to; one without a name where it belongs to none."""
+    kinds, end = dict(side.kinds), 0
+    while end <= at:
+        said = next((name for name, _ in side.kinds if side.text.startswith(name, end)), "")
+        name = said if said and end < side.length else region_of(side.text, end)
+        if not name:
+            return Place("", "")
+        end += len(name)
+        kind = kinds.get(name, "")
+        if kind in _KEPT and side.text.startswith(kind, end):
+            end += len(kind)
+        if at < end:
+            return Place(name, kind)
+    raise AssertionError("a place has characters")

@@ -30,6 +30,8 @@ class Wanted(NamedTuple):
     """The last owner, 0 for nobody."""
     not_staff: frozenset[int] = frozenset()
     """Who must not be chosen, such as who hands over."""
+    cooling: int = 0
+    """Who of these must not because they had the customer until lately, 0 for nobody."""
 
 
 class Choice(NamedTuple):
@@ -47,6 +49,8 @@ class Choice(NamedTuple):
     follow_up_days: int = 0
     turn: Sequence[Any] = ()
     """What `CustomerAssigned` has as `turn`."""
+    tried: Sequence[list[Any]] = ()
+    """[rule, candidates] of each rule that held before and found nobody; empty where no detail was asked for."""
 
 
 NAMED: Final = Choice(0, "")
@@ -60,11 +64,11 @@ class Terms:
     `protection_days`, `follow_up_days`: for customers that no rule assigned (claims, reassignments). `announce_days`:
     so long before a customer returns to the pool it is announced. `claims_per_day`, `claims_held_max`: how many
     customers one may claim a day, and own by claims at once. `cooldown_days`: how long who had a customer can't claim
-    it again. `important_*`: which customers must not be quiet longer than `important_days`. `notice_days`: how long
-    before milestones and the end of protection a reminder comes. `collision_by_rules`: whether exact collisions are
-    ruled at once for who has the customer; `collision_likely_score`: from which score on a match is likely.
-    `reported_by_rules`: whether the rules choose for new customers that somebody reports too; otherwise who reports
-    them has them, if they can.
+    it again; `cooldown_by_rules`: whether the rules don't choose them either as long. `important_*`: which customers
+    must not be quiet longer than `important_days`. `notice_days`: how long before milestones and the end of
+    protection a reminder comes. `collision_by_rules`: whether exact collisions are ruled at once for who has the
+    customer; `collision_likely_score`: from which score on a match is likely. `reported_by_rules`: whether the rules
+    choose for new customers that somebody reports too; otherwise who reports them has them, if they can.
     """
 
     protection_days: int = 30
@@ -74,6 +78,7 @@ class Terms:
     claims_per_day: int = 0
     claims_held_max: int = 0
     cooldown_days: int = 0
+    cooldown_by_rules: bool = False
     important_tiers: frozenset[str] = frozenset()
     important_tags: frozenset[str] = frozenset()
     important_days: int = 0

@@ -28,10 +28,13 @@ from ledger.domain.settlement.records import (
     Part,
     Payment,
     Ruling,
+    Said,
     is_part,
+    match_said,
     numbered,
     payment_named,
     ruling_id,
+    ruling_said,
     settlement_id,
 )
 from ledger.domain.settlement.state import Settlement
@@ -51,10 +54,9 @@ def _match(draft: Draft, command: MatchByRule) -> Answer:
     if rule == PERSON:
         raise Refused("MATCH_RULE_INVALID", "a person proposes a match, and another approves it", "rule")
     redemptions, payments = _lines(here, command.redemptions, command.payments)
-    for part, _ in redemptions:
-        for payment, _ in payments:
-            if (part, payment) in here.barred:
-                raise Refused("MATCH_UNDONE", "people undid this match; let a person propose it again", "payments")
+    for field, lines in (("redemptions", redemptions), ("payments", payments)):
+        if any(key in here.parted for key, _ in lines):
+            raise Refused("MATCH_UNDONE", "people undid a match of one of these; let a person propose the next", field)
     number = len(here.matches) + 1
     _matched(
         draft, number, redemptions, payments, rule, number_checked(command.score, 0, SCORE_MAX, "score"), "",
@@ -68,6 +70,7 @@ def _propose(draft: Draft, command: ProposeMatch) -> Answer:
     here = draft.state.settlement
     reason = text_required(command.reason, REASON_LENGTH_MAX, "reason")
     redemptions, payments = _lines(here, command.redemptions, command.payments)
+    _waits_not(here, match_said(redemptions, payments))
     number = len(here.matches) + 1
     position = draft.input(
         "SettlementProposed", 0, settlement=settlement_id(number), redemptions=_of_redemptions(redemptions),
@@ -85,6 +88,7 @@ def _propose_ruling(draft: Draft, command: ProposeRuling) -> Answer:
     amount = _amount(command.amount, "amount")
     item = _item(here, command.item, "item")
     _ruling_fits(item, amount)
+    _waits_not(here, ruling_said(item.key, command.outcome, amount))
     number = len(here.rulings) + 1
     position = draft.input(
         "RulingProposed", 0, ruling=ruling_id(number), item=item.key, outcome=command.outcome, amount=amount,
@@ -110,7 +114,7 @@ def _approve(draft: Draft, command: ApproveProposal) -> Answer:
         _ruling_fits(item, proposal.amount)
         draft.input(
             "OpenItemRuled", 0, ruling=ruling_id(proposal.number), item=proposal.item, outcome=proposal.outcome,
-            amount=proposal.amount, period=month_text(here.period_open(item.period)),
+            amount=proposal.amount, period=month_text(here.period_open(item.period_of(proposal.amount))),
             proposed_by=proposal.proposed_by, reason=proposal.reason,
         )  # fmt: skip
     return Answer("accepted", draft.state.position, id=command.proposal)
@@ -202,8 +206,8 @@ def _matched(
     evidence: list[dict[str, str]],
 ) -> None:  # fmt: skip
     here = draft.state.settlement
-    period = max(here.parts[key].period for key, _ in redemptions)
-    period = max(period, *(here.payments[key].period for key, _ in payments))
+    period = max(here.parts[key].period_of(fen) for key, fen in redemptions)
+    period = max(period, *(here.payments[key].period_of(fen) for key, fen in payments))
     draft.input(
         "SettlementMatched", 0, settlement=settlement_id(number), redemptions=_of_redemptions(redemptions),
         payments=_of_payments(payments), rule=rule, score=score, period=month_text(here.period_open(period)),
@@ -243,6 +247,13 @@ def _item(here: Settlement, key: str, field: str) -> Part | Payment:
     if item is None:
         raise Refused("ITEM_UNKNOWN", "no redemption (R-000001/1) or payment (source:id) is called so", field)
     return item
+
+
+def _waits_not(here: Settlement, said: Said) -> None:
+    number = here.waiting.get(said)
+    if number is not None:
+        name = ruling_id(number) if said[0] else settlement_id(number)
+        raise Refused("PROPOSAL_WAITING", f"{name} proposes the same and waits; approve or decline it", "")
 
 
 def _ruling_fits(item: Part | Payment, amount: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ledger.domain.posting_day import open_day_after, posting_day
 from ledger.domain.relations.state import Happened, Relations, evolves
 from ledger.domain.settlement.records import (
     OFFSET,
@@ -16,13 +17,16 @@ from ledger.domain.settlement.records import (
     Payment,
     Reserved,
     Ruling,
+    Said,
     SignedOff,
+    match_said,
     numbered,
     part_key,
     payment_key,
+    ruling_said,
 )
-from ledger.domain.settlement.state import NOTHING, Settlement
-from ledger.domain.values import day_parse, month_of, month_parse
+from ledger.domain.settlement.state import NOTHING
+from ledger.domain.values import day_parse, month_first_day, month_of, month_parse
 
 
 def lines_of_redemptions(raw: Iterable[Any]) -> Lines:
@@ -87,26 +91,45 @@ def _recorded(state: Relations, event: Happened) -> None:
     if said["fact_type"] != PAYMENT:
         # Corrected into something that is no payment: nothing is taken off any more.
         if known is not None:
-            _pay(here, known._replace(offset=0, paid=0, position=event.position), known.offset, event.day)
+            none = known._replace(offset=0, paid=0, position=event.position)
+            _correct(state, known, none, _month_taken_back(state, known))
         return
     values = said["attributes"]
-    month = month_of(day_parse(said["booked_on"]))
+    period = here.period_open(month_of(day_parse(said["booked_on"])))
     payment = Payment(
-        key, event.customer, event.position, _day_occurred(said), here.period_open(month),
+        key, event.customer, event.position, _day_occurred(said), period,
         values.get("reference") or "", values.get("payer") or "", values.get("project") or "",
         values.get("invoice") or "", values.get("amount") or 0, values.get("offset_amount") or 0,
-        known.settled if known else 0, known.ruled if known else 0,
+        known.settled if known else 0, known.ruled if known else 0, period,
     )  # fmt: skip
     if known is not None:
-        _pay(here, payment._replace(period=known.period), known.offset, event.day)
+        _correct(state, known, payment, period)
     else:
         here.payments.put(key, payment)
-        here.book(payment.period, key, "offset", payment.offset)
+        here.book(period, key, "offset", payment.offset)
 
 
-def _pay(here: Settlement, payment: Payment, offset_before: int, day: int) -> None:
+def _month_taken_back(state: Relations, known: Payment) -> int:
+    """The month in which a version of a payment is taken back: where it is booked, as long as that is open."""
+    booked, open_day = month_first_day(known.period_last), open_day_after(state.days_closed[0])
+    return state.settlement.period_open(month_of(posting_day("FactRecorded", booked, open_day)))
+
+
+def _correct(state: Relations, known: Payment, payment: Payment, period: int) -> None:
+    """As its points: the version before is taken back, and the new one is booked in `period`."""
+    here, back = state.settlement, _month_taken_back(state, known)
+    if back == known.period:
+        payment = payment._replace(period=period, period_last=period, later=0)
+    else:
+        # What stands where it was booked first stays there.
+        later = payment.offset - known.offset + known.later
+        payment = payment._replace(period=known.period, period_last=period, later=later)
     here.payments.put(payment.key, payment)
-    here.book(here.period_open(month_of(day)), payment.key, "offset", payment.offset - offset_before)
+    if back == period:
+        here.book(period, payment.key, "offset", payment.offset - known.offset)
+    else:
+        here.book(back, payment.key, "offset", -known.offset)
+        here.book(period, payment.key, "offset", payment.offset)
 
 
 @evolves("SettlementMatched")
@@ -122,6 +145,8 @@ def _matched(state: Relations, event: Happened) -> None:
             said["proposed_by"], proposed.reason if proposed else "", tuple(said["evidence"]),
         ),
     )  # fmt: skip
+    if proposed is not None:
+        _decided(here, match_said(redemptions, payments), number)
     here.settle(redemptions, period, 1)
     here.settle(payments, period, 1)
 
@@ -129,14 +154,22 @@ def _matched(state: Relations, event: Happened) -> None:
 @evolves("SettlementProposed")
 def _proposed(state: Relations, event: Happened) -> None:
     said = event.fields
-    number = numbered(said["settlement"], "M")
-    state.settlement.matches.put(
+    redemptions, payments = lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"])
+    number, here = numbered(said["settlement"], "M"), state.settlement
+    here.matches.put(
         number,
         Match(
-            number, lines_of_redemptions(said["redemptions"]), lines_of_payments(said["payments"]), "proposed", PERSON,
-            100, NOTHING, event.day, event.position, said["proposed_by"], said["reason"],
+            number, redemptions, payments, "proposed", PERSON, 100, NOTHING, event.day, event.position,
+            said["proposed_by"], said["reason"],
         ),
     )  # fmt: skip
+    here.waiting.put(match_said(redemptions, payments), number)
+
+
+def _decided(here: Settlement, said: Said, number: int) -> None:
+    """A proposal waits no more. Logs of before may have several that say the same: the last stands for them."""
+    if here.waiting.get(said) == number:
+        here.waiting.drop(said)
 
 
 @evolves("SettlementDeclined")
@@ -144,6 +177,7 @@ def _declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     match = here.matches[numbered(event.fields["settlement"], "M")]
     here.matches.put(match.number, match._replace(state="declined"))
+    _decided(here, match_said(match.redemptions, match.payments), match.number)
 
 
 @evolves("SettlementUndone")
@@ -158,13 +192,16 @@ def _undone(state: Relations, event: Happened) -> None:
     for part, _ in match.redemptions:
         for payment, _ in match.payments:
             here.barred.put((part, payment), match.number)
+    for key, _ in (*match.redemptions, *match.payments):
+        here.parted.put(key, match.number)
 
 
 @evolves("RulingProposed")
 def _ruling_proposed(state: Relations, event: Happened) -> None:
     said = event.fields
-    number = numbered(said["ruling"], "Q")
-    state.settlement.rulings.put(
+    number, here = numbered(said["ruling"], "Q"), state.settlement
+    here.waiting.put(ruling_said(said["item"], said["outcome"], said["amount"]), number)
+    here.rulings.put(
         number,
         Ruling(
             number, said["item"], said["outcome"], said["amount"], "proposed", NOTHING, event.day, event.position,
@@ -178,6 +215,7 @@ def _ruling_declined(state: Relations, event: Happened) -> None:
     here = state.settlement
     ruling = here.rulings[numbered(event.fields["ruling"], "Q")]
     here.rulings.put(ruling.number, ruling._replace(state="declined"))
+    _decided(here, ruling_said(ruling.item, ruling.outcome, ruling.amount), ruling.number)
 
 
 @evolves("OpenItemRuled")
@@ -188,6 +226,7 @@ def _ruled(state: Relations, event: Happened) -> None:
     if item is None:
         raise ValueError(f"event {event.position} rules on an item that is none")
     booked = said["amount"] if item.open > 0 else -said["amount"]
+    _decided(here, ruling_said(said["item"], said["outcome"], said["amount"]), number)
     here.rulings.put(
         number,
         Ruling(

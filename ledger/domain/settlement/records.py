@@ -105,10 +105,15 @@ class Part(NamedTuple):
         """What is not settled yet; below zero where more is settled than is left of it."""
         return self.amount - self.settled - self.ruled
 
+    def period_of(self, fen: int) -> int:
+        """The month that so much more of it is settled in."""
+        return self.period
+
 
 class Payment(NamedTuple):
     """A payment as last recorded. `offset` is what the payer took off for points; `day` when it occurred, `period` the
-    month it is booked in."""
+    month it is booked in, `period_last` that of its last version; `later` is what corrections added to the offset (or
+    took from it, below zero) in months after `period`."""
 
     key: str
     customer: int
@@ -123,6 +128,8 @@ class Payment(NamedTuple):
     offset: int
     settled: int = 0
     ruled: int = 0
+    period_last: int = -1
+    later: int = 0
 
     @property
     def amount(self) -> int:
@@ -134,9 +141,28 @@ class Payment(NamedTuple):
         """What is not settled yet; below zero where more is settled than it takes off."""
         return self.offset - self.settled - self.ruled
 
+    def period_of(self, fen: int) -> int:
+        """The month that so much more of it is settled in: the one it is booked in, or the correction's, where that
+        brought what is settled, or left less than was."""
+        left = self.offset - self.later - self.settled - self.ruled
+        return self.period if fen <= left and self.open >= 0 else self.period_last
+
 
 Lines = tuple[tuple[str, int], ...]
 """(name of a part or payment, fen) each."""
+Said = tuple[str, Lines]
+"""What a proposal says, whoever makes it and why: "" and all lines of a match, in order of their names; of a ruling its
+outcome and its one line."""
+
+
+def match_said(redemptions: Lines, payments: Lines) -> Said:
+    """What a proposed match says."""
+    return "", tuple(sorted((*redemptions, *payments)))
+
+
+def ruling_said(item: str, outcome: str, amount: int) -> Said:
+    """What a proposed ruling says."""
+    return outcome, ((item, amount),)
 
 
 class Match(NamedTuple):

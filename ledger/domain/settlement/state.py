@@ -13,6 +13,7 @@ from ledger.domain.settlement.records import (
     Payment,
     Reserved,
     Ruling,
+    Said,
     SignedOff,
     is_part,
 )
@@ -31,10 +32,14 @@ class Settlement:
         self.payments: Table[str, Payment] = Table(journal)
         self.matches: Table[int, Match] = Table(journal)
         self.rulings: Table[int, Ruling] = Table(journal)
+        self.waiting: Table[Said, int] = Table(journal)
+        """What is proposed and not decided yet, and the number of the match or ruling that says so."""
         self.signed: Table[int, SignedOff] = Table(journal)
         """By month."""
         self.barred: Table[tuple[str, str], int] = Table(journal)
-        """Pairs of a part and a payment whose match people undid: no rule makes it again."""
+        """Pairs of a part and a payment whose match people undid, and which it was."""
+        self.parted: Table[str, int] = Table(journal)
+        """Parts and payments whose match people undid, and which it was: no rule matches them, with whatever else."""
         self.sums: Table[tuple[int, str, str], int] = Table(journal)
         """Fen by (month, "redemptions" or "payments", what)."""
         self.bookings: list[Booking] = []
@@ -54,6 +59,14 @@ class Settlement:
     def item(self, key: str) -> Part | Payment | None:
         """The part or payment of this name."""
         return self.parts.get(key) if is_part(key) else self.payments.get(key)
+
+    def fits(self, proposed: Match | Ruling) -> bool:
+        """Whether a match or ruling takes no more than is open of its items."""
+        if isinstance(proposed, Ruling):
+            item = self.item(proposed.item)
+            return item is not None and proposed.amount <= abs(item.open)
+        items = ((self.item(key), fen) for key, fen in (*proposed.redemptions, *proposed.payments))
+        return all(item is not None and fen <= item.open for item, fen in items)
 
     def period_open(self, month: int) -> int:
         """The month that something of this month is booked in: itself, or where it was signed off, the next that was

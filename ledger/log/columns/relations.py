@@ -35,12 +35,16 @@ REGISTRATION_TOPICS: Final = frozenset({"CustomerRegistered", "CustomerChanged"}
 REDEMPTIONS_SETTLED: Final = frozenset({"RedemptionReserved", "RedemptionCommitted", "RedemptionReversed"})
 """What settlement folds of redemptions."""
 SETTLING_TOPICS: Final = (
-    SETTLEMENT_TOPICS | HONOURS_TOPICS | REDEMPTIONS_SETTLED | {"FactRecorded", "CustomersMerged", "CustomersUnmerged"}
+    SETTLEMENT_TOPICS
+    | HONOURS_TOPICS
+    | REDEMPTIONS_SETTLED
+    | {"DayClosed", "FactRecorded", "CustomersMerged", "CustomersUnmerged"}
 )
-"""What settlement folds; of facts, payments are kept and what corrects one (see `is_payment`)."""
+"""What settlement folds, and the days that were closed; of facts, payments are kept and what corrects one (see
+`is_payment`)."""
 TOPICS_KEPT: Final = RELATIONS_TOPICS | REGISTRATION_TOPICS | {"DayClosed"} | SETTLEMENT_TOPICS | HONOURS_TOPICS
 INPUT_TOPICS: Final = frozenset(t for t in RELATIONS_TOPICS if REGISTRY[t].is_input) | {"DayClosed"}
-_LEFT_OUT: Final = "candidates"
+_LEFT_OUT: Final = frozenset({"candidates", "tried"})
 
 Row = tuple[int, int, str, int, bytes]
 
@@ -49,8 +53,8 @@ def relations_row(
     position: int, customer: int, topic: str, state: Mapping[str, Any], state_bytes: bytes, timezone: str
 ) -> Row:
     """The row of an event whose topic is kept."""
-    if _LEFT_OUT in state:
-        state_bytes = orjson.dumps({name: value for name, value in state.items() if name != _LEFT_OUT})
+    if not _LEFT_OUT.isdisjoint(state):
+        state_bytes = orjson.dumps({name: value for name, value in state.items() if name not in _LEFT_OUT})
     return position, customer, topic, day_recorded(state["recorded_at"], timezone), state_bytes
 
 

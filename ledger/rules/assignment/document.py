@@ -225,6 +225,7 @@ class AssignmentTerms(Strict):
     claims_per_day: Annotated[int, Field(ge=0, le=100_000)] = 0
     claims_held_max: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     cooldown_days: Days = 0
+    cooldown_by_rules: bool = False
     important_tiers: Annotated[list[Identifier], Field(max_length=50)] = Field(default_factory=list)
     important_tags: Annotated[list[Identifier], Field(max_length=60)] = Field(default_factory=list)
     important_days: Days = 0

@@ -32,6 +32,7 @@ _OUTSIDE: Final = tuple(code(verdict) for verdict in ("wrong_role", "wrong_team"
 _LEFT: Final = code("left")
 _NOT_JOINED: Final = code("not_joined")
 _EXCLUDED: Final = code("excluded")
+_COOLING: Final = code("cooling")
 _FULL: Final = code("full")
 
 
@@ -90,8 +91,8 @@ class AssignmentPolicy:
 
     The rules are asked in order. The first that holds and finds somebody decides; with `otherwise: pool` the first that
     holds. Ties are told apart as `ways.py` says: least recently assigned, then lowest number. Considered, and told with
-    `detail`, are those of the rule that was asked last: all in its roles, teams and names who have not left, and
-    whoever had the customer before. One policy serves one thread.
+    `detail`, are those of each rule that was asked: all in its roles, teams and names who have not left, and whoever
+    had the customer before. One policy serves one thread.
     """
 
     def __init__(self, rule_set: str, rules: RuleSet) -> None:
@@ -109,20 +110,23 @@ class AssignmentPolicy:
         roster = self._roster
         roster.follow(state, day)
         last: _Asked | None = None
+        tried: list[list[Any]] = []
         for asked in self._asked:
             if asked.holds is not None and not asked.holds(wanted):
                 continue
+            if last is not None and detail:
+                tried.append([last.id, self._told(last, state, wanted, 0)])
             last = asked
             staff, score, turn = asked.way.pick(state, wanted, asked.open(wanted, roster))
             if staff:
                 told = self._told(asked, state, wanted, staff) if detail else ()
                 days = asked.protection_days, asked.follow_up_days
-                return new(Choice, (staff, asked.id, score, told, *days, turn))
+                return new(Choice, (staff, asked.id, score, told, *days, turn, tried))
             if asked.is_last:
                 break
         if last is None:
             return Choice(0, "")
-        return Choice(0, last.rule.id, candidates=self._told(last, state, wanted, 0) if detail else [])
+        return Choice(0, last.id, candidates=self._told(last, state, wanted, 0) if detail else [], tried=tried)
 
     def _told(self, asked: _Asked, state: Relations, wanted: Wanted, staff: int) -> list[list[Any]]:
         """[staff's id, score, load, capacity, verdict] of everybody considered, by number."""
@@ -133,9 +137,10 @@ class AssignmentPolicy:
         people = pool_of(state, wanted, Open(field, rows))
         presence = roster.presence[rows]
         verdicts = np.where(np.isin(presence, (_LEFT, _NOT_JOINED)), presence, np.int8(FITS))
-        excluded = np.isin(people.numbers, sorted(wanted.not_staff))
+        excluded = np.isin(people.numbers, sorted(wanted.not_staff - {wanted.cooling}))
         for faulty, reason in (
             (excluded, np.int8(_EXCLUDED)),
+            (people.numbers == wanted.cooling, np.int8(_COOLING)),
             (field.verdicts[rows] != FITS, field.verdicts[rows]),
             (presence != FITS, presence),
             (people.loads >= people.capacity, np.int8(_FULL)),

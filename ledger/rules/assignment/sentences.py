@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ledger.rules.assignment.document import (
@@ -15,36 +15,12 @@ from ledger.rules.assignment.document import (
     SkillOf,
     WeightsGiven,
 )
-from ledger.rules.comparisons import (
-    All,
-    Any_,
-    Comparison,
-    Condition,
-    GradeIs,
-    KnowledgeIs,
-    LeadIs,
-    NeedIs,
-    Not,
-    TagIs,
-    TierIs,
-    TraitIs,
-)
+from ledger.rules.condition_words import NO_TITLES, TRAIT_WORDS, Both, Titles, condition_words, listed
 from ledger.rules.document import RuleSet
 
-Both = tuple[str, str]
-"""In Chinese, in English."""
 Named = Callable[[str], str]
 """How a member of staff is called who has this id."""
-Titles = Mapping[tuple[str, str], Both]
-"""How tiers, tags and grades are called, by "tier", "tag" or "grade" and their id; what isn't there goes by its id."""
-NO_TITLES: Final[Titles] = {}
 
-TRAIT_WORDS: Final[Mapping[str, Both]] = {
-    "industry": ("行业", "industry"),
-    "region": ("区域", "region"),
-    "customer_type": ("客户类型", "customer type"),
-    "scale": ("规模", "scale"),
-}
 ROLE_WORDS: Final[Mapping[str, Both]] = {
     "seller": ("业务员", "sellers"),
     "manager": ("经理", "managers"),
@@ -60,6 +36,7 @@ TERMS_WORDS: Final[Mapping[str, Both]] = {
     "claims_per_day": ("每日认领上限", "claims a day"),
     "claims_held_max": ("认领持有上限", "claimed customers held at once"),
     "cooldown_days": ("原负责人再认领间隔天数", "days before a former owner may claim"),
+    "cooldown_by_rules": ("间隔期内规则也不分给原负责人", "rules pass over a former owner as long"),
     "important_tiers": ("重要客户的等级", "tiers of important customers"),
     "important_tags": ("重要客户的标签", "tags of important customers"),
     "important_days": ("重要客户未跟进天数", "days an important customer may be quiet"),
@@ -67,14 +44,6 @@ TERMS_WORDS: Final[Mapping[str, Both]] = {
     "collision_by_rules": ("撞单按规则裁定", "exact collisions are ruled at once"),
     "collision_likely_score": ("疑似撞单分数", "score from which on a match is likely"),
     "reported_by_rules": ("上报线索也按规则分配", "rules choose for reported customers too"),
-}
-_SIGNS: Final[Mapping[str, str]] = {
-    "equals": "=", "not_equals": "≠", "at_least": "≥", "above": ">", "at_most": "≤", "below": "<",
-}  # fmt: skip
-_TIERS: Final[Mapping[str, Both]] = {
-    "at_least": ("等级不低于 {}", "tier at least {}"),
-    "at_most": ("等级不高于 {}", "tier at most {}"),
-    "equals": ("等级为 {}", "tier {}"),
 }
 
 
@@ -87,56 +56,6 @@ def titles_of(rules: RuleSet | None) -> Titles:
         "grade": rules.credit.grades if rules.credit else [],
     }  # fmt: skip
     return {(kind, t.id): (t.title.zh, t.title.en) for kind, things in named.items() for t in things}
-
-
-def title_words(titles: Titles, kind: str, name: str, at: int) -> str:
-    """How a tier, tag or grade of this id is called."""
-    found = titles.get((kind, name))
-    return found[at] if found is not None else name
-
-
-def condition_words(condition: Condition, at: int, titles: Titles = NO_TITLES) -> str:
-    """What has to hold of a customer. `at`: 0 in Chinese, 1 in English."""
-    if isinstance(condition, (All, Any_)):
-        parts = condition.all if isinstance(condition, All) else condition.any
-        joint = ("且", " and ")[at] if isinstance(condition, All) else ("或", " or ")[at]
-        words = _bracketed if len(parts) > 1 else condition_words
-        return joint.join(words(part, at, titles) for part in parts)
-    if isinstance(condition, Not):
-        return ("非", "not ")[at] + _bracketed(condition.not_, at, titles)
-    if isinstance(condition, TraitIs):
-        return _compared(condition, TRAIT_WORDS[condition.customer][at], at)
-    if isinstance(condition, LeadIs):
-        if condition.lead == "channel":
-            return _compared(condition, ("渠道", "channel")[at], at)
-        return _compared(condition, ("金额", "amount")[at], at, (" 元", " CNY")[at])
-    if isinstance(condition, NeedIs):
-        return _compared(condition, ("需求 ", "need ")[at] + condition.need, at)
-    if isinstance(condition, KnowledgeIs):
-        return ("软知识 ", "soft knowledge ")[at] + condition.knowledge.replace(":", "=", 1)
-    if isinstance(condition, TagIs):
-        return ("标签 ", "tag ")[at] + title_words(titles, "tag", condition.tag, at)
-    if isinstance(condition, TierIs):
-        return _TIERS[condition.tier][at].format(title_words(titles, "tier", condition.level, at))
-    assert isinstance(condition, GradeIs), f"no assignment rule looks at {type(condition).__name__}"
-    grades = [title_words(titles, "grade", grade, at) for grade in condition.grade]
-    return ("信用等级 ", "credit grade ")[at] + ("、", " or ")[at].join(grades)
-
-
-def _bracketed(condition: Condition, at: int, titles: Titles) -> str:
-    text = condition_words(condition, at, titles)
-    return f"({text})" if isinstance(condition, (All, Any_)) else text
-
-
-def _compared(comparison: Comparison, what: str, at: int, unit: str = "") -> str:
-    if comparison.operator == "one_of":
-        return f"{what} ∈ {listed([str(v) for v in comparison.operand], at)}{unit}"
-    return f"{what} {_SIGNS[comparison.operator]} {comparison.operand}{unit}"
-
-
-def listed(parts: Sequence[str], at: int) -> str:
-    """Several things."""
-    return ("、", ", ")[at].join(parts)
 
 
 def _said(zh: str, en: str, at: int) -> str:

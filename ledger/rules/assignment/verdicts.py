@@ -10,6 +10,7 @@ VERDICTS: Final[Mapping[str, tuple[str, str]]] = {
     "left": ("已离职", "has left the firm"),
     "not_joined": ("尚未入职", "has not joined yet"),
     "excluded": ("正在移交客户或即将离职", "hands over or is about to leave"),
+    "cooling": ("原负责人尚在间隔期内", "had the customer until lately; the time for others is not over"),
     "wrong_role": ("岗位不在候选范围", "has another role than the rule asks for"),
     "wrong_team": ("不属于规则所列团队", "belongs to none of the rule's teams"),
     "not_named": ("不在规则所列人员中", "is not among those the rule names"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger.domain.values import scaled_text
+from ledger.rules.assignment.causes import Cause, cause_words, reporter_words
 from ledger.rules.assignment.document import FALLBACK, AssignmentRule
 from ledger.rules.assignment.sentences import Named, fallback_words, rule_words, titles_of
 from ledger.rules.assignment.verdicts import CODES, VERDICTS, code
@@ -33,10 +34,10 @@ class CandidateWords:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignmentWords:
-    """A choice in words. `rule` is what the rule says ("" where it isn't known); `candidates` begin with the one
-    chosen, then come those who could have been, best first, then the others by number."""
+class TriedWords:
+    """A rule that held before the one that decided and found nobody: its id, who was considered, and all in words."""
 
+    id: str
     text: str
     rule: str
     candidates: list[CandidateWords]
@@ -47,22 +48,65 @@ class AssignmentWords:
         return [self.text, *([self.rule] if self.rule else []), *(candidate.text for candidate in self.candidates)]
 
 
+@dataclass(frozen=True, slots=True)
+class AssignmentWords:
+    """A choice in words. `rule` is what the rule says ("" where it isn't known); `candidates` begin with the one
+    chosen, then come those who could have been, best first, then the others by number. `tried` are the rules that were
+    asked before, in order."""
+
+    text: str
+    rule: str
+    candidates: list[CandidateWords]
+    tried: list[TriedWords]
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it, line by line."""
+        said = [self.text, *([self.rule] if self.rule else []), *(candidate.text for candidate in self.candidates)]
+        return [*said, *(line for tried in self.tried for line in tried.lines)]
+
+
 def assignment_words(
-    fields: Mapping[str, Any], rules: RuleSet | None, language: Language, named: Named = str
+    fields: Mapping[str, Any],
+    rules: RuleSet | None,
+    language: Language,
+    named: Named = str,
+    cause: Cause | None = None,
 ) -> AssignmentWords:
-    """A CustomerAssigned or CustomerPooled in words, from its fields and the rule set that it names (None where it
-    names none). `named` says how somebody with an id is called."""
+    """A CustomerAssigned or CustomerPooled in words, from its fields, the rule set that it names (None where it names
+    none) and the input that it followed from (None where that isn't known). `named` says how somebody with an id is
+    called."""
     at = 0 if language == "zh" else 1
-    section = rules.assignment if rules is not None else None
-    rule = section.rule(fields["rule"]) if section is not None else None
+    said, candidates = _asked(fields["rule"], fields["candidates"], rules, at, named)
+    tried: list[TriedWords] = []
+    # Events from before it was kept have none.
+    for rule_id, rows in fields.get("tried", ()):
+        rule_said, considered = _asked(rule_id, rows, rules, at, named)
+        title = rule_title(rule_id, _rule(rules, rule_id), language)
+        text = (f"此前规则“{title}”无人可选", f"Rule {title} was asked before and found nobody")[at]
+        tried.append(TriedWords(rule_id, text + _counts(considered, at), rule_said, considered))
+    text = _summary(fields, _rule(rules, fields["rule"]), candidates, at, named, cause)
+    rows = [row for _, rows in [("", fields["candidates"]), *fields.get("tried", ())] for row in rows]
+    reporter = reporter_words(fields, cause, rules, rows, at, named)
+    if reporter:
+        text += ("；", "; ")[at] + reporter
+    return AssignmentWords(text, said, candidates, tried)
+
+
+def _rule(rules: RuleSet | None, rule_id: str) -> AssignmentRule | None:
+    return rules.assignment.rule(rule_id) if rules is not None and rules.assignment is not None else None
+
+
+def _asked(
+    rule_id: str, rows: Sequence[Sequence[Any]], rules: RuleSet | None, at: int, named: Named
+) -> tuple[str, list[CandidateWords]]:
+    """What a rule says ("" where it isn't known), and who was considered under it."""
+    section, rule = rules.assignment if rules is not None else None, _rule(rules, rule_id)
     said, way = (rule_words(rule, at, named, titles_of(rules)), rule.choose.way) if rule is not None else ("", "")
-    if section is not None and fields["rule"] == FALLBACK:
+    if section is not None and rule_id == FALLBACK:
         said = ("兜底：", "Fallback: ")[at] + fallback_words(section.fallback, at, named)
         way = "least_loaded" if section.fallback.staff is None else "named"
-    candidates = [
-        CandidateWords(*row, text=_candidate(row, way, at, named)) for row in _ordered(fields["candidates"], way)
-    ]
-    return AssignmentWords(_summary(fields, rule, candidates, at, named), said, candidates)
+    return said, [CandidateWords(*row, text=_candidate(row, way, at, named)) for row in _ordered(rows, way)]
 
 
 def rule_title(rule_id: str, rule: AssignmentRule | None, language: Language) -> str:
@@ -88,14 +132,12 @@ def score_words(score: int, way: str, at: int) -> str:
 
 
 def _summary(
-    fields: Mapping[str, Any], rule: AssignmentRule | None, candidates: Sequence[CandidateWords], at: int, named: Named
-) -> str:
+    fields: Mapping[str, Any], rule: AssignmentRule | None, candidates: Sequence[CandidateWords], at: int, named: Named,
+    cause: Cause | None,
+) -> str:  # fmt: skip
     is_pooled = "score" not in fields
     if not fields["rule"]:
-        if is_pooled:
-            return ("没有适用的分配规则，客户进入公海", "No rule held; the customer goes to the pool")[at]
-        staff = named(fields["staff"])
-        return (f"{staff}并非由规则选出", f"{staff} was not chosen by rules")[at]
+        return cause_words(fields, cause, at, named)
     title = rule_title(fields["rule"], rule, "zh" if at == 0 else "en")
     by = (f"规则“{title}”（规则集{fields['rule_set']}）", f"Rule {title} (rule set {fields['rule_set']})")[at]
     counts = _counts(candidates, at)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from ledger.domain.redemption.terms import WINDOW_WORDS, Both
 from ledger.domain.values import points_parse, scaled_parse, scaled_text
-from ledger.rules.comparisons import All, Any_, BalanceIs, Comparison, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
+from ledger.rules.condition_words import NO_TITLES, Titles, condition_words
 from ledger.rules.explain import points_short
-from ledger.rules.redemption.document import Entitlement, Offer, PointValue
+from ledger.rules.redemption.document import Entitlement, Offer, PointValue, Quota, Step, Uses
 
 KIND_WORDS: Final[Mapping[str, Both]] = {
     "gift": ("礼品", "gift"),
@@ -26,14 +26,6 @@ DEBT_WORDS: Final[Mapping[str, Both]] = {
     "recover": ("由以后的发放先行偿还", "paid by the next grants"),
     "negative": ("保留为负数，只可使用超出部分", "stands, and only what goes beyond it can be spent"),
 }
-OFFER_TOLD: Final = frozenset({"points", "variants", "steps", "quota", "limits", "kind"})
-"""What the sentence of an offer tells."""
-ENTITLEMENT_TOLD: Final = frozenset({"stage", "when", "uses"})
-_COMPARED: Final[Mapping[str, Both]] = {
-    "equals": ("等于", "equal to"), "not_equals": ("不等于", "other than"), "at_least": ("至少", "at least"),
-    "above": ("高于", "above"), "at_most": ("至多", "at most"), "below": ("低于", "below"),
-    "one_of": ("为其中之一", "one of"),
-}  # fmt: skip
 
 
 def money_short(fen: int) -> str:
@@ -41,18 +33,29 @@ def money_short(fen: int) -> str:
     return scaled_text(fen, 2).removesuffix(".00")
 
 
+def step_words(step: Step, at: int) -> str:
+    """What points are worth from so many on."""
+    points, money = points_short(points_parse(step.points)), money_short(scaled_parse(step.money, 2))
+    return _say(f"{points}分起抵{money}元", f"{points} points → {money} CNY", at)
+
+
+def quota_words(quota: Quota, unit: str, at: int) -> str:
+    """How many for all customers together."""
+    window = WINDOW_WORDS[quota.window][at]
+    return _say(f"{window}共{quota.units}{unit}", f"{quota.units} {window} in all", at)
+
+
+def uses_words(uses: Uses, at: int) -> str:
+    """How often a customer may use an entitlement."""
+    window = WINDOW_WORDS[uses.window][at]
+    return _say(f"{window}{uses.times}次", f"{uses.times} times {window}", at)
+
+
 def offer_words(offer: Offer, at: int) -> str:
     """What an offer costs, what it is worth, and how often it can be had."""
     parts: list[str] = []
     if offer.kind == "offset":
-        parts += [
-            _say(
-                f"{points_short(points_parse(step.points))}分起抵{money_short(scaled_parse(step.money, 2))}元",
-                f"{points_short(points_parse(step.points))} points → {money_short(scaled_parse(step.money, 2))} CNY",
-                at,
-            )
-            for step in offer.steps
-        ]
+        parts += [step_words(step, at) for step in offer.steps]
     if offer.points is not None:
         unit = (offer.unit.zh if at == 0 else offer.unit.en) if offer.unit is not None else _say("每份", "each", at)
         points = points_short(points_parse(offer.points))
@@ -62,9 +65,8 @@ def offer_words(offer: Offer, at: int) -> str:
         cost = "" if variant.points is None else _say(f"{variant.points}分", f" {variant.points} points", at)
         parts.append(f"{title}{cost}")
     if offer.quota is not None:
-        window = WINDOW_WORDS[offer.quota.window][at]
         unit = "份" if offer.unit is None else offer.unit.zh
-        parts.append(_say(f"{window}共{offer.quota.units}{unit}", f"{offer.quota.units} {window} in all", at))
+        parts.append(quota_words(offer.quota, unit, at))
     for limit in offer.limits:
         window = WINDOW_WORDS[limit.window][at]
         if limit.times is not None:
@@ -101,50 +103,20 @@ def offer_conditions(offer: Offer, level_titles: Mapping[str, Both], hold_days: 
     return _say("；", "; ", at).join(parts)
 
 
-def entitlement_words(entitlement: Entitlement, at: int) -> str:
+def entitlement_words(entitlement: Entitlement, at: int, titles: Titles = NO_TITLES) -> str:
     """At which stage, and under which conditions."""
     stage = STAGE_WORDS[entitlement.stage][at]
     often = ""
     if entitlement.uses is not None:
-        window = WINDOW_WORDS[entitlement.uses.window][at]
-        often = _say(f"，{window}{entitlement.uses.times}次", f", {entitlement.uses.times} times {window}", at)
+        often = _say("，", ", ", at) + uses_words(entitlement.uses, at)
     if entitlement.when is None:
         return _say(f"{stage}，人人享有", f"{stage}, for everybody", at) + often
-    return _say(f"{stage}，条件：", f"{stage}, where ", at) + condition_words(entitlement.when, at) + often
-
-
-def condition_words(condition: Condition, at: int) -> str:
-    """A condition over tier, tags, grade, balance and earned points."""
-    if isinstance(condition, All):
-        return _say("且", " and ", at).join(_nested(part, at) for part in condition.all)
-    if isinstance(condition, Any_):
-        return _say("或", " or ", at).join(_nested(part, at) for part in condition.any)
-    if isinstance(condition, Not):
-        return _say("非", "not ", at) + _nested(condition.not_, at)
-    if isinstance(condition, TierIs):
-        return _say("等级", "tier ", at) + _COMPARED[condition.tier][at] + _say("", " ", at) + condition.level
-    if isinstance(condition, TagIs):
-        return _say("标签", "tag ", at) + condition.tag
-    if isinstance(condition, GradeIs):
-        return _say("信用等级", "grade ", at) + "/".join(condition.grade)
-    assert isinstance(condition, (BalanceIs, EarnedIs)), f"no entitlement looks at {type(condition).__name__}"
-    what = ("余额", "balance ") if isinstance(condition, BalanceIs) else ("累计获得", "points earned ")
-    return what[at] + _COMPARED[condition.operator][at] + _say("", " ", at) + _operand(condition)
+    return _say(f"{stage}，条件：", f"{stage}, where ", at) + condition_words(entitlement.when, at, titles) + often
 
 
 def value_words(value: PointValue, at: int) -> str:
     """What points are worth."""
     return _say(f"{value.points}分={value.money}元", f"{value.points} points = {value.money} CNY", at)
-
-
-def _nested(condition: Condition, at: int) -> str:
-    words = condition_words(condition, at)
-    return f"({words})" if isinstance(condition, (All, Any_)) else words
-
-
-def _operand(condition: Comparison) -> str:
-    operand: Any = condition.operand
-    return "/".join(map(str, operand)) if condition.operator == "one_of" else str(operand)
 
 
 def _say(zh: str, en: str, at: int) -> str:

@@ -15,15 +15,16 @@ from psycopg import Connection
 
 from ledger.domain.book import Book
 from ledger.domain.errors import Refused
-from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of
+from ledger.domain.valuation import PointValue
 from ledger.domain.values import day_of, day_parse
+from projections.finance.reading import value_on
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.output import Output
 from service.settings import Settings
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write to this file; otherwise to standard output. 文件。")]
 AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", help="What is booked up to the end of a day, YYYY-MM-DD. 截至。")
+    str | None, typer.Option("--as-of", help="What is posted up to the end of a day, YYYY-MM-DD. 截至。")
 ]
 PositionOption = Annotated[
     int | None, typer.Option("--position", min=1, help="What is recorded up to this position of the log. 截至位置。")
@@ -40,9 +41,8 @@ class Looking:
     today: int
 
     def value(self, day: int) -> PointValue:
-        """What points are worth by the rule set in force on a day."""
-        rule_set = self.book.in_force(day)
-        return point_value_of(self.book.rule_sets[rule_set].document) if rule_set else VALUE_DEFAULT
+        """What points are worth on a day, as the books have it."""
+        return value_on(self.connection, self.book, day)
 
 
 @contextmanager

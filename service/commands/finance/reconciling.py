@@ -19,11 +19,12 @@ from ledger.domain.commands import (
     UndoSettlement,
 )
 from ledger.domain.errors import Refused
-from ledger.domain.settlement.records import settlement_id
+from ledger.domain.settlement.records import Ruling, settlement_id
 from ledger.domain.values import customer_id, day_of, money_text, month_last_day, month_of, month_parse, month_text
+from reconciliation.proposals import Proposal, proposal_named, proposals_of
 from reconciliation.reconciling import commands_of, found_in, rehearsed, state_read
-from reconciliation.report import KINDS, Line, Report, proposals_document, report_of
-from reconciliation.sentences import KIND_WORDS, RULE_WORDS, approved_words, evidence_words, sentence
+from reconciliation.report import KINDS, Line, Report, report_of
+from reconciliation.sentences import KIND_WORDS, OUTCOME_WORDS, RULE_WORDS, approved_words, evidence_words, sentence
 from service.bootstrap import LedgerHandle, clock, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -163,14 +164,26 @@ def _send(command: SettlementCommand, ledger: str, actor: str, json: bool, langu
             [answer] = writing.submit([Request(command, actor)])
         _accepted(answer)
         handle.follow()
-        approves = isinstance(command, ApproveProposal) and not out.json
-        told = approved_words(state_read(handle.columns()).settlement, answer.id, language) if approves else ""
+        told = ""
+        if not out.json and isinstance(command, ApproveProposal | ProposeMatch):
+            settlement = state_read(handle.columns()).settlement
+            proposal = proposal_named(settlement, answer.id)
+            told = proposal.sentence(language) if proposal else approved_words(settlement, answer.id, language)
     if out.json:
         out.document({"status": answer.status, "id": answer.id, "position": answer.position})
         return
     out.console.print(out.say(f"{answer.id} 已记录", f"{answer.id} recorded"))
     if told:
         out.console.print(told)
+
+
+def _items(proposal: Proposal, out: Output) -> str:
+    """What a proposal takes of which items, and whose they are."""
+    said = [f"{i['item']} ({i['customer']}) {i['takes']}" for i in proposal.items()]
+    if isinstance(proposal.proposed, Ruling):
+        words = OUTCOME_WORDS[proposal.proposed.outcome]
+        said.append(out.say(*words))
+    return ", ".join(said)
 
 
 def _pairs(values: list[str], name: str) -> tuple[tuple[str, str], ...]:
@@ -247,7 +260,7 @@ def settle_undo(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Take a match or a ruling back; no rule makes that match again. 撤销。"""
+    """Take a match or a ruling back; rules leave its items to people. 撤销。"""
     _send(UndoSettlement(settlement, reason), ledger, actor, json, language)
 
 
@@ -269,13 +282,16 @@ def settle_list(
         today = clock().astimezone(ZoneInfo(columns.book().timezone)).date()
         month = period_option(period) if period else month_of(day_of(today))
     if proposals:
-        waiting = proposals_document(settlement)
+        waiting = proposals_of(settlement)
         if out.json:
-            out.document(waiting)
+            out.document([p.document() for p in waiting])
             return
         out.table(
-            out.say("待批准", "Proposed"), ["id", out.say("金额", "amount"), out.say("提议人", "by"), out.say("原因", "why")],
-            [[p.get("settlement") or p["ruling"], p["amount"], p["proposed_by"], p["reason"]] for p in waiting], [1],
+            out.say("待批准", "Proposed"),
+            ["id", out.say("项（客户）与金额", "items (customers) and amounts"), out.say("提议人", "by"),
+             out.say("原因", "why"), out.say("注意", "note")],
+            [[p.id, _items(p, out), p.proposed.proposed_by, p.proposed.reason, p.sentence(out.language)] for p in waiting],
+            [],
         )  # fmt: skip
         return
     report = report_of(settlement, month)

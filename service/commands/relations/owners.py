@@ -9,6 +9,7 @@ import typer
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_id, staff_number
 from ledger.domain.values import customer_id
+from ledger.rules.assignment.causes import Cause
 from ledger.rules.assignment.words import assignment_words
 from ledger.rules.document import rule_set_parse
 from ledger.rules.narrate_relations import WHY
@@ -179,6 +180,13 @@ def why(
             look.connection, look.scope, look.customer(customer), topics=_CHANGES, books=False, newest_first=True,
             limit=limit,
         )  # fmt: skip
+        causes = {
+            c.position: Cause(c.topic, c.actor, c.state)
+            for c in timeline_read(
+                look.connection, look.scope, look.customer(customer), books=False,
+                positions=[entry.cause for entry in found], limit=limit,
+            )
+        }  # fmt: skip
         names = look.names()
         book = look.handle.columns().book()
 
@@ -189,10 +197,13 @@ def why(
     for entry in found:
         rule_set = entry.state["rule_set"]
         rules = rule_set_parse(book.rule_sets[rule_set].document) if rule_set in book.rule_sets else None
-        words = assignment_words(entry.state, rules, out.language, named)
+        cause = causes.get(entry.cause)
+        words = assignment_words(entry.state, rules, out.language, named, cause)
         documents.append({
             "position": entry.position, "event": entry.topic, "recorded_at": entry.recorded_at.astimezone(look.zone).isoformat(),
-            "rule_set": rule_set, "rule": entry.state["rule"], "why": entry.state["why"], "lines": words.lines,
+            "rule_set": rule_set, "rule": entry.state["rule"], "why": entry.state["why"],
+            "asked_by": cause.actor if cause else "", "reason": cause.reason if cause else "",
+            "tried": [tried.id for tried in words.tried], "lines": words.lines,
         })  # fmt: skip
     if out.json:
         out.document(documents)

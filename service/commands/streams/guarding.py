@@ -333,11 +333,24 @@ def _checked_print(output: Output, checked: Checked) -> None:
     if more := sum(checked.positions.values()) - named:
         output.console.print(output.say(f"另有 {more} 个位置未列出。", f"And {more:,} positions more."))
     counts = f"{checked.count_log:,} / {checked.count_stream:,}"
-    output.console.print(
-        output.say(
-            f"位置 {checked.first} 至 {checked.last}，日志/事件流 {counts} 条，尚未转发 {checked.behind} 条："
-            + ("一致。" if checked.sound else "不一致；可用 plumbline streams rebuild 重建。"),
-            f"Positions {checked.first:,} to {checked.last:,}, {counts} in log and stream, {checked.behind:,} not relayed yet: "
-            + ("the stream is what the log says." if checked.sound else "they differ; `plumbline streams rebuild` makes the stream anew."),
+    if checked.last < checked.first:
+        compared = output.say("事件流为空", "The stream is empty")
+    else:
+        compared = output.say(
+            f"位置 {checked.first} 至 {checked.last}，日志/事件流 {counts} 条",
+            f"Positions {checked.first:,} to {checked.last:,}, {counts} in log and stream",
         )
-    )
+    behind = output.say(f"，尚未转发 {checked.behind} 条：", f", {checked.behind:,} not relayed yet: ")
+    output.console.print(compared + behind + output.say(*_verdict(checked)))
+
+
+def _verdict(checked: Checked) -> tuple[str, str]:
+    """What comparing came to and what to do about it, in both languages."""
+    if checked.sound:
+        return "一致。", "the stream is what the log says."
+    if {kind for kind, count in checked.positions.items() if count} <= {"unrelayed", "outdated"}:
+        return (
+            "无人转发；请运行 plumbline serve，已在运行时用 plumbline streams status 查看原因。",
+            "nobody relays them; run `plumbline serve`, and where it runs, `plumbline streams status` says what is wrong.",
+        )
+    return "不一致；可用 plumbline streams rebuild 重建。", "they differ; `plumbline streams rebuild` makes the stream anew."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.domain.errors import LedgerMissing
+from ledger.domain.errors import LedgerMissing, Refused
 from service.bootstrap import SCHEMA_PREFIX, ledger_names
 from service.embedded import database_url, nats_operations_url, nats_relay_url
 from service.output import JsonOption, LanguageOption, Output, output_of
@@ -26,7 +26,7 @@ def setup(
     ledger: LedgersOption = None,
     replicas: Annotated[
         int | None,
-        typer.Option("--replicas", min=1, max=5, help="Servers that keep each message, 1 by default; odd. 副本数。"),
+        typer.Option("--replicas", min=1, max=5, help="Servers that keep each message: 1 (by default), 3 or 5. 副本数。"),
     ] = None,
     json: JsonOption = False,
     language: LanguageOption = "en",
@@ -36,6 +36,9 @@ def setup(
     from streams.setup import streams_setup
 
     out = output_of(json, language)
+    if replicas is not None and replicas % 2 == 0:
+        # Two servers lose their majority with one, four with two: no more than one and three bear.
+        raise Refused("USAGE", "give 1, 3 or 5 replicas: an even number bears no more losses than the odd one below", "replicas")
     settings = Settings.from_environment()
     names = _ledgers_named(settings, ledger)
 

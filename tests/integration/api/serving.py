@@ -43,7 +43,7 @@ class Api:
 
     def send(self, method: str, path: str, *, key: str | None = "admin", **more: Any) -> httpx.Response:
         """One request with the key of a role, a secret, or none."""
-        headers = dict(more.pop("headers", {}))
+        headers = httpx.Headers(more.pop("headers", {}))
         if key is not None:
             headers.setdefault("Authorization", f"Bearer {self.keys.get(key, key)}")
 

@@ -54,7 +54,7 @@ def test_every_route_declares_a_permission(app: FastAPI) -> None:
     assert [route.path for route in api_routes if not isinstance(route, Route)] == []
     assert all(isinstance(route.spec.permission, Permission) for route in own_routes(app))
     public = {route.path for route in own_routes(app) if route.spec.permission is Permission.PUBLIC}
-    schemas = {"/schemas/events", "/schemas/events/{event}/{version}", "/schemas/asyncapi.json"}
+    schemas = {"/schemas/problems", "/schemas/events", "/schemas/events/{event}/{version}", "/schemas/asyncapi.json"}
     # The signature is the key of a webhook.
     assert public == {"/health", "/ready", "/v1/ledgers/{ledger}/webhooks/in/{sender}", *schemas}
     # What FastAPI adds by itself beside our routes is the document alone.

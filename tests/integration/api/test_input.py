@@ -23,7 +23,7 @@ FACT: dict[str, Any] = {
     "source": "crm", "external_id": "in-1", "fact_type": "contract_signed", "customer": "C-000001",
     "occurred_at": "2026-10-01", "attributes": {"amount": "10000"},
 }  # fmt: skip
-MEMBERS = {"type", "title", "status", "detail", "code", "field", "request_id"}
+MEMBERS = {"type", "title", "status", "detail", "code", "field", "request_id", "advice"}
 
 RAW = [
     b"", b" ", b"{", b"[]", b"null", b"1", b'"text"', b"\xff\xfe", b"\x00", b"\xef\xbb\xbf{}",

@@ -176,6 +176,9 @@ def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api:
     job = finished(api, f"/v1/ledgers/main/imports/{again.json()['id']}")
     assert (job["result"]["accepted"], job["result"]["duplicates"]) == (0, 2)
 
+    headers = {"content-type": "application/pdf"}
+    answer = api.post("/v1/ledgers/main/imports", params=query, content=TENDERS.encode(), headers=headers)
+    assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "IMPORT_INVALID", "content-type")
     answer = api.post("/v1/ledgers/main/imports", params={"mapping": "nothing"}, content=b"x")
     assert answer.json()["code"] == "MAPPING_NOT_FOUND"
     assert api.post("/v1/ledgers/main/imports", json={**encoded, "content": "%%%"}).json()["code"] == "IMPORT_INVALID"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,3 +76,26 @@ def test_customers_balances_and_places_tell_who_was_merged_into_whom(
     ledger.follow()
     assert [told(api.get(f"{MAIN}/customers/{c}/balance").json()) for c in (A, B)] == [(None, []), (None, [])]
     assert told(api.get(f"{MAIN}/customers/{A}").json()) == (None, [])
+
+
+def test_a_balance_that_contains_a_position_tells_the_mergings_up_to_it(api: Api, ledger: LedgerHere) -> None:
+    books, path = ledger.books, f"{MAIN}/customers/{A}/balance"
+    # Known from now on, for a second.
+    assert told(api.get(path).json()) == (None, [B])
+    undone = books.do(UnmergeCustomers(B, "two firms")).position
+    behind = api.get(path, params={"min_position": undone})
+    assert (behind.status_code, behind.json()["code"]) == (503, "VIEW_BEHIND")
+    following = threading.Timer(0.3, ledger.follow)
+    following.start()
+    assert told(api.get(path, params={"min_position": undone}).json()) == (None, [])
+    following.join()
+    # Where nobody was merged since, nobody waits for the view: this event is not in it yet, but in the writer's memory.
+    login = books.do(fact("n1", "login", "2026-10-04", A)).position
+    account = api.get(path, params={"min_position": login}).json()
+    assert account["position"] >= login and told(account) == (None, [])
+    again = books.do(MergeCustomers(A, B, "one firm after all")).position
+    ledger.follow()
+    found = api.get(path, params={"min_position": again}).json()
+    assert told(found) == (None, [B])
+    assert found["together"]["balance"] == "200.00"
+    assert told(api.get(f"{MAIN}/customers/{B}/balance", params={"min_position": again}).json()) == (A, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ def test_a_read_with_min_position_sees_its_own_write(api: Api, ledger: LedgerHer
         behind = api.get("/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position})
         assert (behind.status_code, behind.json()["code"]) == (503, "VIEW_BEHIND")
         assert behind.headers["retry-after"] == "1"
+        assert "no process follows this ledger now" in behind.json()["detail"]
         ledger.follow()
         found = ok(api, "/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position})
         assert found["position"] >= answer.position
@@ -279,4 +281,7 @@ def test_a_ledger_and_its_views_say_where_they_stand(api: Api, ledger: LedgerHer
     ledger.follow()
     views = ok(api, "/v1/ledgers/main/views")["data"]
     assert {"balances", "history", "search"} <= {v["view"] for v in views}
-    assert all((v["behind"], v["status"]) == (0, "running") for v in views)
+    assert all((v["behind"], v["status"], v["followed"]) == (0, "running", False) for v in views)
+    with ledger.followed():
+        while not ok(api, "/v1/ledgers/main/views")["data"][0]["followed"]:
+            time.sleep(0.02)

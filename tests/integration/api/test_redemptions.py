@@ -79,6 +79,8 @@ def test_a_quote_says_the_cost_and_what_stands_in_the_way(api: Api, shop: Ledger
     assert [o["code"] for o in api.get(f"{OWN}/quote?offer=plaque").json()["obstacles"]] == ["OFFER_NOT_ADMITTED"]
     assert api.get(f"{OWN}/quote?offer=car").status_code == 404
     assert api.get(f"{OWN}/quote?offer=cash&points=x").json()["code"] == "POINTS_INVALID"
+    both = api.get(f"{OWN}/quote?offer=cash&points=1000&quantity=2")
+    assert (both.status_code, both.json()["code"]) == (422, "NUMBER_INVALID")
     assert shop.books.position == before
     refused = api.post(f"{MAIN}/redemptions", json={"customer": "C-000001", "offer": "cash", "points": "5000"})
     assert (refused.status_code, refused.json()["code"]) == (409, "POINTS_INSUFFICIENT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -153,6 +153,24 @@ def test_a_profile_opens_what_is_sealed_and_says_who_was_erased(firm: Firm) -> N
     assert [(p["person"], p["name"], p["phone"]) for p in erased] == [("P-000014", None, None)]
 
 
+def test_sealed_text_that_no_key_opens_is_a_fault_of_the_server_and_declared_as_one(firm: Firm) -> None:
+    def change(statement: LiteralString) -> None:
+        with firm.ledger.recorder.datastore.transaction(commit=True) as cursor:
+            cursor.execute(statement)
+
+    document = firm.api.get("/openapi.json").json()
+    change("UPDATE staff SET sealed = 'v0:' || sealed")
+    try:
+        for path, shape in [("/staff", "/staff"), (f"/customers/{cid(A)}/why", "/customers/{customer}/why")]:
+            answer = firm.get(path, "admin")
+            assert (answer.status_code, answer.json()["code"]) == (500, "SEAL_BROKEN")
+            declared = document["paths"]["/v1/ledgers/{ledger}/relations" + shape]["get"]["responses"]["500"]
+            assert "SEAL_BROKEN" in declared["content"]["application/problem+json"]["examples"]
+    finally:
+        change("UPDATE staff SET sealed = substr(sealed, 4)")
+    assert firm.get("/staff", "admin").status_code == 200
+
+
 def test_who_has_a_task_sees_the_profile_and_no_people(firm: Firm) -> None:
     profile = firm.get(f"/customers/{cid(A)}", TECH).json()
     assert (profile["name"], profile["needs"]) == ("客户1", "急")
@@ -206,9 +224,13 @@ def test_owners_are_those_of_the_time_asked_about(firm: Firm) -> None:
 
 
 def test_an_assignment_is_explained_in_both_languages(firm: Firm) -> None:
-    for language, word in (("zh", "并非由规则选出"), ("en", "was not chosen by rules")):
+    for language, words in (("zh", "改派给{}（操作人：{}），理由：分配"), ("en", "{} was named to have it (by {}): 分配")):
         rows = firm.data(f"/customers/{cid(A)}/why", EAST, language=language)
-        assert any(word in row["text"] and f"{who(EAST)} 员工{EAST}" in row["text"] for row in rows), rows
+        [named] = [row for row in rows if row["why"] == "reassignment"]
+        assert named["text"] == words.format(f"{who(EAST)} 员工{EAST}", named["asked_by"])
+        assert (named["reason"], named["tried"], bool(named["asked_by"])) == ("分配", [], True)
+    [released] = [r for r in firm.data(f"/customers/{cid(C)}/why", "admin", language="en") if r["why"] == "released"]
+    assert released["text"].endswith(f"the customer goes to the pool (by {released['asked_by']}): 不要了")
 
 
 def test_lists_are_bounded_and_go_on_where_they_ended(firm: Firm) -> None:

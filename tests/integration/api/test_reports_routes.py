@@ -29,6 +29,7 @@ def ledger(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     here.ledgers = ledgers  # type: ignore[attr-defined]
     live(here.books, seed=11, facts=120)
     here.books.do(RegisterCustomer("crm", "formula", "=1+1", {"region": "@east"}))
+    here.books.do(RegisterCustomer("crm", "nowhere", "无区域", {}))
     here.follow()
     yield here
     ledgers.close()
@@ -65,6 +66,18 @@ def test_pages_of_a_report_meet_without_gap_or_overlap(api: Api, path: str, para
     assert whole(api, f"{REPORTS}/{path}", limit=2, **params) == at_once
     if path != "alerts":
         assert len(at_once) > 3
+
+
+@pytest.mark.parametrize("trait", ["region", "industry"])
+def test_an_empty_trait_asks_for_customers_of_whom_none_is_known(api: Api, trait: str) -> None:
+    everyone = whole(api, f"{REPORTS}/segment")
+    none = [row for row in everyone if row[trait] == ""]
+    assert 0 < len(none) < len(everyone)
+    assert whole(api, f"{REPORTS}/segment", limit=1, **{trait: ""}) == none
+    board = whole(api, f"{REPORTS}/leaderboard", by="balance", limit=1, **{trait: ""})
+    assert {row["customer"] for row in board} <= {row["customer"] for row in none}
+    listed = api.get("/v1/ledgers/main/customers", params={trait: ""}).json()["data"]
+    assert [row["customer"] for row in listed] == [row["customer"] for row in none]
 
 
 def test_every_report_answers(api: Api) -> None:

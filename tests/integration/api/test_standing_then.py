@@ -69,3 +69,24 @@ def test_a_tier_is_told_by_the_ladder_that_was_known_of_a_customer_that_was_ther
     assert found.status_code == 200, found.text
     assert found.json()["tier"] == tier
     assert (found.json()["tier_title"] is None) == (tier is None)
+
+
+def test_since_is_the_day_of_what_led_to_the_tier_where_the_books_are_kept(api: Api, ledger: LedgerHere) -> None:
+    # 5,000 points and more are gold: by a day that was said, and by a moment that is the next day in Shanghai.
+    for n, (occurred, since) in enumerate((("2026-03-15", "2026-03-15"), ("2026-03-15T18:30:00+00:00", "2026-03-16"))):
+        [customer] = ledger.books.register(f"since{n}")
+        signed = ledger.books.do(fact(f"since{n}", "contract_signed", occurred, customer, amount=30_000_000))
+        assert signed.status == "accepted", signed
+        ledger.follow()
+        for params in ({}, {"as_of": "2026-10-31"}):
+            found = api.get(f"/v1/ledgers/main/customers/{customer}/tier", params=params).json()
+            assert (found["tier"], found["since"]) == ("gold", since), found
+
+
+def test_a_registered_customer_is_on_the_lowest_tier_before_its_first_fact(api: Api, ledger: LedgerHere) -> None:
+    [customer] = ledger.books.register("unbooked")
+    ledger.follow()
+    path = f"/v1/ledgers/main/customers/{customer}/tier"
+    # Registered on 2026-11-06: known from that day on.
+    said = [api.get(path, params={"as_of": day}).json() for day in ("2026-11-05", "2026-11-06")]
+    assert [(tier["tier"], tier["since"]) for tier in said] == [(None, None), ("stone", None)]

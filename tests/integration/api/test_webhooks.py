@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from plumbline_client.subscribing import EVENT_TYPES
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -81,8 +82,9 @@ def test_a_dry_run_makes_nothing_and_refuses_the_same(api: Api) -> None:
         ({"name": "a", "url": "https://10.0.0.1/"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://0xa000001/"}, "WEBHOOK_URL_INVALID url"),
         ({"name": "a", "url": "https://169.254.169.254/latest"}, "WEBHOOK_URL_INVALID url"),
-        ({"name": "a", "url": URL, "types": ["Nothing"]}, "WEBHOOK_INVALID types"),
-        ({"name": "a", "url": URL, "customers": ["x"]}, "WEBHOOK_INVALID customers"),
+        ({"name": "a", "url": URL, "types": ["PointsGranted", "of-theirs"]}, "WEBHOOK_INVALID types.1"),
+        ({"name": "a", "url": URL, "types": ["PointsGranted"] * 201}, "WEBHOOK_INVALID types"),
+        ({"name": "a", "url": URL, "customers": ["C-000001", "of-theirs"]}, "WEBHOOK_INVALID customers.1"),
         ({"name": "a", "url": URL, "batch": "day"}, "WEBHOOK_INVALID kind"),
         ({"name": "a", "url": URL, "kind": "notice", "types": ["PointsGranted"]}, "WEBHOOK_INVALID types"),
         ({"name": "a", "url": URL, "kind": "other"}, "INPUT_INVALID kind"),
@@ -95,6 +97,24 @@ def test_a_dry_run_makes_nothing_and_refuses_the_same(api: Api) -> None:
 )  # fmt: skip
 def test_what_no_webhook_can_be_is_refused_with_its_field(api: Api, body: dict[str, Any], refused: str) -> None:
     assert code(api, "POST", PATH, 422, json=body) == refused
+
+
+def test_a_customer_that_is_not_there_is_refused_and_nothing_is_made_or_changed(api: Api) -> None:
+    asked = {"name": "unseen", "url": URL, "customers": ["C-000001", "C-999999"]}
+    for path in (PATH, f"{PATH}?dry_run=true"):
+        refused = api.post(path, json=asked)
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (404, "CUSTOMER_UNKNOWN", "customers.1")
+        assert "999999" not in refused.text
+    assert code(api, "GET", f"{PATH}/unseen", 404) == "WEBHOOK_UNKNOWN webhook"
+    make(api, "unseen", customers=["C-000001"])
+    for path in (f"{PATH}/unseen/change", f"{PATH}/unseen/change?dry_run=true"):
+        assert code(api, "POST", path, 404, json={"customers": ["C-999999"]}) == "CUSTOMER_UNKNOWN customers.0"
+    assert api.get(f"{PATH}/unseen").json()["customers"] == ["C-000001"]
+
+
+def test_a_type_that_is_none_is_told_by_its_place_with_all_that_there_are(api: Api) -> None:
+    refused = api.post(PATH, json={"name": "a", "url": URL, "types": ["PointsGranted", "PointsGrantd"]})
+    assert refused.json()["detail"] == f"types.1 is no type of event; there are {', '.join(sorted(EVENT_TYPES))}"
 
 
 def test_what_is_not_given_stays_as_it_is(api: Api) -> None:

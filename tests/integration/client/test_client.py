@@ -156,6 +156,24 @@ def test_a_refusal_names_code_and_field(plumbline: Plumbline) -> None:
         plumbline.send(MAIN.record("login", "C-009999", "2026-01-15", source="crm", external_id="x"))
     assert (refused.value.status, refused.value.code, refused.value.field) == (404, "CUSTOMER_UNKNOWN", "customer")
     assert refused.value.request_id
+    assert (refused.value.title, refused.value.advice) == (
+        "There is no such customer", "Check the id; register a new customer first.",
+    )  # fmt: skip
+
+
+def test_a_refusal_is_told_in_the_client_s_language_blocking_and_awaited(port: int, secret: str) -> None:
+    call = MAIN.record("login", "C-009999", "2026-01-15", source="crm", external_id="x")
+    with Plumbline(f"http://127.0.0.1:{port}", secret, language="zh") as client, pytest.raises(ApiError) as refused:
+        client.send(call)
+
+    async def awaited() -> None:
+        async with AsyncPlumbline(f"http://127.0.0.1:{port}", secret, language="zh") as client:
+            await client.send(call)
+
+    with pytest.raises(ApiError) as refused_later:
+        asyncio.run(awaited())
+    for error in (refused.value, refused_later.value):
+        assert (error.title, error.advice) == ("没有这个客户", "核对客户编号；新客户请先登记。")
 
 
 def test_a_fact_whose_answer_was_cut_off_is_there_once(port: int, secret: str, customer: str, ledger: LedgerHere) -> None:

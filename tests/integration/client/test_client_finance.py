@@ -79,6 +79,13 @@ def test_a_month_is_reconciled_ruled_on_by_two_people_and_signed_off(
     declined = plumbline.send(MAIN.ruling_propose(f"{second}/1", "charged", 1, "or this"))
     waiting = plumbline.send(MAIN.proposals()).data
     assert [p.id for p in waiting] == [proposed.id, ruling.id, declined.id]
+    assert [(i.item, i.takes, i.open) for i in waiting[0].items] == [
+        (f"{first}/1", Decimal(25), Decimal(25)), ("bank:PAY-1", Decimal(25), Decimal(25)),
+    ]  # fmt: skip
+    assert len({i.customer for i in waiting[0].items}) == 1 and not waiting[0].across_customers and not waiting[0].stale
+    with pytest.raises(ApiError) as twice:
+        approver.send(MAIN.ruling_propose(f"{second}/1", "written_off", "25", "agreed too"))
+    assert twice.value.code == "PROPOSAL_WAITING"
     assert (waiting[0].redemptions[0].item, waiting[1].item, waiting[1].amount) == (
         f"{first}/1",
         f"{second}/1",

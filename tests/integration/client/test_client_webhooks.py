@@ -15,14 +15,15 @@ URL = "https://hook.invalid/plumbline?key=of-theirs"
 
 
 def test_a_webhook_is_made_changed_tried_and_deleted(plumbline: Plumbline, ledger: LedgerHere) -> None:
+    [customer] = ledger.books.register("hooked")
     made = plumbline.send(MAIN.webhook_create("billing", URL, types=["PointsGranted"], attempts_max=3))
     assert made.secret.startswith("whsec_") and made.secret not in repr(made)
     assert (made.state, made.url, made.position) == ("active", "https://hook.invalid/plumbline?…", ledger.books.position)
     with pytest.raises(ApiError) as taken:
         plumbline.send(MAIN.webhook_create("billing", URL))
     assert taken.value.code == "WEBHOOK_EXISTS"
-    changed = plumbline.send(MAIN.webhook_change("billing", customers=["C-000001"]))
-    assert (changed.types, changed.customers, changed.attempts_max) == (["PointsGranted"], ["C-000001"], 3)
+    changed = plumbline.send(MAIN.webhook_change("billing", customers=[customer]))
+    assert (changed.types, changed.customers, changed.attempts_max) == (["PointsGranted"], [customer], 3)
     assert plumbline.send(MAIN.webhook_pause("billing")).state == "paused"
     assert plumbline.send(MAIN.webhook_resume("billing")).state == "active"
     assert plumbline.send(MAIN.webhook_replay("billing", 1)).position == 0

@@ -395,6 +395,57 @@ async def test_what_somebody_else_acknowledged_among_some_types_is_found_missing
             await subscriber_of(stream.ledger, broker_url, file, **follows).run()
 
 
+async def test_a_durable_made_again_while_its_stream_is_still_filling_loses_nothing(broker_url: str, file: Path) -> None:
+    follows: dict[str, Any] = {"types": ("PointsGranted", "DayClosed")}
+    async with stream_open(broker_url) as stream:
+        await stream.more(40)
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            await reached(subscriber, 40)
+        await stream.remove()
+        await stream.make()
+        await stream.more(10)
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            while await stream.durable("billing") is None:
+                await asyncio.sleep(0.02)
+            await stream.more(40)
+            # The server counts what lies before the durable's beginning as well, until it finds nothing more to give.
+            await reached(subscriber, 50)
+            for position in (58, 66, 74):
+                await stream.more(8)
+                await reached(subscriber, position)
+        assert sqlite_booked(file) == expected(74, **follows)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_a_durable_made_again_with_its_stream_is_known_by_what_it_succeeds(
+    broker_url: str, file: Path, more: int
+) -> None:
+    follows: dict[str, Any] = {"types": ("PointsGranted", "DayClosed")}
+    async with stream_open(broker_url) as stream:
+        await stream.more(18)
+        async with running(subscriber_of(stream.ledger, broker_url, file, **follows)) as subscriber:
+            await reached(subscriber, 18)
+        before = await stream.durable("billing")
+        number = before.ack_floor.consumer_seq
+        assert (subscriber.position, number) == (16, 8)
+        created = sqlite3.connect(file).execute("SELECT durable FROM plumbline_position").fetchone()[0].partition(" ")[0]
+        await stream.durable_remove("billing")
+        # It begins after 18, and 17 and 18 are not followed; with one delivery more somebody else had one of them.
+        subjects = Subscription(stream.ledger, "billing", **follows).subjects
+        metadata = {"plumbline_succeeds": created, "plumbline_succeeds_number": str(number + more)}
+        begins: dict[str, Any] = {"deliver_policy": "by_start_sequence", "opt_start_seq": 19, "metadata": metadata}
+        await stream.durable_make("billing", *subjects, **begins)
+        await stream.more(4)
+        again = subscriber_of(stream.ledger, broker_url, file, **follows)
+        if more:
+            with pytest.raises(DurableDiffers, match=r"stands at 16.*subscribers remove billing.*--after 16"):
+                await again.run()
+            return
+        async with running(again):
+            await reached(again, 22)
+        assert sqlite_booked(file) == expected(22, **follows)
+
+
 async def test_a_stream_that_begins_later_has_lost_what_was_before(broker_url: str, file: Path) -> None:
     async with stream_open(broker_url, make=False) as stream:
         await stream.make(first=51)

@@ -9,15 +9,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog.testing
+from nats.js.manager import JetStreamManager
 
 from ledger.domain.commands import RegisterCustomer, Request
 from service.settings import Settings
-from streams import relay as relaying_module
+from streams import connection as connection_module, relay as relaying_module
 from streams.connection import Connection
-from streams.faults import MessageTooLarge, StreamDiffers
+from streams.cursor import cursor_read
+from streams.faults import MessageTooLarge, StreamDiffers, StreamMissing
 from streams.messages import message_of
 from streams.publishing import Overtaken, Publisher
 from streams.relay import Relay, RelayState
@@ -257,9 +260,32 @@ def test_an_idle_relay_notices_that_its_stream_was_emptied_and_fills_it_again(
     assert [(entry["position"], entry["position_before"]) for entry in lost] == [(0, books.position)]
 
 
-def test_a_stream_that_is_gone_stops_an_idle_relay_and_all_of_the_log_lags(
+def test_a_stream_that_is_made_anew_stops_no_relay_neither_the_one_that_publishes_nor_one_that_stands_by(
     settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books
 ) -> None:
+    set_up(nats_url, ledger)
+    external = replace(settings, nats_url=nats_url)
+    with (
+        structlog.testing.capture_logs() as logs,
+        relaying(external, ledger, database_url, nats_url) as first,
+        relaying(external, ledger, database_url, nats_url) as second,
+    ):
+        both = (first, second)
+        until(lambda: all(r.relay is not None and r.relay.position == books.position for r in both))
+        on_nats(nats_url, lambda connection: connection.manager.delete_stream(stream_name(ledger)))
+        until(lambda: all(r.state is RelayState.WAITING for r in both))
+        assert all(r.relay is not None and "made anew" in r.relay.reason for r in both)
+        set_up(nats_url, ledger)
+        stream_wait(nats_url, ledger, books.position)
+        until(lambda: {r.state for r in both} <= {RelayState.RELAYING, RelayState.STANDBY})
+    assert "relay stopped" not in {entry["event"] for entry in logs}
+    stream_check(nats_url, ledger, books.recorder)
+
+
+def test_a_stream_that_is_gone_stops_an_idle_relay_and_all_of_the_log_lags(
+    settings: Settings, database_url: str, nats_url: str, ledger: str, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying_module, "GONE_SECONDS", 0.5)
     set_up(nats_url, ledger)
     with relaying(replace(settings, nats_url=nats_url), ledger, database_url, nats_url) as found:
         until(lambda: found.state is RelayState.RELAYING and found.relay is not None and found.relay.position == books.position)
@@ -334,3 +360,27 @@ def test_a_server_knows_the_last_id_after_its_window_and_after_a_restart(ledger:
             if position == 2:
                 server.kill()
                 server.start()
+
+
+def test_a_stream_that_is_made_anew_between_two_questions_is_gone_and_not_taken_for_purged(
+    nats_url: str, database_url: str, ledger: str, schema: str, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(nats_url, ledger)
+    asyncio.run(relay_of(ledger, schema, database_url, nats_url).run_until(books.position))
+
+    class Rebuilding(JetStreamManager):
+        """Somebody rebuilds the stream just before a message is read."""
+
+        async def get_msg(self, *args: Any, **more: Any) -> Any:
+            await self.delete_stream(stream_name(ledger))
+            await self.add_stream(config_events(ledger))
+            return await super().get_msg(*args, **more)
+
+    monkeypatch.setattr(connection_module, "JetStreamManager", Rebuilding)
+
+    async def work(connection: Connection) -> None:
+        async with tail_open(database_url, schema) as tail:
+            with pytest.raises(StreamMissing, match="made anew just now"):
+                await cursor_read(connection, ledger, tail)
+
+    on_nats(nats_url, work)

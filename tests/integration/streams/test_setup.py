@@ -91,9 +91,9 @@ def test_a_stream_in_memory_is_refused_whole_and_left_as_it_was(nats_url: str, l
     on_nats(nats_url, work)
 
 
-def test_what_the_server_refuses_is_said_in_its_words(nats_url: str, ledger: str) -> None:
+def test_what_the_server_refuses_is_said_with_what_to_do_or_in_its_words(nats_url: str, ledger: str) -> None:
     async def work(connection: Connection) -> None:
-        with pytest.raises(StreamRefused, match="replicas > 1 not supported"):
+        with pytest.raises(StreamRefused, match="it stands alone; more than one replica needs a cluster"):
             await streams_setup(connection, ledger, 3)
         await connection.manager.add_stream(StreamConfig(name=f"other_{ledger}", subjects=[f"plumbline.{ledger}.event.X.*"]))
         with pytest.raises(StreamRefused, match="overlap"):

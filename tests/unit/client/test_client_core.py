@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from plumbline_client import AnswerInvalid, ApiError, Ledger, Retries, fact, points_parse, points_text
+from plumbline_client import AnswerInvalid, ApiError, DocumentInvalid, Ledger, Retries, fact, points_parse, points_text
 from plumbline_client.bulk import BulkPiece, pieces_of
 from plumbline_client.calls import rehearsed
 from plumbline_client.core import read_answer, read_error
@@ -57,6 +60,33 @@ def test_a_dry_run_has_no_key_and_cannot_be_mistaken_for_the_write() -> None:
     assert params == {"dry_run": "true"} and "Idempotency-Key" not in headers
 
 
+def test_decimals_days_and_times_are_sent_as_the_service_writes_them() -> None:
+    call = MAIN.record(
+        "contract_signed", "C-000001", date(2026, 1, 15), source="crm", external_id="1", amount=Decimal("1E+6"),
+        rate=Decimal("0.50"), seen=datetime(2026, 1, 15, 8, tzinfo=UTC),
+    )  # fmt: skip
+    assert call.body is not None
+    document = json.loads(call.body)
+    assert document["occurred_at"] == "2026-01-15"
+    assert document["attributes"] == {"amount": "1000000", "rate": "0.50", "seen": "2026-01-15T08:00:00+00:00"}
+    corrected = MAIN.correct("crm", "1", "contract_signed", "C-000001", date(2026, 1, 16), amount=Decimal(7))
+    assert corrected.body is not None and json.loads(corrected.body)["attributes"] == {"amount": "7"}
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), float("inf"), b"1", object()])
+def test_what_can_not_be_sent_is_refused_before_anything_is(value: Any) -> None:
+    with pytest.raises(DocumentInvalid):
+        MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1", amount=value)
+    lines = [fact("login", "C-000001", "2026-01-01", source="app", external_id=str(n)) for n in range(5)]
+    lines[3]["attributes"]["amount"] = value
+    # The first piece would have been given, and sent, before the fault was found.
+    with pytest.raises(DocumentInvalid, match="line 4") as refused:
+        next(pieces_of(iter(lines), 2))
+    assert refused.value.line == 4
+    with pytest.raises(DocumentInvalid):
+        MAIN.record_lines(lines)
+
+
 def test_the_secret_is_in_no_text_of_a_call() -> None:
     call = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
     assert "plk_secret" not in repr(call)
@@ -80,15 +110,16 @@ def test_waits_double_to_a_longest_heed_the_service_and_end() -> None:
 def test_an_error_is_read_also_where_a_proxy_gave_it() -> None:
     problem = {
         "code": "INPUT_INVALID", "detail": "amount is wrong", "field": "amount", "request_id": "r-1",
-        "errors": [{"field": "amount", "reason": "too large"}],
+        "errors": [{"field": "amount", "reason": "too large"}], "title": "填写有误", "advice": "改正后再提交。",
     }  # fmt: skip
     error = read_error(422, {}, json.dumps(problem).encode())
     assert (error.code, error.field, error.request_id, error.errors) == (
         "INPUT_INVALID", "amount", "r-1", (("amount", "too large"),),
     )  # fmt: skip
-    assert error.retry_after_seconds is None
+    assert error.retry_after_seconds is None and (error.title, error.advice) == ("填写有误", "改正后再提交。")
     proxied = read_error(502, {"retry-after": "3"}, b"<html>Bad Gateway</html>")
     assert (proxied.code, proxied.retry_after_seconds) == ("HTTP_ERROR", 3.0)
+    assert (proxied.title, proxied.advice) == ("", "")
 
 
 def test_an_answer_given_again_says_so_and_what_is_new_in_it_is_left_out() -> None:

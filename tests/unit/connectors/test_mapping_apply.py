@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from connectors.files.cells import RowRefused, number_read, number_text, reference_normal
+from connectors.files.cells import RowRefused, format_words, number_read, number_text, reference_normal
 from connectors.files.mapping import NumberColumn
 from connectors.files.mapping_apply import MappedRow, RowMapper
 from connectors.files.mapping_loading import mapping_load, mapping_parse
@@ -26,6 +26,14 @@ from ledger.standard import fact_types_standard
 FACT_TYPES = {document["id"]: fact_type_parse(document) for document in fact_types_standard()}
 TENDER_HEADERS = ["工程类型", "标段名称", "招标人", "中标单位", "中标价(元)", "公示日期"]
 SECTION = "某某项目中标结果公告(标段编号ABCD-202401FJ-000000001)"
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [("%Y-%m-%d", "YYYY-MM-DD"), ("%d.%m.%y %H:%M:%S", "DD.MM.YY hh:mm:ss"), ("%Y年%m月", "YYYY年MM月"), ("100%%", "100%")],
+)
+def test_a_format_of_dates_is_told_as_people_write_it(form: str, words: str) -> None:
+    assert format_words(form) == words
 
 
 def mapper_of(name: str, headers: list[str], language: Language = "en") -> RowMapper:
@@ -94,7 +102,7 @@ def test_a_tender_becomes_a_contract_of_its_owner() -> None:
         ({"price": None}, "中标价(元)", "is empty"),
         ({"kind": "园林绿化"}, "工程类型", "is none of"),
         ({"section": "没有编号的项目"}, "标段名称", "does not contain the section number"),
-        ({"day": "2024/04/10"}, "公示日期", "not a date written as %Y-%m-%d"),
+        ({"day": "2024/04/10"}, "公示日期", "not a date written as YYYY-MM-DD"),
         ({"day": "2024-02-30"}, "公示日期", "not a date"),
         ({"owner": "招标人"}, "招标人", "holds the heading"),
         ({"owner": "长" * 201}, "招标人", "longer than 200"),
@@ -106,6 +114,12 @@ def test_what_is_out_of_the_ordinary_in_a_tender_is_refused(
     mapper = mapper_of("tenders", TENDER_HEADERS)
     told = refusal_of(mapper, *tender(**changed))
     assert told[0] == field and reason in told[1]
+
+
+def test_a_refused_attribute_is_told_by_its_header_whether_the_refusal_names_it_alone_or_by_its_place() -> None:
+    mapper = mapper_of("tenders", TENDER_HEADERS)
+    assert [mapper.field_of(f) for f in ("amount", "attributes.amount", "occurred")] == ["中标价(元)", "中标价(元)", "公示日期"]
+    assert mapper.field_of("attributes.7") == "attributes.7"
 
 
 def test_the_reason_is_told_in_chinese_where_asked() -> None:

@@ -93,11 +93,25 @@ def test_customer_ids_are_numbered() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
-    [(5, "not text"), ("  ", "empty"), ("abcdef", "longer than 5"), ("a\x00b", "NUL"), ("a\ud800", "surrogate")],
+    [
+        (5, "not text"), ("  ", "empty"), ("abcdef", "longer than 5"), ("a\x00b", "NUL"), ("a\ud800", "surrogate"),
+        ("a\x1b[2J", "control"), ("a\x07b", "control"), ("a\x9bb", "control"), ("a\u202eb", "override"),
+        ("a\u2066b", "override"), ("a\nb", "control"), ("a\x7fb", "control"),
+    ],
 )
 def test_text_that_can_not_be_stored_is_refused(raw: object, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         v.text_checked(raw, 5)
+
+
+def test_only_longer_text_has_lines_and_tabs_and_no_text_steers_a_terminal() -> None:
+    note = "第一行\r\n\t第二行\u200f"
+    assert v.text_checked(note, 500) == note
+    for text in ("a\x1b]0;b\x07", "a\rb", "a\u202eb", "a\x85b"):
+        with pytest.raises(ValueError, match="control character"):
+            v.text_checked(text, 500)
+        assert v.text_shown(text).replace("\N{REPLACEMENT CHARACTER}", "").isprintable()
+    assert v.text_shown("甲\n\t乙") == "甲\n\t乙"
 
 
 def test_text_is_stored_without_blanks_around_it() -> None:

@@ -64,6 +64,50 @@ def test_too_little_leaves_the_redemption_short_and_too_much_the_payment_over() 
     assert report.figures.redemptions.open == 5_00 and report.faults == ()
 
 
+def test_a_payment_that_names_another_customers_redemption_is_a_candidate_and_both_say_whose() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", 1, reference="INV-1")
+    payment = desk.pay("b15", 50_00, "2025-06-17", 15, reference="INV-1")
+    report = desk.reconcile()
+    assert report.matches == (), "no rule matches two customers"
+    # 50, 18 for the very amount, 6 × 30 ÷ 45 for 15 days.
+    assert [(line.item, line.kind, line.candidates) for line in report.lines] == [
+        (part, "missing_payment", ((payment, 72, 15, True),)), (payment, "missing_redemption", ((part, 72, 1, True),)),
+    ]  # fmt: skip
+    redeemed, paid = (line.document() for line in report.lines)
+    assert redeemed["sentence"] == {
+        "zh": "没有任何付款抵扣这 50.00 元。另一客户的付款 bank:b15（C-000015）写了它的编号。",
+        "en": "No payment took these 50.00 CNY off. bank:b15 of C-000015, another customer, names it.",
+    }
+    assert paid["sentence"] == {
+        "zh": "付款抵扣了 50.00 元，却没有对应的兑换。所写编号属于另一客户的兑换 R-000001/1（C-000001）。",
+        "en": "It took 50.00 CNY off, but there is no such redemption. It names R-000001/1 of C-000001, another customer.",
+    }
+    assert paid["candidates"] == [
+        {"item": part, "score": 72, "customer": "C-000001", "another_customer": True}
+    ]  # fmt: skip
+
+
+def test_a_payment_that_names_its_own_customers_redemption_means_that_settled_or_not() -> None:
+    desk = Desk()
+    own = desk.redeem(50_00, "2025-06-02", 1, reference="合同款")
+    desk.redeem(80_00, "2025-06-02", 2, reference="合同款")
+    desk.pay("1", 50_00, "2025-06-03", 1, reference="合同款")
+    desk.pay("2", 80_00, "2025-06-03", 1, reference="合同款")
+    desk.reconcile()
+    assert desk.settlement.parts[own].open == 0
+    assert [line.candidates for line in desk.report().lines] == [(), ()]
+
+
+def test_a_reference_that_hundreds_say_names_of_other_customers_only_what_has_the_very_amount() -> None:
+    desk = Desk()
+    for n in range(40):
+        desk.redeem((n + 1) * 100, "2025-06-02", n + 1, reference="货款")
+    desk.pay("x", 7_00, "2025-06-02", 99, reference="货款")
+    [line] = [line for line in desk.report().lines if line.item == "bank:x"]
+    assert [(c.score, c.customer) for c in line.candidates] == [(74, 7)]
+
+
 def test_what_came_twice_is_a_duplicate_and_makes_up_for_nothing_else() -> None:
     desk = Desk()
     desk.redeem(50_00, "2025-06-02")
@@ -165,7 +209,7 @@ def test_two_that_fit_alike_are_left_to_people_with_both_as_candidates() -> None
     report = desk.reconcile()
     assert desk.settlement.matches == {}
     line = next(line for line in report.lines if line.item == payment)
-    assert line.kind == "unmatched" and {key for key, _ in line.candidates} == parts
+    assert line.kind == "unmatched" and {c.item for c in line.candidates} == parts
     said = line.document()["sentence"]
     assert "需要人工判断" in said["zh"] and "a person must say" in said["en"]
 

@@ -22,7 +22,9 @@ from ledger.domain.commands import (
 from ledger.domain.events import REGISTRY
 from ledger.domain.relations.collisions import collision_answer_chinese
 from ledger.domain.relations.drafts import Drafted
+from ledger.domain.relations.policy import Choice, Wanted
 from ledger.domain.relations.records import Match
+from ledger.domain.relations.state import Relations
 from ledger.domain.values import day_text
 from replay.ownership.run import ownership_run
 from replay.ownership.standings import Standings
@@ -354,3 +356,82 @@ def test_a_ruling_is_about_the_same_collision_where_a_run_has_come_further_than_
 
 def standings_of_nobody() -> Standings:
     return Standings(np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+
+
+# Who gave it back, and reports it.
+
+
+def cooling(**more: Any) -> Office:
+    """S-1 had customer 1 and gave it back today; the rules pass them over for 7 days."""
+    office = staffed(Rules(replace(TERMS, cooldown_by_rules=True, **more)))
+    office.do(lead("a", "甲一建设", staff=staff(1)), ReleaseCustomer(customer(1), "不做了"))
+    return office
+
+
+def test_who_gave_a_customer_back_does_not_get_it_by_reporting_it_until_the_cooldown_is_over() -> None:
+    """Equal loads: S-1, of the lowest number, would be chosen. Released on day 0, 7 days: passed over on day 6, not on
+    day 7."""
+    office = cooling()
+    office.day = TODAY + 6
+    office.do(lead("b", "甲一建设", staff=staff(1)))
+    assert office.owner(1) == 2
+    assert (office.rules.asked[-1].cooling, office.rules.asked[-1].not_staff) == (1, {1})
+    over = cooling()
+    over.day = TODAY + 7
+    over.do(lead("b", "甲一建设", staff=staff(1)))
+    assert over.owner(1) == 1
+
+
+@pytest.mark.parametrize("reported_by", [staff(2), staff(4), ""])
+def test_it_makes_no_difference_who_reports_the_customer_for_them(reported_by: str) -> None:
+    office = cooling()
+    office.do(lead("b", "甲一建设", staff=reported_by))
+    assert office.owner(1) == 2
+
+
+def test_nor_does_who_missed_the_deadline_get_the_customer_by_reporting_it_nor_by_having_it_assigned() -> None:
+    """Followed up by nobody for 15 days it returns on day 15, and the cooldown runs from there."""
+    for again in (lead("b", "甲一建设", staff=staff(1)), AssignCustomer(customer(1))):
+        office = staffed(Rules(replace(TERMS, cooldown_by_rules=True)))
+        office.do(lead("a", "甲一建设", staff=staff(1)))
+        office.close(TODAY + 15)
+        assert office.owner(1) == 0
+        office.do(again)
+        assert office.owner(1) == 2
+
+
+def test_a_name_that_is_nearly_the_same_is_no_way_round_the_cooldown() -> None:
+    office = cooling()
+    office.do(lead("b", "甲一建工", staff=staff(1)))
+    assert office.owner(2) == 2
+    others = cooling()
+    others.do(lead("b", "甲一建工", staff=staff(3)))
+    assert others.owner(2) == 3
+
+
+def test_rules_that_do_not_ask_for_it_choose_as_they_did() -> None:
+    office = staffed()
+    office.do(lead("a", "甲一建设", staff=staff(1)), ReleaseCustomer(customer(1), "不做了"))
+    office.do(lead("b", "甲一建设", staff=staff(1)))
+    assert (office.owner(1), office.rules.asked[-1].cooling) == (1, 0)
+
+
+class Asked(Rules):
+    """The same rules, asked after another that found nobody."""
+
+    def choose(self, state: Relations, wanted: Wanted, day: int, *, detail: bool) -> Choice:
+        return super().choose(state, wanted, day, detail=detail)._replace(tried=[["first", FULL]])
+
+
+FULL = [["S-000009", 10_000, 5, 5, "full"]]
+
+
+def test_the_rules_that_found_nobody_stand_in_the_event_whoever_gets_the_customer() -> None:
+    office = staffed(Asked())
+    office.do(lead("a"))
+    assert last(office, "CustomerAssigned").fields["tried"] == [["first", FULL]]
+    office.rules.nobody = True
+    office.do(lead("b"))
+    assert last(office, "CustomerPooled").fields["tried"] == [["first", FULL]]
+    office.do(ClaimCustomer(customer(2), staff(1)))
+    assert last(office, "CustomerAssigned").fields["tried"] == []

@@ -200,7 +200,9 @@ def test_everybody_considered_is_told_with_score_load_capacity_and_the_first_rea
     floor.seller(last_day=DAY - 1)
     floor.seller(load=1, capacity=0)
     floor.seller(load=3)
-    choice = LEAST.choose(floor.state, wanted(not_staff=frozenset({9})), DAY, detail=True)
+    floor.seller(load=3)
+    passed = wanted(not_staff=frozenset({9, 10}), cooling=10)
+    choice = LEAST.choose(floor.state, passed, DAY, detail=True)
     # The share of capacity in 1/10000: 2/4 = 5000, 1/4 = 2500, 3/10 = 3000. Who has left is not considered.
     assert choice.candidates == [
         ["S-000001", 5000, 2, 4, "more_loaded"],
@@ -211,6 +213,7 @@ def test_everybody_considered_is_told_with_score_load_capacity_and_the_first_rea
         ["S-000006", 0, 0, 10, "not_joined"],
         ["S-000008", 10000, 1, 0, "full"],
         ["S-000009", 3000, 3, 10, "excluded"],
+        ["S-000010", 3000, 3, 10, "cooling"],
     ]
     assert (choice.staff, choice.score, choice.rule) == (2, 2500, "r")
     left = LEAST.choose(floor.state, wanted(previous=7), DAY, detail=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.relations.policy import Choice
+from ledger.rules.assignment.causes import Cause
 from ledger.rules.assignment.policy import AssignmentPolicy
 from ledger.rules.assignment.verdicts import VERDICTS
 from ledger.rules.assignment.words import assignment_words, score_words
@@ -17,7 +20,10 @@ from tests.unit.relations.choosing import DAY, Floor, rule, rule_set, wanted
 
 def event(choice: Choice, why: str = "arrival") -> dict[str, Any]:
     """The fields of the event that a choice leads to, as far as words look at them."""
-    fields = {"rule": choice.rule, "rule_set": "RS-0007" if choice.rule else "", "candidates": choice.candidates}
+    fields = {
+        "rule": choice.rule, "rule_set": "RS-0007" if choice.rule else "", "candidates": choice.candidates,
+        "tried": choice.tried,
+    }  # fmt: skip
     if not choice.staff:
         return {**fields, "staff": "", "why": "no_candidate"}
     return {**fields, "staff": staff_id(choice.staff), "why": why, "score": choice.score}
@@ -114,7 +120,8 @@ def test_the_fallback_has_words_of_its_own() -> None:
 
 def test_an_owner_that_no_rule_chose_and_a_rule_that_is_not_known_are_told_as_far_as_can_be() -> None:
     claimed = {"rule": "", "rule_set": "", "candidates": [], "staff": "S-000004", "why": "claim", "score": 0}
-    assert assignment_words(claimed, None, "en").lines == ["S-000004 was not chosen by rules"]
+    assert assignment_words(claimed, None, "en").lines == ["S-000004 claimed it from the pool"]
+    assert assignment_words({**claimed, "why": "newer"}, None, "en").lines == ["S-000004 was not chosen by rules"]
     fields = {**claimed, "rule": "gone", "rule_set": "RS-0001", "candidates": [["S-000004", 7, 1, 2, "newer_verdict"]]}
     assert assignment_words(fields, None, "zh").lines == [
         "规则“gone”（规则集RS-0001）选中S-000004；候选1人",
@@ -160,3 +167,103 @@ def test_tiers_tags_and_grades_are_told_by_their_titles() -> None:
     said = {change.id: change for change in rule_sets_differences(bare, rules, {})}
     assert said["important_tiers"].zh.endswith("→ 金牌") and said["important_tags"].en.endswith("→ Large")
     assert "等级不低于 金牌" in said["r"].zh and "tier at least Gold" in said["r"].en
+
+
+CAUSES: list[tuple[dict[str, Any], Cause | None, str, str]] = [
+    (
+        {"why": "released", "staff": "S-000001"}, Cause("CustomerReleased", "ann", {"reason": "不做了"}),
+        "S-000001释放，客户进入公海（操作人：ann），理由：不做了",
+        "S-000001 gave it back; the customer goes to the pool (by ann): 不做了",
+    ),
+    (
+        {"why": "deadline", "staff": "S-000001"}, None, "S-000001逾期未跟进，客户进入公海",
+        "S-000001 did not follow it up in time; the customer goes to the pool",
+    ),
+    (
+        {"why": "disputed", "staff": ""}, Cause("LeadArrived", "web", {"staff": "", "is_new": True}),
+        "撞单待裁定，此前客户在公海", "A collision is to be ruled; until then the customer is in the pool",
+    ),
+    (
+        {"why": "claim", "staff": "S-000001", "score": 0}, Cause("CustomerClaimed", "ann", {}),
+        "S-000001从公海认领（操作人：ann）", "S-000001 claimed it from the pool (by ann)",
+    ),
+    (
+        {"why": "reassignment", "staff": "S-000001", "score": 0}, Cause("CustomerReassigned", "bo", {"reason": "更熟"}),
+        "改派给S-000001（操作人：bo），理由：更熟", "S-000001 was named to have it (by bo): 更熟",
+    ),
+    (
+        {"why": "collision", "staff": "S-000001", "score": 0},
+        Cause("CollisionRuled", "bo", {"collision": "X-000007", "reason": "先报"}),
+        "撞单X-000007裁定归S-000001（操作人：bo），理由：先报", "Collision X-000007 was ruled for S-000001 (by bo): 先报",
+    ),
+    (
+        {"why": "arrival", "staff": "S-000001", "score": 0},
+        Cause("LeadArrived", "web", {"staff": "S-000001", "is_new": True}),
+        "S-000001上报了这个新客户，归其所有（操作人：web）", "S-000001 reported the new customer and has it (by web)",
+    ),
+    (
+        {"why": "handover", "staff": "S-000001", "score": 0}, None, "S-000001：交接", "S-000001 has it by handover",
+    ),
+    (
+        {"why": "merged", "staff": "S-000001"}, Cause("CustomersMerged", "bo", {"reason": "同一家"}),
+        "并入其他客户，客户进入公海（操作人：bo），理由：同一家",
+        "Because it was merged into another customer; the customer goes to the pool (by bo): 同一家",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "cause", "zh", "en"), CAUSES)
+def test_what_no_rule_decided_is_told_by_what_did_who_asked_for_it_and_their_reason(
+    fields: dict[str, Any], cause: Cause | None, zh: str, en: str
+) -> None:
+    event = {"rule": "", "rule_set": "", "candidates": [], **fields}
+    assert assignment_words(event, None, "zh", cause=cause).text == zh
+    assert assignment_words(event, None, "en", cause=cause).text == en
+
+
+def test_rules_that_held_before_and_found_nobody_are_told_with_whom_they_passed_over() -> None:
+    floor = Floor()
+    floor.seller(load=10, team="one")
+    floor.seller(team="two")
+    rules = rule_set(
+        rule("unheld", when={"tag": "big"}),
+        rule("one", title={"zh": "一部", "en": "Team one"}, candidates={"teams": ["one"]}),
+        rule("two", title={"zh": "二部", "en": "Team two"}, candidates={"teams": ["two"]}),
+    )
+    said = assignment_words(choose(floor, rules), rules, "en")
+    assert [t.id for t in said.tried] == ["one"]
+    assert said.lines == [
+        "Rule Team two (rule set RS-0007) chose S-000002; 1 considered",
+        "all customers; considered: sellers, of team two and below; chosen: whoever owns the smallest share of their "
+        "capacity",
+        "S-000002: chosen (owns 0 of 10, 0.00 % of capacity)",
+        "Rule Team one was asked before and found nobody; 1 considered: 1 × owns as many customers as they can",
+        "all customers; considered: sellers, of team one and below; chosen: whoever owns the smallest share of their "
+        "capacity",
+        "S-000001: owns as many customers as they can (owns 10 of 10, 100.00 % of capacity)",
+    ]
+    pooled = rule_set(rule("one", candidates={"teams": ["one"]}), rule("none", candidates={"teams": ["none"]}))
+    said = assignment_words(choose(floor, pooled), pooled, "zh")
+    assert [(t.id, [c.verdict for c in t.candidates]) for t in said.tried] == [("one", ["full"])]
+    short = AssignmentPolicy("RS-0007", pooled).choose(floor.state, wanted(), DAY, detail=False)
+    assert (short.tried, short.candidates) == ([], [])
+
+
+def test_who_reported_a_new_customer_and_could_not_have_it_is_told_why() -> None:
+    floor = Floor()
+    floor.seller(load=10)
+    floor.seller()
+    rules = rule_set(rule())
+    fields = choose(floor, rules)
+    lead = Cause("LeadArrived", "web", {"staff": "S-000001", "is_new": True})
+    text = assignment_words(fields, rules, "en", cause=lead).text
+    assert text.endswith("; S-000001, who reported it, was passed over: owns as many customers as they can")
+    away = lead._replace(state={"staff": "S-000009", "is_new": True})
+    assert "S-000009未获分配：当日不能接收客户" in assignment_words(fields, rules, "zh", cause=away).text
+    plain = assignment_words(fields, rules, "en").text
+    assert plain == assignment_words(fields, rules, "en", cause=lead._replace(state={"staff": "", "is_new": True})).text
+    # Who reports a known customer, or under rules that choose for reported ones too, has no claim to it.
+    known = lead._replace(state={"staff": "S-000001", "is_new": False})
+    assert assignment_words(fields, rules, "en", cause=known).text == plain
+    by_rules = rule_set(rule(), terms={"reported_by_rules": True})
+    assert assignment_words(fields, by_rules, "en", cause=lead).text == plain

@@ -148,10 +148,36 @@ def test_a_place_is_the_same_whether_its_kind_is_said_or_not(written: str, regis
         ("上海遂道工程集团有限公司", "上海隧道工程有限公司", 96),  # the mother perhaps
         ("上海遂道工程有限公司滨江分公司", "上海隧道工程有限公司", 87),  # 10 less for a branch
         ("湖北交通头资集团", "湖北省交通投资集团", 97),
+        # In its city: no place that is known sounds otherwise than one that is.
+        ("振江港务工程", "镇江港务工程有限公司", 97),
+        ("无西太湖置业有限公司", "无锡太湖置业有限公司", 97),
+        ("南静河西开发有限公司", "南京河西开发有限公司", 97),
+        ("苏洲园林建设有限公司", "苏州园林建设有限公司", 97),
+        ("江苏省振江市港务工程有限公司", "江苏镇江市港务工程有限公司", 97),
+        ("振江市港务工程有限公司", "镇江市港务工程有限公司", 97),
     ],
 )
 def test_names_that_sound_the_same_are_likely_and_that_is_told(written: str, registered: str, score: int) -> None:
     assert desk("滨江置业有限公司", registered).found(written) == [(2, "same_sound", score)]
+
+
+@pytest.mark.parametrize(
+    ("written", "registered", "score"),
+    [
+        ("蘇州園林建設有限公司", "苏州园林建设有限公司", 100),
+        ("長沙梅溪湖有限公司", "长沙梅溪湖有限公司", 100),
+        ("湖北省交通投資集團有限公司", "湖北省交通投资集团有限公司", 100),
+        ("鎮江港務工程股份有限公司", "镇江港务工程有限公司", 100),
+        ("蘇洲園林建設有限公司", "苏州园林建设有限公司", 97),  # and mistyped
+    ],
+)
+def test_traditional_characters_are_those_that_they_are_written_as_otherwise(
+    written: str, registered: str, score: int
+) -> None:
+    office = desk("滨江置业有限公司", registered)
+    assert [(found[0], found[2]) for found in office.found(written)] == [(2, score)]
+    office = desk("滨江置业有限公司", written)
+    assert [(found[0], found[2]) for found in office.found(registered)] == [(2, score)]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +197,11 @@ def test_names_that_sound_the_same_are_likely_and_that_is_told(written: str, reg
         ("台州水利局", "泰州市水利局"),
         ("宿州市城市建设投资", "苏州城市建设投资"),
         ("弋阳水利局", "益阳水利局"),
+        ("镇江水利局", "振江水利局"),
+        ("弋阳县振华建设有限公司", "益阳振华建设有限公司"),
+        ("昆山市振华建设有限公司", "坤山市振华建设有限公司"),
+        ("宿州园林建设有限公司", "苏州园林建设有限公司"),
+        ("山西振华建设有限公司", "陕西振华建设有限公司"),
         ("武汉市水务局", "武汉税务局"),
         ("江夏区监察局", "江夏检察局"),
     ],

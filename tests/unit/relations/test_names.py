@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given, strategies as st
+from pypinyin.constants import PINYIN_DICT
 
 from ledger.domain.relations.names import (
     FirmName,
@@ -16,6 +19,7 @@ from ledger.domain.relations.names import (
     project_name,
     region_of,
 )
+from ledger.domain.relations.variants import FOLDED
 
 CREDIT_CODE = "91350100M000100Y43"
 """The example of the standard itself."""
@@ -226,3 +230,21 @@ def test_any_text_at_all_has_a_form_in_which_spaces_around_it_count_for_nothing(
 def test_taking_a_name_apart_is_done_in_one_go(text: str) -> None:
     name = firm_name(text)
     assert firm_name(name.core) == FirmName(name.core)
+
+
+def test_every_character_folded_is_a_traditional_one_that_sounds_as_its_simple_form_does() -> None:
+    """GB 2312 has the characters of mainland China: none of those folded, all of those they become."""
+    for code, simple in FOLDED.items():
+        with pytest.raises(UnicodeEncodeError):
+            chr(code).encode("gb2312")
+        assert simple.encode("gb2312")
+        assert ord(simple) not in FOLDED
+        assert readings(chr(code)) & readings(simple), chr(code)
+
+
+def readings(character: str) -> set[str]:
+    """The syllables that a character may be read as, without tones."""
+    return {
+        "".join(c for c in unicodedata.normalize("NFD", reading) if c.isascii())
+        for reading in PINYIN_DICT[ord(character)].split(",")
+    }

@@ -58,6 +58,7 @@ class Others(Rules):
     def __init__(self, every: int) -> None:
         super().__init__(
             Terms(follow_up_days=4, protection_days=2, announce_days=1, claims_per_day=1, reported_by_rules=every > 1,
+                  cooldown_days=3, cooldown_by_rules=every > 0,
                   collision_by_rules=every > 2, important_tags=frozenset({"strategic"}), important_days=5),
             "RS-0002",
         )  # fmt: skip

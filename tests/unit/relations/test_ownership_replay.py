@@ -121,6 +121,7 @@ def test_who_has_no_region_of_their_own_works_in_that_of_the_nearest_team_above(
         DeclareTeam("east_one", "华东一组", "east"),
         enrol("e1", team="east_one", region=""),
         enrol("n1", region="华北"),
+        enrol("z1", capacity=0),
     )
     office.do(lead("a"), lead("b"), lead("c", traits={"region": "华北"}), lead("d", traits={"region": "华南"}))
     inputs = [event for event in office.happened() if REGISTRY[event.topic].is_input]
@@ -133,6 +134,8 @@ def test_who_has_no_region_of_their_own_works_in_that_of_the_nearest_team_above(
     ]  # fmt: skip
     # All but the one of 华南 are with somebody who works in their region: 3 of 4.
     assert measures_of(run).region_match_bp == 7_500
+    # Two each; whoever can own none doesn't make it uneven: with S-000003 it were (2·(2·2 + 3·2) − 4·4) ÷ (3·4) = 1/3.
+    assert (measures_of(run).staff, measures_of(run).load_min, measures_of(run).gini_bp) == (2, 2, 0)
 
 
 def test_what_could_not_happen_again_has_words_and_they_are_those_of_the_glossary() -> None:

@@ -126,12 +126,12 @@ def test_what_changes_in_a_catalogue_is_told_in_words() -> None:
         ("changed", "redemption", "hold_days"), ("changed", "redemption", "point_value"),
     ]  # fmt: skip
     assert told[0].en == (
-        "Offer cash: offset: 1000 points → 50 CNY, 5000 points → 275 CNY, 10000 points → 600 CNY"
-        " → offset: 1000 points → 40 CNY, 5000 points → 275 CNY, 10000 points → 600 CNY"
+        "Offer cash: steps from 1000 points on 50 CNY, from 5000 points on 275 CNY, from 10000 points on 600 CNY"
+        " → from 1000 points on 40 CNY, from 5000 points on 275 CNY, from 10000 points on 600 CNY"
     )
     assert told[1].zh == "兑换项目“pen”：供应商 无 → y"
     assert told[3].en.endswith(
-        "bidding, where balance at least 100, 2 times a month → bidding, where tier at least mid, 2 times a month"
+        "conditions balance ≥ 100 points → tier at least mid"
     )
     assert told[6].zh == "积分价值：1000分=50元 → 1000分=40元"
     added = rule_sets_differences(rules_with(None), rules_with(old), {})

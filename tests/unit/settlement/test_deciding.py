@@ -18,7 +18,7 @@ from ledger.domain.commands import (
 from ledger.domain.errors import Refused
 from ledger.domain.settlement.records import numbered, payment_key, payment_named
 from ledger.domain.values import money_text
-from reconciliation.report import proposals_document
+from reconciliation.proposals import proposal_named, proposals_of
 from reconciliation.sentences import approved_words
 from tests.relations_dump import relations_dump
 from tests.settling import Desk
@@ -105,16 +105,50 @@ def test_no_rule_makes_a_match_again_that_people_undid_and_people_may(desk: Desk
     assert desk.settlement.parts["R-000002/1"].open == 0
 
 
+def test_once_people_undid_a_match_no_rule_matches_either_side_with_a_twin() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", reference="INV-3")
+    first = desk.pay("b3a", 50_00, "2025-06-09", reference="INV-3")
+    twin = desk.pay("b3b", 50_00, "2025-06-10", reference="INV-3")
+    # Two payments say the same: the rules take the older for the one.
+    assert [m.payments for m in desk.reconcile().matches] == [((first, 50_00),)]
+    desk.do(UndoSettlement("M-000001", "neither is sure"), "eve")
+    assert desk.reconcile().matches == () and desk.settlement.parts[part].open == 50_00
+    assert desk.kinds() == {part: "unmatched", first: "unmatched", twin: "duplicate"}
+    assert refused(desk, match(paid="bank:b3b")) == "MATCH_UNDONE"
+    # Nor does the payment go to a redemption that says the same; another customer's is matched as ever.
+    again = desk.redeem(50_00, "2025-06-11", reference="INV-3")
+    desk.redeem(80_00, "2025-06-11", 2, reference="INV-9")
+    desk.pay("b9", 80_00, "2025-06-12", 2, reference="INV-9")
+    assert [m.payments for m in desk.reconcile().matches] == [(("bank:b9", 80_00),)]
+    desk.do(ProposeMatch(((part, "50"),), ((twin, "50"),), "the bank says so"), "ann")
+    desk.do(ApproveProposal("M-000003"), "ben")
+    assert desk.settlement.parts[part].open == 0 and desk.settlement.parts[again].open == 50_00
+
+
+@pytest.mark.parametrize("project", ["", "一标段"])
+def test_what_people_parted_is_still_another_reading_of_what_only_amount_or_project_tell(project: str) -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", project=project)
+    payment = desk.pay("1", 50_00, "2025-06-03", project=project)
+    assert len(desk.reconcile().matches) == 1
+    desk.do(UndoSettlement("M-000001", "another project's"))
+    # A second pair alike: without a reference it may belong to what was parted, so people say.
+    desk.redeem(50_00, "2025-06-03", project=project)
+    desk.pay("2", 50_00, "2025-06-02", project=project)
+    assert desk.reconcile().matches == () and desk.settlement.parts[part].open == desk.settlement.payments[payment].open
+
+
 def test_one_proposes_and_another_approves(desk: Desk) -> None:
     desk.do(ProposeMatch((("R-000001/1", "50"),), (("bank:1", "50"),), "seen on the slip"), "ann")
     assert desk.settlement.parts["R-000001/1"].open == 50_00
-    assert [p["settlement"] for p in proposals_document(desk.settlement)] == ["M-000001"]
+    assert [p.id for p in proposals_of(desk.settlement)] == ["M-000001"]
     assert refused(desk, ApproveProposal("M-000001"), "ann") == "PROPOSAL_OWN"
     desk.do(ApproveProposal("M-000001"), "ben")
     assert desk.log[-1].fields["rule"] == "person" and desk.log[-1].fields["proposed_by"] == "ann"
     assert desk.settlement.parts["R-000001/1"].open == 0
     assert refused(desk, ApproveProposal("M-000001"), "ben") == "PROPOSAL_DECIDED"
-    assert proposals_document(desk.settlement) == []
+    assert proposals_of(desk.settlement) == []
 
 
 def test_a_proposal_that_no_longer_fits_when_it_is_approved_is_refused(desk: Desk) -> None:
@@ -123,6 +157,62 @@ def test_a_proposal_that_no_longer_fits_when_it_is_approved_is_refused(desk: Des
     assert refused(desk, ApproveProposal("M-000001"), "ben") == "MATCH_EXCEEDS"
     desk.do(DeclineProposal("M-000001", "partly settled"), "ben")
     assert desk.settlement.matches[1].state == "declined"
+
+
+def test_the_same_is_proposed_once_until_it_is_decided(desk: Desk) -> None:
+    lines = (("R-000001/1", "50"),), (("bank:1", "50"),)
+    desk.do(ProposeMatch(*lines, "seen on the slip"), "ann")
+    with pytest.raises(Refused, match="M-000001 proposes the same and waits") as error:
+        desk.do(ProposeMatch(*lines, "seen as well"), "ben")
+    assert error.value.code == "PROPOSAL_WAITING"
+    desk.do(ProposeMatch((("R-000001/1", "40"),), (("bank:1", "40"),), "another amount is another proposal"), "ben")
+    desk.do(DeclineProposal("M-000001", "not theirs"), "ben")
+    assert desk.do(ProposeMatch(*lines, "after all"), "ann").id == "M-000003"
+    desk.do(ApproveProposal("M-000003"), "ben")
+    desk.do(UndoSettlement("M-000003", "no"), "ben")
+    assert desk.do(ProposeMatch(*lines, "yes"), "ann").id == "M-000004", "what was approved waits no more"
+
+
+def test_the_same_ruling_is_proposed_once_and_another_outcome_is_another_ruling(desk: Desk) -> None:
+    desk.do(ProposeRuling("bank:1", "charged", "10", "told them"), "ann")
+    assert refused(desk, ProposeRuling("bank:1", "charged", "10.00", "me too")) == "PROPOSAL_WAITING"
+    desk.do(ProposeRuling("bank:1", "explained", "60", "a deposit"), "ann")
+    assert [(p.id, p.stale) for p in proposals_of(desk.settlement)] == [("Q-000001", False), ("Q-000002", False)]
+    desk.do(ApproveProposal("Q-000001"), "ben")
+    # Of the payment's 60, 10 are ruled on: 50 are open.
+    [left] = proposals_of(desk.settlement)
+    assert (left.id, left.stale, left.document()["stale"]) == ("Q-000002", True, True)
+    assert left.document()["sentence"]["en"] == "Stale: less is open than it takes; it can only be declined."
+    assert refused(desk, ApproveProposal("Q-000002"), "ben") == "RULING_EXCEEDS"
+    desk.do(DeclineProposal("Q-000002", "charged"), "ben")
+    assert desk.do(ProposeRuling("bank:1", "charged", "10", "again"), "ann").id == "Q-000003"
+
+
+def test_a_proposal_shows_its_items_whose_they_are_and_that_they_are_two_customers_until_these_are_merged() -> None:
+    desk = Desk()
+    part = desk.redeem(50_00, "2025-06-02", 1, reference="INV-1")
+    payment = desk.pay("b15", 50_00, "2025-06-09", 15)
+    desk.do(ProposeMatch(((part, "50"),), ((payment, "50"),), "the sister pays"), "ann")
+    [proposal] = proposals_of(desk.settlement)
+    told = proposal.document()
+    assert told["items"] == [
+        {
+            "item": part, "side": "redemptions", "customer": "C-000001", "date": "2025-06-02", "takes": "50.00",
+            "amount": "50.00", "open": "50.00", "evidence": {"reference": "INV-1"},
+        },
+        {
+            "item": payment, "side": "payments", "customer": "C-000015", "date": "2025-06-09", "takes": "50.00",
+            "amount": "50.00", "open": "50.00", "evidence": {"payer": "甲公司", "paid": "1000.00"},
+        },
+    ]  # fmt: skip
+    assert (told["across_customers"], told["stale"]) == (True, False)
+    assert told["sentence"] == {
+        "zh": "跨客户：C-000001、C-000015 不是同一客户。",
+        "en": "Across customers: C-000001 and C-000015 are not one customer.",
+    }
+    desk.merge(15, 1)
+    same = proposal_named(desk.settlement, "M-000001")
+    assert same is not None and not same.across and same.sentence("en") == ""
 
 
 def test_a_ruling_closes_an_open_item_and_can_be_undone(desk: Desk) -> None:
@@ -227,7 +317,7 @@ def test_what_was_matched_until_people_undid_it_says_so_whatever_the_amounts() -
     report = desk.reconcile()
     assert desk.settlement.matches.keys() == {1}, "rules don't do it again"
     assert [(line.item, line.kind, line.candidates) for line in report.lines] == [
-        (part, "unmatched", ((payment, 90),)), (payment, "unmatched", ((part, 90),)),
+        (part, "unmatched", ((payment, 90, 1, False),)), (payment, "unmatched", ((part, 90, 1, False),)),
     ]  # fmt: skip
     assert report.lines[1].document()["sentence"] == {
         "zh": f"80.00 元可能对应 {part}（90 分），需要人工判断。与 {part} 的匹配已由 eve 于 2025-06-20 撤销。",
@@ -235,7 +325,10 @@ def test_what_was_matched_until_people_undid_it_says_so_whatever_the_amounts() -
         f" A match with {part} was undone on 2025-06-20 by eve.",
     }
     # Settled otherwise, the redemption is no candidate any more; that they were matched once is told all the same.
-    desk.pay("p7", 50_00, "2025-06-21", reference="R-000001")
+    other = desk.pay("p7", 50_00, "2025-06-21", reference="R-000001")
+    assert len(desk.reconcile().lines) == 3, "no rule gives it to another payment either"
+    desk.do(ProposeMatch(((part, "50"),), ((other, "50"),), "it is theirs"), "ann")
+    desk.do(ApproveProposal("M-000002"), "ben")
     [line] = desk.reconcile().lines
     assert (line.item, line.kind, line.candidates) == (payment, "missing_redemption", ())
     assert line.document()["sentence"]["en"].endswith(f"A match with {part} was undone on 2025-06-20 by eve.")

@@ -10,7 +10,9 @@ import pytest
 
 from ledger.domain.book import Book
 from ledger.domain.commands import Answer, CloseDays, ProposeRuleSet, RecordFact, RegisterCustomer, Request
+from ledger.domain.fact_types import fact_type_parse
 from ledger.domain.values import day_parse
+from ledger.standard import fact_types_standard
 from ledger.writer.answers import answer_again, answer_entry, request_sha256
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_to_close
@@ -75,6 +77,19 @@ def test_a_request_that_is_none_is_refused_with_its_field(request_: Request, cod
     refusal = request_refusal(request_)
     assert refusal is not None
     assert (refusal.status, refusal.code, refusal.field) == ("refused", code, field)
+
+
+def test_an_attribute_that_its_fact_type_has_is_told_by_name_and_any_other_by_its_number() -> None:
+    types = {d["id"]: fact_type_parse(d) for d in fact_types_standard()}
+    for attributes, place in [
+        ({"amount": "1", "project": "p" * 10_001}, "attributes.project"), ({"amount": 0.1}, "attributes.amount"),
+        ({"amount": "1", "passport": "p" * 10_001}, "attributes.1"), ({"points": 0.1}, "attributes.0"),
+    ]:  # fmt: skip
+        request = Request(fact("1", "contract_signed", "2026-10-05", **attributes), "bob")
+        refusal = request_refusal(request, types)
+        assert refusal is not None and refusal.field == place and refusal.reason.startswith(f"{place} is ")
+    unknown = request_refusal(Request(fact("1", "t", "2026-10-05", amount=0.1), "bob"), types)
+    assert unknown is not None and unknown.field == "attributes.0"
 
 
 def test_a_sound_request_is_not_refused() -> None:

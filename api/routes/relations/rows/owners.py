@@ -98,8 +98,18 @@ class CandidateBody(BaseModel):
     text: str
 
 
+class TriedBody(BaseModel):
+    """A rule that held before the one that decided and found nobody, and every candidate of it."""
+
+    rule: str
+    text: str
+    rule_text: str
+    candidates: list[CandidateBody]
+
+
 class WhyBody(BaseModel):
-    """Why a customer came to be somebody's, or to the pool: the rule, what it says, and every candidate."""
+    """Why a customer came to be somebody's, or to the pool: the rule, what it says, and every candidate. `asked_by`:
+    the actor of what it followed from, `reason` the one they gave; "" where nobody is known to have."""
 
     position: int
     event: str
@@ -110,6 +120,9 @@ class WhyBody(BaseModel):
     text: str
     rule_text: str
     candidates: list[CandidateBody]
+    asked_by: str
+    reason: str
+    tried: list[TriedBody]
 
 
 class WorkloadBody(BaseModel):
