@@ -138,8 +138,8 @@ WRITES: Final = (
         "STAFF_LEAVING", "STAFF_OWNS_NOTHING",
         description="Customers, opportunities, tasks and next steps as one; without `to` the rules choose for each."
         " That somebody leaves is recorded before they hand over; leave (`kind`) need not be. The same again, where"
-        " nothing is left, is the handover that there was. Who is named may come to have more than their capacity; protection"
-        " and deadline begin anew, and a dry run tells both for each customer.",
+        " nothing is left, is the handover that there was. Who is named may come to have more than their capacity;"
+        " protection and deadline begin anew, and a dry run tells both for each customer.",
     ),
     _write(
         UndoHandover, "handover_undo", "/handovers/undo", "Take a handover back",

@@ -82,10 +82,10 @@ def firm(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("person", WHOLE)
 def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> None:
-    whole = WHOLE[person]
+    whole, head = WHOLE[person], firm.ledger.books.recorder.position_head()
     lists: tuple[tuple[str, dict[str, Any]], ...] = (
         ("/customers", {}), ("/customers", {"search": "客户"}), ("/projects", {}), ("/opportunities", {}),
-        ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": firm.ledger.books.recorder.position_head()}), ("/follow_ups", {}),
+        ("/owners", {}), ("/owners", {"as_of": "2026-11-01"}), ("/owners", {"position": head}), ("/follow_ups", {}),
     )  # fmt: skip
     for path, params in lists:
         assert firm.numbers(path, person, **params) == whole, path
@@ -95,7 +95,7 @@ def test_everybody_sees_over_http_what_is_theirs(firm: Firm, person: int) -> Non
     assert firm.numbers(f"/staff/{who(EAST)}/portfolio", person) == whole & {A}
     assert firm.numbers(f"/staff/{who(WEST)}/next_steps", person) == whole & {B}
     assert firm.data("/funnel", person)[0]["reached"] == len(whole)
-    assert len(firm.data("/teams", person)) == 7
+    assert len(firm.data("/teams", person)) == 8
     assert firm.numbers("/absences", person, "staff") == LED[person] & {EAST, WEST}
     assert firm.get("/performance", person).status_code == firm.get("/performance/teams", person).status_code == 200
     assert firm.get("/sources", person).status_code == firm.get("/workload/teams", person).status_code == 200
@@ -188,8 +188,8 @@ def test_who_sees_a_customer_sees_where_it_stands(firm: Firm) -> None:
     """50 points for B; 30 for A, which stands for M, with 20 from before that."""
     books = firm.ledger.books
     for customer, points in ((B, "50"), (A, "30")):
-        more = {"points": points, "reason": "签约"}
-        accepted(books.do(fact(f"adjust {customer}", "manual_adjustment", "2026-11-02", cid(customer), **more)))
+        kind, day = "manual_adjustment", "2026-11-02"
+        accepted(books.do(fact(f"adjust {customer}", kind, day, cid(customer), points=points, reason="签约")))
     firm.ledger.follow()
     standing = firm.get(f"/customers/{cid(B)}", WEST).json()["standing"]
     assert (standing["balance"], standing["available"], standing["debt"]) == ("50.00", "50.00", "0.00")
