@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from ledger.domain.settlement.figures import standings_of
@@ -94,6 +94,14 @@ def payment_words(payment: Payment) -> tuple[str, ...]:
     if payment.invoice and (invoice := word(payment.invoice)) not in known:
         return (*known, invoice)
     return known
+
+
+def still_open(settlement: Settlement, ledgers: Ledgers) -> Ledgers:
+    """Both sides of a month's end with no more open than is by now: what came later settled some, or took it back."""
+    known, paid = settlement.parts, settlement.payments
+    parts = [p._replace(money=p.money - max(p.open - known[p.key].open, 0)) for p in ledgers.parts]
+    payments = [p._replace(offset=p.offset - max(p.open - paid[p.key].open, 0)) for p in ledgers.payments]
+    return replace(ledgers, parts=parts, payments=payments)
 
 
 def ledgers_of(settlement: Settlement, period: int) -> Ledgers:

@@ -19,7 +19,7 @@ from ledger.log.columns.reader import Columns, ColumnsBehind
 from ledger.log.columns.relations import SETTLING_TOPICS, happened
 from ledger.log.recorder import LogRecorder
 from reconciliation.candidates import Terms
-from reconciliation.items import ledgers_of
+from reconciliation.items import ledgers_of, still_open
 from reconciliation.matching import Found, matches_of
 
 TERMS: Final = Terms()
@@ -92,9 +92,10 @@ def state_current(columns: Columns, recorder: LogRecorder, timezone: str, events
 
 
 def found_in(settlement: Settlement, period: int, terms: Terms = TERMS) -> list[Found]:
-    """The matches that rules find among what is booked up to a month's end."""
+    """The matches that rules find among what is booked up to a month's end and still open."""
     with collection_deferred():
-        return matches_of(ledgers_of(settlement, period), terms)
+        ledgers = ledgers_of(settlement, period)
+        return matches_of(ledgers if period >= settlement.period_last else still_open(settlement, ledgers), terms)
 
 
 def commands_of(found: Sequence[Found]) -> list[MatchByRule]:

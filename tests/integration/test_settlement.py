@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,31 @@ def test_a_payment_told_again_otherwise_is_corrected_in_settlement_too(shop: Boo
     live = relations_dump(shop.state.relations)["settlement"]
     shop.restart()
     assert relations_dump(shop.state.relations)["settlement"] == live
+
+
+def test_a_payment_corrected_late_stands_in_the_first_open_month_live_and_read_from_columns_and_log(
+    shop: Books, tmp_path: Path
+) -> None:
+    shop.do(CloseDays(f"{OCTOBER}-31"))
+    before = columns_of(shop, tmp_path)
+    shop.now = datetime(2026, 12, 5, 4, tzinfo=UTC)
+    again = shop.send(
+        fact("p1", "payment_received", f"{OCTOBER}-09", amount="9950.00", offset_amount="60.00", reference="R-000001"),
+        fact("p2", "payment_received", "2026-12-03", "C-000002", amount="700.00", offset_amount="300.00", reference="R-000002"),
+    )
+    assert [a.status for a in again] == ["corrected"] * 2
+    # October stands at 50 + 300. November, which is open: 60 - 50 of the first, and 300 of the second taken back, which
+    # belongs to December.
+    claimed = {OCTOBER: 350_00, "2026-11": 10_00 - 300_00, "2026-12": 300_00}
+
+    def told(state: Relations) -> list[Any]:
+        reports = [report_of(state.settlement, month_parse(month)) for month in claimed]
+        assert [r.figures.payments.claimed for r in reports] == list(claimed.values())
+        return [r.document() for r in reports]
+
+    live = told(shop.state.relations)
+    assert [report["faults"] for report in live] == [[]] * 3
+    assert told(state_current(before, shop.recorder, shop.state.book.timezone)) == live
+    assert told(state_read(columns_of(shop, tmp_path))) == live
+    shop.restart()
+    assert told(shop.state.relations) == live

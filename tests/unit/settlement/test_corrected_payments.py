@@ -96,6 +96,24 @@ def test_what_is_settled_is_booked_where_it_was_claimed() -> None:
     assert desk.report("2026-03").figures.payments.open == desk.report("2026-04").figures.payments.open == 0
 
 
+def test_a_month_is_reconciled_with_what_is_still_open_of_it() -> None:
+    desk = Desk()
+    desk.redeem(120_00, "2026-03-02")
+    desk.pay("b12", 100_00, "2026-03-07", reference="R-000001")
+    desk.close("2026-03")
+    desk.pay("b12", 120_00, "2026-04-01", corrects=3, recorded="2026-11-05", reference="R-000001")
+    assert [m.rule for m in desk.reconcile("2026-04").matches] == ["reference"]
+    # 120.00 and 100.00 stand open at the end of March, and nothing of either is by now.
+    assert [line.open for line in desk.report("2026-03").lines] == [120_00, 100_00]
+    assert desk.reconcile("2026-03").matches == () and len(desk.settlement.matches) == 1
+    desk.redeem(50_00, "2026-03-02")
+    desk.pay("b13", 50_00, "2026-03-07", reference="R-000002")
+    desk.pay("b13", 30_00, "2026-04-01", corrects=6, recorded="2026-11-05", reference="R-000002")
+    # Of the 50.00 of March 30.00 are left: they are settled, and 20.00 of the redemption lack.
+    assert [m.payments for m in desk.reconcile("2026-03").matches] == [(("bank:b13", 30_00),)]
+    assert {line.item: line.open for line in desk.report("2026-04").lines} == {"R-000002/1": 20_00}
+
+
 def test_less_than_was_settled_is_ruled_on_in_the_month_of_the_correction() -> None:
     desk = Desk()
     desk.redeem(100_00, "2026-03-02")
