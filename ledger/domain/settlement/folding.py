@@ -25,7 +25,7 @@ from ledger.domain.settlement.records import (
     payment_key,
     ruling_said,
 )
-from ledger.domain.settlement.state import NOTHING
+from ledger.domain.settlement.state import NOTHING, Settlement
 from ledger.domain.values import day_parse, month_first_day, month_of, month_parse
 
 
