@@ -193,7 +193,7 @@ def test_every_event_of_a_redemption_has_a_sentence(language: Any) -> None:
     state: dict[str, Any] = {
         "redemption": "R-000001", "offer": "cash", "rule_set": "RS-1", "points": 1_000_00, "quantity": 0, "money": 50_00,
         "held_until": "2026-02-01", "part": 1, "reason": "wrong", "available": 5_00, "debt_paid": 1_00,
-        "entitlement": "priority_quote", "booked_on": "2026-01-01",
+        "entitlement": "priority_quote", "booked_on": "2026-01-01", "lots": [[12 * 56, 1_000_00]],
     }  # fmt: skip
     reserved = {
         "zh": "R-000001：预留“cash”，1000分，抵50.00元，保留至2026-02-01",
