@@ -142,9 +142,11 @@ def _now(condition: Condition, holder: Holder) -> Both | None:
     if isinstance(condition, GradeIs):
         return (holder.grade, holder.grade) if holder.grade else ("无", "none")
     if isinstance(condition, BalanceIs):
-        return (points_short(holder.balance),) * 2
+        balance = points_short(holder.balance)
+        return balance, balance
     if isinstance(condition, EarnedIs):
-        return (points_short(holder.earned_ever if condition.earned == "lifetime" else holder.earned),) * 2
+        earned = points_short(holder.earned_ever if condition.earned == "lifetime" else holder.earned)
+        return earned, earned
     return None
 
 

@@ -170,7 +170,8 @@ def test_an_entitlement_says_which_of_its_conditions_does_not_hold_and_what_is_t
         ]
     }
     written = Entitlement.model_validate({**catalogue()["entitlements"][0], "when": when})
-    holds, lacks = (of(written.when, ["low", "mid", "top"]) for of in (condition_holds, condition_lacks))
+    levels = ["low", "mid", "top"]
+    holds, lacks = condition_holds(written.when, levels), condition_lacks(written.when, levels)
 
     def lacking(holder: Holder) -> list[str]:
         said = list(lacks(holder))
