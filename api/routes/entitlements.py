@@ -36,6 +36,7 @@ class EntitlementBody(BaseModel):
     title: Title
     reason: Title
     entitled: bool
+    lacking: list[Title] = Field(description="Which conditions don't hold, with what is there; empty where all do.")
     window: Literal["month", "quarter", "year", "lifetime"] | None = Field(description="In which `times` counts.")
     times: int | None = Field(description="How often each customer may use it in a window; null: as often as it likes.")
     used: int = Field(description="How often it did in this window; without a limit ever.")

@@ -26,6 +26,7 @@ from ledger.domain.values import (
     scaled_parse,
 )
 from ledger.rules import layout as at
+from ledger.rules.amounts import too_large_words
 from ledger.rules.conditions import (
     LeafCompiler,
     LeafTable,
@@ -358,11 +359,11 @@ class _Compiler:
             if (rules.tiers and rule.tier_factor)
             else 10000
         )
-        if base_max[0] * max(weight_max, 10000) * max(factor_max, 10000) > INTEGER_MAX:
-            raise place_error(
-                f"{place}.award",
-                "could pass 2^63 under the bounds of its attribute; lower the bound or the points",
-            )
+        most = max(weight_max, 10000), max(factor_max, 10000)
+        if base_max[0] * most[0] * most[1] > INTEGER_MAX:
+            per_unit = rule.award.per_unit is not None
+            units = base_max[0] // abs(row[at.RULE_POINTS]) if per_unit else 1
+            raise place_error(f"{place}.award", too_large_words(units, *most, per_unit=per_unit))
         self.row_add(number, rule.id, row)
 
     def limit(self, kind: str, name: str, window: str, times: int, points: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger.domain.book import Book
-from ledger.domain.values import customer_id, points_text
+from ledger.domain.values import customer_id, day_parse, day_text, points_text
 from ledger.rules.document import Rule, RuleSet, rule_set_parse
 from ledger.rules.explain import Language, award_words, points_short
 from ledger.rules.narrate_redemption import RedemptionWords
@@ -109,8 +109,15 @@ class Narrator:
         )
 
     def _PointsExpired(self, state: Mapping[str, Any]) -> str:
-        points = points_text(-state["points"])
-        return self._say(f"{points}分于{state['expired_on']}到期", f"{points} points expired on {state['expired_on']}")
+        points, lot = points_text(-state["points"]), state["expired_on"]
+        # The close that took them occurred at the end of its day.
+        closed = day_text(day_parse(state["occurred_at"][:10]) - 1)
+        if closed <= lot:
+            return self._say(f"{points}分于{lot}到期", f"{points} points expired on {lot}")
+        return self._say(
+            f"{points}分于{closed}到期：退回时所属批次已于{lot}或更早到期",
+            f"{points} points expired on {closed}: they had come back to a lot that was over by {lot}",
+        )
 
     def _tier(self, rule_set: str, tier: str) -> str:
         ladder = self.rule_set(rule_set).tiers if rule_set else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ledger.domain.values import money_text, points_text
+from ledger.domain.redemption.terms import Both
+from ledger.domain.values import day_parse, day_text, money_text, month_last_day, points_text
 from ledger.rules.document import RuleSet
 from ledger.rules.explain import Language, points_short
 
@@ -91,8 +92,8 @@ class RedemptionWords:
 
     def freed(self, state: Mapping[str, Any]) -> str:
         """PointsFreed."""
-        left = points_text(state["available"])
-        return self._moved(state, "解冻", "freed", f"，可用{left}分", f"; {left} can be spent")
+        left, (zh, en) = points_text(state["available"]), self._over(state)
+        return self._moved(state, "解冻", "freed", f"，可用{left}分{zh}", f"; {left} can be spent{en}")
 
     def redeemed(self, state: Mapping[str, Any]) -> str:
         """PointsRedeemed."""
@@ -100,11 +101,24 @@ class RedemptionWords:
 
     def returned(self, state: Mapping[str, Any]) -> str:
         """PointsReturned."""
-        paid = state["debt_paid"]
+        paid, (zh, en) = state["debt_paid"], self._over(state)
         return self._moved(
-            state, "退回", "returned", f"，其中{points_text(paid)}分抵欠分" if paid else "",
-            f", {points_text(paid)} of them paid debt" if paid else "",
+            state, "退回", "returned", (f"，其中{points_text(paid)}分抵欠分" if paid else "") + zh,
+            (f", {points_text(paid)} of them paid debt" if paid else "") + en,
         )  # fmt: skip
+
+    def _over(self, state: Mapping[str, Any]) -> Both:
+        """What came back to lots that were over by the day it did, and is there only until the next close."""
+        day = day_parse(state["booked_on"])
+        over = [(month, points) for month, points in state["lots"] if month is not None and month_last_day(month) < day]
+        if not over:
+            return "", ""
+        points = points_text(sum(points for _, points in over))
+        last = day_text(month_last_day(max(month for month, _ in over)))
+        return (
+            f"；其中{points}分的批次已于{last}或更早到期，下次月末关账时到期",
+            f"; {points} of them to lots that were over by {last}: they expire with the next close of a month",
+        )
 
     def _moved(self, state: Mapping[str, Any], zh: str, en: str, more_zh: str = "", more_en: str = "") -> str:
         points = points_text(abs(state["points"]))

@@ -26,7 +26,7 @@ from ledger.domain.values import customer_id, day_of, points_text
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.redemption.sentences import STAGE_WORDS
 from ledger.rules.redemption.terms import redemption_terms
-from ledger.rules.redemption.told import catalogue_documents, entitlement_documents, quote_document
+from ledger.rules.redemption.told import catalogue_documents, entitlement_documents, entitlement_reason, quote_document
 from projections.balances import balance_read
 from projections.entitlements import used_read, uses_read
 from projections.redemptions import RedemptionRow, holder_read, redemptions_read, stock_read
@@ -357,7 +357,7 @@ def entitlements(
         [
             e["entitlement"], e["title"][language], STAGE_WORDS[e["stage"]][at], yes_no[e["entitled"]][at],
             str(e["used"]) if e["window"] is None else f"{e['used']} {WINDOW_WORDS[e['window']][at]}",
-            "–" if e["left"] is None else str(e["left"]), e["reason"][language],
+            "–" if e["left"] is None else str(e["left"]), entitlement_reason(e, language),
         ]
         for e in found
     ]  # fmt: skip

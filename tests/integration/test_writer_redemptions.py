@@ -25,6 +25,7 @@ from ledger.domain.commands import (
 )
 from ledger.domain.redemption.state import Stock
 from ledger.rules.engine import state_of
+from ledger.rules.narrate import Narrator
 from tests.catalogue import catalogue, catalogue_activate
 from tests.ledgers import Books, books_open, fact
 
@@ -169,8 +170,20 @@ def test_points_come_back_to_their_lots_and_those_of_a_closed_month_expire_at_th
     assert returned["lots"] == [[august, 5_000], [september, 1_000]]
     assert returned["available"] == 0, "both lots are past their date in November"
     assert books.account()["lots"] == {august: 5_000, september: 4_000}
+    zh, en = (Narrator(books.state.book, language) for language in ("zh", "en"))
+    assert str(en.words("PointsReturned", returned)).endswith(
+        "; 60.00 of them to lots that were over by 2026-09-30: they expire with the next close of a month"
+    )
+    before = books.position
     books.do(CloseDays("2026-09-30"))
     assert figures(books) == (0, 0, 0)
+    # What came back to August's lot expires with September's close, and says both days.
+    expired = [s for _, _, name, s in books.log(before) if name == "PointsExpired"]
+    assert [en.words("PointsExpired", s) for s in expired] == [
+        "50.00 points expired on 2026-09-30: they had come back to a lot that was over by 2026-08-31",
+        "40.00 points expired on 2026-09-30",
+    ]
+    assert zh.words("PointsExpired", expired[0]) == "50.00分于2026-09-30到期：退回时所属批次已于2026-08-31或更早到期"
     assert books.account()["lots"] == {}
 
 
@@ -429,6 +442,7 @@ def test_an_entitlement_is_used_while_it_holds(shop: Books) -> None:
     shop.do(CommitRedemption("R-000001"))
     answer = shop.do(UseEntitlement("C-000001", "priority_quote", "bidding"))
     assert refused(answer) == ("ENTITLEMENT_NOT_HELD", "entitlement")
+    assert answer.reason.endswith("from 100 points; what doesn't hold: balance at least 100 (it is 50)")
 
 
 def test_tiers_admitted_and_days_of_an_offer_are_held_to(books: Books) -> None:

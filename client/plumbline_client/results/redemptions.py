@@ -155,7 +155,8 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """What a customer is entitled to (or not) at a stage of the business, and why.
+    """What a customer is entitled to (or not) at a stage of the business, and why; `lacking` says which conditions
+    don't hold, in "zh" and "en".
 
     It may use it `times` in a `window` (None: as often as it likes); it `used` it so often in this one (without a limit
     ever), and so many are `left`.
@@ -166,6 +167,7 @@ class Entitlement:
     title: dict[str, str]
     reason: dict[str, str]
     entitled: bool
+    lacking: list[dict[str, str]]
     window: str | None
     times: int | None
     used: int

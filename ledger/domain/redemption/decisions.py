@@ -234,8 +234,10 @@ def _use(state: Redemptions, context: Context, command: UseEntitlement) -> Order
     found = next((e for e in terms.entitlements if (e.id, e.stage) == (command.entitlement, command.stage)), None)
     if found is None:
         raise Refused("ENTITLEMENT_UNKNOWN", "the rules in force have no such entitlement at this stage", "entitlement")
-    if not found.holds(context.holder(customer, booked)):
-        reason = f"the customer is not entitled to it now: {found.reason[1]}"
+    holder = context.holder(customer, booked)
+    if not found.holds(holder):
+        lacking = "; ".join(words for _, words in found.lacks(holder))
+        reason = f"the customer is not entitled to it now: {found.reason[1]}; what doesn't hold: {lacking}"
         raise Refused("ENTITLEMENT_NOT_HELD", reason, "entitlement")
     if found.uses is not None:
         times, window = found.uses

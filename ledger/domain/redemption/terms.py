@@ -95,14 +95,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """What a customer is entitled to at a stage while `holds` says so. `uses`: each customer so often in a window, None
-    where that is not limited."""
+    """What a customer is entitled to at a stage while `holds` says so; `lacks` says which of its conditions don't hold,
+    in words, and is empty where all do. `uses`: each customer so often in a window, None where that is not limited."""
 
     id: str
     stage: str
     title: Both
     reason: Both
     holds: Callable[[Holder], bool]
+    lacks: Callable[[Holder], Sequence[Both]]
     uses: tuple[int, str] | None = None
 
 

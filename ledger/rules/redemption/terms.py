@@ -11,9 +11,12 @@ from ledger.domain.redemption.terms import Both, Entitlement, Holder, Limit, Off
 from ledger.domain.values import DAY_FIRST, DAY_LAST, day_parse, points_parse, scaled_parse
 from ledger.rules.comparisons import All, Any_, BalanceIs, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
 from ledger.rules.document import RuleSet
+from ledger.rules.explain import points_short
 from ledger.rules.redemption.document import Offer as Written, PointValue, RedemptionRules
+from ledger.rules.redemption.sentences import condition_words
 
 Holds = Callable[[Holder], bool]
+Lacks = Callable[[Holder], Sequence[Both]]
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "equals": eq, "not_equals": ne, "at_least": ge, "above": gt, "at_most": le, "below": lt,
@@ -34,7 +37,7 @@ def redemption_terms(rule_set: str, rules: RuleSet) -> Terms:
         [
             Entitlement(
                 e.id, e.stage, _both(e.title), _both(e.reason), condition_holds(e.when, levels),
-                None if e.uses is None else (e.uses.times, e.uses.window),
+                condition_lacks(e.when, levels), None if e.uses is None else (e.uses.times, e.uses.window),
             )
             for e in section.entitlements
         ],
@@ -111,6 +114,40 @@ def condition_holds(condition: Condition | None, levels: Sequence[str]) -> Holds
     if condition.earned == "lifetime":
         return lambda holder: compare(holder.earned_ever, against)
     return lambda holder: compare(holder.earned, against)
+
+
+def condition_lacks(condition: Condition | None, levels: Sequence[str]) -> Lacks:
+    """What of a condition doesn't hold, in words with what is there instead: of several that all must hold each by
+    itself; of several of which one must hold, all together."""
+    if condition is None:
+        return lambda _: ()
+    if isinstance(condition, All):
+        parts = [condition_lacks(part, levels) for part in condition.all]
+        return lambda holder: [words for part in parts for words in part(holder)]
+    holds, (zh, en) = condition_holds(condition, levels), [condition_words(condition, at) for at in (0, 1)]
+
+    def lacks(holder: Holder) -> Sequence[Both]:
+        if holds(holder):
+            return ()
+        now = _now(condition, holder)
+        return ((f"{zh}（现为{now[0]}）", f"{en} (it is {now[1]})") if now else (zh, en),)
+
+    return lacks
+
+
+def _now(condition: Condition, holder: Holder) -> Both | None:
+    """What a customer has of what a condition looks at; None where that is several things, or just not there."""
+    if isinstance(condition, TierIs):
+        return (holder.tier, holder.tier) if holder.tier else ("无", "none")
+    if isinstance(condition, GradeIs):
+        return (holder.grade, holder.grade) if holder.grade else ("无", "none")
+    if isinstance(condition, BalanceIs):
+        balance = points_short(holder.balance)
+        return balance, balance
+    if isinstance(condition, EarnedIs):
+        earned = points_short(holder.earned_ever if condition.earned == "lifetime" else holder.earned)
+        return earned, earned
+    return None
 
 
 def _both(words: Words) -> Both:

@@ -88,8 +88,8 @@ def _available(quote: Quote, rehearsal: Rehearsal, obstacles: Sequence[Mapping[s
 def entitlement_documents(
     entitlements: Iterable[Entitlement], holder: Holder, stage: str | None, used: Used, day: int
 ) -> list[dict[str, Any]]:
-    """What a customer is entitled to, with the reason, and what it is not; how often it used each in the window of its
-    limit that holds a day (ever, where it has none), and how often it still may."""
+    """What a customer is entitled to, with the reason, and what it is not, with what it lacks; how often it used each
+    in the window of its limit that holds a day (ever, where it has none), and how often it still may."""
     found: list[dict[str, Any]] = []
     for e in entitlements:
         if stage is not None and e.stage != stage:
@@ -99,7 +99,17 @@ def entitlement_documents(
         found.append({
             "entitlement": e.id, "stage": e.stage, "title": {"zh": e.title[0], "en": e.title[1]},
             "reason": {"zh": e.reason[0], "en": e.reason[1]}, "entitled": e.holds(holder),
+            "lacking": [{"zh": zh, "en": en} for zh, en in e.lacks(holder)],
             "window": window if e.uses else None, "times": times, "used": count,
             "left": None if times is None else max(times - count, 0),
         })  # fmt: skip
     return found
+
+
+def entitlement_reason(entitlement: Mapping[str, Any], language: str) -> str:
+    """The reason of an entitlement as `entitlement_documents` has it, and which of its conditions don't hold."""
+    reason: str = entitlement["reason"][language]
+    lacking = ("；" if language == "zh" else "; ").join(words[language] for words in entitlement["lacking"])
+    if not lacking:
+        return reason
+    return f"{reason}。未满足：{lacking}" if language == "zh" else f"{reason}. What doesn't hold: {lacking}"

@@ -202,11 +202,21 @@ def test_conditions_too_deep_to_read_are_refused() -> None:
 def test_a_product_that_could_pass_64_bits_is_refused() -> None:
     # amount is at most 10⁹ = 10¹¹ fen: 10¹¹ ÷ 100 fen × 1.00 × 10⁴ × 10⁴ = 10¹⁹ > 2⁶³ ≈ 9.22 × 10¹⁸
     award = {"per_unit": {"attribute": "amount", "unit": 1, "points": 1}}
-    is_refused(rule_set(rule(fact="deal", award=award)), "rules.0.award", "could pass 2^63")
+    said = (
+        "could pass 2^63: by the bounds of its fact type the attribute comes to up to 1000000000 units; with weights up to"
+        " 100 % and tier factors up to 100 %, at most 0.92 points for each fit. Give fewer points or a larger unit, or lower"
+        " weights or factors"
+    )
+    is_refused(rule_set(rule(fact="deal", award=award)), "rules.0.award", said)
     compiled(rule_set(rule(fact="deal", award={"per_unit": {**award["per_unit"], "points": "0.92"}})))
     weights = [{"when": {"attribute": "kind", "equals": "a"}, "percent": 101}]
     more: dict[str, Any] = {"fact": "deal", "award": {"per_unit": {**award["per_unit"], "points": "0.92"}}}
     is_refused(rule_set(rule(weights=weights, **more)), "rules.0.award", "could pass 2^63")
+    is_refused(rule_set(rule(weights=weights, **more)), "rules.0.award", "weights up to 101 %")
+    # 2⁶³ ÷ (10¹² × 10⁴) = 922: 9.22 points.
+    heavy = [{**weights[0], "percent": 10**10}]
+    is_refused(rule_set(rule(fact="deal", award={"points": 10}, weights=heavy)), "rules.0.award", "give at most 9.22 points")
+    compiled(rule_set(rule(fact="deal", award={"points": "9.22"}, weights=heavy)))
     ladder = {"window": "year", "levels": [level("low", 0), level("top", 1, 101)]}
     is_refused(rule_set(rule(tier_factor=True, **more), tiers=ladder), "rules.0.award", "could pass 2^63")
     compiled(rule_set(rule(**more), tiers=ladder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from ledger.domain.redemption.terms import Holder, Terms
 from ledger.rules.differences import rule_sets_differences
 from ledger.rules.document import RuleSet, rule_set_parse, schema
 from ledger.rules.narrate_redemption import RedemptionWords
-from ledger.rules.redemption.document import Offer, RedemptionRules
-from ledger.rules.redemption.terms import point_value, redemption_terms
+from ledger.rules.redemption.document import Entitlement, Offer, RedemptionRules
+from ledger.rules.redemption.terms import condition_holds, condition_lacks, point_value, redemption_terms
 from ledger.rules.redemption.told import catalogue_documents
 from ledger.standard import rules_standard
 from tests.catalogue import catalogue, words
@@ -160,6 +161,32 @@ def test_an_offer_tells_everything_that_decides_whether_one_may_redeem_it() -> N
     assert plaque["limits"] == [{"window": "year", "times": 1, "points": None}]
 
 
+def test_an_entitlement_says_which_of_its_conditions_does_not_hold_and_what_is_there() -> None:
+    when = {
+        "all": [
+            {"balance": True, "at_least": 3000}, {"grade": ["a"]},
+            {"any": [{"tier": "at_least", "level": "mid"}, {"earned": "lifetime", "at_least": 500}]},
+            {"not": {"tag": "rich"}},
+        ]
+    }
+    written = Entitlement.model_validate({**catalogue()["entitlements"][0], "when": when})
+    levels = ["low", "mid", "top"]
+    holds, lacks = condition_holds(written.when, levels), condition_lacks(written.when, levels)
+
+    def lacking(holder: Holder) -> list[str]:
+        said = list(lacks(holder))
+        assert holds(holder) == (not said)
+        return [en for _, en in said]
+
+    good = Holder("mid", frozenset(), "a", balance=3_000_00)
+    assert lacking(good) == []
+    assert lacking(replace(good, grade="b")) == ["grade a (it is b)"]
+    assert lacking(replace(good, grade="", balance=2_999_99)) == ["balance at least 3000 (it is 2999.99)", "grade a (it is none)"]
+    assert lacking(replace(good, tier="low")) == ["tier at least mid or points earned at least 500"]
+    assert lacking(replace(good, tags=frozenset({"rich"}))) == ["not tag rich"]
+    assert list(lacks(replace(good, grade=""))) == [("信用等级a（现为无）", "grade a (it is none)")]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_event_of_a_redemption_has_a_sentence(language: Any) -> None:
     rules = rules_with(catalogue())
@@ -167,7 +194,7 @@ def test_every_event_of_a_redemption_has_a_sentence(language: Any) -> None:
     state: dict[str, Any] = {
         "redemption": "R-000001", "offer": "cash", "rule_set": "RS-1", "points": 1_000_00, "quantity": 0, "money": 50_00,
         "held_until": "2026-02-01", "part": 1, "reason": "wrong", "available": 5_00, "debt_paid": 1_00,
-        "entitlement": "priority_quote", "booked_on": "2026-01-01",
+        "entitlement": "priority_quote", "booked_on": "2026-01-01", "lots": [[12 * 56, 1_000_00]],
     }  # fmt: skip
     reserved = {
         "zh": "R-000001：预留“cash”，1000分，抵50.00元，保留至2026-02-01",
