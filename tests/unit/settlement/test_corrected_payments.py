@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ledger.domain.commands import ApproveProposal, MatchByRule, ProposeRuling, SignPeriodOff, UndoSettlement
+from ledger.domain.commands import (
+    ApproveProposal,
+    MatchByRule,
+    ProposeMatch,
+    ProposeRuling,
+    SignPeriodOff,
+    UndoSettlement,
+)
 from ledger.domain.settlement.figures import figures_of
 from ledger.domain.values import money_text, month_parse
 from tests.settling import Desk
@@ -87,7 +94,9 @@ def test_what_is_settled_is_booked_where_it_was_claimed() -> None:
     desk.do(UndoSettlement("M-000001", "another"))
     assert [desk.report(m).figures.payments.settled for m in ("2026-03", "2026-04")] == [0, 0]
     desk.redeem(100_00, "2026-03-03")
-    desk.do(MatchByRule((("R-000002/1", "100.00"),), (("bank:b12", "100.00"),), "person's", 100))
+    # What people parted, people match again.
+    again = desk.do(ProposeMatch((("R-000002/1", "100.00"),), (("bank:b12", "100.00"),), "by hand")).id
+    desk.do(ApproveProposal(again), "ben")
     assert [desk.report(m).figures.payments.settled for m in ("2026-03", "2026-04")] == [100_00, 0]
     # The 20.00 that April brought are ruled on there.
     ruled = desk.do(ProposeRuling("bank:b12", "charged", "20.00", "billed")).id
