@@ -116,13 +116,14 @@ def check(
     An assignment section alone, under `assignment:`, is checked with the rest of the rules in force. 单独的分配规则与现行规则一起检查。
     """
     out = output_of(json, language)
-    document: Any = document_read(file)
+    document = document_read(file)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
         book = handle.columns().book()
         section = cast(dict[str, Any], document) if isinstance(document, dict) else {}
         alone = section.keys() == {"assignment"}
-        rules = rule_set_check({**_in_force(book), **section} if alone else document, book)
+        whole: Any = {**_in_force(book), **section} if alone else document
+        rules = rule_set_check(whole, book)
         unknown = people_unknown(handle, rules.assignment)
     if json:
         count = len(rules.assignment.rules) if alone and rules.assignment else len(rules.rules)
