@@ -120,10 +120,8 @@ def check(
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
         book = handle.columns().book()
-        section = cast(dict[str, Any], document) if isinstance(document, dict) else {}
-        alone = section.keys() == {"assignment"}
-        whole: Any = {**_in_force(book), **section} if alone else document
-        rules = rule_set_check(whole, book)
+        alone = isinstance(document, dict) and cast(dict[str, Any], document).keys() == {"assignment"}
+        rules = rule_set_check(cast(Any, {**_in_force(book), **document} if alone else document), book)
         unknown = people_unknown(handle, rules.assignment)
     if json:
         count = len(rules.assignment.rules) if alone and rules.assignment else len(rules.rules)
