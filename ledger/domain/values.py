@@ -7,6 +7,7 @@ Points are integers of 1/100 point, money integers of fen (1/100 CNY), shares ba
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -156,7 +157,7 @@ def month_first_day(month: int) -> int:
 
 def month_last_day(month: int) -> int:
     """The last day of a month."""
-    return month_first_day(month + 1) - 1
+    return month_first_day(month) + monthrange(1970 + month // 12, month % 12 + 1)[1] - 1
 
 
 def percent_parse(raw: object) -> int:

@@ -407,7 +407,7 @@ def day(number: int | None) -> int:
     return NONE if number is None else number
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [2, 3, 4])
 def test_at_any_moment_the_views_say_what_the_ledger_decided_on(
     books: Books, database_url: str, schema_name: str, seed: int
 ) -> None:

@@ -442,7 +442,7 @@ def test_an_entitlement_is_used_while_it_holds(shop: Books) -> None:
     shop.do(CommitRedemption("R-000001"))
     answer = shop.do(UseEntitlement("C-000001", "priority_quote", "bidding"))
     assert refused(answer) == ("ENTITLEMENT_NOT_HELD", "entitlement")
-    assert answer.reason.endswith("from 100 points; what doesn't hold: balance at least 100 (it is 50)")
+    assert answer.reason.endswith("from 100 points; what doesn't hold: balance ≥ 100 points (it is 50)")
 
 
 def test_tiers_admitted_and_days_of_an_offer_are_held_to(books: Books) -> None:

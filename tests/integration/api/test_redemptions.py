@@ -144,7 +144,7 @@ def test_entitlements_are_told_with_the_reason_and_used_while_they_hold(api: Api
     assert api.get(f"{OWN}/entitlements?stage=settlement").json()["data"] == []
     [other] = api.get(f"{MAIN}/customers/C-000002/entitlements").json()["data"]
     assert other["entitled"] is False
-    assert other["lacking"] == [{"zh": "余额至少100（现为0）", "en": "balance at least 100 (it is 0)"}]
+    assert other["lacking"] == [{"zh": "余额 ≥ 100 分（现为0）", "en": "balance ≥ 100 points (it is 0)"}]
     use = {"entitlement": "priority_quote", "stage": "bidding", "reference": "T-1"}
     assert api.post(f"{OWN}/entitlements", json=use).status_code == 201
     refused = api.post(f"{MAIN}/customers/C-000002/entitlements", json=use)

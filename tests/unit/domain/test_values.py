@@ -84,6 +84,11 @@ def test_days_and_months_agree(day: int) -> None:
     assert v.day_of(v.date_of(day)) == day
 
 
+def test_the_last_month_that_dates_have_has_a_last_day() -> None:
+    months = [(2024 - 1970) * 12 + 1, (2025 - 1970) * 12 + 1, (9999 - 1970) * 12 + 11]
+    assert [str(v.date_of(v.month_last_day(m))) for m in months] == ["2024-02-29", "2025-02-28", "9999-12-31"]
+
+
 def test_customer_ids_are_numbered() -> None:
     assert v.customer_id(1) == "C-000001"
     assert v.customer_number("C-000001") == 1

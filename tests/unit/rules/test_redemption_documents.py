@@ -180,11 +180,11 @@ def test_an_entitlement_says_which_of_its_conditions_does_not_hold_and_what_is_t
 
     good = Holder("mid", frozenset(), "a", balance=3_000_00)
     assert lacking(good) == []
-    assert lacking(replace(good, grade="b")) == ["grade a (it is b)"]
-    assert lacking(replace(good, grade="", balance=2_999_99)) == ["balance at least 3000 (it is 2999.99)", "grade a (it is none)"]
-    assert lacking(replace(good, tier="low")) == ["tier at least mid or points earned at least 500"]
+    assert lacking(replace(good, grade="b")) == ["credit grade a (it is b)"]
+    assert lacking(replace(good, grade="", balance=2_999_99)) == ["balance ≥ 3000 points (it is 2999.99)", "credit grade a (it is none)"]
+    assert lacking(replace(good, tier="low")) == ["tier at least mid or points earned in a lifetime ≥ 500 points"]
     assert lacking(replace(good, tags=frozenset({"rich"}))) == ["not tag rich"]
-    assert list(lacks(replace(good, grade=""))) == [("信用等级a（现为无）", "grade a (it is none)")]
+    assert list(lacks(replace(good, grade=""))) == [("信用等级 a（现为无）", "credit grade a (it is none)")]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
