@@ -134,19 +134,29 @@ class Shop:
     def month(self, first: int, last: int) -> None:
         """A month of redemptions, its days given by number; what was recorded of it stands in the books by now."""
         state, chance = self._writer.state, self._random
-        wanted: list[ReserveRedemption] = []
+        wanted: dict[int, list[ReserveRedemption]] = {}
         for number in range(1, len(state.book.customers) + 1):
             available = state.holder(number, last).available
             if chance.randrange(100) < _SHARE_PERCENT and available >= 60_00:
                 day = chance.randint(first + (last - first) // 2, last)
-                wanted.append(self._wanted(number, available, day, f"DK-{month_text_of(last)}-{number:04d}"))
+                command = self._wanted(number, available, day, f"DK-{month_text_of(last)}-{number:04d}")
+                wanted.setdefault(day, []).append(command)
+        # Day by day, as they come: a reservation of a later day lets lapse what was held until before it.
+        for _, commands in sorted(wanted.items()):
+            self._day(commands)
+        if self._committed and chance.randrange(2):
+            returned = self._committed.pop(chance.randrange(len(self._committed)))
+            self._must(ReverseRedemption(returned, "开错发票", occurred_on=day_text(last)))
+            self.came_to.reversed += 1
+
+    def _day(self, wanted: Sequence[ReserveRedemption]) -> None:
         answers = self._ask(wanted)
         held = [(a, w) for a, w in zip(answers, wanted, strict=True) if a.status == "accepted"]
         self.came_to.reserved += len(held)
         self.came_to.refused += len(answers) - len(held)
         followed: list[Command] = []
         for answer, command in held:
-            fate = chance.randrange(100)
+            fate = self._random.randrange(100)
             if fate < 80:
                 followed.append(CommitRedemption(answer.id, reference=command.reference, occurred_on=command.occurred_on))
                 self.came_to.points += answer.points
@@ -159,10 +169,6 @@ class Shop:
                 self._committed.append(answer.id)
             else:
                 self.came_to.voided += 1
-        if self._committed and chance.randrange(2):
-            returned = self._committed.pop(chance.randrange(len(self._committed)))
-            self._must(ReverseRedemption(returned, "开错发票", occurred_on=day_text(last)))
-            self.came_to.reversed += 1
 
     def _wanted(self, number: int, available: int, day: int, reference: str) -> ReserveRedemption:
         chance, customer, on = self._random, customer_id(number), day_text(day)
