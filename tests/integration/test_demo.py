@@ -29,7 +29,7 @@ LAST = date(2026, 6, 20)
 
 
 def demo_small(settings: Settings, out: Output) -> None:
-    demo_run(settings, out, "tester", last_day=LAST, firms=40, facts=1_500, years=1)
+    demo_run(settings, out, "tester", last_day=LAST, firms=50, facts=1_800, years=1)
 
 
 def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
@@ -40,8 +40,8 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
     for _ in range(2):  # the second run finds the books of the first and makes them anew
         demo_small(settings, Output(True, "en"))
         told = orjson.loads(capfdbinary.readouterr().out)
-        assert told["customers"] == 41  # forty firms, and one that came over the website
-        assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_500
+        assert told["customers"] == 51  # fifty firms, and one that came over the website
+        assert told["facts"] == sum(told["facts_by_type"].values()) >= 1_800
         assert told["closed_through"] == "2026-05-30"
         assert told["recorded"]["differences"] == told["recorded"]["ownership"]["differences"] == 0
         assert len(told["leaderboard"]) == 10
@@ -59,7 +59,7 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
         assert sum(liability.values()) == 2 * liability["closing"] > 0
         assert told["honours"]["year"] == 2025 and len(told["honours"]["places"]) == 10
         force = told["sales_force"]
-        assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 40
+        assert force["people"] == 40 and force["assigned"] + force["unassigned"] == 50
         assert force["collision"].startswith("X-") and "stays with them" in force["collision_told"]
         assert force["handed"] + force["pooled"] > 0 and len(force["why"]) > 2
         assert told["assignment_what_if"]["candidate"]["assignments"] > 0
@@ -91,7 +91,7 @@ def test_the_demo_fills_its_own_books_and_replay_finds_no_difference(
     some = [row for _, found in groupby(sorted(rows, key=itemgetter(3)), itemgetter(3)) for row in islice(found, 20)]
     assert len(messages_check(some)) >= 40
     bodies = b"".join(message_of("demo", row).body for row in rows)
-    assert len(rows) == told["position"] and len(names) == 41
+    assert len(rows) == told["position"] and len(names) == 51
     assert [name for name in names if name.encode() in bodies] == []
 
 
