@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -359,6 +359,7 @@ class Writer:
         *,
         atomic: bool,
     ) -> list[Answer]:
+        self._reach(entry.position for entry in stored.values())
         for _ in range(ATTEMPTS_MAX):
             if self.state.book.closed:
                 return [answered(self.recorder, r) or LEDGER_CLOSED for r in requests]
@@ -376,6 +377,12 @@ class Writer:
             self.state.catch_up(self.recorder)
         raise LogMoving()
 
+    def _reach(self, positions: Iterable[int]) -> None:
+        """Take in what the log holds up to there. An answer that is found may be that of a writer before, whose last
+        append came through after this one had loaded: what it tells of must be here for whoever goes on from it."""
+        if max(positions, default=0) > self.state.book.position:
+            self.state.catch_up(self.recorder)
+
     def _publish(self) -> None:
         """Let `account` read what is committed now. The arrays of the tuple stay as they are: where records are
         migrated or grow, others take their place."""
@@ -385,6 +392,7 @@ class Writer:
     def _order(self, request: Request) -> Answer:
         entry = answered(self.recorder, request)
         if entry is not None:
+            self._reach([entry.position])
             return entry
         for _ in range(ATTEMPTS_MAX):
             try:

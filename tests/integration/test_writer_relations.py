@@ -19,7 +19,9 @@ from ledger.domain.commands import (
     ClaimCustomer,
     CloseDays,
     CloseLedger,
+    Command,
     CustomerReference,
+    DeclareTeam,
     EnrolStaff,
     ErasePerson,
     HandOver,
@@ -39,7 +41,7 @@ from ledger.log.columns.reader import Columns
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AppendOutcome
 from ledger.log.vault import Vault
-from ledger.writer import LedgerState
+from ledger.writer import LedgerState, Writer
 from projections.columns import ColumnsView
 from projections.view import Batch
 from tests.ledgers import NOW, Books, fact, log_check
@@ -670,3 +672,14 @@ def test_a_writer_whose_relations_stand_elsewhere_than_its_book_writes_nothing(b
 
 def test_every_command_about_relations_has_its_decider() -> None:
     assert set(COMMANDS) == set(DESK_COMMANDS)
+
+
+@pytest.mark.parametrize("command", [DeclareTeam("late", "新队"), ReportLead("web", "late-1", "新来的公司")])
+def test_an_answer_of_a_writer_before_brings_with_it_what_it_tells_of(books: Books, command: Command) -> None:
+    """Its last append came through after the next had loaded, as when a process dies and its database goes on."""
+    with Writer(books.recorder, LedgerState.load(None, books.recorder), lambda: NOW) as after:
+        first = books.do(command, client="c", key="k")
+        assert first.status == "accepted" and after.state.book.position < books.position
+        [again] = after.submit([Request(command, "bob", "c", "k")])
+        assert (again.hit, again.id, again.customer) == (True, first.id, first.customer)
+        assert after.state.book.position == books.position
