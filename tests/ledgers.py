@@ -13,6 +13,7 @@ from ledger.domain.commands import Answer, Command, CustomerReference, RecordFac
 from ledger.domain.events import POINTS_TOPICS_MOVING
 from ledger.domain.values import customer_number
 from ledger.log.codec import state_of as event_state
+from ledger.log.columns.reader import Columns
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.rules.engine import state_of
@@ -43,7 +44,7 @@ def fact(
 
 
 class Books:
-    """A ledger and its writer. `restart` closes the writer and begins again from the log alone."""
+    """A ledger and its writer. `restart` closes the writer and begins again, from the log alone or from columns."""
 
     def __init__(self, recorder: LogRecorder, *, open_books: bool = True) -> None:
         self.recorder = recorder
@@ -53,10 +54,10 @@ class Books:
         if open_books:
             self.writer.open_books("main", "Asia/Shanghai", "alice")
 
-    def restart(self) -> None:
-        """Stop the writer and load everything from the log again."""
+    def restart(self, columns: Columns | None = None) -> None:
+        """Stop the writer and load everything again."""
         self.writer.stop()
-        self.state = LedgerState.load(None, self.recorder)
+        self.state = LedgerState.load(columns, self.recorder)
         self.writer = Writer(self.recorder, self.state, lambda: self.now)
 
     def send(self, *commands: Command, actor: str = "bob", client: str = "", key: str = "") -> list[Answer]:

@@ -15,10 +15,7 @@ _UNKNOWN: Final[Mapping[str, str]] = dict.fromkeys(TRAITS, "")
 
 
 def history_inputs(columns: Columns) -> Iterator[Happened]:
-    """Everything that happened or was asked for, in order of position: nothing that the ledger decided because of it.
-
-    Raises ColumnsDamaged where the columns are from before they held registrations.
-    """
+    """Everything that happened or was asked for, in order of position: nothing that the ledger decided because of it."""
     return happened(columns.relations(inputs_only=True, registrations=True))
 
 

@@ -113,6 +113,24 @@ def test_a_correction_to_another_type_lets_go_of_the_customer_it_named(books: Bo
     assert books.do(fact("r3", "referral_signed", "2026-10-07", a, new_customer=c)).code == "FACT_ONCE_ONLY"
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_customer_that_a_correction_let_go_of_is_free_after_a_start_from_the_columns_too(
+    books: Books, tmp_path: Path, merged: bool
+) -> None:
+    a, b, c = books.register("a", "b", "c")
+    books.do(fact("r1", "referral_signed", "2026-10-05", a, new_customer=c))
+    follower = Follower(books.recorder, [ColumnsView(tmp_path)])
+    if not merged:
+        assert follower.follow_once() == {}  # the correction stands in a segment of its own
+    assert books.do(fact("r1", "login", "2026-10-05", a)).status == "corrected"
+    assert follower.follow_once() == {}
+    follower.close()
+    columns = Columns.open(tmp_path)
+    assert columns.book() == books.state.book and columns.book().once == {}
+    books.restart(columns)
+    assert books.do(fact("r2", "referral_signed", "2026-10-06", b, new_customer=c)).points == 5_000
+
+
 def test_a_cap_of_nothing_is_refused_where_it_would_silently_stop_all_grants(books: Books) -> None:
     caps = [{"id": "none", "title": {"zh": "无", "en": "none"}, "window": "year", "points": -5}]
     assert books.do(ProposeRuleSet({**rules_standard(), "caps": caps})).code == "RULESET_INVALID"

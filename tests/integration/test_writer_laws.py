@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
@@ -24,9 +26,12 @@ from ledger.domain.commands import (
     VoidRedemption,
     WithdrawConsent,
 )
+from ledger.log.columns.reader import Columns
 from ledger.rules.engine import state_of
 from ledger.standard import rules_standard
 from ledger.writer import LedgerState
+from projections.columns import ColumnsView
+from projections.view import Batch
 from tests.catalogue import catalogue
 from tests.ledgers import Books, books_open, fact, log_check, sums_of
 
@@ -119,16 +124,17 @@ def states(state: LedgerState) -> list[dict[str, Any]]:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(BATCHES)
-def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(
+def test_a_state_loaded_from_log_or_columns_is_the_one_that_was_lived(
     database_url: str, batches: list[list[Any]]
 ) -> None:
     schema = f"t_laws_{secrets.token_hex(4)}"
-    with books_open(database_url, schema, pool_size=2) as books:
+    with books_open(database_url, schema, pool_size=2) as books, tempfile.TemporaryDirectory() as folder:
         books.register("a", "b")
         books.do(ProposeRuleSet(rules_other()))
         books.do(ApproveRuleSet("RS-0002"), actor="alice")
         books.do(ActivateRuleSet("RS-0002", "2025-01-01"))
         behind = LedgerState.load(None, books.recorder)
+        view = ColumnsView(Path(folder))
         for batch in batches:
             for answer in books.send(*batch):
                 assert answer.code != "COMMAND_FAILED"
@@ -137,11 +143,18 @@ def test_a_state_loaded_from_the_log_is_the_one_that_was_lived(
             behind.catch_up(books.recorder)
             assert states(behind) == states(books.state), "one that follows batch by batch"
             assert redeemed(behind) == redeemed(books.state)
-        loaded = LedgerState.load(None, books.recorder)
-        assert loaded.book == books.state.book == behind.book
-        assert states(loaded) == states(books.state)
-        assert redeemed(loaded) == redeemed(books.state)
-        balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(loaded)) if s["balance"]}
+            with books.recorder.datastore.get_connection() as connection:
+                events = books.recorder.select_range(view.position_own(), 10_000)
+                if events:
+                    view.apply(Batch(events), connection)
+        view.close()
+        assert behind.book == books.state.book
+        for columns in (None, Columns.open(Path(folder))):
+            loaded = LedgerState.load(columns, books.recorder)
+            assert loaded.book == books.state.book
+            assert states(loaded) == states(books.state)
+            assert redeemed(loaded) == redeemed(books.state)
+        balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(behind)) if s["balance"]}
         assert balances == {c: p for c, p in sums_of(books.log()).items() if p}
         log_check(database_url, schema)
         # And it goes on in the same way.

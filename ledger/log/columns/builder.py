@@ -91,7 +91,8 @@ CLAIM_COLUMNS: Final[Mapping[str, pl.DataType]] = {
     "fact_type": pl.String(),
     "named": pl.Int64(),
 }
-"""Facts of types that may name a customer once: the last version of each, `named` 0 where it names none."""
+"""Facts that are, or were, of a type that may name a customer once: the last version of each, `named` 0 where it names
+none, or is of another type."""
 
 
 @dataclass(slots=True)
@@ -177,7 +178,7 @@ class ColumnsBuilder:
                 rows += expander.rows(position, number, state, previous)
                 if is_payment(state, previous and previous[1]):
                     data.relations.append(relations_row(position, number, topic, state, state_bytes, book.timezone))
-                if book.fact_types[state["fact_type"]].once is not None:
+                if self._is_claim(state) or (previous is not None and self._is_claim(previous[1])):
                     data.claims.append(self._claim(position, state))
             elif topic in OPERATIONS:
                 rows.append(expander.redemption(position, number, topic, state))
@@ -191,9 +192,12 @@ class ColumnsBuilder:
         data.accounts = [self._account(number) for number in sorted(touched)]
         return data
 
+    def _is_claim(self, state: Mapping[str, Any]) -> bool:
+        return self.book.fact_types[state["fact_type"]].once is not None
+
     def _claim(self, position: int, state: Mapping[str, Any]) -> tuple[Any, ...]:
         once = self.book.fact_types[state["fact_type"]].once
-        named = state["attributes"].get(once) or 0
+        named = state["attributes"].get(once) or 0 if once else 0
         return position, state["source"], state["external_id"], state["fact_type"], named
 
     def _account(self, number: int) -> tuple[Any, ...]:

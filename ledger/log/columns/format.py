@@ -2,6 +2,9 @@
 
 It is replaced as a whole (written aside, fsynced, renamed, the folder fsynced), so that a reader finds
 either the one before or the one after, and a file that no manifest names counts for nothing.
+
+`FORMAT` is raised when what the files hold changes. Columns of an earlier format count for none: whoever writes them
+builds them anew from the log, and until then readers find them at position 0.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import orjson
 
 from ledger.domain.errors import PlumblineError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
 REBUILD: Final = "build them again from the log: plumbline rebuild columns"
 
@@ -35,7 +38,7 @@ class FileEntry:
     `constants` are columns that hold one value throughout and are not in the file; `nulls` are columns in
     which the lowest value of their type stands for "none"; `bounds` are (account, first row of it) about
     every 1/128 of the rows, for files that are sorted by account; `months` are (month, first position) of the
-    months their rows are booked in, none in files from before these were kept.
+    months their rows are booked in.
     """
 
     name: str
@@ -99,7 +102,7 @@ def manifest_write(folder: Path, manifest: Manifest) -> None:
 
 
 def manifest_read(folder: Path) -> Manifest | None:
-    """The manifest, None where there is none yet.
+    """The manifest, None where there is none yet, or one of an earlier format.
 
     Raises ColumnsDamaged where it cannot be read, leaves a gap, or a file is missing or has another size.
     """
@@ -111,6 +114,8 @@ def manifest_read(folder: Path) -> Manifest | None:
     except orjson.JSONDecodeError as error:
         raise ColumnsDamaged(f"{path} is no manifest ({error}); {REBUILD}") from None
     try:
+        if raw["format"] < FORMAT:
+            return None
         if raw["format"] != FORMAT:
             raise ColumnsDamaged(
                 f"{path} is written in format {raw['format']}, this program reads {FORMAT}; {REBUILD}"

@@ -17,10 +17,10 @@ from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import COLUMN_BEFORE, COLUMN_POINTS, Rows, Vocabulary
 from ledger.log.columns.builder import ACCOUNT_COLUMNS, CLAIM_COLUMNS, DECISION_COLUMNS, REFERENCE_COLUMNS
 from ledger.log.columns.chain import CHAIN_START, chain_next
-from ledger.log.columns.format import REBUILD, ColumnsDamaged, FileEntry, Manifest, files_verify, manifest_read
+from ledger.log.columns.format import FileEntry, Manifest, files_verify, manifest_read
 from ledger.log.columns.relations import REDEMPTIONS_SETTLED, RELATIONS_COLUMNS, SETTLING_TOPICS, topics_wanted
 from ledger.log.columns.snapshot import book_load
-from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, months_of, table_read
+from ledger.log.columns.tables import ACCOUNT_MAX, inputs_read, table_read
 
 REDEMPTION_WEIGHED: Final = frozenset({f"a{COLUMN_POINTS}", f"a{COLUMN_BEFORE}"})
 LOOK_SECONDS: Final = 0.2
@@ -45,7 +45,7 @@ class Columns:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The columns in a folder; empty ones, at position 0, where there are none yet.
+        """The columns in a folder; empty ones, at position 0, where there are none yet, or of an earlier format.
 
         Raises ColumnsDamaged where files are missing or not of their size; see `verify` for their bytes.
         """
@@ -142,11 +142,9 @@ class Columns:
     def months_booked(self) -> NDArray[np.int64]:
         """The months the rows are booked in: (month, a position), among them the first position of each month.
 
-        From the manifest; rows are read only from files written before it said so.
+        From the manifest.
         """
-        found: list[list[int]] = []
-        for entry in self._files("inputs"):
-            found += entry.months or months_of(inputs_read(self.folder, [entry], self._attributes(), weighed=()))
+        found = [pair for entry in self._files("inputs") for pair in entry.months]
         return np.array(found, np.int64).reshape(-1, 2)
 
     def decisions(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -159,19 +157,11 @@ class Columns:
         """What happened to relations, in order of position, with `RELATIONS_COLUMNS`; the days that were closed too.
 
         `inputs_only` leaves out what the ledger decided, `registrations` adds that customers were registered and
-        changed, `settlement` redemptions, payments and what settled them. Raises ColumnsDamaged where registrations are
-        asked for, and the columns are from before they held them.
+        changed, `settlement` redemptions, payments and what settled them.
         """
-        topics = topics_wanted(inputs_only=inputs_only, registrations=registrations, settlement=settlement)
-        found = self._happened(topics)
-        if registrations:
-            count = int((found["topic"] == "CustomerRegistered").sum())
-            if count != self.manifest.book.get("customers", 0):
-                raise ColumnsDamaged(
-                    f"{self.folder} holds the registrations of {count} of its customers: it was begun by an earlier"
-                    f" version, which kept none; {REBUILD}"
-                )
-        return found
+        return self._happened(
+            topics_wanted(inputs_only=inputs_only, registrations=registrations, settlement=settlement)
+        )
 
     @property
     def redeems(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from ledger.domain.book import STREAMS, ActivationEntry, Book, Customer, RuleSetEntry
+from ledger.domain.book import ActivationEntry, Book, Customer, RuleSetEntry
 from ledger.domain.fact_types import fact_type_parse
 from ledger.domain.rows import columns_count
 
@@ -42,13 +42,11 @@ def book_load(
         position=saved["position"],
         ledger=saved["ledger"],
         timezone=saved["timezone"],
-        # Manifests from before books could be closed don't say.
-        closed=saved.get("closed", False),
+        closed=saved["closed"],
         closings=[(position, day) for position, day in saved["closings"]],
         closed_day=saved["closed_day"],
         booked_day_min=saved["booked_day_min"],
-        # Nor do those from before there were staff know their stream.
-        versions=dict.fromkeys(STREAMS, 0) | saved["versions"],
+        versions=dict(saved["versions"]),
     )
     for document in saved["fact_types"]:
         fact_type = fact_type_parse(document)

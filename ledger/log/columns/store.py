@@ -77,7 +77,7 @@ class ColumnsStore:
     """The columns in a folder, open for writing. Close it after use."""
 
     def __init__(self, folder: Path, *, rebuild: bool = False) -> None:
-        """Make or open the folder, and remove what a crash left there.
+        """Make or open the folder, and remove what a crash, or an earlier format, left there.
 
         `rebuild`: begin at position 0 beside what is there, however damaged; until `rebuilt`, readers find
         the old columns, and without it everything written is a leftover. Raises ColumnsBusy where another

@@ -15,7 +15,7 @@ from ledger.domain.events.base import REGISTRY
 from ledger.domain.rows import Vocabulary
 from ledger.domain.values import day_parse, day_recorded
 from ledger.log.columns.builder import ColumnsBuilder
-from ledger.log.columns.format import MANIFEST, ColumnsDamaged
+from ledger.log.columns.format import FORMAT, MANIFEST, ColumnsDamaged
 from ledger.log.columns.reader import Columns
 from ledger.log.columns.relations import happened
 from ledger.log.columns.store import ColumnsStore
@@ -100,43 +100,35 @@ def test_the_day_is_that_of_the_ledgers_time_zone() -> None:
     assert day_recorded("2026-11-01T00:30:00+08:00", "Europe/Berlin") == day_parse("2026-10-31")
 
 
-def columns_of_an_earlier_version(history: History, folder: Path) -> Columns:
-    """As written before there were relations: no table of them, and a book that knows no staff."""
-    stored(history, folder, 100, compact=False)
+def format_set(folder: Path, number: int) -> None:
     manifest = orjson.loads((folder / MANIFEST).read_bytes())
-    for segment in manifest["segments"]:
-        segment["files"].pop("relations", None)
-    del manifest["book"]["versions"][ev.STREAM_STAFF]
-    (folder / MANIFEST).write_bytes(orjson.dumps(manifest))
-    return Columns.open(folder)
+    (folder / MANIFEST).write_bytes(orjson.dumps(manifest | {"format": number}))
 
 
-def test_columns_of_an_earlier_version_are_read_and_go_on(tmp_path: Path) -> None:
+def test_columns_of_an_earlier_format_count_for_none_and_are_built_anew_by_whoever_writes(tmp_path: Path) -> None:
     history = history_random(3, 200)
-    old = columns_of_an_earlier_version(history, tmp_path)
-    assert old.relations().is_empty() and old.book().version(ev.STREAM_STAFF) == 0
-    claimed(history, 1)
+    old = stored(history, tmp_path, 100, compact=False)
+    format_set(tmp_path, FORMAT - 1)
+    found = Columns.open(tmp_path)
+    assert (found.position, found.book().position, found.inputs_count) == (0, 0, 0)
     with ColumnsStore(tmp_path) as store:
-        builder = store.builder()
-        assert builder.book.position == store.position
-        data = builder.apply(history.events[store.position :], no_fetch(history))
-        store.append(data, builder.book, builder.vocabulary)
-        store.compact(idle=True)
-    assert Columns.open(tmp_path).relations()["topic"].to_list() == ["CustomerClaimed", "CustomerAssigned"]
-
-
-def test_a_replay_over_columns_that_never_held_registrations_is_told_to_build_them_again(tmp_path: Path) -> None:
-    history = history_random(3, 200)
-    old = columns_of_an_earlier_version(history, tmp_path)
-    with pytest.raises(ColumnsDamaged, match=r"registrations of 0 of its customers.*plumbline rebuild columns"):
-        old.relations(registrations=True)
-    with ColumnsStore(tmp_path, rebuild=True) as store:
+        assert store.position == 0
+        assert not [name for name in old.manifest.file_names() if (tmp_path / name).exists()]
+        assert Columns.open(tmp_path).position == 0, "its manifest stands until the first new one"
         builder = store.builder()
         data = builder.apply(history.events, no_fetch(history))
         store.append(data, builder.book, builder.vocabulary)
-        store.rebuilt()
-    every = Columns.open(tmp_path).relations(registrations=True)
+    found = Columns.open(tmp_path)
+    assert (found.chain, found.manifest.format) == (old.chain, FORMAT)
+    every = found.relations(registrations=True)
     assert every.filter(pl.col("topic") == "CustomerRegistered").height == history.customers
+
+
+def test_columns_of_a_later_format_are_left_alone(tmp_path: Path) -> None:
+    stored(history_random(3, 20), tmp_path, 100, compact=False)
+    format_set(tmp_path, FORMAT + 1)
+    with pytest.raises(ColumnsDamaged, match=rf"written in format {FORMAT + 1}, this program reads {FORMAT}"):
+        ColumnsStore(tmp_path)
 
 
 def test_no_relations_at_all_are_an_empty_frame(tmp_path: Path) -> None:
