@@ -269,7 +269,7 @@ CREATE TABLE view_table (
 INSERT INTO view_table (name, view) VALUES
     ('customer', 'customers'), ('customer_reference', 'customers'),
     ('balance', 'balances'), ('lot', 'balances'),
-    ('tier', 'tiers'), ('earned', 'tiers'),
+    ('tier', 'tiers'), ('earned', 'tiers'), ('ladder_window', 'tiers'),
     ('history', 'history');
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -336,11 +336,18 @@ CREATE TABLE tier (
     position   bigint NOT NULL
 );
 
+-- window_months: how long the window is that the ladder of the granting rule set counts by; 0: a lifetime, or no ladder.
 CREATE TABLE earned (
-    customer bigint  NOT NULL,
-    month    integer NOT NULL,
-    points   bigint  NOT NULL,
-    PRIMARY KEY (customer, month)
+    customer      bigint   NOT NULL,
+    month         integer  NOT NULL,
+    window_months smallint NOT NULL,
+    points        bigint   NOT NULL,
+    PRIMARY KEY (customer, month, window_months)
+);
+
+CREATE TABLE ladder_window (
+    rule_set      text     PRIMARY KEY,
+    window_months smallint NOT NULL
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -422,7 +429,7 @@ GRANT EXECUTE ON FUNCTION view_shadow_create, view_shadow_swap TO plumbline_app;
 GRANT SELECT, INSERT, UPDATE ON view TO plumbline_app;
 GRANT SELECT ON view_table TO plumbline_app;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON customer, customer_reference, balance, lot, tier, earned, history TO plumbline_app;
+    ON customer, customer_reference, balance, lot, tier, earned, ladder_window, history TO plumbline_app;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- search: customers by any part of their name, of its pinyin, or of the initials of its pinyin.

@@ -19,6 +19,7 @@ from ledger.domain.events import POINTS_TOPICS
 from ledger.log.codec import state_of
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
+from ledger.rules.document import Ladder
 from projections.balances import BalancesView, Moves
 from projections.history import HistoryRow, HistoryView
 from projections.places import reads
@@ -223,12 +224,18 @@ def points_by_rule(connection: Connection[Any], customer: int, limit: int = 1_00
 
 @reads(HistoryView.name)
 def earned_by_rule(
-    connection: Connection[Any], customer: int, day_first: date, day_last: date, limit: int = 1_000
+    connection: Connection[Any],
+    ladder: Ladder | None,
+    customer: int,
+    day_first: date,
+    day_last: date,
+    limit: int = 1_000,
 ) -> list[RuleEarned]:
-    """What counts for a customer's tier among what was booked in these days, rule by rule."""
+    """What counts for a customer's place on a ladder among what was booked in these days, rule by rule."""
+    window = ladder.window if ladder and ladder.window != "lifetime" else None
     with connection.cursor(row_factory=class_row(RuleEarned)) as cursor:
-        days = {"customer": customer, "day_first": day_first, "day_last": day_last, "limit": limit}
-        return cursor.execute(_QUERIES["earned_by_rule"], days).fetchall()
+        asked = {"customer": customer, "window": window, "day_first": day_first, "day_last": day_last, "limit": limit}
+        return cursor.execute(_QUERIES["earned_by_rule"], asked).fetchall()
 
 
 def _row(row: tuple[Any, ...]) -> HistoryRow:

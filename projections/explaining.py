@@ -69,7 +69,7 @@ def tier_parts(
     with _snapshot(connection):
         if not history_then(connection, customer, Moment(), limit=1):
             return None
-        by_rule = earned_by_rule(connection, customer, day_first, day_last)
+        by_rule = earned_by_rule(connection, ladder, customer, day_first, day_last)
         changes = history_then(connection, customer, Moment(), topics=["TierChanged"], newest_first=True, limit=1)
     decided = changes[0] if changes else None
     row = TierRow(customer, tier=decided.state["tier"] if decided else None, earned=sum(r.points for r in by_rule))

@@ -28,7 +28,7 @@ from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
 from projections.balances import BalancesView, balance_read
 from projections.places import reads
-from projections.tiers import TierRow, TiersView, tiers_read
+from projections.tiers import TiersView, tier_on, tier_read
 from projections.view import BATCH_EVENTS, Batch
 
 _QUERIES = queries_load("projections.sql", "redemptions.sql")
@@ -264,9 +264,8 @@ def stock_read(connection: Connection[Any]) -> list[StockRow]:
 def holder_read(connection: Connection[Any], ladder: Ladder | None, customer: int, day: int) -> Holder:
     """A customer as redemption sees it, as the views have it on a day; `ladder` is that in force on it."""
     balance = balance_read(connection, customer, day)
-    [standing, *_] = [*tiers_read(connection, ladder, day, customers=[customer]), TierRow(customer)]
-    [ever, *_] = [*tiers_read(connection, None, day, customers=[customer]), TierRow(customer)]
+    standing = tier_read(connection, ladder, customer, day)
     return Holder(
-        standing.tier or "", frozenset(standing.tags), standing.grade or "", balance.balance,
-        max(balance.available, 0), balance.held, balance.debt, standing.earned, ever.earned,
+        tier_on(ladder, standing.tier), frozenset(standing.tags), standing.grade or "", balance.balance,
+        max(balance.available, 0), balance.held, balance.debt, standing.earned, standing.earned_ever,
     )  # fmt: skip

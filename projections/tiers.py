@@ -4,7 +4,7 @@ tier."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 
 from ledger.domain.values import month_of, points_parse
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
+from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
 from projections.places import reads
@@ -22,10 +23,11 @@ from projections.view import BATCH_EVENTS, Batch, CustomerEvent, bigints, month_
 
 _QUERIES = queries_load("projections.sql", "tiers.sql")
 _SEPARATOR: Final = "\x1f"
-_WINDOW_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+_WINDOW_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12, "lifetime": 0}
 _MONTH_MAX: Final = 2**31 - 1
 _DECIDED: Final = frozenset({"TierChanged", "GradeChanged", "TagsChanged", "CustomerRegistered"})
 _EARNED: Final = frozenset({"PointsGranted", "PointsReversed"})
+_PROPOSED: Final = "RuleSetProposed"
 
 
 @dataclass(slots=True)
@@ -34,8 +36,8 @@ class TierRow:
 
     `tier` is as last decided, or the ladder's lowest; None without a ladder. `tier_since` is when the event
     happened that led to it, `tier_cause` that event's position. `earned` is what counts in the window of
-    the day asked for, `points_missing` what is missing of the next tier's threshold, both of which are None
-    at the top.
+    the day asked for: what rule sets granted, whose ladders have that window (`earned_ever`: all that was ever
+    earned). `points_missing` is what is missing of the next tier's threshold, both of which are None at the top.
     """
 
     customer: int
@@ -46,35 +48,55 @@ class TierRow:
     tags: list[str] = field(default_factory=list[str])
     position: int = 0
     earned: int = 0
+    earned_ever: int = 0
     tier_next: str | None = None
     points_missing: int | None = None
 
 
 class TiersView:
-    """Keeps the tables `tier` and `earned`."""
+    """Keeps the tables `tier`, `earned` and `ladder_window`."""
 
     name = "tiers"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = (*sorted(_DECIDED), *sorted(_EARNED))
+    topics = (*sorted(_DECIDED), *sorted(_EARNED), _PROPOSED)
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""
         decided = batch.of(_DECIDED)
         if decided:
             _store(transaction, _folded(transaction, decided))
-        earned: dict[tuple[int, int], int] = defaultdict(int)
+        proposed = [state_of(topic, state) for _, _, _, topic, state in batch.events if topic == _PROPOSED]
+        if proposed:
+            transaction.execute(
+                _QUERIES["windows_store"],
+                {
+                    "rule_set": TextArray([said["rule_set"] for said in proposed]),
+                    "window_months": IntegerArray([_window_months(said["document"]) for said in proposed]),
+                },
+            )
+        earned: dict[tuple[int, int, str], int] = defaultdict(int)
         for event in batch.of(_EARNED):
-            points = event.state["points"]
+            state = event.state
+            points = state["points"]
             # A penalty that is taken back was never earned.
             if (points > 0) == (event.topic == "PointsGranted"):
-                earned[event.customer, month_of_date(event.state["booked_on"])] += points
+                earned[event.customer, month_of_date(state["booked_on"]), state["rule_set"]] += points
         if earned:
-            customer, month, points = zip(*sorted((*key, points) for key, points in earned.items()), strict=True)
+            customer, month, rule_set, points = zip(*sorted((*key, points) for key, points in earned.items()), strict=True)
             transaction.execute(
                 _QUERIES["earned_store"],
-                {"customer": BigintArray(customer), "month": IntegerArray(month), "points": BigintArray(points)},
-            )
+                {
+                    "customer": BigintArray(customer), "month": IntegerArray(month), "rule_set": TextArray(rule_set),
+                    "points": BigintArray(points),
+                },
+            )  # fmt: skip
+
+
+def _window_months(document: Mapping[str, Any]) -> int:
+    """How long the window is that a rule set's ladder counts by; 0 for a lifetime, and without a ladder."""
+    ladder = document.get("tiers")
+    return _WINDOW_MONTHS[ladder["window"]] if ladder else 0
 
 
 def _folded(connection: Connection[Any], events: Sequence[CustomerEvent]) -> list[TierRow]:
@@ -138,6 +160,7 @@ def tiers_read(
                 "limit": limit if customers is None else len(customers),
                 "month_first": first,
                 "month_last": last,
+                "window_months": _WINDOW_MONTHS[ladder.window] if ladder else 0,
             },
         ).fetchall()
     return [tier_placed(row, ladder) for row in rows]
@@ -152,11 +175,18 @@ def tier_read(connection: Connection[Any], ladder: Ladder | None, customer: int,
 
 def ladder_months(ladder: Ladder | None, day: int) -> tuple[int, int]:
     """First and last month of the ladder's window that holds a day."""
-    length = _WINDOW_MONTHS.get(ladder.window) if ladder else None
-    if length is None:
+    length = _WINDOW_MONTHS[ladder.window] if ladder else 0
+    if not length:
         return 0, _MONTH_MAX
     first = month_of(day) // length * length
     return first, first + length - 1
+
+
+def tier_on(ladder: Ladder | None, tier: str | None) -> str:
+    """The tier of a ladder that rules look at: the lowest where none of its own was decided; "" without a ladder."""
+    if ladder is None:
+        return ""
+    return tier if tier is not None and any(level.id == tier for level in ladder.levels) else ladder.levels[0].id
 
 
 def tier_placed(row: TierRow, ladder: Ladder | None) -> TierRow:
@@ -164,7 +194,7 @@ def tier_placed(row: TierRow, ladder: Ladder | None) -> TierRow:
     if ladder is None:
         return row
     ids = [level.id for level in ladder.levels]
-    at = ids.index(row.tier) if row.tier in ids else 0
+    at = ids.index(tier_on(ladder, row.tier))
     if row.tier is None:
         row.tier = ids[0]
     if at + 1 < len(ids):

@@ -12,6 +12,7 @@ from ledger.rules.compile import Program
 from ledger.rules.engine import Ints
 from ledger.rules.kernel.record import counter_read
 from ledger.rules.kernel.redemption import available
+from ledger.rules.kernel.standing import level_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,21 @@ def holder_of(program: Program, record: Ints, rule_set: int, day: int) -> Holder
     slot = int(tables.sets[rule_set, at.SET_TIER_SLOT])
     counted = earned if slot == at.NONE else int(counter_read(record, tables.slots, slot, day, month, at.COUNTER_POINTS))
     return Holder(
-        standing.tier, standing.tags, standing.grade, int(record[at.REC_BALANCE]),
+        _tier_on(program, record, rule_set), standing.tags, standing.grade, int(record[at.REC_BALANCE]),
         int(available(tables, rule_set, record, max(month, int(record[at.REC_CLOSED_MONTH]) + 1))),
         int(record[at.REC_HELD]), int(record[at.REC_DEBT]), counted, earned,
     )  # fmt: skip
+
+
+def _tier_on(program: Program, record: Ints, rule_set: int) -> str:
+    """The tier of a rule set's ladder as its conditions look at it; the lowest where none of its own was decided, "" where
+    it has no ladder."""
+    tables = program.tables
+    first = int(tables.sets[rule_set, at.SET_LEVELS_FIRST])
+    if first == tables.sets[rule_set, at.SET_LEVELS_LAST]:
+        return ""
+    level = int(level_of(tables, rule_set, record[at.REC_TIER])) if record[at.REC_ACTIVE] else first
+    return program.tiers[int(tables.levels[level, at.LEVEL_TIER])]
 
 
 def standing_of(program: Program, record: Ints) -> Standing:

@@ -88,12 +88,21 @@ ORDER BY topic, rule, rule_set
 LIMIT %(limit)s
 
 -- name: earned_by_rule
--- What counts for the tier in some months, rule by rule: grants, less those taken back.
+-- What counts for the tier in some months, rule by rule: grants, less those taken back, of rule sets whose ladders count by
+-- this window; of all where it is NULL.
 SELECT rule, rule_set, count(*)::bigint AS count, sum(points)::bigint AS points
 FROM history
 WHERE customer = %(customer)s
   AND ((topic = 'PointsGranted' AND points > 0) OR (topic = 'PointsReversed' AND points <= 0))
   AND booked_on >= %(day_first)s::date AND booked_on <= %(day_last)s::date
+  AND (%(window)s::text IS NULL OR rule_set IN (
+      SELECT said.state ->> 'rule_set'
+      FROM (
+          SELECT convert_from(e.state, 'UTF8')::jsonb AS state FROM event e
+          WHERE e.originator_id = 'rulebook' AND e.topic = 'RuleSetProposed'
+      ) AS said
+      WHERE said.state #>> '{document,tiers,window}' = %(window)s
+  ))
 GROUP BY rule, rule_set
 ORDER BY rule, rule_set
 LIMIT %(limit)s

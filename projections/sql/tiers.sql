@@ -23,19 +23,39 @@ VALUES (
     given.customer, given.tier, given.tier_since, given.tier_cause, given.grade, given.tags, given.position
 )
 
+-- name: windows_store
+-- By which window the ladders of rule sets count, in months; 0 for a lifetime, and where there is no ladder.
+INSERT INTO ladder_window (rule_set, window_months)
+SELECT * FROM unnest(%(rule_set)s::text[], %(window_months)s::integer[])
+
 -- name: earned_store
+-- Each sum goes to the window of the rule set that granted it; one of a rule set that was never proposed is refused.
 MERGE INTO earned AS e
-USING unnest(%(customer)s::bigint[], %(month)s::integer[], %(points)s::bigint[]) AS given (customer, month, points)
-ON e.customer = given.customer AND e.month = given.month
+USING (
+    SELECT g.customer, g.month, w.window_months, sum(g.points)::bigint AS points
+    FROM unnest(%(customer)s::bigint[], %(month)s::integer[], %(rule_set)s::text[], %(points)s::bigint[])
+        AS g (customer, month, rule_set, points)
+    LEFT JOIN ladder_window w ON w.rule_set = g.rule_set
+    GROUP BY g.customer, g.month, w.window_months
+) AS given
+ON e.customer = given.customer AND e.month = given.month AND e.window_months = given.window_months
 WHEN MATCHED THEN UPDATE SET points = e.points + given.points
-WHEN NOT MATCHED THEN INSERT (customer, month, points) VALUES (given.customer, given.month, given.points)
+WHEN NOT MATCHED THEN INSERT (customer, month, window_months, points)
+VALUES (given.customer, given.month, given.window_months, given.points)
 
 -- name: tiers_read
--- Of some customers, or, where customers is NULL, of the next ones by number.
-SELECT t.customer, t.tier, t.tier_since, t.tier_cause, t.grade, t.tags, t.position,
-       (SELECT coalesce(sum(e.points), 0)::bigint FROM earned e
-        WHERE e.customer = t.customer AND e.month BETWEEN %(month_first)s AND %(month_last)s) AS earned
+-- Of some customers, or, where customers is NULL, of the next ones by number. A ladder counts what rule sets granted that
+-- count by its window; one of a lifetime (0) counts all.
+SELECT t.customer, t.tier, t.tier_since, t.tier_cause, t.grade, t.tags, t.position, counted.earned, counted.earned_ever
 FROM tier t
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(e.points), 0)::bigint AS earned_ever,
+           coalesce(sum(e.points) FILTER (
+               WHERE %(window_months)s = 0
+                  OR (e.window_months = %(window_months)s AND e.month BETWEEN %(month_first)s AND %(month_last)s)
+           ), 0)::bigint AS earned
+    FROM earned e WHERE e.customer = t.customer
+) AS counted
 WHERE t.customer > %(after)s AND (%(customers)s::bigint[] IS NULL OR t.customer = ANY (%(customers)s))
 ORDER BY t.customer
 LIMIT %(limit)s

@@ -44,7 +44,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "alerts_read": ("points_plunge", DAY), "alerts_listed": (None, DAY), "merged_read": (), "accounts_read": ([1],), "totals_read": (1, MOMENT),
     "account_then": (1, MOMENT), "history_then": (1, MOMENT), "standing_then": (1, MOMENT), "event_row": (1, 2),
     "consequences_read": (1, 2), "reversal_find": (1, 2, "x"), "points_by_rule": (1,),
-    "earned_by_rule": (1, date(2026, 1, 1), date(2026, 12, 31)), "balances_read": (DAY,), "balance_read": (1, DAY),
+    "earned_by_rule": (None, 1, date(2026, 1, 1), date(2026, 12, 31)), "balances_read": (DAY,), "balance_read": (1, DAY),
     "lots_read": (1,), "campaigns_read": (), "campaign_months": (("RS-0002", "spring_login"),),
     "campaign_report": (("RS-0002", "spring_login"),), "campaign_customers": (("RS-0002", "spring_login"),),
     "customers_read": (), "customer_read": (1,), "references_read": (1,), "customer_find": ("crm", "a"),

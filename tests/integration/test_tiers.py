@@ -1,0 +1,170 @@
+"""What the views say of tiers is what the engine knows, however ladders and their windows followed each other."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, example, given, settings, strategies as st
+
+from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, Command, ProposeRuleSet
+from ledger.domain.values import date_of, day_parse, day_text, month_first_day, month_last_day, month_of, points_parse
+from ledger.rules.document import Ladder, rule_set_parse
+from ledger.rules.redemption.terms import redemption_terms
+from ledger.standard import rules_standard
+from projections.balances import BalancesView
+from projections.explaining import tier_parts
+from projections.history import HistoryView
+from projections.redemptions import holder_read
+from projections.tiers import TiersView, ladder_months, tier_read
+from tests.catalogue import words
+from tests.integration.test_projections import following
+from tests.ledgers import Books, books_open, fact
+
+TODAY = day_parse("2026-11-01")
+LEVELS = {
+    "standard": ("bronze", "silver", "gold", "platinum"),
+    "renamed": ("base", "silver", "top"),
+    "apart": ("one", "two"),
+    "none": (),
+}
+THRESHOLDS = (0, 20, 60, 200)
+CUSTOMERS = 3
+
+
+def rules_of(name: str, window: str) -> dict[str, Any]:
+    """Contracts and complaints of the standard rules under a ladder of their own, each level of which entitles to
+    something; so do 30 points earned in the window, and in a lifetime."""
+    kept = [r for r in rules_standard()["rules"] if r["id"] in ("contract_signed", "complaint_major", "project_completed")]
+    levels = LEVELS[name]
+    ladder = [{"id": lv, "title": words(lv), "points": p} for lv, p in zip(levels, THRESHOLDS, strict=False)]
+    when: list[dict[str, Any]] = [{"tier": op, "level": lv} for lv in levels for op in ("at_least", "equals")]
+    when += [{"earned": of, "at_least": 30} for of in ("window", "lifetime")]
+    section = [
+        {"id": f"e{i}", "stage": "bidding", "title": words("e"), "reason": words("e"), "when": w} for i, w in enumerate(when)
+    ]
+    document = {"id": "set", "title": words(f"{name} {window}"), "rules": kept, "redemption": {"entitlements": section}}
+    return {**document, "tiers": {"window": window, "levels": ladder}} if levels else document
+
+
+ACTIVATIONS = st.tuples(
+    st.sampled_from(sorted(LEVELS)),
+    st.sampled_from(["month", "quarter", "year", "lifetime"]),
+    st.sampled_from(["2026-01-01", "2026-06-15", "2026-10-01", "2026-10-20", "2026-11-01"]),
+)
+DAYS = st.builds(lambda m, d: f"2026-{m:02d}-{d:02d}", st.integers(4, 10), st.sampled_from([1, 15, 28]))
+FACTS = st.one_of(
+    st.builds(
+        lambda i, day, c, amount: fact(i, "contract_signed", day, c, amount=amount),
+        st.integers(1, 8).map(str), DAYS, st.sampled_from(["C-000001", "C-000002"]),
+        st.sampled_from(["50000", "250000", "1000000"]),
+    ),
+    st.builds(
+        lambda i, day, c: fact(i, "complaint_filed", day, c, severity="major"),
+        st.integers(1, 8).map(str), DAYS, st.sampled_from(["C-000001", "C-000002"]),
+    ),
+)  # fmt: skip
+CLOSINGS = st.integers(month_of(day_parse("2026-04-01")), month_of(TODAY) - 1).map(
+    lambda month: CloseDays(day_text(month_last_day(month)))
+)
+STEPS = st.lists(st.one_of(FACTS, FACTS, FACTS, ACTIVATIONS, CLOSINGS), min_size=3, max_size=24)
+
+
+def activate(books: Books, name: str, window: str, since: str) -> None:
+    """Put a rule set with this ladder into force from a day on; proposed once, it is the one that was there."""
+    proposed = books.do(ProposeRuleSet(rules_of(name, window)), actor="ann")
+    assert proposed.status in ("accepted", "duplicate"), proposed
+    books.do(ApproveRuleSet(proposed.id), actor="ben")
+    assert books.do(ActivateRuleSet(proposed.id, since), actor="ben").status in ("accepted", "duplicate")
+
+
+def missing_of(ladder: Ladder, tier: str, earned: int) -> tuple[str | None, int | None]:
+    """The next tier, and what is missing of its threshold, from the tier and points that the engine has."""
+    at = [level.id for level in ladder.levels].index(tier)
+    above = ladder.levels[at + 1 : at + 2]
+    return (above[0].id, max(0, points_parse(above[0].points) - earned)) if above else (None, None)
+
+
+def compare(books: Books, day: int) -> None:
+    """Views and engine of all customers on a day."""
+    name = books.state.book.in_force(day)
+    if name is None:
+        return
+    rules = rule_set_parse(books.state.book.rule_sets[name].document)
+    ladder, entitlements = rules.tiers, redemption_terms(name, rules).entitlements
+    first, last = ladder_months(ladder, day)
+    dates = date_of(month_first_day(first)), date_of(month_last_day(min(last, month_of(TODAY))))
+    with books.recorder.datastore.get_connection() as connection:
+        for number in range(1, CUSTOMERS + 1):
+            engine = books.state.holder(number, day)
+            view = holder_read(connection, ladder, number, day)
+            # What can be spent on a day is told by balances, and has tests of its own.
+            assert replace(view, available=0) == replace(engine, available=0)
+            assert [e.id for e in entitlements if e.holds(view)] == [e.id for e in entitlements if e.holds(engine)]
+            row = tier_read(connection, ladder, number, day)
+            assert (row.earned, row.earned_ever) == (engine.earned, engine.earned_ever)
+            parts = tier_parts(connection, ladder, number, *dates)
+            assert parts is not None
+            assert parts.row.earned == sum(rule.points for rule in parts.by_rule) == engine.earned
+            if ladder is not None:
+                told = missing_of(ladder, engine.tier, engine.earned)
+                assert (row.tier_next, row.points_missing) == told == (parts.row.tier_next, parts.row.points_missing)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(STEPS)
+@example([
+    # 4,000,000 CNY are 800 points of the year; the quarter that begins to be counted in the middle has only the 50 of later.
+    fact("1", "contract_signed", "2026-10-01", "C-000001", amount="4000000"),
+    ("standard", "quarter", "2026-10-01"),
+    fact("2", "contract_signed", "2026-10-15", "C-000001", amount="250000"),
+])  # fmt: skip
+@example([
+    # Taken back is taken from the window that it was granted for; and the year goes on where it was left.
+    ("standard", "quarter", "2026-10-01"),
+    fact("1", "contract_signed", "2026-10-01", "C-000001", amount="1000000"),
+    ("renamed", "year", "2026-10-01"),
+    fact("1", "contract_signed", "2026-10-15", "C-000001", amount="250000"),
+    ("apart", "quarter", "2026-11-01"),
+])  # fmt: skip
+def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladders(
+    database_url: str, steps: list[Command | tuple[str, str, str]]
+) -> None:
+    with books_open(database_url, f"t_{secrets.token_hex(4)}", pool_size=2) as books:
+        books.register("a", "b", "c")
+        for step in steps:
+            if isinstance(step, tuple):
+                activate(books, *step)
+            else:
+                assert books.do(step).status != "refused" or isinstance(step, CloseDays)
+        with following(books, [BalancesView(), HistoryView(), TiersView()]) as follower:
+            assert follower.follow_once() == {}
+        first_open = books.state.book.closed_month + 1 or month_of(TODAY)
+        for month in range(first_open, month_of(TODAY) + 1):
+            compare(books, min(month_last_day(month), TODAY))
+
+
+def test_a_ladder_that_begins_to_count_by_quarters_tells_what_it_counted(database_url: str, schema_name: str) -> None:
+    with books_open(database_url, schema_name) as books:
+        books.register("a")
+        # 20,000,000 CNY: 2,000 units of 2 are 4,000 points of the year, silver.
+        books.do(fact("1", "contract_signed", "2026-10-05", amount="20000000"))
+        quarterly = {**rules_standard(), "id": "q", "tiers": {**rules_standard()["tiers"], "window": "quarter"}}
+        books.do(ProposeRuleSet(quarterly), actor="ann")
+        books.do(ApproveRuleSet("RS-0002"), actor="ben")
+        books.do(ActivateRuleSet("RS-0002", "2026-10-01"), actor="ben")
+        # 8,000,000 CNY: 800 units of 2 are 1,600 points of the quarter, 3,400 below the 5,000 of gold.
+        books.do(fact("2", "contract_signed", "2026-10-20", amount="8000000"))
+        with following(books, [BalancesView(), TiersView()]) as follower:
+            assert follower.follow_once() == {}
+        ladder = rule_set_parse(quarterly).tiers
+        with books.recorder.datastore.get_connection() as connection:
+            row = tier_read(connection, ladder, 1, TODAY)
+        assert row.earned == books.state.holder(1, TODAY).earned == 1_600_00
+        assert (row.earned_ever, row.tier, row.tier_next, row.points_missing) == (5_600_00, "silver", "gold", 3_400_00)
