@@ -18,4 +18,13 @@ INSERT INTO view_table (name, view) VALUES ('ladder_window', 'tiers');
 DELETE FROM tier;
 UPDATE view SET position = 0 WHERE name = 'tiers';
 
+-- Points that came back to a lot that was already over expire on the day whose close took them, not on the lot's last.
+UPDATE history h
+SET booked_on = late.day
+FROM (
+    SELECT notification_id, left(convert_from(state, 'UTF8')::jsonb ->> 'occurred_at', 10)::date - 1 AS day
+    FROM event WHERE topic = 'PointsExpired'
+) AS late
+WHERE h.position = late.notification_id AND h.topic = 'PointsExpired' AND h.booked_on < late.day;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON earned, ladder_window TO plumbline_app;

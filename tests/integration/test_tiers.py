@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings, strategies 
 
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, Command, ProposeRuleSet
 from ledger.domain.values import date_of, day_parse, day_text, month_first_day, month_last_day, month_of, points_parse
+from ledger.log.migrate import ledger_schema_create, migrations_read
+from ledger.log.recorder import recorder_open
 from ledger.rules.document import Ladder, rule_set_parse
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.standard import rules_standard
@@ -168,3 +170,38 @@ def test_a_ladder_that_begins_to_count_by_quarters_tells_what_it_counted(databas
             row = tier_read(connection, ladder, 1, TODAY)
         assert row.earned == books.state.holder(1, TODAY).earned == 1_600_00
         assert (row.earned_ever, row.tier, row.tier_next, row.points_missing) == (5_600_00, "silver", "gold", 3_400_00)
+
+
+def test_a_ledger_of_before_is_told_again_as_the_engine_has_it(database_url: str, schema_name: str) -> None:
+    """Its tiers are folded anew, and what expired late is booked on the day whose close took it."""
+    steps = migrations_read()
+    assert ledger_schema_create(database_url, schema_name, migrations=steps[:18])[-1] == 18
+    with recorder_open(database_url, schema_name, pool_size=4) as recorder:
+        books = Books(recorder)
+        books.register("a")
+        # 200 points that expire with January 2026; a complaint costs 30 of them, which come back when it is none.
+        books.do(fact("1", "contract_signed", "2024-01-05", amount="1000000"))
+        books.do(fact("2", "complaint_filed", "2024-02-05", severity="major"))
+        books.do(CloseDays("2026-01-31"))
+        assert books.do(fact("2", "login", "2024-02-05")).status == "corrected"
+        books.do(CloseDays("2026-04-30"))
+        with following(books, [HistoryView()]) as follower, recorder.datastore.get_connection() as connection:
+            assert follower.follow_once() == {}
+            told = connection.execute("SELECT * FROM history ORDER BY position").fetchall()
+            expired = [row["booked_on"].isoformat() for row in told if row["topic"] == "PointsExpired"]
+            assert expired == ["2026-01-31", "2026-02-28"]
+            # As it was before: each expired on the last day of its lot, and points counted for every ladder.
+            connection.execute("UPDATE history SET booked_on = '2026-01-31' WHERE topic = 'PointsExpired'")
+            connection.execute("INSERT INTO earned (customer, month, points) VALUES (1, 648, 20000)")
+            connection.execute(
+                "INSERT INTO view (name, position, status) VALUES ('tiers', %s, 'running')", [books.position]
+            )
+            assert ledger_schema_create(database_url, schema_name) == [s.number for s in steps[18:]]
+            assert connection.execute("SELECT * FROM history ORDER BY position").fetchall() == told
+        with following(books, [HistoryView(), TiersView()]) as follower, recorder.datastore.get_connection() as connection:
+            assert follower.follow_once() == {}
+            assert connection.execute("SELECT * FROM history ORDER BY position").fetchall() == told
+            ladder = rule_set_parse(rules_standard()).tiers
+            assert tier_read(connection, ladder, 1, day_parse("2024-01-31")).earned == 200_00
+            assert tier_read(connection, ladder, 1, TODAY).earned_ever == books.state.holder(1, TODAY).earned_ever == 200_00
+        books.writer.stop()
