@@ -28,6 +28,7 @@ from ledger.domain.values import customer_number, money_text, month_parse
 from ledger.log.codec import state_of
 from ledger.log.columns.reader import Columns, ColumnsBehind
 from ledger.log.columns.store import ColumnsStore
+from ledger.writer import LedgerState
 from reconciliation.reconciling import commands_of, found_in, state_current, state_read
 from reconciliation.report import Report, report_of
 from tests.catalogue import catalogue_activate
@@ -248,6 +249,29 @@ def test_a_redemption_recorded_late_is_booked_in_the_month_it_happened_as_long_a
     assert report_of(settlement, month_parse("2026-11")).figures.redemptions.claimed == 50_00
     line = next(line for line in report_of(settlement, month_parse("2026-11")).lines if line.item == "R-000003/1")
     assert line.late == month_parse(OCTOBER)
+
+
+def test_what_becomes_of_a_fact_that_is_no_payment_any_more_is_settlements_affair_no_longer(
+    shop: Books, tmp_path: Path
+) -> None:
+    shop.do(fact("p4", "payment_received", f"{OCTOBER}-05", amount="1000", offset_amount="50"))
+    assert shop.do(fact("p4", "login", f"{OCTOBER}-05")).status == "corrected"
+    told = shop.state.relations.settlement.payments["crm:p4"]
+    assert (told.offset, told.stands) == (0, False)
+    shop.do(CloseDays(f"{OCTOBER}-31"))
+    assert shop.do(fact("p4", "login", "2026-11-01")).status == "corrected"
+    assert shop.state.relations.settlement.payments["crm:p4"] == told
+    # Again a payment, it is one of November.
+    columns, head = columns_of(shop, tmp_path / "once"), shop.position
+    assert shop.do(fact("p4", "payment_received", "2026-11-01", amount="10", offset_amount="5")).status == "corrected"
+    live = relations_dump(shop.state.relations)["settlement"]
+    payment = shop.state.relations.settlement.payments["crm:p4"]
+    assert (payment.offset, payment.stands, payment.period_last) == (5_00, True, month_parse("2026-11"))
+    for loaded in (columns, columns_of(shop, tmp_path / "twice"), None):
+        state = LedgerState.load(loaded, shop.recorder)
+        assert relations_dump(state.relations)["settlement"] == live
+    assert columns.position == head
+    assert relations_dump(state_current(columns, shop.recorder, shop.state.book.timezone))["settlement"] == live
 
 
 def test_a_payment_told_again_otherwise_is_corrected_in_settlement_too(shop: Books) -> None:

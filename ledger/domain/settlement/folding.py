@@ -90,8 +90,8 @@ def _recorded(state: Relations, event: Happened) -> None:
     known = here.payments.get(key)
     if said["fact_type"] != PAYMENT:
         # Corrected into something that is no payment: nothing is taken off any more.
-        if known is not None:
-            none = known._replace(offset=0, paid=0, position=event.position)
+        if known is not None and known.stands:
+            none = known._replace(offset=0, paid=0, position=event.position, stands=False)
             _correct(state, known, none, _month_taken_back(state, known))
         return
     values = said["attributes"]

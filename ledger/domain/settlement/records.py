@@ -113,7 +113,8 @@ class Part(NamedTuple):
 class Payment(NamedTuple):
     """A payment as last recorded. `offset` is what the payer took off for points; `day` when it occurred, `period` the
     month it is booked in, `period_last` that of its last version; `later` is what corrections added to the offset (or
-    took from it, below zero) in months after `period`."""
+    took from it, below zero) in months after `period`. `stands`: the fact is one still; corrected into something else,
+    what becomes of it says nothing of payments."""
 
     key: str
     customer: int
@@ -130,6 +131,7 @@ class Payment(NamedTuple):
     ruled: int = 0
     period_last: int = -1
     later: int = 0
+    stands: bool = True
 
     @property
     def amount(self) -> int:
