@@ -32,12 +32,14 @@ SELECT r.rank, r.customer, r.name, r.region, r.industry, r.value, m.merged_into
 FROM ranked r LEFT JOIN customer_merged m ON m.customer = r.customer
 
 -- name: heatmap
--- Points by region and industry, month by month: a list by month, region, industry.
+-- Points by region and industry, month by month: a list by month, region, industry. Whose month came to nothing, because
+-- all of it was corrected away, is not counted.
 SELECT a.month, c.region, c.industry, count(DISTINCT a.customer)::bigint AS customers,
        sum(a.granted)::bigint AS granted, sum(a.deducted)::bigint AS deducted, sum(a.expired)::bigint AS expired,
        sum(a.redeemed)::bigint AS redeemed, sum(a.contribution)::bigint AS contribution
 FROM activity a JOIN customer c ON c.number = a.customer
 WHERE a.month BETWEEN %(month_first)s AND %(month_last)s
+  AND (a.facts, a.granted, a.deducted, a.expired, a.redeemed) <> (0, 0, 0, 0, 0)
 GROUP BY a.month, c.region, c.industry
 
 -- name: inflation
