@@ -7,7 +7,7 @@ and what was posted on it, so closed months stand still. CNY are rounded once, o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from ledger.domain.valuation import PointValue, shared
 from ledger.domain.values import day_text, money_text, month_last_day, month_text, points_text
-from projections.finance.reading import EXPIRY_NEVER, POSITION_MAX, Movement, movements, position_head
+from projections.finance.reading import EXPIRY_NEVER, POSITION_MAX, Movement, facts_reversed, movements, position_head
 
 FLOWS: Final = (
     "granted", "deducted", "reversed", "redeemed", "returned", "expired", "adjusted", "debt",
@@ -25,9 +25,10 @@ somebody who owes, returned to them or freed forms no lot until that is paid."""
 AGES_DAYS: Final = (90, 180, 365, 730)
 """The ages that points are sorted by: up to so many days; the last group is older."""
 METHOD: Final = {
-    "zh": "历史法：到期月已过的批次中，到期作废的积分占发放入这些批次的积分之比，乘以尚有到期日的未用积分。不含永不到期的积分。",
-    "en": "Historical: of all points granted into lots whose month is over, the share that expired unspent, times the"
-    " points outstanding that can expire. Points that never expire are left out.",
+    "zh": "历史法：到期月已过的批次中，到期作废的积分占发放入这些批次的积分（不含到期前更正收回的）之比，乘以尚有到期日的未用积分。"
+    "不含永不到期的积分。",
+    "en": "Historical: of all points granted into lots whose month is over, less what corrections took back before it was,"
+    " the share that expired unspent, times the points outstanding that can expire. Points that never expire are left out.",
 }
 _FLOW_OF: Final[Mapping[str, str]] = {
     "PointsGranted": "granted", "PointsDeducted": "deducted", "PointsReversed": "reversed",
@@ -135,6 +136,10 @@ class _Folded:
     earned: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """By customer and day: points that came into lots."""
     matured_into: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    reversed_facts: Set[int] = frozenset()
+    """The positions of fact versions whose grants are taken back."""
+    reversible: dict[tuple[int, int, str], tuple[int, int]] = field(default_factory=dict[tuple[int, int, str], tuple[int, int]])
+    """What these granted into lots: by customer, fact version and rule the month of the lot, and the points."""
     expired: int = 0
     debt: int = 0
 
@@ -162,6 +167,13 @@ class _Folded:
             self.earned[m.customer][m.day] += points
             if month != EXPIRY_NEVER:
                 self.matured_into[month] += points
+                if m.state["cause"] in self.reversed_facts:
+                    self.reversible[m.customer, m.state["cause"], m.state["rule"]] = month, points
+        elif m.topic == "PointsReversed":
+            month, points = self.reversible.pop((m.customer, m.state["reverses"], m.state["rule"]), (EXPIRY_NEVER, 0))
+            # What is taken back of a lot that is over has run its course: it was spent by then, or expired.
+            if month != EXPIRY_NEVER and month_last_day(month) >= m.posted:
+                self.matured_into[month] -= points
         elif m.topic == "PointsExpired":
             self.expired -= m.points
 
@@ -170,7 +182,7 @@ def liability_read(
     connection: Connection[Any], value: PointValue, day_first: int, day_last: int, *, stop: int = POSITION_MAX
 ) -> Liability:
     """The liability from a day to a day, both included, as recorded up to a position."""
-    folded = _Folded()
+    folded = _Folded(reversed_facts=facts_reversed(connection, stop))
     for movement in movements(connection, stop):
         if movement.posted <= day_last:
             folded.add(movement)

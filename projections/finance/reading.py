@@ -136,6 +136,12 @@ def value_on(connection: Connection[Any], book: Book, day: int) -> PointValue:
     return point_value_of(book.rule_sets[rule_set].document) if rule_set else VALUE_DEFAULT
 
 
+def facts_reversed(connection: Connection[Any], stop: int = POSITION_MAX) -> frozenset[int]:
+    """The positions of fact versions of which something is taken back up to a position."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return frozenset(position for (position,) in cursor.execute(_QUERIES["facts_reversed"], {"stop": stop}))
+
+
 def position_head(connection: Connection[Any]) -> int:
     """The position of the last event."""
     with connection.cursor(row_factory=tuple_row) as cursor:

@@ -7,6 +7,11 @@ WHERE notification_id > %(after)s AND notification_id <= %(stop)s AND topic = AN
 ORDER BY notification_id
 LIMIT %(limit)s
 
+-- name: facts_reversed
+-- Which fact versions something was taken back of, up to a position.
+SELECT DISTINCT (convert_from(state, 'UTF8')::jsonb ->> 'reverses')::bigint
+FROM event WHERE topic = 'PointsReversed' AND notification_id <= %(stop)s
+
 -- name: position_head
 SELECT position FROM head
 

@@ -100,9 +100,24 @@ def test_breakage_is_the_share_that_expired_of_lots_that_are_over(connection: Co
     early = read(connection, "2024-02-10", "2024-02-10").breakage
     assert early.rate_bp is None and early.points == 0
     found = read(connection, "2026-02-10", "2026-02-10").breakage
-    # Granted into the lot of January 2026: 250 and 230 (the reversal took 250 back out of it); 230 of it expired.
-    assert (found.matured, found.expired, found.rate_bp) == (480_00, 230_00, 230_00 * 10_000 // 480_00)
-    assert found.points == found.outstanding * 4_791 // 10_000 and "Historical" in found.document()["method"]["en"]
+    # Granted into the lot of January 2026: 250, taken back before it was over, and 230; all of these expired.
+    assert (found.matured, found.expired, found.rate_bp) == (230_00, 230_00, 100_00)
+    assert found.points == found.outstanding and "Historical" in found.document()["method"]["en"]
+
+
+def test_a_grant_that_was_corrected_away_before_its_lot_was_over_is_no_part_of_breakage(books: Books) -> None:
+    books.register("a")
+    books.do(fact("1", "contract_signed", "2024-01-05", amount="50000000"))
+    books.do(fact("1", "contract_signed", "2024-01-05", amount="1000000"))
+    books.do(fact("2", "complaint_filed", "2024-01-20", severity="major"))
+    books.do(CloseDays("2026-01-31"))
+    with books.recorder.datastore.get_connection() as connection:
+        # 10,000 were a mistake for 200; 30 of them were taken, 170 expired: 85 %.
+        found = read(connection, "2026-02-10", "2026-02-10").breakage
+        assert (found.matured, found.expired, found.rate_bp) == (200_00, 170_00, 85_00)
+        # What is corrected when the lot is over changes nothing of how it ended.
+        books.do(fact("1", "contract_signed", "2024-01-05", amount="500000"))
+        assert read(connection, "2026-02-28", "2026-02-28").breakage.rate_bp == 85_00
 
 
 def test_a_closed_month_stays_as_it_was_whatever_comes_later(kept: Books, connection: Connection[Any]) -> None:
