@@ -2,14 +2,14 @@
 
 A program holds all rule sets ever activated, so that a rule that keeps its id and window keeps its counters
 when the next rule set takes over: slots are shared by key. What would not fit the tables, or could pass 2^63
-under the bounds of its attributes, is refused here with its place in the document.
+under the bounds of its attributes, is refused here with its place in the document (sums of measures by `sums_check`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from ledger.domain.values import (
     percent_parse,
     points_parse,
     scaled_parse,
+    scaled_text,
 )
 from ledger.rules import layout as at
 from ledger.rules.amounts import too_large_words
@@ -52,6 +53,25 @@ def program_compile(
 ) -> Program:
     """Compile rule sets against the fact types. Raises DocumentInvalid with the place of the first fault."""
     return _Compiler(activations, fact_types, vocabulary, span_months).program()
+
+
+SUMMED_MIN: Final = 100_000
+"""The sum of a measure has room for so many facts of one customer in one window, each at its attribute's bounds."""
+
+
+def sums_check(rules: RuleSet, fact_types: Mapping[str, FactType]) -> None:
+    """Raises DocumentInvalid, with the place, for a measure whose sum could pass 2^63. Asked of rule sets that are proposed
+    or put into force, not of those that are compiled: what was in force before it was asked goes on."""
+    for i, measure in enumerate(rules.measures):
+        if measure.sum is not None:
+            fact_type = fact_types[measure.fact]
+            most = INTEGER_MAX // SUMMED_MIN
+            if max(map(abs, fact_type.bounds_of(measure.sum))) > most:
+                highest = scaled_text(most, places_of(fact_type, measure.sum))
+                raise place_error(
+                    f"measures.{i}.sum",
+                    f"could pass 2^63 by the bounds of its fact type: sum an attribute that lies within {highest} either way",
+                )
 
 
 BitOf: TypeAlias = Callable[[Leaf, str], int]

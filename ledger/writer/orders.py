@@ -36,7 +36,7 @@ from ledger.domain.events import (
 from ledger.domain.fact_types import FactType, fact_type_parse
 from ledger.domain.rows import Vocabulary
 from ledger.domain.values import DAY_FIRST, day_parse, day_text, text_fault
-from ledger.rules.compile import Activation, program_compile
+from ledger.rules.compile import Activation, program_compile, sums_check
 from ledger.rules.document import RuleSet, canonical_bytes, rule_set_parse
 from ledger.standard import fact_types_standard, rules_standard
 from ledger.writer.state import LedgerState
@@ -178,6 +178,7 @@ def rule_set_check(document: Mapping[str, Any], book: Book) -> RuleSet:
     try:
         rules = rule_set_parse(document)
         program_compile([*activations_of(book), Activation("new", rules, 0, 0)], list(book.fact_types.values()), Vocabulary())
+        sums_check(rules, book.fact_types)
     except DocumentInvalid as invalid:
         raise Refused("RULESET_INVALID", str(invalid), invalid.problems[0].field) from None
     canonical_bytes(rules.document)

@@ -136,6 +136,30 @@ def test_a_cap_of_nothing_is_refused_where_it_would_silently_stop_all_grants(boo
     assert books.do(ProposeRuleSet({**rules_standard(), "caps": caps})).code == "RULESET_INVALID"
 
 
+@pytest.mark.parametrize(("highest", "fits"), [("9000000000000000000", False), ("92233720368547", True), ("92233720368548", False)])
+def test_a_measure_whose_sum_could_pass_2_to_the_63_is_refused_where_it_is_proposed(
+    books: Books, highest: str, fits: bool
+) -> None:
+    books.register("a")
+    title = {"zh": "大", "en": "big"}
+    number = {"type": "number", "title": title, "unit": "", "places": 0, "min": "0", "max": highest}
+    assert books.do(DeclareFactType({"id": "big", "title": title, "attributes": {"n": number}})).status == "accepted"
+    document = rules_standard()
+    measure = {"id": "bigs", "fact": "big", "window": "year", "sum": "n"}
+    tag = {"id": "large", "title": title, "when": {"measure": "bigs", "of": "sum", "at_least": "1000"}}
+    document |= {"id": "bigs", "measures": [*document["measures"], measure], "tags": [*document["tags"], tag]}
+    answer = books.do(ProposeRuleSet(document), actor="ann")
+    if not fits:
+        # 2^63 has room for 100,000 facts of 92,233,720,368,547 each.
+        assert (answer.code, answer.field) == ("RULESET_INVALID", f"measures.{len(document['measures']) - 1}.sum")
+        assert "within 92233720368547 either way" in answer.reason
+        return
+    books.do(ApproveRuleSet(answer.id), actor="ben")
+    assert books.do(ActivateRuleSet(answer.id, "2026-01-01"), actor="ben").status == "accepted"
+    books.send(*(fact(f"b{i}", "big", "2026-10-01", n=highest) for i in range(3)))
+    assert "large" in books.account()["tags"]
+
+
 @pytest.mark.parametrize(
     ("append", "command", "code"),
     [
