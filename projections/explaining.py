@@ -80,4 +80,5 @@ def tier_parts(
 def _snapshot(connection: Connection[Any]) -> Generator[None]:
     with connection.transaction():
         connection.execute(_QUERIES["snapshot_begin"])
+        connection.execute(_QUERIES["history_hold"])
         yield

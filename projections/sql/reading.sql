@@ -4,6 +4,11 @@
 -- First thing in a transaction: all that it reads is of one moment.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
+-- name: history_hold
+-- Next in such a transaction, before it sees anything: a rebuild that puts its table in the place of this one is waited for
+-- here, and the moment comes after it. Whoever saw before would find the new table empty.
+LOCK TABLE history IN ACCESS SHARE MODE
+
 -- name: rulebook_versions
 -- How far the streams that are no customer's have come.
 SELECT s.stream, coalesce(

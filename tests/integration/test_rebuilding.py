@@ -13,12 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 
 from ledger.log.columns.reader import Columns
 from projections import views
 from projections.activity import ActivityView
 from projections.balances import BalancesView
+from projections.explaining import balance_parts
 from projections.follower import Follower
+from projections.history import HistoryView
 from projections.lags import ViewLag
 from projections.rebuilding import RebuildBusy, rebuild_runs
 from projections.view import Batch
@@ -154,6 +157,32 @@ def test_a_view_that_failed_goes_on_where_it_was_followed_once_another_has_rebui
             other.rebuild("balances")
         books.do(fact("later", "contract_signed", "2026-10-02", amount=9_000_000))
         until(follower, "balances", lambda lag: lag.position == books.position and lag.status == "running")
+
+
+def test_who_asks_why_while_a_rebuild_swaps_the_history_is_told_of_the_new_one(books: Books, database_url: str) -> None:
+    live_a_little(books, facts=20)
+    with following(books, [HistoryView()]) as follower:
+        assert follower.follow_once() == {}
+    with (
+        ThreadPoolExecutor(1) as thread,
+        books.recorder.datastore.get_connection() as reading,
+        books.recorder.datastore.get_connection() as swapping,
+        psycopg.connect(database_url, autocommit=True) as watching,
+    ):
+        before = balance_parts(reading, 1)
+        assert before is not None
+        [reader] = reading.execute("SELECT pg_backend_pid() AS pid").fetchall()
+        with swapping.transaction():
+            shadow = swapping.execute("SELECT view_shadow_create('history') AS name").fetchall()[0]["name"]
+            swapping.execute(SQL("INSERT INTO {} SELECT * FROM history").format(Identifier(shadow, "history")))
+            swapping.execute("SELECT view_shadow_swap('history')")
+            told = thread.submit(balance_parts, reading, 1)
+            waits = "SELECT FROM pg_locks WHERE pid = %s AND NOT granted"
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not watching.execute(waits, [reader["pid"]]).fetchall():
+                assert time.monotonic() < deadline and not told.done()
+                time.sleep(0.01)
+        assert told.result(WAIT_SECONDS) == before
 
 
 def test_the_columns_are_rebuilt_beside_a_follower_that_has_them_open(books: Books, tmp_path: Path) -> None:
