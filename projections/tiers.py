@@ -83,7 +83,8 @@ class TiersView:
             if (points > 0) == (event.topic == "PointsGranted"):
                 earned[event.customer, month_of_date(state["booked_on"]), state["rule_set"]] += points
         if earned:
-            customer, month, rule_set, points = zip(*sorted((*key, points) for key, points in earned.items()), strict=True)
+            rows = sorted((*key, points) for key, points in earned.items())
+            customer, month, rule_set, points = zip(*rows, strict=True)
             transaction.execute(
                 _QUERIES["earned_store"],
                 {

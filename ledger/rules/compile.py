@@ -60,8 +60,8 @@ SUMMED_MIN: Final = 100_000
 
 
 def sums_check(rules: RuleSet, fact_types: Mapping[str, FactType]) -> None:
-    """Raises DocumentInvalid, with the place, for a measure whose sum could pass 2^63. Asked of rule sets that are proposed
-    or put into force, not of those that are compiled: what was in force before it was asked goes on."""
+    """Raises DocumentInvalid, with the place, for a measure whose sum could pass 2^63. Asked of rule sets that are
+    proposed or put into force, not of all that are compiled: what was in force before it was asked goes on."""
     for i, measure in enumerate(rules.measures):
         if measure.sum is not None:
             fact_type = fact_types[measure.fact]
@@ -70,7 +70,8 @@ def sums_check(rules: RuleSet, fact_types: Mapping[str, FactType]) -> None:
                 highest = scaled_text(most, places_of(fact_type, measure.sum))
                 raise place_error(
                     f"measures.{i}.sum",
-                    f"could pass 2^63 by the bounds of its fact type: sum an attribute that lies within {highest} either way",
+                    "could pass 2^63 by the bounds of its fact type: sum an attribute that lies within"
+                    f" {highest} either way",
                 )
 
 

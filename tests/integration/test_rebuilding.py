@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from ledger.log.columns.format import FORMAT, MANIFEST
 from ledger.log.columns.reader import Columns
 from projections import views
 from projections.activity import ActivityView
@@ -157,6 +159,26 @@ def test_a_view_that_failed_goes_on_where_it_was_followed_once_another_has_rebui
             other.rebuild("balances")
         books.do(fact("later", "contract_signed", "2026-10-02", amount=9_000_000))
         until(follower, "balances", lambda lag: lag.position == books.position and lag.status == "running")
+
+
+def test_columns_of_an_earlier_format_are_built_anew_by_themselves_and_nobody_starts_from_them(
+    books: Books, tmp_path: Path
+) -> None:
+    live_a_little(books, facts=20)
+    with following(books, views(tmp_path)) as follower:
+        assert follower.follow_once() == {}
+    whole, path = Columns.open(tmp_path), tmp_path / MANIFEST
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format": FORMAT - 1}))
+    # A writer is told nothing by them, and begins from the log.
+    assert Columns.open(tmp_path).position == 0
+    books.restart(Columns.open(tmp_path))
+    books.do(fact("later", "login", "2026-10-02"))
+    with following(books, views(tmp_path)) as follower:
+        assert follower.follow_once() == {}
+        assert {lag.position for lag in follower.lag()} == {books.position}
+    found = Columns.open(tmp_path)
+    assert (found.position, found.manifest.format) == (books.position, FORMAT)
+    assert found.book() == books.state.book and found.inputs_count == whole.inputs_count + 1
 
 
 def test_who_asks_why_while_a_rebuild_swaps_the_history_is_told_of_the_new_one(books: Books, database_url: str) -> None:
