@@ -31,7 +31,7 @@ def app_create(
 
     `access` stays the caller's to close. Asks the database for the key that signs cursors.
     """
-    app = FastAPI(title="Plumbline", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Plumbline", version=VERSION, openapi_url=None, redirect_slashes=False)
     metrics = Metrics()
     app.state.core = Core(
         ledgers=ledgers,
@@ -49,6 +49,6 @@ def app_create(
     for router in routers(MODULES_WATCHED if watched_only else MODULES):
         router.add_to(app)
     handlers_add(app)
-    openapi_install(app)
+    openapi_install(app, told=not watched_only)
     app.add_middleware(Surroundings, settings=settings, metrics=metrics)
     return app
