@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.access.kept import KeptAnswers
 from api.access.keys import AccessStore
 from api.core import Core
-from api.limits import Rates
+from api.limits import Rates, Seats
 from api.lists import Pages
 from api.metrics import Metrics
 from api.middleware import Surroundings
@@ -43,6 +43,7 @@ def app_create(
         readiness=Readiness(ledgers),
         kept=KeptAnswers(access.datastore),
         receiving=asyncio.Semaphore(settings.imports_receiving_max),
+        webhooks_receiving=Seats(settings.webhooks_receiving_max, max(1, settings.webhooks_receiving_max // 4)),
         lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )

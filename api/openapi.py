@@ -24,7 +24,10 @@ from connectors.files.mapping import FileMapping
 from ledger.domain.fact_types import FactType
 from ledger.rules.document import RuleSet
 
-COMMON: Final = ("INPUT_INVALID", "TEXT_INVALID", "PARAMETER_UNKNOWN", "OVERLOADED", "INTERNAL_ERROR")
+COMMON: Final = (
+    "INPUT_INVALID", "TEXT_INVALID", "PARAMETER_UNKNOWN", "REQUEST_SLOW", "HEAD_TOO_LARGE", "OVERLOADED",
+    "INTERNAL_ERROR",
+)  # fmt: skip
 KEYED: Final = (
     "KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "DATABASE_UNREACHABLE",
 )  # fmt: skip
