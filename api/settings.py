@@ -30,7 +30,7 @@ class ApiSettings:
     lead_checks_burst: float = 60.0
     concurrent_max: int = 2_000
     imports_receiving_max: int = 4
-    webhooks_receiving_max: int = 64
+    webhooks_receiving_max: int = 200
     """Signed messages that come in at once, whose senders aren't known yet; a quarter of them from one address."""
     threads: int = 8
     webhook_networks: tuple[Network, ...] = ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.requests import Request
@@ -136,7 +136,7 @@ class Edge(HttpToolsProtocol):
         if self._pace is None:
             self._pace = Pace(self.body_seconds, self.body_bytes_per_second_min)
         elif not self.flow.read_paused and not self._pace.waited(min(now - self._looked, LATE_SECONDS), self._brought):
-            self.cycle.scope[SLOW] = True
+            cast(dict[str, Any], self.cycle.scope)[SLOW] = True
             self.cycle.message_event.set()
         self._looked, self._brought = now, 0
 
