@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.access.kept import KeptAnswers
 from api.access.keys import AccessStore
 from api.core import Core
-from api.limits import Rates
+from api.limits import Rates, Seats
 from api.lists import Pages
 from api.metrics import Metrics
 from api.middleware import Surroundings
@@ -31,7 +31,7 @@ def app_create(
 
     `access` stays the caller's to close. Asks the database for the key that signs cursors.
     """
-    app = FastAPI(title="Plumbline", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Plumbline", version=VERSION, openapi_url=None, redirect_slashes=False)
     metrics = Metrics()
     app.state.core = Core(
         ledgers=ledgers,
@@ -43,12 +43,13 @@ def app_create(
         readiness=Readiness(ledgers),
         kept=KeptAnswers(access.datastore),
         receiving=asyncio.Semaphore(settings.imports_receiving_max),
+        webhooks_receiving=Seats(settings.webhooks_receiving_max, max(1, settings.webhooks_receiving_max // 4)),
         lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )
     for router in routers(MODULES_WATCHED if watched_only else MODULES):
         router.add_to(app)
     handlers_add(app)
-    openapi_install(app)
+    openapi_install(app, told=not watched_only)
     app.add_middleware(Surroundings, settings=settings, metrics=metrics)
     return app

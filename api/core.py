@@ -19,7 +19,7 @@ from api.access.keys import AccessStore, Principal
 from api.arrivals import Arrivals
 from api.gathering import Gathering
 from api.jobs.runner import JobRunner
-from api.limits import Rates
+from api.limits import Rates, Seats
 from api.lists import Pages
 from api.metrics import Metrics
 from api.ports import LedgerPort, LedgersPort
@@ -48,6 +48,8 @@ class Core:
     kept: KeptAnswers
     receiving: asyncio.Semaphore
     """Of files that come in there are only so many at once: each is held in memory until it is whole."""
+    webhooks_receiving: Seats
+    """By neighbourhood: until a message is whole, nobody knows who sends it."""
     lead_rates: Rates
     """How often a key may look up whether a customer is somebody's already."""
     rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])

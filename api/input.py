@@ -52,7 +52,8 @@ def too_large(bytes_max: int) -> Refused:
 
 
 async def body_bytes(request: Request, bytes_max: int) -> bytes:
-    """The body, given up as soon as it passes `bytes_max`. Raises Refused (BODY_TOO_LARGE)."""
+    """The body, given up as soon as it passes `bytes_max`. Raises Refused (BODY_TOO_LARGE), and RequestSlow as every
+    body does that is read."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -6,7 +6,7 @@ import itertools
 import re
 import secrets
 import time
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from starlette.requests import Request
@@ -15,15 +15,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.metrics import Metrics
 from api.problems import problem_response
 from api.settings import ApiSettings
+from ledger.domain.errors import PlumblineError
 
 REQUEST_ID_HEADER = b"x-request-id"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
+SLOW: Final = "plumbline.slow"
+"""In the scope of a request whose body came too slowly: whoever holds the connection puts it there, and wakes who
+waits for the body."""
+PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
+"""Whoever watches the service must reach it, above all when it has too much to do."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _log: Any = structlog.get_logger("plumbline.http")
 
 
+class RequestSlow(PlumblineError):
+    """A request comes in so slowly that it takes the place of others."""
+
+    code = "REQUEST_SLOW"
+
+
 class Surroundings:
-    """The middleware. Takes `X-Request-Id` where one came, and sends it back."""
+    """The middleware. Takes `X-Request-Id` where one came, and sends it back; ends one whose body doesn't come."""
 
     def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics) -> None:
         self.app = app
@@ -52,14 +64,21 @@ class Surroundings:
                 message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
-        self._under_way += 1
+        async def receive_soon() -> Message:
+            message = await receive()
+            if SLOW in scope:
+                raise RequestSlow("the body came too slowly; send it again, in parts where the line is slow")
+            return message
+
+        counted = scope["path"] not in PROBES
+        self._under_way += counted
         try:
-            if self._under_way > self.settings.concurrent_max:
+            if counted and self._under_way > self.settings.concurrent_max:
                 await problem_response(
                     Request(scope), "OVERLOADED", "too many requests are under way; send it again in a second"
                 )(scope, receive, send_with_id)
             else:
-                await self.app(scope, receive, send_with_id)
+                await self.app(scope, receive_soon, send_with_id)
         except Exception as error:
             _log.error("request failed", path=_route(scope), exc_info=error)
             if status:
@@ -68,7 +87,7 @@ class Surroundings:
                 Request(scope), "INTERNAL_ERROR", "the service failed at this; its log has the cause under request_id"
             )(scope, receive, send_with_id)
         finally:
-            self._under_way -= 1
+            self._under_way -= counted
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self.metrics.observe(method, _route(scope), status, seconds)

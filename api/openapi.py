@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
 
 from api.access.roles import Permission
+from api.core import in_thread
 from api.examples import Examples
 from api.languages import TAGS
 from api.problems import MEDIA_TYPE, problem_document, status_of
@@ -19,7 +24,10 @@ from connectors.files.mapping import FileMapping
 from ledger.domain.fact_types import FactType
 from ledger.rules.document import RuleSet
 
-COMMON: Final = ("INPUT_INVALID", "TEXT_INVALID", "PARAMETER_UNKNOWN", "OVERLOADED", "INTERNAL_ERROR")
+COMMON: Final = (
+    "INPUT_INVALID", "TEXT_INVALID", "PARAMETER_UNKNOWN", "REQUEST_SLOW", "HEAD_TOO_LARGE", "OVERLOADED",
+    "INTERNAL_ERROR",
+)  # fmt: skip
 KEYED: Final = (
     "KEY_MISSING", "KEY_UNKNOWN", "PERMISSION_DENIED", "RATE_EXCEEDED", "DATABASE_UNREACHABLE",
 )  # fmt: skip
@@ -39,8 +47,8 @@ one's own write. Points and money are decimal text, never floating point. Failur
 """
 
 
-def openapi_install(app: FastAPI) -> None:
-    """Let the app give our document at /openapi.json."""
+def openapi_install(app: FastAPI, *, told: bool) -> None:
+    """Let the app make our document; `told`: and give it to everybody at /openapi.json."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -48,6 +56,24 @@ def openapi_install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # pyright: ignore[reportAttributeAccessIssue]
+    if told:
+        app.router.add_route("/openapi.json", _telling(app), include_in_schema=False)
+
+
+def _telling(app: FastAPI) -> Callable[[Request], Awaitable[Response]]:
+    """The route of the document: it takes seconds to make, so that is done once and beside the event loop."""
+    making = asyncio.Lock()
+    made: bytes | None = None
+
+    async def openapi_read(request: Request) -> Response:
+        nonlocal made
+        if made is None:
+            async with making:
+                if made is None:
+                    made = await in_thread(request, lambda: orjson.dumps(_document(app)))
+        return Response(made, media_type="application/json")
+
+    return openapi_read
 
 
 def codes_of(spec: RouteSpec) -> list[str]:

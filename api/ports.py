@@ -69,8 +69,12 @@ class LedgersPort(Protocol):
         """Their names in order."""
         ...
 
-    async def open(self, name: str) -> LedgerPort:
-        """One of them. Raises LedgerMissing, LedgerUnavailable."""
+    async def open(self, name: str, *, look: bool = True) -> LedgerPort:
+        """One of them. Raises LedgerMissing, LedgerUnavailable.
+
+        `look`: ask the database for a name that isn't known here. Without that it costs nothing, and a ledger made
+        elsewhere is known seconds later.
+        """
         ...
 
     async def create(self, name: str, actor: str, *, history_complete: bool = False) -> LedgerPort:

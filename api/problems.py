@@ -65,6 +65,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "WEBHOOK_UNKNOWN": 404,
     "WEBHOOK_LETTER_UNKNOWN": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "REQUEST_SLOW": 408,
     "LEDGER_CLOSED": 409,
     "REBUILD_BUSY": 409,
     "ATOMIC_REFUSED": 409,
@@ -97,6 +98,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "BODY_TOO_LARGE": 413,
     "ATOMIC_TOO_LARGE": 413,
     "RATE_EXCEEDED": 429,
+    "HEAD_TOO_LARGE": 431,
     "COMMAND_FAILED": 500,
     "INTERNAL_ERROR": 500,
     "PLUMBLINE_ERROR": 500,
@@ -175,6 +177,8 @@ def problem_response(
         retry_after = RETRY_AFTER_SECONDS
     if retry_after is not None:
         more["Retry-After"] = str(retry_after)
+    if document["status"] == 408:
+        more["Connection"] = "close"  # the rest of what is being sent is for nobody
     if document["status"] == 401:
         more["WWW-Authenticate"] = 'Bearer realm="plumbline"'
     # A reason may quote a name that holds half a surrogate pair; JSON can't.

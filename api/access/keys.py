@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import secrets
 import threading
 import time
@@ -21,7 +20,7 @@ from eventsourcing.persistence import PersistenceError
 from psycopg import Error as DatabaseError
 
 from api.access.roles import PERMISSIONS, Permission, Role
-from api.limits import Rates
+from api.limits import Rates, neighbourhood_of
 from ledger.domain.errors import Refused
 from ledger.domain.relations.ids import staff_number
 from ledger.domain.values import customer_number, text_checked
@@ -230,7 +229,7 @@ class AccessStore:
             return None
         if digest in self._asking:
             return await self._ask(digest)
-        neighbourhood = _neighbourhood(address)
+        neighbourhood = neighbourhood_of(address)
         wait = self._strangers_rates.take(neighbourhood)
         if wait or self._strangers_limiter.statistics().tasks_waiting >= STRANGERS_WAITING_MAX:
             raise StrangersMany(wait or 1)
@@ -320,16 +319,6 @@ class AccessStore:
 def secret_is_possible(secret: str) -> bool:
     """Whether a secret has the form of those that are given out; anything else is looked up nowhere."""
     return len(secret) == SECRET_LENGTH and secret.startswith(SECRET_PREFIX)
-
-
-def _neighbourhood(address: str) -> str:
-    """What may try unknown keys together: an IPv4 address, or the network of 64 bits that one IPv6 host has whole."""
-    if ":" not in address:
-        return address
-    try:
-        return ipaddress.IPv6Address(address).exploded[:19]
-    except ValueError:
-        return address
 
 
 def _sha256(secret: str) -> bytes:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -261,7 +262,12 @@ def _import_done(report: ImportReport) -> JobDone:
     response_model=Page[MappingBody],
     summary="The built-in mappings of files",
 )
-async def mappings_list() -> Response:
+async def mappings_list(request: Request) -> Response:
     """The built-in mappings of files."""
+    return list_response(await in_thread(request, _mappings))
+
+
+@lru_cache(maxsize=1)
+def _mappings() -> list[dict[str, Any]]:
     found = [mapping_load(name) for name in mapping_names()]
-    return list_response([{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found])
+    return [{"mapping": m.id, "title": m.title.model_dump(), "source": m.source} for m in found]

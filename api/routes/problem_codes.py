@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -34,7 +37,12 @@ class ProblemCodeBody(BaseModel):
 )
 async def problem_codes_list() -> Response:
     """Every problem code, what it means and what to do."""
-    data = [
+    return list_response(_told())
+
+
+@lru_cache(maxsize=1)
+def _told() -> list[dict[str, Any]]:
+    return [
         {
             "code": code,
             "title": {language: said.title for language, said in words.items()},
@@ -42,4 +50,3 @@ async def problem_codes_list() -> Response:
         }
         for code, words in problem_words().items()
     ]
-    return list_response(data)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
+import orjson
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import core_of
+from api.core import core_of, in_thread
 from api.input import Cursor, Limit, json_response, list_response
 from api.reading import rulebook_of, today
 from api.routing import Router
@@ -220,16 +222,22 @@ async def schemas_list() -> Response:
     },
     summary="A JSON Schema",
 )
-async def schema(name: str) -> Response:
+async def schema(request: Request, name: str) -> Response:
     """A JSON Schema."""
+    return Response(await in_thread(request, _schema, name), media_type="application/json")
+
+
+@cache
+def _schema(name: str) -> bytes:
+    """A schema as it is told; made once. Raises Refused (SCHEMA_UNKNOWN), of which nothing is kept."""
     if name == "rule-set":
-        return json_response(rules_schema())
+        return orjson.dumps(rules_schema())
     if name == "fact-type":
-        return json_response(FactType.model_json_schema(by_alias=True))
+        return orjson.dumps(FactType.model_json_schema(by_alias=True))
     cls = REGISTRY.get(name.removeprefix("events.")) if name.startswith("events.") else None
     if cls is None:
         raise Refused("SCHEMA_UNKNOWN", "no such schema; GET /v1/schemas lists them", "name")
-    return json_response(event_schema(cls))
+    return orjson.dumps(event_schema(cls))
 
 
 def _found(book: Book, name: str) -> RuleSetEntry:

@@ -19,6 +19,7 @@ from api.access.kept import KeptAnswer, request_sha256
 from api.access.roles import Permission
 from api.core import Core, context_of, core_of, in_thread
 from api.input import PARSED_HERE_BYTES_MAX, body_bytes, flag, json_response
+from api.limits import neighbourhood_of
 from api.ports import LedgerMissing, LedgerPort
 from api.problems import RetryLater
 from api.reading import rulebook_of
@@ -125,9 +126,10 @@ def _header(name: str, description: str) -> Parameter:
 async def webhook_receive(request: Request, ledger: str, sender: str) -> Response:
     """Send facts by webhook."""
     core = core_of(request)
-    _rate_check(core, f"webhooks from {address_of(request)}")
+    sent_from = neighbourhood_of(address_of(request))
+    _rate_check(core, f"webhooks from {sent_from}")
     dry_run = flag(request, "dry_run")
-    body = await body_bytes(request, core.settings.body_bytes_max)
+    body = await _body_received(request, sent_from)
     opened = await _ledger_find(core, ledger)
     named = sender if NAME.fullmatch(sender) else ""
     now = core.ledgers.clock()
@@ -161,12 +163,24 @@ def _rate_check(core: Core, name: str) -> None:
         raise RetryLater("RATE_EXCEEDED", "too many messages came; slow down", wait)
 
 
+async def _body_received(request: Request, sent_from: str) -> bytes:
+    """The body, while there is a seat for it. Raises RetryLater, Refused (BODY_TOO_LARGE)."""
+    core = core_of(request)
+    if not core.webhooks_receiving.take(sent_from):
+        raise RetryLater("OVERLOADED", "too many messages are coming in; send it again in a second")
+    try:
+        return await body_bytes(request, core.settings.body_bytes_max)
+    finally:
+        core.webhooks_receiving.give_back(sent_from)
+
+
 async def _ledger_find(core: Core, name: str) -> LedgerPort | None:
     """The ledger of a name; None where there is none. Raises LedgerUnavailable."""
     if LEDGER_NAME.fullmatch(name) is None:
         return None
     try:
-        return await core.ledgers.open(name)
+        # Anybody may ask, for any name: the database isn't.
+        return await core.ledgers.open(name, look=False)
     except LedgerMissing:
         return None
 

@@ -11,7 +11,7 @@ import typer
 from api.settings import ApiSettings
 from ledger.domain.errors import Refused
 from service.output import JsonOption, LanguageOption, output_of
-from service.serving.address import bound
+from service.serving.address import HEAD_BYTES_MAX, HEAD_SECONDS, bound
 from service.serving.roles import ROLES_ALL, Role, roles_of
 from service.settings import Settings
 
@@ -81,6 +81,28 @@ def serve(
     line_bytes_max: Annotated[
         int, _limit("line-bytes-max", 1_000, "The longest line of a bulk. 批量单行字节上限。")
     ] = _LIMITS.line_bytes_max,
+    webhooks_receiving_max: Annotated[
+        int, _limit("webhooks-receiving-max", 1, "Signed messages that come in at once. 同时接收的回调消息数。")
+    ] = _LIMITS.webhooks_receiving_max,
+    body_seconds: Annotated[
+        int, _limit("body-seconds", 1, "How long a body may make one wait. 请求体最长等待秒数。")
+    ] = int(_LIMITS.body_seconds),
+    body_bytes_per_second_min: Annotated[
+        int, _limit("body-bytes-per-second-min", 1, "For each so many bytes it may take a second more. 请求体最低速率。")
+    ] = _LIMITS.body_bytes_per_second_min,
+    head_seconds: Annotated[
+        int, _limit("head-seconds", 1, "How long address and headers may take. 请求头最长等待秒数。")
+    ] = HEAD_SECONDS,
+    head_bytes_max: Annotated[
+        int, _limit("head-bytes-max", 1_000, "The largest address with its headers. 请求头字节上限。")
+    ] = HEAD_BYTES_MAX,
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            "--trusted-proxies", envvar="PLUMBLINE_TRUSTED_PROXIES",
+            help="Networks of proxies whose X-Forwarded-For is believed: 10.2.0.0/24,… 可信的反向代理。",
+        ),
+    ] = "",
     webhook_networks: Annotated[
         str,
         typer.Option(
@@ -118,7 +140,9 @@ def serve(
             ServeSettings(
                 host=host, port=None if no_http else port, roles=chosen,
                 close_rule=CloseRule(None if no_close else close_after_days),
-                check_rule=CheckRule(None if no_stream_check else stream_check_hour), log_level=log_level,
+                check_rule=CheckRule(None if no_stream_check else stream_check_hour),
+                head_seconds=head_seconds, head_bytes_max=head_bytes_max,
+                trusted_proxies=networks_of(trusted_proxies), log_level=log_level,
                 log_words=sys.stderr.isatty() and not json,
                 api=ApiSettings(
                     requests_per_second=requests_per_second, requests_burst=requests_burst,
@@ -126,6 +150,8 @@ def serve(
                     lead_checks_burst=lead_checks_burst, imports_receiving_max=imports_receiving_max,
                     body_bytes_max=body_bytes_max, document_bytes_max=document_bytes_max,
                     import_bytes_max=import_bytes_max, line_bytes_max=line_bytes_max,
+                    webhooks_receiving_max=webhooks_receiving_max, body_seconds=body_seconds,
+                    body_bytes_per_second_min=body_bytes_per_second_min,
                     webhook_networks=networks_of(webhook_networks),
                 ),
             ),

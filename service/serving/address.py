@@ -1,4 +1,5 @@
-"""The address that a process answers on: taken before anything else begins, listened on once it can answer."""
+"""The address that a process answers on: taken before anything else begins, listened on once it can answer. And how
+much of a request is awaited there before anybody knows what it asks for."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from typing import Final
 from ledger.domain.errors import PlumblineError
 
 BACKLOG: Final = 4096
+HEAD_SECONDS: Final = 10
+HEAD_BYTES_MAX: Final = 65_536
 
 
 class AddressTaken(PlumblineError):

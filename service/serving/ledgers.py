@@ -167,6 +167,8 @@ class LedgersServed:
         self._open: dict[str, LedgerServed] = {}
         self._failing: dict[str, str] = {}
         """Those that could not be opened, each with why; they are tried again."""
+        self._seen: list[str] | None = None
+        """The names that were there when it was last looked."""
         self._opening = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._beside: list[asyncio.Task[None]] = []
@@ -198,14 +200,15 @@ class LedgersServed:
         """Their names in order."""
         return await asyncio.to_thread(ledger_names, self._settings)
 
-    async def open(self, name: str) -> LedgerServed:
-        """One of them. Raises LedgerMissing, LedgerUnavailable."""
+    async def open(self, name: str, *, look: bool = True) -> LedgerServed:
+        """One of them; `look`: the database is asked for a name that wasn't there when it last was. Raises
+        LedgerMissing, LedgerUnavailable."""
         found = self._open.get(name)
         if found is not None:
             return found
         if name in self._failing:
             raise LedgerUnavailable("this ledger can't be opened now; /ready says why")
-        if name not in await self.names():
+        if name not in (await self.names() if look or self._seen is None else self._seen):
             raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
         return await self._take_in(name)
 
@@ -259,7 +262,7 @@ class LedgersServed:
     async def _discover(self) -> None:
         while True:
             try:
-                names = await self.names()
+                names = self._seen = await self.names()
                 for name in [n for n in (*self._open, *self._failing) if n not in names]:
                     await self._let_go(name)
                 if len(names) > self._warned_of:

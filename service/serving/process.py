@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
-import uvicorn
 import uvloop
 from prometheus_client.registry import Collector
 
@@ -27,8 +26,9 @@ from ledger.log.reasons import database_reason
 from service import embedded
 from service.bootstrap import ledger_names, ledger_open
 from service.collecting import COLLECT_AFTER
-from service.serving.address import BACKLOG, listen
+from service.serving.address import listen
 from service.serving.gate import Gate
+from service.serving.http_edge import Server, server_of
 from service.serving.inbound import Inbound
 from service.serving.keeper import DATABASE_LOST
 from service.serving.ledgers import LedgersServed
@@ -40,14 +40,9 @@ from service.settings import Settings
 
 ADMIN_KEY_FILE: Final = "admin.key"
 LEDGER_FIRST: Final = "main"
-DRAIN_SECONDS: Final = 20
 DATABASE_WAIT_SECONDS: Final = 60.0
 """How long a start waits for a database that recovers, as after a power cut; then it ends with a sentence."""
 DATABASE_AGAIN_SECONDS: Final = 0.5
-KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than clients keep an idle connection (httpx 5 s, most proxies 60 s): the side that may send must be the one to
-close, or a request meets a connection that is closed under it."""
-
 SWITCH_SECONDS: Final = 0.0005
 """How long a thread may keep the interpreter while another waits for it. Python's own five milliseconds would be added
 to a request's way each time it goes from the event loop to the writer and back while views are being fed."""
@@ -117,13 +112,7 @@ async def _http(
         app = await asyncio.to_thread(app_create, ledgers, access, api, watched_only=not serves)
         for collector in collectors:
             app.state.core.metrics.registry.register(collector)
-        server = _Server(
-            uvicorn.Config(
-                app, loop="none", http="httptools", ws="none", lifespan="off", access_log=False, log_config=None,
-                server_header=False, proxy_headers=False, timeout_graceful_shutdown=DRAIN_SECONDS,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS, backlog=BACKLOG,
-            )
-        )  # fmt: skip
+        server = server_of(app, serving)
         ending = asyncio.create_task(_end(server, stopping))
         address = f"http://{serving.host}:{listening.getsockname()[1]}"
         _log.info("serving", address=address, roles=sorted(serving.roles))
@@ -157,7 +146,7 @@ def _ledger_first(settings: Settings) -> None:
             _log.info("ledger created", ledger=LEDGER_FIRST)
 
 
-async def _end(server: uvicorn.Server, stopping: asyncio.Event) -> None:
+async def _end(server: Server, stopping: asyncio.Event) -> None:
     await stopping.wait()
     _log.info("stopping")
     server.should_exit = True
@@ -178,15 +167,6 @@ def admin_key_first(access: AccessStore, home: Path) -> Path | None:
     beside.replace(path)
     _log.warning("first admin key made; keep it safe, then remove the file", file=str(path))
     return path
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: those would end the process before the writer has finished."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to whoever runs the server."""
-        yield
 
 
 @contextmanager

@@ -78,6 +78,41 @@ def test_a_ledger_that_cannot_be_opened_is_named_and_tried_again_and_the_others_
     asyncio.run(run())
 
 
+def test_who_may_name_any_ledger_without_a_key_costs_the_database_nothing(
+    settings: Settings, database_url: str, nats_url: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "DISCOVER_SECONDS", 60.0)
+    asked: list[str] = []
+
+    def look(settings: Settings) -> list[str]:
+        asked.append("")
+        return list(names)
+
+    monkeypatch.setattr(serving, "ledger_names", look)
+
+    async def run() -> None:
+        ledgers = LedgersServed(settings, serving_of(Role.API), database_url, nats_url, Gate(nats_url))
+        # Before it has ever been looked, a name is looked up.
+        assert (await ledgers.open(names[0], look=False)).name == names[0]
+        await ledgers.start()
+        try:
+            await until(lambda: len(ledgers.served()) == 3)
+            del asked[:]
+            for n in range(100):
+                with pytest.raises(LedgerMissing):
+                    await ledgers.open(f"nobody{n}", look=False)
+            assert [(await ledgers.open(name, look=False)).name for name in names] == names
+            assert asked == []
+            # Who has a key is told of a ledger that was made just now.
+            with pytest.raises(LedgerMissing):
+                await ledgers.open("nobody")
+            assert len(asked) == 1
+        finally:
+            await ledgers.stop()
+
+    asyncio.run(run())
+
+
 def test_a_process_that_only_reads_says_that_nobody_follows_once_events_have_waited_for_some_seconds(
     settings: Settings, database_url: str, nats_url: str, names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,7 @@ class LedgersHere:
     async def names(self) -> list[str]:
         return sorted(self.ledgers)
 
-    async def open(self, name: str) -> LedgerHere:
+    async def open(self, name: str, *, look: bool = True) -> LedgerHere:
         if name not in self.ledgers:
             raise LedgerMissing("there is no such ledger; POST /v1/ledgers makes it")
         return self.ledgers[name]

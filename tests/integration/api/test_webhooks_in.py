@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import timedelta
@@ -348,6 +350,50 @@ def test_ids_are_forgotten_once_their_signature_is_too_old_for_them(
     assert told(api, "forgetful", secret, contract("o1"), "m1").status_code == 401  # late
     assert told(api, "forgetful", secret, contract("o2"), "m2", at=int(later.timestamp())).status_code == 200
     assert known() == 1
+
+
+def test_only_so_many_messages_come_in_at_once_and_no_address_has_all_the_seats(
+    ledgers: LedgersHere, database_url: str
+) -> None:
+    access = AccessStore(database_url)
+    path = "/v1/ledgers/main/webhooks/in/nobody"
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        begun.set()
+        await asyncio.to_thread(go_on.wait, 60)
+        yield b"}"
+
+    with Api(app_create(ledgers, access, ApiSettings(webhooks_receiving_max=4)), access) as few, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(few.post, path, key=None, content=slow())
+        try:
+            assert begun.wait(60)
+            second = few.post(path, key=None, content=b"{}")
+            assert (second.status_code, second.json()["code"]) == (503, "OVERLOADED")
+            assert few.get("/v1/ledgers").status_code == 200
+        finally:
+            go_on.set()
+        assert first.result().status_code == 401
+        assert few.post(path, key=None, content=b"{}").status_code == 401
+    access.close()
+
+
+def test_hosts_of_one_network_of_ipv6_send_on_one_account(ledgers: LedgersHere, database_url: str) -> None:
+    access = AccessStore(database_url)
+    settings = ApiSettings(requests_per_second=0.001, requests_burst=2)
+    app = app_create(ledgers, access, settings)
+
+    async def sent(host: str) -> int:
+        transport = httpx.ASGITransport(app, client=(host, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return (await client.post("/v1/ledgers/main/webhooks/in/nobody", content=b"{}")).status_code
+
+    async def run() -> list[int]:
+        return [await sent(host) for host in ("2001:db8::1", "2001:db8::2", "2001:db8:0:0:9::", "2001:db8:0:1::1")]
+
+    assert asyncio.run(run()) == [401, 401, 429, 401]
+    access.close()
 
 
 def test_whoever_sends_too_often_is_slowed_down(ledgers: LedgersHere, database_url: str) -> None:

@@ -74,38 +74,55 @@ threads = [threading.Thread(target=write, args=(i,)) for i in range(4)]
 LIMITS: dict[str, Any] = {
     "requests_per_second": 7, "requests_burst": 8, "concurrent_max": 9, "imports_receiving_max": 3,
     "body_bytes_max": 1_001, "document_bytes_max": 1_002, "import_bytes_max": 1_003, "line_bytes_max": 1_004,
+    "webhooks_receiving_max": 5, "body_seconds": 6, "body_bytes_per_second_min": 10,
 }  # fmt: skip
+HEADS: dict[str, Any] = {"head_seconds": 3, "head_bytes_max": 2_000}
+"""Those of whoever holds the connection."""
 
 
-def served_with(monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]) -> ApiSettings:
-    """The limits that `plumbline serve` comes to."""
+def served_with(monkeypatch: pytest.MonkeyPatch, arguments: list[str], environment: dict[str, str]) -> ServeSettings:
+    """What `plumbline serve` comes to."""
     found: list[ServeSettings] = []
     monkeypatch.setattr("service.serving.process.serve", lambda _, serving, listening: found.append(serving))
     app = typer.Typer()
     serving.register(app)
     done = CliRunner().invoke(app, ["--port", "0", *arguments], env=environment)
     assert done.exit_code == 0, (done.output, done.exception)
-    return found[0].api
+    return found[0]
 
 
 def test_every_limit_is_set_by_a_variable_or_an_option_and_the_option_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = {f"PLUMBLINE_{name.upper()}": str(value) for name, value in LIMITS.items()}
-    assert served_with(monkeypatch, [], dict.fromkeys(variables, "")) == ApiSettings()
-    assert served_with(monkeypatch, [], variables) == ApiSettings(**LIMITS)
-    options = [part for name, value in LIMITS.items() for part in (f"--{name.replace('_', '-')}", str(value * 2))]
-    assert served_with(monkeypatch, options, variables) == ApiSettings(**{n: v * 2 for n, v in LIMITS.items()})
+    limits = LIMITS | HEADS
+
+    def served(arguments: list[str], environment: dict[str, str]) -> tuple[ApiSettings, float, int]:
+        found = served_with(monkeypatch, arguments, environment)
+        return found.api, found.head_seconds, found.head_bytes_max
+
+    variables = {f"PLUMBLINE_{name.upper()}": str(value) for name, value in limits.items()}
+    assert served([], dict.fromkeys(variables, "")) == (ApiSettings(), 10, 65_536)
+    assert served([], variables) == (ApiSettings(**LIMITS), 3, 2_000)
+    options = [part for name, value in limits.items() for part in (f"--{name.replace('_', '-')}", str(value * 2))]
+    assert served(options, variables) == (ApiSettings(**{n: v * 2 for n, v in LIMITS.items()}), 6, 4_000)
 
 
 def test_the_networks_that_webhooks_may_call_are_named_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = served_with(monkeypatch, [], {"PLUMBLINE_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00::/8"})
+    found = served_with(monkeypatch, [], {"PLUMBLINE_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00::/8"}).api
     assert [str(network) for network in found.webhook_networks] == ["10.1.0.0/16", "fd00::/8"]
     with pytest.raises(AssertionError, match="name networks such as"):
         served_with(monkeypatch, ["--webhook-networks", "10.1.0.1/16"], {})
 
 
+def test_the_proxies_that_are_trusted_are_named_and_none_is_without_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = served_with(monkeypatch, [], {"PLUMBLINE_TRUSTED_PROXIES": "10.2.0.0/24,127.0.0.1"})
+    assert [str(network) for network in found.trusted_proxies] == ["10.2.0.0/24", "127.0.0.1/32"]
+    assert served_with(monkeypatch, [], {}).trusted_proxies == ()
+    with pytest.raises(AssertionError, match="name networks such as"):
+        served_with(monkeypatch, ["--trusted-proxies", "proxy.example"], {})
+
+
 def test_the_limits_are_told_with_their_variables_and_no_key_may_take_all_the_service_can() -> None:
     page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
-    for name in LIMITS:
+    for name in LIMITS | HEADS:
         assert f"| `--{name.replace('_', '-')}` | `PLUMBLINE_{name.upper()}` |" in page
     assert ApiSettings().requests_per_second <= 2_000
 
