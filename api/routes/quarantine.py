@@ -178,8 +178,8 @@ async def quarantine_retry(request: Request, ledger: LedgerOf, language: Languag
     body_example={"ids": [1], "reason": "A test row of the ERP."},
     response_model=DismissAnswer,
     summary="Dismiss refused rows",
-    description="Their cells are forgotten; the same row is known again when it comes. Rows that were resolved before are"
-    " only named: to ask again does no harm.",
+    description="Their cells are forgotten; the same row is known again when it comes. Rows that were resolved before"
+    " are only named: to ask again does no harm.",
 )
 async def quarantine_dismiss(request: Request, ledger: LedgerOf) -> Response:
     """Dismiss refused rows."""

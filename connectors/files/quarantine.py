@@ -220,7 +220,8 @@ class Quarantine:
         is told in the resolution, not what they held. Rows the ledger takes (or has already) are resolved; the
         others stay open with the reason of today. A row whose source gives no id is submitted as the first of its
         equals. Rows that were resolved before are left as they are, so that who didn't get the answer may ask again.
-        With `dry_run`, `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything is submitted.
+        With `dry_run`, `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything
+        is submitted.
         """
         override = raw_override or {}
         mapping_of = mapping_of or self.mapping_find
