@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from connectors.files.cells import RowRefused
 from connectors.files.fact_cells import FACT_JSON, FACT_JSON_SHA256, fact_command
@@ -324,11 +324,15 @@ class Quarantine:
         parameters = {"ids": sorted(set(ids)), "before": open_since_before, "resolved_at": resolved_at,
                       "resolution": f"purged by {actor}"}  # fmt: skip
         purged: list[int] = []
-        with self._connected() as connection, connection.transaction(force_rollback=dry_run):
+        with (
+            self._connected() as connection,
+            connection.transaction(force_rollback=dry_run),
+            connection.cursor(row_factory=tuple_row) as cursor,
+        ):
             if ids:
-                purged += [number for (number,) in connection.execute(_QUERIES["purge"], parameters)]
+                purged += [number for (number,) in cursor.execute(_QUERIES["purge"], parameters)]
             if open_since_before is not None:
-                purged += [number for (number,) in connection.execute(_QUERIES["purge_open"], parameters)]
+                purged += [number for (number,) in cursor.execute(_QUERIES["purge_open"], parameters)]
         return sorted(purged)
 
     def mapping_keep(self, mapping: FileMapping) -> None:

@@ -349,10 +349,11 @@ def test_rows_that_an_earlier_version_resolved_are_emptied_when_the_ledger_is_br
                 {"sha": bytes([number]) * 32, "said": resolution},
             )
     ledger_schema_create(database_url, schema_name)
-    rows = Quarantine(database_url, schema_name).list(open_only=False)
-    assert [row.resolution for row in rows] == ["accepted at position 3 by li", *resolutions[1:]]
-    assert [row.raw for row in rows] == [{}, {}, {}, {"电话": "13912345678"}]
-    assert [row.row_sha256 for row in rows] == [bytes([number]) * 32 for number in range(4)]
+    with psycopg.connect(database_url, options=f"-c search_path={schema_name}") as connection:
+        rows = connection.execute("SELECT resolution, raw, row_sha256 FROM quarantine ORDER BY id").fetchall()
+    assert [resolution for resolution, _, _ in rows] == ["accepted at position 3 by li", *resolutions[1:]]
+    assert [raw for _, raw, _ in rows] == [{}, {}, {}, {"电话": "13912345678"}]
+    assert [bytes(digest) for _, _, digest in rows] == [bytes([number]) * 32 for number in range(4)]
 
 
 def test_open_rows_are_purged_once_they_are_old_and_resolved_ones_by_their_ids(quarantine: Quarantine, sample: Path) -> None:
