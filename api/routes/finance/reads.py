@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
@@ -10,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.access.roles import Permission
-from api.core import context_of, read
+from api.core import context_of, core_of, read
 from api.input import Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
-from api.routes.finance.asking import PREFIX, Period, month_of_text, settling
+from api.routes.finance.asking import PREFIX, Period, month_of_text, read_long, settling
 from api.routes.finance.bodies import CheckBody, HonoursBody, LiabilityBody, ProposalsBody, ReportBody
 from api.routing import Router
 from ledger.domain.errors import Refused
-from ledger.domain.valuation import PointValue
+from ledger.domain.relations.state import Relations
 from ledger.domain.values import customer_number, day_of
 from projections.customers import customer_read
 from projections.events import event_read
@@ -25,8 +26,8 @@ from projections.finance.beancount import beancount_text
 from projections.finance.honours import PUBLICATION, Place, places_of, public_list
 from projections.finance.journal import COLUMNS, entries, journal_check
 from projections.finance.liability import liability_read
-from projections.finance.reading import value_on
-from projections.finance.sheets import csv_text
+from projections.finance.reading import position_head, value_on
+from projections.finance.sheets import csv_text, text_parts
 from reconciliation.proposals import proposals_of
 from reconciliation.report import report_of
 
@@ -49,8 +50,8 @@ Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], descrip
 async def reconciliation_read(request: Request, period: Period, limit: Limit = 1_000) -> Response:
     """The reconciliation of a month."""
     month = month_of_text(period)
-    state = await settling(request)
-    return json_response(report_shortened(report_of(state.settlement, month).document(), limit))
+    found = await settling(request, lambda state: report_of(state.settlement, month).document())
+    return json_response(report_shortened(found, limit))
 
 
 def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
@@ -69,8 +70,10 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
 )
 async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
     """Matches and rulings that wait for approval."""
-    state = await settling(request)
-    return json_response({"data": [p.document() for p in proposals_of(state.settlement)[:limit]]})
+    def look(state: Relations) -> list[dict[str, Any]]:
+        return [p.document() for p in proposals_of(state.settlement)[:limit]]
+
+    return json_response({"data": await settling(request, look)})
 
 
 @router.get(
@@ -88,7 +91,7 @@ async def liability_days(request: Request, day_from: Day = None, day_to: Day = N
     if not 0 <= (last - first).days < DAYS_MAX:
         raise Refused("DATE_INVALID", f"day_from to day_to must hold 1 to {DAYS_MAX} days", "day_from")
     value = await read(request, value_on, (await rulebook_of(request)).book, day_of(last))
-    found = await read(request, liability_read, value, day_of(first), day_of(last))
+    found = await read_long(request, liability_read, value, day_of(first), day_of(last))
     return json_response(found.document())
 
 
@@ -121,17 +124,24 @@ async def journal_read(
     value = await read(request, value_on, rulebook.book, day_of(chosen or today(request, rulebook)))
     ledger = context_of(request).ledger
     assert ledger is not None
-    text = await read(request, _journal, ledger.name, value, day, format == "beancount")
-    kind = "text/plain" if format == "beancount" else "text/csv"
-    return StreamingResponse(iter(text), media_type=f"{kind}; charset=utf-8")
+    # Read page by page, each on a connection that goes back before the next: who reads slowly keeps none.
+    stop = await read(request, position_head)
+    found = entries(ledger.recorder.datastore.get_connection, value, day_last=day, stop=stop)
+    if format == "beancount":
+        kind, lines = "text/plain", beancount_text(ledger.name, found)
+    else:
+        rows = (row for entry in found for row in entry.rows())
+        kind, lines = "text/csv", csv_text(COLUMNS, rows, ("position", "points", "cny"))
+    parts, turns = text_parts(lines), core_of(request).finance
+    first = await turns.run(lambda: next(parts, ""))
 
+    async def told() -> AsyncIterator[str]:
+        part = first
+        while part:
+            yield part
+            part = await turns.run(lambda: next(parts, ""), begun=True)
 
-def _journal(connection: Connection[Any], ledger: str, value: PointValue, day: int | None, beans: bool) -> list[str]:
-    found = entries(connection, value, day_last=day)
-    if beans:
-        return list(beancount_text(ledger, found))
-    rows = (row for entry in found for row in entry.rows())
-    return list(csv_text(COLUMNS, rows, ("position", "points", "cny")))
+    return StreamingResponse(told(), media_type=f"{kind}; charset=utf-8")
 
 
 @router.get(
@@ -145,7 +155,7 @@ def _journal(connection: Connection[Any], ledger: str, value: PointValue, day: i
 async def journal_checked(request: Request, as_of: Day = None) -> Response:
     """Whether the books balance."""
     chosen = day_of_text(as_of, "as_of")
-    found = await read(request, journal_check, day_last=None if chosen is None else day_of(chosen))
+    found = await read_long(request, journal_check, day_last=None if chosen is None else day_of(chosen))
     return json_response(found.document())
 
 
@@ -159,7 +169,7 @@ async def journal_checked(request: Request, as_of: Day = None) -> Response:
 )
 async def honours_read(request: Request, year: Annotated[int, Path(ge=1970, le=2149)]) -> Response:
     """The public list of a year's best customers."""
-    position = (await settling(request)).settlement.honours.get(year)
+    position = await settling(request, lambda state: state.settlement.honours.get(year))
     if position is None:
         raise Refused("HONOURS_UNKNOWN", "nobody was honoured for this year yet; `plumbline honours` does", "year")
     places, consented = await read(request, _honoured, position)
