@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from fastapi import Query
 from psycopg import Connection
 from starlette.requests import Request
+from starlette.responses import Response
 
 from api.core import context_of, core_of
+from api.input import json_response
+from api.lists import PageAsked
 from api.reading import rulebook_of
 from ledger.domain.errors import Refused
 from ledger.domain.relations.state import Relations
@@ -20,6 +23,7 @@ from reconciliation.reconciling import state_current
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row = TypeVar("Row")
 
 PREFIX: Final = "/v1/ledgers/{ledger}/finance"
 MONTH_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -63,3 +67,24 @@ async def settling(request: Request, look: Callable[[Relations], T]) -> T:
         return look(state_current(columns, ledger.recorder, timezone))
 
     return await core_of(request).finance.run(run)
+
+
+async def settling_page(
+    request: Request,
+    asked: PageAsked,
+    look: Callable[[Relations], Sequence[Row]],
+    place: Callable[[Row], tuple[Any, ...]],
+    document: Callable[[Row], dict[str, Any]],
+) -> Response:
+    """A page of what `look` finds in the state of settlement, in order of its places, of which each has its own."""
+
+    def found(state: Relations) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        rows, at, size = look(state), asked.seek.at, asked.size + 1
+        if at is not None:
+            rows = [row for row in rows if (place(row) < at if asked.backwards else place(row) > at)]
+        return [(place(row), document(row)) for row in (rows[-size:] if asked.backwards else rows[:size])]
+
+    rows = await settling(request, found)
+    return json_response(
+        core_of(request).pages.listed(request, asked, rows, lambda row: row[0], lambda row: row[1])
+    )

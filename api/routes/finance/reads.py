@@ -12,13 +12,31 @@ from starlette.responses import Response, StreamingResponse
 
 from api.access.roles import Permission
 from api.core import context_of, core_of, read
-from api.input import Limit, json_response
+from api.input import Cursor, Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
-from api.routes.finance.asking import PREFIX, Period, month_of_text, read_long, settling
-from api.routes.finance.bodies import CheckBody, HonoursBody, LiabilityBody, ProposalsBody, ReportBody
+from api.routes.finance.asking import (
+    MONTH_PATTERN,
+    PREFIX,
+    Period,
+    month_of_text,
+    read_long,
+    settling,
+    settling_page,
+)
+from api.routes.finance.bodies import (
+    CheckBody,
+    HonoursBody,
+    LiabilityBody,
+    OpenItemBody,
+    ProposalBody,
+    ReportBody,
+    SettlementBody,
+)
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
 from ledger.domain.relations.state import Relations
+from ledger.domain.settlement.records import Match
 from ledger.domain.values import customer_number, day_of
 from projections.customers import customer_read
 from projections.events import event_read
@@ -29,11 +47,12 @@ from projections.finance.liability import liability_read
 from projections.finance.reading import position_head, value_on
 from projections.finance.sheets import csv_text, text_parts
 from reconciliation.proposals import proposals_of
-from reconciliation.report import report_of
+from reconciliation.report import match_document, report_of
 
 router = Router(tags=["finance"])
 
 DAYS_MAX: Final = 1_100
+PeriodPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
 
@@ -45,13 +64,57 @@ Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], descrip
     response_model=ReportBody,
     summary="The reconciliation of a month",
     description="What is open at the month's end, of which kind, since when and why; what was matched in it. Reading"
-    " records nothing.",
+    " records nothing. Of each list the first `limit`; the whole of it lies below, page by page.",
 )
 async def reconciliation_read(request: Request, period: Period, limit: Limit = 1_000) -> Response:
     """The reconciliation of a month."""
     month = month_of_text(period)
     found = await settling(request, lambda state: report_of(state.settlement, month).document())
     return json_response(report_shortened(found, limit))
+
+
+@router.get(
+    f"{PREFIX}/reconciliation/{{period}}/open",
+    permission=Permission.FINANCE_READ,
+    errors=("PERIOD_INVALID", "COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[OpenItemBody],
+    summary="What is open at a month's end, page by page",
+)
+async def reconciliation_open(
+    request: Request, period: PeriodPath, limit: Limit = 1_000, cursor: Cursor = None
+) -> Response:
+    """What is open at a month's end."""
+    asked, month = core_of(request).pages.asked(request, {"limit": limit}), month_of_text(period)
+    return await settling_page(
+        request, asked, lambda state: report_of(state.settlement, month).lines, lambda line: line.place,
+        lambda line: line.document(),
+    )  # fmt: skip
+
+
+@router.get(
+    f"{PREFIX}/reconciliation/{{period}}/{{state}}",
+    permission=Permission.FINANCE_READ,
+    errors=("PERIOD_INVALID", "COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[SettlementBody],
+    summary="What was matched in a month, or undone, page by page",
+)
+async def reconciliation_matches(
+    request: Request,
+    period: PeriodPath,
+    state: Literal["matched", "undone"],
+    limit: Limit = 1_000,
+    cursor: Cursor = None,
+) -> Response:
+    """What was matched in a month, or undone."""
+    asked, month = core_of(request).pages.asked(request, {"limit": limit}), month_of_text(period)
+
+    def look(relations: Relations) -> list[Match]:
+        report = report_of(relations.settlement, month)
+        return sorted(report.matches if state == "matched" else report.undone, key=lambda match: match.number)
+
+    return await settling_page(
+        request, asked, look, lambda match: (match.number,), lambda match: match_document(match, state)
+    )
 
 
 def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
@@ -62,18 +125,19 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
 @router.get(
     f"{PREFIX}/proposals",
     permission=Permission.FINANCE_READ,
-    errors=("COLUMNS_BEHIND",),
-    response_model=ProposalsBody,
+    errors=("COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[ProposalBody],
     summary="Matches and rulings that wait for approval",
     description="With the items they take and whose those are. `across_customers` says that they are several"
     " customers', `stale` that less is open by now than is taken: it can only be declined then. `sentence` says both.",
 )
-async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
+async def proposals_list(request: Request, limit: Limit = 1_000, cursor: Cursor = None) -> Response:
     """Matches and rulings that wait for approval."""
-    def look(state: Relations) -> list[dict[str, Any]]:
-        return [p.document() for p in proposals_of(state.settlement)[:limit]]
-
-    return json_response({"data": await settling(request, look)})
+    asked = core_of(request).pages.asked(request, {"limit": limit})
+    return await settling_page(
+        request, asked, lambda state: proposals_of(state.settlement), lambda proposal: proposal.place,
+        lambda proposal: proposal.document(),
+    )  # fmt: skip
 
 
 @router.get(
