@@ -25,6 +25,7 @@ from api.metrics import Metrics
 from api.ports import LedgerPort, LedgersPort
 from api.readiness import Readiness
 from api.settings import ApiSettings
+from api.turns import Turns
 from projections.as_of import AccountRow
 from projections.merged import Merged
 from projections.places import Places, Reader, ViewLate, late_told, places_read, position_read
@@ -59,6 +60,8 @@ class Core:
     arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
     """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)
+    finance: Turns = field(default_factory=Turns)
+    """What finance reads goes through the whole log: it takes turns, on threads of its own."""
     merged: dict[str, MergedKnown] = field(default_factory=dict[str, "MergedKnown"])
     """Which mergings stand, by schema."""
     days: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])

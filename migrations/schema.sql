@@ -1008,11 +1008,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON job, job_row TO plumbline_app;
 
 -- Rows of imported files that were refused, kept until a person has mended or dismissed them. Not part of the log:
 -- nothing here has happened. raw: the row's cells by header, as they stood in the file; the same row of the same source
--- is kept once, whatever file or encoding it came in. A row is open until it is resolved, and is never removed.
+-- is kept once, whatever file or encoding it came in. A row is open until it is resolved, and is never removed. Resolved
+-- it has no cells any more, and is known again by row_sha256; NULL: it was purged, and is new when it comes again. Rows
+-- that this leaves dead are vacuumed within minutes, however few they are.
 CREATE TABLE quarantine (
     id             bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source         text        NOT NULL,
-    row_sha256     bytea       NOT NULL CHECK (octet_length(row_sha256) = 32),
+    row_sha256     bytea       CHECK (octet_length(row_sha256) = 32),
     file           text        NOT NULL,
     row            bigint      NOT NULL CHECK (row > 0),
     field          text        NOT NULL,
@@ -1025,8 +1027,10 @@ CREATE TABLE quarantine (
     resolved_at    timestamptz,
     resolution     text,
     CONSTRAINT quarantine_row_key UNIQUE (source, row_sha256),
-    CONSTRAINT quarantine_resolved_whole CHECK ((resolved_at IS NULL) = (resolution IS NULL))
-);
+    CONSTRAINT quarantine_resolved_whole CHECK ((resolved_at IS NULL) = (resolution IS NULL)),
+    CONSTRAINT quarantine_resolved_empty CHECK (resolved_at IS NULL OR raw = '{}'),
+    CONSTRAINT quarantine_open_known CHECK (resolved_at IS NOT NULL OR row_sha256 IS NOT NULL)
+) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 CREATE INDEX quarantine_open ON quarantine (id) WHERE resolved_at IS NULL;
 
 GRANT SELECT, INSERT, UPDATE ON quarantine TO plumbline_app;

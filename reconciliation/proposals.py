@@ -31,6 +31,11 @@ class Proposal:
         return settlement_id(number) if isinstance(self.proposed, Match) else ruling_id(number)
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Its place among the others: matches, then rulings, by number."""
+        return int(isinstance(self.proposed, Ruling)), self.proposed.number
+
+    @property
     def lines(self) -> Sequence[tuple[str, int]]:
         """Its items and how much of each it takes, in fen."""
         proposed = self.proposed
@@ -83,7 +88,8 @@ def proposals_of(settlement: Settlement) -> list[Proposal]:
     """What waits for another person's approval: matches, then rulings."""
     into = settlement.survivors(NOTHING)
     waiting = (*settlement.matches.values(), *settlement.rulings.values())
-    return [_proposal(settlement, into, p) for p in waiting if p.state == "proposed"]
+    found = [_proposal(settlement, into, p) for p in waiting if p.state == "proposed"]
+    return sorted(found, key=lambda proposal: proposal.place)
 
 
 def proposal_named(settlement: Settlement, name: str) -> Proposal | None:

@@ -58,6 +58,11 @@ class Line:
     undone: tuple[tuple[str, int, str], ...] = ()
     """Matches of it that people undid, the latest first: (the other item, day, who)."""
 
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Its place among the others: by kind, day and name."""
+        return KINDS.index(self.kind), self.day, self.item
+
     def document(self) -> dict[str, Any]:
         """For JSON; amounts are decimals of CNY."""
         return {
@@ -185,7 +190,7 @@ def report_of(settlement: Settlement, period: int) -> Report:
                     tuple((other, m.undone_day, m.undone_by) for other, m in undone.get(item.key, {}).items()),
                 )
             )  # fmt: skip
-    lines.sort(key=lambda line: (KINDS.index(line.kind), line.day, line.item))
+    lines.sort(key=lambda line: line.place)
     matches = [m for m in settlement.matches.values() if m.period == period and _in_force(m, period)]
     undone = [m for m in settlement.matches.values() if m.undone_period == period]
     return Report(

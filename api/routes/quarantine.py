@@ -34,7 +34,7 @@ class DateCell(BaseModel):
 
 
 class QuarantineRowBody(BaseModel):
-    """A refused row with its cells as they stood in the file."""
+    """A refused row, while it is open with its cells as they stood in the file."""
 
     id: int
     source: str
@@ -42,7 +42,9 @@ class QuarantineRowBody(BaseModel):
     row: int
     field: str
     reason: str
-    raw: dict[str, str | DateCell | None] = Field(description="Cells by header; a workbook's dates as objects.")
+    raw: dict[str, str | DateCell | None] = Field(
+        description="Cells by header; a workbook's dates as objects. Empty once the row is resolved: they are gone."
+    )
     mapping: str
     actor: str
     recorded_at: str
@@ -135,7 +137,8 @@ async def quarantine_list(
     response_model=RetryAnswer,
     summary="Try refused rows again",
     description="By the mappings of today, or the document that came with the file, with cells exchanged where they are"
-    " given; what is recorded is resolved. Rows that were resolved before are only named: to ask again does no harm.",
+    " given; what is recorded is resolved, and its cells are forgotten. Rows that were resolved before are only named:"
+    " to ask again does no harm.",
 )
 async def quarantine_retry(request: Request, ledger: LedgerOf, language: Language = "en") -> Response:
     """Try refused rows again."""
@@ -175,7 +178,8 @@ async def quarantine_retry(request: Request, ledger: LedgerOf, language: Languag
     body_example={"ids": [1], "reason": "A test row of the ERP."},
     response_model=DismissAnswer,
     summary="Dismiss refused rows",
-    description="Rows that were resolved before are only named: to ask again does no harm.",
+    description="Their cells are forgotten; the same row is known again when it comes. Rows that were resolved before"
+    " are only named: to ask again does no harm.",
 )
 async def quarantine_dismiss(request: Request, ledger: LedgerOf) -> Response:
     """Dismiss refused rows."""

@@ -1,6 +1,8 @@
 """The quarantine.
 
-Refused rows, kept with the reason until they are mended, tried again or dismissed. None is lost.
+Refused rows, kept with the reason until they are mended and taken, dismissed or purged: then their cells are gone. What
+stays is that there was a row, why it was refused, how it was resolved, and unless it was purged the digest by which the
+same row is known again.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from connectors.files.cells import RowRefused
 from connectors.files.fact_cells import FACT_JSON, FACT_JSON_SHA256, fact_command
@@ -60,12 +62,13 @@ class QuarantineRowUnknown(PlumblineError):
 class QuarantinedRow:
     """A kept row.
 
-    `raw` holds its cells by header; `row` is its number in `file`; open while `resolved_at` is None.
+    `raw` holds its cells by header while it is open, and nothing after; `row` is its number in `file`; open while
+    `resolved_at` is None. `row_sha256` is None once it was purged.
     """
 
     id: int
     source: str
-    row_sha256: bytes
+    row_sha256: bytes | None
     file: str
     row: int
     field: str
@@ -213,11 +216,12 @@ class Quarantine:
         """Map open rows again by the mappings of today (a document that came with the file: by that one) and submit
         them, in order of business date.
 
-        `ids` None means all. `raw_override` exchanges cells by header for this attempt; what was exchanged
-        is told in the resolution. Rows the ledger takes (or has already) are resolved; the others stay open
-        with the reason of today. A row whose source gives no id is submitted as the first of its equals. Rows that
-        were resolved before are left as they are, so that who didn't get the answer may ask again. With `dry_run`,
-        `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything is submitted.
+        `ids` None means all. `raw_override` exchanges cells by header for this attempt; which were exchanged
+        is told in the resolution, not what they held. Rows the ledger takes (or has already) are resolved; the
+        others stay open with the reason of today. A row whose source gives no id is submitted as the first of its
+        equals. Rows that were resolved before are left as they are, so that who didn't get the answer may ask again.
+        With `dry_run`, `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything
+        is submitted.
         """
         override = raw_override or {}
         mapping_of = mapping_of or self.mapping_find
@@ -300,6 +304,37 @@ class Quarantine:
             self._resolve([(number, f"dismissed by {actor}: {reason.strip()}") for number in numbers], resolved_at)
         return numbers, before
 
+    def purge(
+        self,
+        *,
+        actor: str,
+        resolved_at: datetime,
+        ids: Sequence[int] = (),
+        open_since_before: datetime | None = None,
+        dry_run: bool = False,
+    ) -> list[int]:
+        """Forget rows altogether: their cells, and the digest by which they would be known again; their ids.
+
+        `ids` names rows, open or resolved; `open_since_before` those that are open and were kept before a moment. The
+        same row is new when it comes again. With `dry_run` none is forgotten. Raises QuarantineRowUnknown, forgetting
+        none.
+        """
+        if ids:
+            self._rows(ids, {})
+        parameters = {"ids": sorted(set(ids)), "before": open_since_before, "resolved_at": resolved_at,
+                      "resolution": f"purged by {actor}"}  # fmt: skip
+        purged: list[int] = []
+        with (
+            self._connected() as connection,
+            connection.transaction(force_rollback=dry_run),
+            connection.cursor(row_factory=tuple_row) as cursor,
+        ):
+            if ids:
+                purged += [number for (number,) in cursor.execute(_QUERIES["purge"], parameters)]
+            if open_since_before is not None:
+                purged += [number for (number,) in cursor.execute(_QUERIES["purge_open"], parameters)]
+        return sorted(purged)
+
     def mapping_keep(self, mapping: FileMapping) -> None:
         """Keep a mapping document that came with a file, and let the rows that it refuses be tried again by it."""
         mapping.origin_set(f"{mapping.id}@{mapping.digest.hex()}")
@@ -381,11 +416,7 @@ class Quarantine:
 
 
 def _changes_text(raw: RawCells, override: RawOverride) -> str:
-    """What was exchanged, for the resolution: `; 中标价(元): "0.90" became "900000.00"`."""
-    shown = (
-        f"{header}: {orjson.dumps(raw.get(header)).decode()} became {orjson.dumps(value).decode()}"
-        for header, value in override.items()
-        if raw.get(header) != value
-    )
-    text = ", ".join(shown)
-    return f"; {text}" if text else ""
+    """Which cells were exchanged, for the resolution: `; with other cells in 中标价(元)`. What they held isn't said: it
+    would outlive the row."""
+    headers = ", ".join(header for header, value in override.items() if raw.get(header) != value)
+    return f"; with other cells in {headers}" if headers else ""

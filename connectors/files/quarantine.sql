@@ -47,10 +47,26 @@ SELECT document::text FROM mapping_document WHERE sha256 = %(sha256)s
 SELECT count(*) FROM quarantine WHERE resolved_at IS NULL
 
 -- name: resolve
+-- What is resolved gives up its cells; by its digest the same row is known again.
 UPDATE quarantine q
-SET resolved_at = %(resolved_at)s, resolution = given.resolution
+SET resolved_at = %(resolved_at)s, resolution = given.resolution, raw = '{}'
 FROM unnest(%(ids)s::bigint[], %(resolutions)s::text[]) AS given (id, resolution)
 WHERE q.id = given.id AND q.resolved_at IS NULL
+
+-- name: purge
+-- Of rows named by their ids the cells and the digest; open ones are resolved by that.
+UPDATE quarantine
+SET raw = '{}', row_sha256 = NULL, resolved_at = coalesce(resolved_at, %(resolved_at)s),
+    resolution = coalesce(resolution, %(resolution)s)
+WHERE id = ANY (%(ids)s::bigint[]) AND row_sha256 IS NOT NULL
+RETURNING id
+
+-- name: purge_open
+-- The same of rows that have been open since before a moment.
+UPDATE quarantine
+SET raw = '{}', row_sha256 = NULL, resolved_at = %(resolved_at)s, resolution = %(resolution)s
+WHERE resolved_at IS NULL AND recorded_at < %(before)s
+RETURNING id
 
 -- name: reason_renew
 -- A row tried again and refused again says why by the mapping of today.

@@ -28,9 +28,10 @@ ROUNDING_ACCOUNT: Final = "Equity:Points:Rounding"
 
 
 def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
-    """The journal line by line. `ledger` names the books in the title."""
+    """The journal part by part. `ledger` names the books in the title. Accounts are opened at the end, when the first
+    day is known: the order of its text says nothing to Beancount."""
+    yield f'option "title" "Plumbline {ledger}"\noption "operating_currency" "CNY"\n\n'
     sums = dict.fromkeys(ACCOUNTS, 0)
-    body: list[str] = []
     rounding = 0
     day_first: int | None = None
     day_last = 0
@@ -45,22 +46,19 @@ def beancount_text(ledger: str, entries: Iterable[Entry]) -> Iterator[str]:
         taken, given = (money_text(fen) for fen in (entry.fen_out, entry.fen_in))
         booked = f"  booked: {day_text(m.day)}\n" if m.posted > m.day else ""
         said = " ".join(filter(None, (m.topic, m.state.get("rule") or m.state.get("redemption"))))
-        body.append(
+        yield (
             f'{day_text(m.posted)} * "{m.stream}" "{_quoted(said)}"\n'
             f"  position: {m.position}\n{booked}"
             f"  {BEANCOUNT_ACCOUNTS[entry.out_of]}  {points_text(entry.points)} POINTS @@ {taken} CNY\n"
             f"  {BEANCOUNT_ACCOUNTS[entry.into]}  {points_text(-entry.points)} POINTS @@ {given} CNY\n"
-            f"{rest}"
+            f"{rest}\n"
         )
-    yield f'option "title" "Plumbline {ledger}"\noption "operating_currency" "CNY"\n\n'
     if day_first is None:
         return
     yield f"{day_text(day_first)} commodity POINTS\n"
     for account in ACCOUNTS:
         yield f"{day_text(day_first)} open {BEANCOUNT_ACCOUNTS[account]} POINTS\n"
     yield f"{day_text(day_first)} open {ROUNDING_ACCOUNT} CNY\n\n"
-    for transaction in body:
-        yield transaction + "\n"
     for account in ACCOUNTS:
         yield f"{day_text(day_last + 1)} balance {BEANCOUNT_ACCOUNTS[account]}  {points_text(-sums[account])} POINTS\n"
     yield f"{day_text(day_last + 1)} balance {ROUNDING_ACCOUNT}  {money_text(-rounding)} CNY\n"

@@ -11,7 +11,7 @@ from psycopg import Connection
 from ledger.domain.postings import ACCOUNTS, Account, BooksUnbalanced, Trial, postings_of
 from ledger.domain.valuation import PointValue
 from ledger.domain.values import day_text, money_text, points_text
-from projections.finance.reading import POSITION_MAX, Movement, movements, position_head
+from projections.finance.reading import POSITION_MAX, Connected, Movement, movements, position_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,14 @@ COLUMNS = ("position", "date", "booked_on", "customer", "event", "rule", "redemp
 
 
 def entries(
-    connection: Connection[Any], value: PointValue, *, day_last: int | None = None, stop: int = POSITION_MAX
+    connection: Connection[Any] | Connected,
+    value: PointValue,
+    *,
+    day_last: int | None = None,
+    stop: int = POSITION_MAX,
 ) -> Iterator[Entry]:
-    """The journal in order of position: what is posted up to a day, and recorded up to a position.
+    """The journal in order of position: what is posted up to a day, and recorded up to a position. It is read as it is
+    asked for, and not held in memory.
 
     Each account always stands at the value of its points, rounded down to the fen once: an entry moves it by its value
     after less its value before.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -21,9 +22,13 @@ from projections.view import day_expired
 
 POSITION_MAX: Final = 2**63 - 1
 _QUERIES = queries_load("projections.sql", "finance.sql")
-_PAGE: Final = 20_000
+_PAGE: Final = 5_000
 _TOPICS: Final = sorted(POSTING_TOPICS | {"RuleSetProposed", "DayClosed"})
 EXPIRY_NEVER: Final = -1
+
+
+Connected: TypeAlias = Callable[[], AbstractContextManager[Connection[Any]]]
+"""Opens a connection for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +114,9 @@ def _month(text: str | None) -> int:
     return EXPIRY_NEVER if text is None else month_of(day_parse(text))
 
 
-def movements(connection: Connection[Any], stop: int = POSITION_MAX) -> Iterator[Movement]:
-    """Every event that moves points up to a position, in order."""
+def movements(connection: Connection[Any] | Connected, stop: int = POSITION_MAX) -> Iterator[Movement]:
+    """Every event that moves points up to a position, in order. Read page by page: where `connection` opens one, it is
+    held while a page is read."""
     adjusting: frozenset[RuleName] = frozenset()
     holds = _Holds()
     open_day = NOTHING_OPENED
@@ -150,14 +156,19 @@ def position_head(connection: Connection[Any]) -> int:
     return row[0]
 
 
-def _events(connection: Connection[Any], stop: int) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
+def _events(
+    connection: Connection[Any] | Connected, stop: int
+) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
     after = 0
-    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        while True:
-            page = {"after": after, "stop": stop, "topics": _TOPICS, "limit": _PAGE}
+    while True:
+        page = {"after": after, "stop": stop, "topics": _TOPICS, "limit": _PAGE}
+        with (
+            connection() if callable(connection) else nullcontext(connection) as opened,
+            opened.cursor(row_factory=tuple_row, binary=True) as cursor,
+        ):
             rows = cursor.execute(_QUERIES["events_of_topics"], page).fetchall()
-            for position, stream, topic, data in rows:
-                yield position, stream, topic, state_of(topic, bytes(data))
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1][0]
+        for position, stream, topic, data in rows:
+            yield position, stream, topic, state_of(topic, bytes(data))
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]

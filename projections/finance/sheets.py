@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -13,6 +13,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_PART: Final = 1 << 16
 SHEET_ROWS_MAX: Final = 1_048_575
 """As many rows as a sheet of XLSX holds beside its header."""
 
@@ -29,11 +30,25 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row], numbers: Sequence[str]
     writer.writerow(columns)
     for row in rows:
         writer.writerow([row[c] if c in numbers else text_safe(row[c]) for c in columns])
-        if buffer.tell() > 1 << 16:
+        if buffer.tell() > _PART:
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
+
+
+def text_parts(lines: Iterable[str]) -> Iterator[str]:
+    """Text in parts of some 64 KB each, none of them empty."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _PART:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    if size:
+        yield "".join(waiting)
 
 
 def text_safe(value: Any) -> str:

@@ -199,10 +199,12 @@ def ruling_refusal(scope: Scope, row: CollisionRow) -> str:
 
 @reads(*READS.views)
 def evidence_read(
-    connection: Connection[Any], scope: Scope, number: int, *, limit: int = 1_000
+    connection: Connection[Any], scope: Scope, number: int, *, after: tuple[int, int] = (0, 0), limit: int = 1_000
 ) -> list[EvidenceRow]:
-    """What happened with the customers of a collision, in order of time, for who sees or leads both sides and rules."""
-    params = {**scope.params, "number": number, "topics": list(EVIDENCE), "limit": limit}
+    """What happened with the customers of a collision, in order of time, after a position and a customer; for who sees
+    or leads both sides and rules."""
+    params = {**scope.params, "number": number, "topics": list(EVIDENCE), "limit": limit,
+              "after_position": after[0], "after_customer": after[1]}  # fmt: skip
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(READS.query("evidence", scope), params, prepare=False).fetchall()
     found: list[EvidenceRow] = []

@@ -198,10 +198,14 @@ def region_knowledge_read(
     scope: Scope,
     *,
     region: str | None = None,
+    after: tuple[str, int] = ("", 0),
     limit: int = 1_000,
 ) -> list[KnowledgeRow]:
-    """The unwritten rules of the regions that one sells in."""
-    return READS.rows(connection, "region_knowledge", scope, KnowledgeRow, region=region, limit=limit)
+    """The unwritten rules of the regions that one sells in, after a region and a position."""
+    return READS.rows(
+        connection, "region_knowledge", scope, KnowledgeRow, region=region, after_region=after[0],
+        after_position=after[1], limit=limit,
+    )  # fmt: skip
 
 
 @reads(*READS.views)

@@ -200,10 +200,19 @@ def teams_read(connection: Connection[Any]) -> list[TeamRow]:
 
 @reads(*READS.views)
 def absences_read(
-    connection: Connection[Any], scope: Scope, day: int, *, staff: int | None = None, limit: int = 1_000
+    connection: Connection[Any],
+    scope: Scope,
+    day: int,
+    *,
+    staff: int | None = None,
+    after: tuple[int, int] = (-(2**31), 0),
+    limit: int = 1_000,
 ) -> list[AbsenceRow]:
-    """Who is on leave on a day or later: oneself, and whom one leads."""
-    return READS.rows(connection, "absences", scope, AbsenceRow, day=day, staff=staff, limit=limit)
+    """Who is on leave on a day or later: oneself, and whom one leads; `after` a first day and a member of staff."""
+    return READS.rows(
+        connection, "absences", scope, AbsenceRow, day=day, staff=staff, after_day=after[0], after_staff=after[1],
+        limit=limit,
+    )  # fmt: skip
 
 
 @reads(*READS.views)

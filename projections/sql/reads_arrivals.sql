@@ -52,7 +52,8 @@ JOIN event e ON e.notification_id = t.position
 WHERE c.number = %(number)s AND t.topic = ANY (%(topics)s::text[])
   AND (visible(c.matched) OR led(h) AND h.number <> %(scope_staff)s::bigint)
   AND (visible(c.customer) OR led(a) AND a.number <> %(scope_staff)s::bigint)
-ORDER BY t.position
+  AND (t.position, t.customer) > (%(after_position)s::bigint, %(after_customer)s::bigint)
+ORDER BY t.position, t.customer
 LIMIT %(limit)s
 
 -- name: leads

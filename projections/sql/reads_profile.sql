@@ -70,6 +70,7 @@ ORDER BY k.position
 SELECT k.customer, k.region, k.kind, k.value, k.person, k.text, k.sealed, k.day, k.position
 FROM knowledge k
 WHERE k.customer = 0 AND (%(region)s::text IS NULL OR k.region = %(region)s) AND pooled(k)
+  AND (k.region, k.position) > (%(after_region)s::text, %(after_position)s::bigint)
 ORDER BY k.region, k.position
 LIMIT %(limit)s
 

@@ -16,6 +16,7 @@ SELECT a.staff, a.first_day, a.last_day, a.position
 FROM staff_absence a
 JOIN staff s ON s.number = a.staff
 WHERE a.last_day >= %(day)s AND (%(staff)s::bigint IS NULL OR a.staff = %(staff)s) AND led(s)
+  AND (a.first_day, a.staff) > (%(after_day)s::integer, %(after_staff)s::bigint)
 ORDER BY a.first_day, a.staff
 LIMIT %(limit)s
 

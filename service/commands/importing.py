@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -238,6 +239,35 @@ def quarantine_retry(
             f"{report.duplicates} duplicates, {len(report.rejected)} still refused.",
         )
     )
+
+
+@quarantine_app.command("purge")
+def quarantine_purge(
+    ids: Annotated[list[int] | None, typer.Argument(help="Ids of rows, open or resolved.")] = None,
+    open_days: Annotated[
+        int | None, typer.Option("--open-days", min=0, help="Rows that have been open for at least so many days.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which, forget none. 试运行。")] = False,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Forget what refused rows hold, and by what they are known: when such a row comes again it is a new one. 清除。"""
+    out = output_of(json, language)
+    if bool(ids) is (open_days is not None):
+        raise Refused("USAGE", "give either ids or --open-days", "open-days")
+    now = clock()
+    with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
+        purged = handle.quarantine.purge(
+            actor=actor, resolved_at=now, ids=ids or (), dry_run=dry_run,
+            open_since_before=None if open_days is None else now - timedelta(days=open_days),
+        )  # fmt: skip
+    if json:
+        out.document({"purged": purged, "dry_run": dry_run})
+        return
+    prefix = out.say("（试运行）", "(dry run) ") if dry_run else ""
+    out.console.print(prefix + out.say(f"已清除 {len(purged)} 行的内容。", f"{len(purged)} rows forgotten."))
 
 
 def register(app: typer.Typer) -> None:

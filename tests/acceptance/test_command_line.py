@@ -168,6 +168,10 @@ def test_a_week_of_work_from_import_to_what_if(run: Run, data: Callable[..., Any
     mended.write_text(f"{row['id']}: {{severity: minor}}\n", "utf-8")
     retried = data("quarantine", "retry", "--set", str(mended))
     assert (retried["accepted"], data("quarantine", "list")) == (1, [])
+    [told] = data("quarantine", "list", "--all")
+    assert told["raw"] == {} and told["resolution"].endswith("; with other cells in severity")
+    assert data("quarantine", "purge", str(row["id"]), "--dry-run") == {"purged": [row["id"]], "dry_run": True}
+    assert data("quarantine", "purge", "--open-days", "0") == {"purged": [], "dry_run": False}
     # February 2024 is closed: the complaint is booked on 2026-02-01 and takes 5 points.
     last = data("history", "C-000002")[-2:]
     assert [(e["event"], e["booked_on"]) for e in last] == [("FactRecorded", "2026-02-01"), ("PointsDeducted", "2026-02-01")]

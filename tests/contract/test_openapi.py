@@ -128,6 +128,7 @@ KEYLESS = {
     "reconcile": "asked again it finds nothing more",
     "facts_bulk": "each line carries its own",
     **dict.fromkeys(["key_create", "sender_create", "sender_rotation", "webhook_make", "webhook_secret"], "the secret is shown once"),
+    "relations_lead_check": "it records nothing",
     "webhook_receive": "the message's own id is its key",
     **dict.fromkeys(["key_revoke", "sender_mapping", "sender_revocation", "webhook_remove", "replay_cancel", "import_cancel", "rebuild_cancel"], "has one effect anyway"),
 }

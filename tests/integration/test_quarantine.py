@@ -17,7 +17,7 @@ from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapp
 from connectors.files.quarantine import Quarantine, QuarantineRowUnknown
 from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.fact_types import fact_type_parse
-from ledger.log.migrate import ledger_schema_create
+from ledger.log.migrate import ledger_schema_create, migrations_read
 from ledger.log.pages import Seek
 from ledger.standard import fact_types_standard
 
@@ -128,8 +128,8 @@ def test_edited_rows_are_submitted_by_date_and_say_what_was_changed(
     assert [row.id for row in quarantine.list()] == [3]
     resolved = quarantine.list(open_only=False)[0]
     assert resolved.resolved_at == LATER
-    assert resolved.resolution == 'accepted at position 3 by mender; score: "九十" became "90"'
-    assert resolved.raw["score"] == "九十", "what stood in the file stays as it was"
+    assert resolved.resolution == "accepted at position 3 by mender; with other cells in score"
+    assert resolved.raw == {} and resolved.row_sha256, "it is known again, and what stood in it is gone"
 
 
 def test_a_resolved_row_stays_resolved_when_its_file_comes_again(
@@ -145,9 +145,11 @@ def test_a_resolved_row_stays_resolved_when_its_file_comes_again(
         ids=[1],
         raw_override={1: {"score": "90"}},
     )
+    quarantine.dismiss([2], reason="no score", actor="mender", resolved_at=LATER)
+    before = quarantine.list(open_only=False)
     imported(quarantine, sample, recorded, LATER)
-    assert [row.id for row in quarantine.list()] == [2, 3]
-    assert len(recorded.facts) == 2
+    assert [row.id for row in quarantine.list()] == [3]
+    assert quarantine.list(open_only=False) == before and len(recorded.facts) == 2
 
 
 def test_a_mended_mapping_takes_rows_without_an_edit_and_the_reasons_of_the_others_are_renewed(
@@ -297,6 +299,79 @@ def test_a_dismissed_row_is_closed_with_the_reason_and_not_tried_again(
     assert (report.retried, report.resolved, recorded.facts) == (0, before, [])
     with pytest.raises(ValueError, match="needs a reason"):
         quarantine.dismiss([3], reason=" ", actor="mender", resolved_at=LATER)
+
+
+def words_kept(quarantine: Quarantine, database_url: str, schema_name: str) -> str:
+    """All text that the quarantine's table holds."""
+    with psycopg.connect(database_url) as connection:
+        table = sql.Identifier(schema_name, "quarantine")
+        return str(connection.execute(sql.SQL("SELECT q::text FROM {} q").format(table)).fetchall())
+
+
+def test_what_a_row_held_is_gone_once_it_is_resolved_dismissed_or_purged(
+    quarantine: Quarantine, tmp_path: Path, database_url: str, schema_name: str
+) -> None:
+    path = tmp_path / "facts.csv"
+    header, *_ = SAMPLE.splitlines()
+    lines = [f"performance_scored,S{n},13912345{n:03},2024-02-01,张三{n}" for n in range(4)]
+    path.write_text("\n".join((header, *lines)), encoding="utf-8")
+    imported(quarantine, path, Recorded())
+    assert words_kept(quarantine, database_url, schema_name).count("13912345") == 4
+    arguments: dict[str, Any] = {"actor": "mender", "resolved_at": LATER}
+    cells = {"score": "90", "customer": "13900000000"}
+    assert quarantine.retry(Recorded().submit, FACT_TYPES.get, ids=[1], raw_override={1: cells}, **arguments).accepted == 1
+    quarantine.dismiss([2], reason="a test", **arguments)
+    assert quarantine.purge(ids=[3], **arguments) == [3]
+    kept = words_kept(quarantine, database_url, schema_name)
+    assert kept.count("13912345") == kept.count("张三") == 1 and "13900000000" not in kept
+    assert [row.row_sha256 is None for row in quarantine.list(open_only=False)] == [False, False, True, False]
+    # The one that was purged is nobody's any more: when it comes again it waits anew, and those resolved don't.
+    imported(quarantine, path, Recorded(), LATER)
+    assert [row.id for row in quarantine.list()] == [4, 5]
+    assert [row.resolution for row in quarantine.list(open_only=False)][1:3] == ["dismissed by mender: a test", "purged by mender"]
+
+
+def test_rows_that_an_earlier_version_resolved_are_emptied_when_the_ledger_is_brought_up_to_date(
+    database_url: str, schema_name: str
+) -> None:
+    steps = migrations_read()
+    before = [step for step in steps if step.number < 20]
+    assert next(step.name for step in steps if step.number == 20) == "quarantine_forgets"
+    ledger_schema_create(database_url, schema_name, migrations=before)
+    resolutions = ['accepted at position 3 by li; 电话: "13912345678" became "1"', "duplicate at position 4 by li",
+                   "dismissed by li: 错; 不要", None]  # fmt: skip
+    with psycopg.connect(database_url, options=f"-c search_path={schema_name}") as connection:
+        for number, resolution in enumerate(resolutions):
+            connection.execute(
+                "INSERT INTO quarantine (source, row_sha256, file, row, field, reason, raw, mapping, mapping_sha256, actor,"
+                " recorded_at, resolved_at, resolution) VALUES ('s', %(sha)s, 'f', 1, 'f', 'r', '{\"电话\": \"13912345678\"}',"
+                " 'm', %(sha)s, 'a', now(), CASE WHEN %(said)s::text IS NOT NULL THEN now() END, %(said)s)",
+                {"sha": bytes([number]) * 32, "said": resolution},
+            )
+    ledger_schema_create(database_url, schema_name)
+    with psycopg.connect(database_url, options=f"-c search_path={schema_name}") as connection:
+        rows = connection.execute("SELECT resolution, raw, row_sha256 FROM quarantine ORDER BY id").fetchall()
+    assert [resolution for resolution, _, _ in rows] == ["accepted at position 3 by li", *resolutions[1:]]
+    assert [raw for _, raw, _ in rows] == [{}, {}, {}, {"电话": "13912345678"}]
+    assert [bytes(digest) for _, _, digest in rows] == [bytes([number]) * 32 for number in range(4)]
+
+
+def test_open_rows_are_purged_once_they_are_old_and_resolved_ones_by_their_ids(quarantine: Quarantine, sample: Path) -> None:
+    imported(quarantine, sample, Recorded())
+    arguments: dict[str, Any] = {"actor": "operator", "resolved_at": LATER}
+    quarantine.dismiss([1], reason="a test", **arguments)
+    assert quarantine.purge(open_since_before=NOW, **arguments) == []
+    before = quarantine.list(open_only=False)
+    assert quarantine.purge(open_since_before=LATER, dry_run=True, **arguments) == [2, 3]
+    assert quarantine.list(open_only=False) == before
+    assert quarantine.purge(open_since_before=LATER, **arguments) == [2, 3]
+    assert quarantine.list() == []
+    # Of one that was dismissed the digest goes; how it ended stays.
+    assert quarantine.purge(ids=[1, 2], **arguments) == [1]
+    assert [(row.row_sha256, row.raw) for row in quarantine.list(open_only=False)] == [(None, {})] * 3
+    assert quarantine.list(open_only=False)[0].resolution == "dismissed by operator: a test"
+    with pytest.raises(QuarantineRowUnknown):
+        quarantine.purge(ids=[1, 99], **arguments)
 
 
 def test_a_dry_run_of_a_retry_changes_no_row(quarantine: Quarantine, sample: Path) -> None:

@@ -180,12 +180,6 @@ class ProposalBody(BaseModel):
     outcome: str = ""
 
 
-class ProposalsBody(BaseModel):
-    """What waits for another person's approval: matches (settlement M-…) and rulings (ruling Q-…)."""
-
-    data: list[ProposalBody]
-
-
 class PointValueBody(BaseModel):
     """So many points stand for so many CNY."""
 

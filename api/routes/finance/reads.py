@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
@@ -10,14 +11,32 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.access.roles import Permission
-from api.core import context_of, read
-from api.input import Limit, json_response
+from api.core import context_of, core_of, read
+from api.input import Cursor, Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
-from api.routes.finance.asking import PREFIX, Period, month_of_text, settling
-from api.routes.finance.bodies import CheckBody, HonoursBody, LiabilityBody, ProposalsBody, ReportBody
+from api.routes.finance.asking import (
+    MONTH_PATTERN,
+    PREFIX,
+    Period,
+    month_of_text,
+    read_long,
+    settling,
+    settling_page,
+)
+from api.routes.finance.bodies import (
+    CheckBody,
+    HonoursBody,
+    LiabilityBody,
+    OpenItemBody,
+    ProposalBody,
+    ReportBody,
+    SettlementBody,
+)
 from api.routing import Router
+from api.schemas import Page
 from ledger.domain.errors import Refused
-from ledger.domain.valuation import PointValue
+from ledger.domain.relations.state import Relations
+from ledger.domain.settlement.records import Match
 from ledger.domain.values import customer_number, day_of
 from projections.customers import customer_read
 from projections.events import event_read
@@ -25,14 +44,15 @@ from projections.finance.beancount import beancount_text
 from projections.finance.honours import PUBLICATION, Place, places_of, public_list
 from projections.finance.journal import COLUMNS, entries, journal_check
 from projections.finance.liability import liability_read
-from projections.finance.reading import value_on
-from projections.finance.sheets import csv_text
+from projections.finance.reading import position_head, value_on
+from projections.finance.sheets import csv_text, text_parts
 from reconciliation.proposals import proposals_of
-from reconciliation.report import report_of
+from reconciliation.report import match_document, report_of
 
 router = Router(tags=["finance"])
 
 DAYS_MAX: Final = 1_100
+PeriodPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
 _DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
 
@@ -44,13 +64,57 @@ Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], descrip
     response_model=ReportBody,
     summary="The reconciliation of a month",
     description="What is open at the month's end, of which kind, since when and why; what was matched in it. Reading"
-    " records nothing.",
+    " records nothing. Of each list the first `limit`; the whole of it lies below, page by page.",
 )
 async def reconciliation_read(request: Request, period: Period, limit: Limit = 1_000) -> Response:
     """The reconciliation of a month."""
     month = month_of_text(period)
-    state = await settling(request)
-    return json_response(report_shortened(report_of(state.settlement, month).document(), limit))
+    found = await settling(request, lambda state: report_of(state.settlement, month).document())
+    return json_response(report_shortened(found, limit))
+
+
+@router.get(
+    f"{PREFIX}/reconciliation/{{period}}/open",
+    permission=Permission.FINANCE_READ,
+    errors=("PERIOD_INVALID", "COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[OpenItemBody],
+    summary="What is open at a month's end, page by page",
+)
+async def reconciliation_open(
+    request: Request, period: PeriodPath, limit: Limit = 1_000, cursor: Cursor = None
+) -> Response:
+    """What is open at a month's end."""
+    asked, month = core_of(request).pages.asked(request, {"limit": limit}), month_of_text(period)
+    return await settling_page(
+        request, asked, lambda state: report_of(state.settlement, month).lines, lambda line: line.place,
+        lambda line: line.document(),
+    )  # fmt: skip
+
+
+@router.get(
+    f"{PREFIX}/reconciliation/{{period}}/{{state}}",
+    permission=Permission.FINANCE_READ,
+    errors=("PERIOD_INVALID", "COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[SettlementBody],
+    summary="What was matched in a month, or undone, page by page",
+)
+async def reconciliation_matches(
+    request: Request,
+    period: PeriodPath,
+    state: Literal["matched", "undone"],
+    limit: Limit = 1_000,
+    cursor: Cursor = None,
+) -> Response:
+    """What was matched in a month, or undone."""
+    asked, month = core_of(request).pages.asked(request, {"limit": limit}), month_of_text(period)
+
+    def look(relations: Relations) -> list[Match]:
+        report = report_of(relations.settlement, month)
+        return sorted(report.matches if state == "matched" else report.undone, key=lambda match: match.number)
+
+    return await settling_page(
+        request, asked, look, lambda match: (match.number,), lambda match: match_document(match, state)
+    )
 
 
 def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
@@ -61,16 +125,19 @@ def report_shortened(document: dict[str, Any], limit: int) -> dict[str, Any]:
 @router.get(
     f"{PREFIX}/proposals",
     permission=Permission.FINANCE_READ,
-    errors=("COLUMNS_BEHIND",),
-    response_model=ProposalsBody,
+    errors=("COLUMNS_BEHIND", "CURSOR_INVALID"),
+    response_model=Page[ProposalBody],
     summary="Matches and rulings that wait for approval",
     description="With the items they take and whose those are. `across_customers` says that they are several"
     " customers', `stale` that less is open by now than is taken: it can only be declined then. `sentence` says both.",
 )
-async def proposals_list(request: Request, limit: Limit = 1_000) -> Response:
+async def proposals_list(request: Request, limit: Limit = 1_000, cursor: Cursor = None) -> Response:
     """Matches and rulings that wait for approval."""
-    state = await settling(request)
-    return json_response({"data": [p.document() for p in proposals_of(state.settlement)[:limit]]})
+    asked = core_of(request).pages.asked(request, {"limit": limit})
+    return await settling_page(
+        request, asked, lambda state: proposals_of(state.settlement), lambda proposal: proposal.place,
+        lambda proposal: proposal.document(),
+    )  # fmt: skip
 
 
 @router.get(
@@ -88,7 +155,7 @@ async def liability_days(request: Request, day_from: Day = None, day_to: Day = N
     if not 0 <= (last - first).days < DAYS_MAX:
         raise Refused("DATE_INVALID", f"day_from to day_to must hold 1 to {DAYS_MAX} days", "day_from")
     value = await read(request, value_on, (await rulebook_of(request)).book, day_of(last))
-    found = await read(request, liability_read, value, day_of(first), day_of(last))
+    found = await read_long(request, liability_read, value, day_of(first), day_of(last))
     return json_response(found.document())
 
 
@@ -121,17 +188,24 @@ async def journal_read(
     value = await read(request, value_on, rulebook.book, day_of(chosen or today(request, rulebook)))
     ledger = context_of(request).ledger
     assert ledger is not None
-    text = await read(request, _journal, ledger.name, value, day, format == "beancount")
-    kind = "text/plain" if format == "beancount" else "text/csv"
-    return StreamingResponse(iter(text), media_type=f"{kind}; charset=utf-8")
+    # Read page by page, each on a connection that goes back before the next: who reads slowly keeps none.
+    stop = await read(request, position_head)
+    found = entries(ledger.recorder.datastore.get_connection, value, day_last=day, stop=stop)
+    if format == "beancount":
+        kind, lines = "text/plain", beancount_text(ledger.name, found)
+    else:
+        rows = (row for entry in found for row in entry.rows())
+        kind, lines = "text/csv", csv_text(COLUMNS, rows, ("position", "points", "cny"))
+    parts, turns = text_parts(lines), core_of(request).finance
+    first = await turns.run(lambda: next(parts, ""))
 
+    async def told() -> AsyncIterator[str]:
+        part = first
+        while part:
+            yield part
+            part = await turns.run(lambda: next(parts, ""), begun=True)
 
-def _journal(connection: Connection[Any], ledger: str, value: PointValue, day: int | None, beans: bool) -> list[str]:
-    found = entries(connection, value, day_last=day)
-    if beans:
-        return list(beancount_text(ledger, found))
-    rows = (row for entry in found for row in entry.rows())
-    return list(csv_text(COLUMNS, rows, ("position", "points", "cny")))
+    return StreamingResponse(told(), media_type=f"{kind}; charset=utf-8")
 
 
 @router.get(
@@ -145,7 +219,7 @@ def _journal(connection: Connection[Any], ledger: str, value: PointValue, day: i
 async def journal_checked(request: Request, as_of: Day = None) -> Response:
     """Whether the books balance."""
     chosen = day_of_text(as_of, "as_of")
-    found = await read(request, journal_check, day_last=None if chosen is None else day_of(chosen))
+    found = await read_long(request, journal_check, day_last=None if chosen is None else day_of(chosen))
     return json_response(found.document())
 
 
@@ -159,7 +233,7 @@ async def journal_checked(request: Request, as_of: Day = None) -> Response:
 )
 async def honours_read(request: Request, year: Annotated[int, Path(ge=1970, le=2149)]) -> Response:
     """The public list of a year's best customers."""
-    position = (await settling(request)).settlement.honours.get(year)
+    position = await settling(request, lambda state: state.settlement.honours.get(year))
     if position is None:
         raise Refused("HONOURS_UNKNOWN", "nobody was honoured for this year yet; `plumbline honours` does", "year")
     places, consented = await read(request, _honoured, position)

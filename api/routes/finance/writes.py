@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import context_of, in_thread, principal_of
+from api.core import context_of, principal_of
 from api.input import Body, body_read, flag, json_response
 from api.routes.finance.asking import MONTH_PATTERN, PREFIX, month_of_text, settling
 from api.routes.finance.bodies import ReconciledBody
@@ -64,8 +64,7 @@ async def reconcile(request: Request) -> Response:
     given = await body_read(request, ReconcileBody)
     month, dry_run = month_of_text(given.period), flag(request, "dry_run")
     actor = principal_of(request).actor
-    state = await settling(request)
-    found, document = await in_thread(request, _reconciled, state, month, actor)
+    found, document = await settling(request, lambda state: _reconciled(state, month, actor))
     if not dry_run:
         ledger = context_of(request).ledger
         assert ledger is not None

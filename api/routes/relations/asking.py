@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from psycopg import Connection
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 
 from api.core import context_of, core_of, in_thread, principal_of, read, views_reached
 from api.input import idempotency_key
@@ -15,21 +15,22 @@ from api.routes.relations.may import MAY, May
 from api.routes.relations.reach import VIEWS, Reach
 from api.routes.relations.seeing import day_now, scope_within
 from api.routing import denied
-from ledger.domain.commands import ChangeProfile, RelationsCommand
+from ledger.domain.commands import ChangeProfile, RelationsCommand, Request
 from ledger.domain.errors import Refused
+from ledger.writer.answers import request_sha256
 from ledger.writer.forms import command_check
 
 Asked = TypeVar("Asked", bound=RelationsCommand)
 
 
-def look_up_take(request: Request) -> None:
+def look_up_take(request: HttpRequest) -> None:
     """Take one of the look-ups that a key has, of whether a customer is somebody's already. Raises RetryLater."""
     wait = core_of(request).lead_rates.take(principal_of(request).key_id)
     if wait:
         raise RetryLater("RATE_EXCEEDED", "this key looks up customers too often; come again later", wait)
 
 
-async def allowed(request: Request, command: Asked) -> Asked:
+async def allowed(request: HttpRequest, command: Asked) -> Asked:
     """The command as it may be sent: of a key of staff, done by themselves and within their reach. Raises Refused."""
     principal, ledger = principal_of(request), context_of(request).ledger
     assert ledger is not None
@@ -43,9 +44,13 @@ async def allowed(request: Request, command: Asked) -> Asked:
         # That a code is taken tells of another's customer as a lead does.
         look_up_take(request)
     key = idempotency_key(request)
-    if key and await in_thread(request, ledger.recorder.select_answers, [(principal.key_id, key)]):
-        # It was answered already, and will be again as it was then: what they gave away is out of their reach by now.
-        return command
+    if key:
+        known = await in_thread(request, ledger.recorder.select_answers, [(principal.key_id, key)])
+        asked = request_sha256(Request(command, principal.actor))
+        if any(entry.request_sha256 == asked for entry in known):
+            # The same request was answered already, and will be again as it was then: what they gave away is out of
+            # their reach by now. Under a key of another request they are measured as without one.
+            return command
 
     def check(connection: Connection[object]) -> None:
         scope = scope_within(connection, staff, day)

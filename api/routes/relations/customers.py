@@ -223,16 +223,25 @@ async def relations_leads(
 @router.get(
     f"{PREFIX}/knowledge",
     permission=Permission.RELATIONS_READ,
-    errors=READ_ERRORS,
+    errors=LIST_ERRORS,
     response_model=Page[KnowledgeBody],
     summary="The unwritten rules of the regions that one sells in",
-    description="The first thousand.",
 )
-async def relations_knowledge(request: Request, region: Text = None, min_position: MinPosition = None) -> Response:
+async def relations_knowledge(
+    request: Request,
+    region: Text = None,
+    limit: Limit = 1_000,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
     """The unwritten rules of regions."""
-    rows = await rows_seen(request, min_position, region_knowledge_read, region=region)
-    asked = asked_of(request, limit=len(rows))
-    return page_response(request, asked, rows, knowledge_document, lambda row: row.position)
+    asked = asked_of(request, region=region, limit=limit, min_position=min_position)
+    p = asked.params
+    more: dict[str, Any] = {} if asked.at is None else {"after": tuple(asked.at)}
+    rows = await rows_seen(
+        request, p["min_position"], region_knowledge_read, region=p["region"], limit=p["limit"] + 1, **more
+    )
+    return page_response(request, asked, rows, knowledge_document, lambda row: (row.region, row.position))
 
 
 @router.get(

@@ -153,6 +153,7 @@ async def relations_lead_report(request: Request) -> Response:
     errors=(*_LEAD_ERRORS, "LEDGER_CLOSED", "WRITER_UNAVAILABLE", "WRITER_STOPPED", "LOG_MOVING"),
     body=_BODY,
     body_example=_EXAMPLE,
+    keyless="it records nothing, and looks anew each time",
     summary="Look up whether a lead is somebody's already",
     description="Nothing is recorded. How often a key may ask is bounded, and each time is logged.",
     response_model=LeadCheckBody,

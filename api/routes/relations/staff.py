@@ -99,18 +99,27 @@ async def relations_teams(request: Request, min_position: MinPosition = None) ->
 @router.get(
     f"{PREFIX}/absences",
     permission=Permission.RELATIONS_READ,
-    errors=READ_ERRORS,
+    errors=LIST_ERRORS,
     response_model=Page[AbsenceBody],
     summary="Who is on leave now or later",
-    description="Oneself, and whom one leads; the first thousand.",
+    description="Oneself, and whom one leads; in order of the first day.",
 )
-async def relations_absences(request: Request, staff: StaffId = None, min_position: MinPosition = None) -> Response:
+async def relations_absences(
+    request: Request,
+    staff: StaffId = None,
+    limit: Limit = 1_000,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
     """Who is on leave."""
+    asked = asked_of(request, staff=staff, limit=limit, min_position=min_position)
+    p = asked.params
+    more: dict[str, Any] = {} if asked.at is None else {"after": tuple(asked.at)}
     rows = await rows_seen(
-        request, min_position, absences_read, await day_now(request),
-        staff=number_given(staff, staff_number, "staff"),
+        request, p["min_position"], absences_read, await day_now(request),
+        staff=number_given(p["staff"], staff_number, "staff"), limit=p["limit"] + 1, **more,
     )  # fmt: skip
-    return list_response([absence_document(row) for row in rows])
+    return page_response(request, asked, rows, absence_document, lambda row: (row.first_day, row.staff))
 
 
 @router.get(
@@ -159,14 +168,22 @@ async def relations_collision(request: Request, collision: str, min_position: Mi
 @router.get(
     f"{PREFIX}/collisions/{{collision}}/evidence",
     permission=Permission.RELATIONS_READ,
-    errors=("COLLISION_UNKNOWN", *READ_ERRORS),
+    errors=("COLLISION_UNKNOWN", *LIST_ERRORS),
     response_model=Page[EvidenceBody],
     summary="What both sides of a collision did, in order of time",
     description="For who may rule it: who leads both sides and is neither. `side` is `holder` or `asker`, \"\" for what"
-    " neither did; the first thousand events.",
-)  # fmt: skip
-async def relations_evidence(request: Request, collision: str, min_position: MinPosition = None) -> Response:
+    " neither did.",
+)
+async def relations_evidence(
+    request: Request,
+    collision: str,
+    limit: Limit = 1_000,
+    cursor: Cursor = None,
+    min_position: MinPosition = None,
+) -> Response:
     """What both sides of a collision did."""
+    asked = asked_of(request, limit=limit, min_position=min_position)
+    more: dict[str, Any] = {} if asked.at is None else {"after": tuple(asked.at)}
     number = collision_number(collision)
     if not 0 < number <= NUMBER_LAST:
         raise collision_unknown()
@@ -177,8 +194,10 @@ async def relations_evidence(request: Request, collision: str, min_position: Min
             raise collision_unknown()
         if reason := ruling_refusal(scope, rows[0]):
             raise denied(reason)
-        return evidence_read(connection, scope, number)
+        return evidence_read(connection, scope, number, limit=asked.size + 1, **more)
 
-    rows = await seen(request, min_position, evidence_read.views, look)
+    rows = await seen(request, asked.params["min_position"], evidence_read.views, look)
     narrators = narrators_of(await rulebook_of(request))
-    return list_response([evidence_document(row, narrators) for row in rows])
+    return page_response(
+        request, asked, rows, lambda row: evidence_document(row, narrators), lambda row: (row.position, row.customer)
+    )

@@ -7,15 +7,17 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from plumbline_client.calls.base import LedgerCalls
-from plumbline_client.core import Call, body_of, part
+from plumbline_client.core import Call, Page, body_of, part
 from plumbline_client.results import (
     Answer,
     Honours,
     JournalCheck,
     Liability,
-    Proposals,
+    OpenItem,
+    Proposal,
     Reconciled,
     Reconciliation,
+    Settlement,
 )
 
 Amount: TypeAlias = Decimal | int | str
@@ -38,9 +40,19 @@ class FinanceCalls(LedgerCalls):
             body_of({"period": period}), ledger=self.name,
         )  # fmt: skip
 
-    def proposals(self, *, limit: int | None = None) -> Call[Proposals]:
+    def reconciliation_open(self, period: str, *, limit: int | None = None) -> Call[Page[OpenItem]]:
+        """The open items of that report, page by page, however many there are."""
+        return self._read(f"/finance/reconciliation/{part(period)}/open", Page[OpenItem], limit=limit)
+
+    def reconciliation_matches(
+        self, period: str, state: Literal["matched", "undone"], *, limit: int | None = None
+    ) -> Call[Page[Settlement]]:
+        """What was matched in that month, or undone, page by page."""
+        return self._read(f"/finance/reconciliation/{part(period)}/{part(state)}", Page[Settlement], limit=limit)
+
+    def proposals(self, *, limit: int | None = None) -> Call[Page[Proposal]]:
         """Matches and rulings that wait for another person's approval."""
-        return self._read("/finance/proposals", Proposals, limit=limit)
+        return self._read("/finance/proposals", Page[Proposal], limit=limit)
 
     def match_propose(self, redemptions: Lines, payments: Lines, reason: str, *, key: str = "") -> Call[Answer]:
         """Propose that payments settle redemptions; both sides come to the same. Its id is the answer's `id`."""

@@ -90,9 +90,9 @@ class RelationsReads(RelationsCalls):
         """The leads of a customer."""
         return self._relation(f"/customers/{part(customer)}/leads", Page[Lead], limit=limit)
 
-    def knowledge(self, *, region: str | None = None) -> Call[Page[Knowledge]]:
+    def knowledge(self, *, region: str | None = None, limit: int | None = None) -> Call[Page[Knowledge]]:
         """The unwritten rules of the regions that one sells in."""
-        return self._relation("/knowledge", Page[Knowledge], region=region)
+        return self._relation("/knowledge", Page[Knowledge], region=region, limit=limit)
 
     def projects(self, *, customer: str | None = None, limit: int | None = None) -> Call[Page[Project]]:
         """Projects of the customers that one sees."""
@@ -151,9 +151,9 @@ class RelationsReads(RelationsCalls):
         """The teams, as a tree."""
         return self._relation("/teams", Page[Team])
 
-    def absences(self, *, staff: str | None = None) -> Call[Page[Absence]]:
+    def absences(self, *, staff: str | None = None, limit: int | None = None) -> Call[Page[Absence]]:
         """Who is on leave now or later."""
-        return self._relation("/absences", Page[Absence], staff=staff)
+        return self._relation("/absences", Page[Absence], staff=staff, limit=limit)
 
     def collisions(self, *, only_open: bool | None = None, limit: int | None = None) -> Call[Page[Collision]]:
         """Collisions, the latest first."""
@@ -163,9 +163,9 @@ class RelationsReads(RelationsCalls):
         """A collision."""
         return self._relation(f"/collisions/{part(collision)}", Collision)
 
-    def collision_evidence(self, collision: str) -> Call[Page[Evidence]]:
+    def collision_evidence(self, collision: str, *, limit: int | None = None) -> Call[Page[Evidence]]:
         """What both sides of a collision did, in order of time; for who may rule it."""
-        return self._relation(f"/collisions/{part(collision)}/evidence", Page[Evidence])
+        return self._relation(f"/collisions/{part(collision)}/evidence", Page[Evidence], limit=limit)
 
     def opportunities(
         self,

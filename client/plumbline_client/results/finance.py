@@ -153,13 +153,6 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposals:
-    """All that waits for approval: matches, then rulings."""
-
-    data: list[Proposal]
-
-
-@dataclass(frozen=True, slots=True)
 class PointValue:
     """So many points stand for so many CNY, as the rules in force say."""
 

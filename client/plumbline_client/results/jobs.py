@@ -78,8 +78,8 @@ class FileMapping:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """A refused row with its cells as they stood in the file (a workbook's dates as {"date": …}), and what became of
-    it."""
+    """A refused row, while it is open with its cells as they stood in the file (a workbook's dates as {"date": …}), and
+    what became of it."""
 
     id: int
     source: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +122,63 @@ def test_liability_and_journal_are_told_and_the_books_balance(api: Api) -> None:
     lines = api.get(f"{FINANCE}/journal", params={"as_of": f"{OCTOBER}-31"}).text.splitlines()
     # A head, and two postings each of two adjustments, holds and spendings, and of the contract.
     assert lines[0].startswith("position,date") and len(lines) == 1 + 2 * 7
+
+
+def paged(api: Api, path: str) -> tuple[list[Any], list[Any]]:
+    """A list forwards, an entry a page, and back again to its beginning."""
+    page = api.get(f"{FINANCE}/{path}", params={"limit": 1}).json()
+    pages = [page]
+    while page["next"]:
+        page = api.get(f"{FINANCE}/{path}", params={"cursor": page["next"]}).json()
+        pages.append(page)
+    back = [page]
+    while page["previous"]:
+        page = api.get(f"{FINANCE}/{path}", params={"cursor": page["previous"]}).json()
+        back.append(page)
+    return [row for p in pages for row in p["data"]], [row for p in reversed(back) for row in p["data"]]
+
+
+def test_lists_of_finance_lead_to_their_end_and_back(database_url: str, tmp_path: Path) -> None:
+    ledgers, access = LedgersHere(database_url, tmp_path), AccessStore(database_url)
+    here = ledgers.make("main")
+    here.books.register("a", "b")
+    for number in range(1, 7):
+        redeem(here.books, number, 1 + number % 2, 50_00)
+    here.books.send(
+        *(
+            fact(f"p{n}", "payment_received", f"{OCTOBER}-0{n + 2}", amount="900", offset_amount="50", reference=f"R-00000{n * 2}")
+            for n in (1, 2)
+        ),
+        fact("other", "payment_received", f"{OCTOBER}-09", amount="999", offset_amount="1"),
+    )
+    here.follow()
+    with Api(app_create(ledgers, access, ApiSettings()), access) as api:
+        assert api.post(f"{FINANCE}/reconciliation", json={"period": OCTOBER}).json()["matched_now"] == 2
+        for n in (1, 3):
+            ruling = {"item": f"R-00000{n}/1", "outcome": "charged", "amount": "1.00", "reason": "补交"}
+            assert api.post(f"{FINANCE}/rulings", json=ruling).status_code == 201
+        match = {"redemptions": [["R-000005/1", "1.00"]], "payments": [["crm:other", "1.00"]], "reason": "见回单"}
+        assert api.post(f"{FINANCE}/matches", json=match).status_code == 201
+        report = api.get(f"{FINANCE}/reconciliation", params={"period": OCTOBER}).json()
+        first = api.get(f"{FINANCE}/reconciliation", params={"period": OCTOBER, "limit": 1}).json()
+        for name, count in (("open", 5), ("matched", 2)):
+            forwards, back = paged(api, f"reconciliation/{OCTOBER}/{name}")
+            assert forwards == back == report[name] and len(forwards) == count and first[name] == forwards[:1]
+        matched = [m["settlement"] for m in report["matched"]]
+        for name in matched:
+            assert api.post(f"{FINANCE}/settlements/{name}/undo", json={"reason": "误"}).status_code == 201
+        forwards, back = paged(api, f"reconciliation/{OCTOBER}/undone")
+        assert [m["settlement"] for m in forwards] == matched and forwards == back
+        forwards, back = paged(api, "proposals")
+        assert [p.get("settlement") or p["ruling"] for p in forwards] == ["M-000003", "Q-000001", "Q-000002"]
+        assert forwards == back == api.get(f"{FINANCE}/proposals").json()["data"]
+        assert api.get(f"{FINANCE}/reconciliation/{OCTOBER}/signed").json()["code"] == "INPUT_INVALID"
+        assert api.get(f"{FINANCE}/reconciliation/2025-13/open").json()["code"] == "INPUT_INVALID"
+        cursor = api.get(f"{FINANCE}/proposals", params={"limit": 1}).json()["next"]
+        answer = api.get(f"{FINANCE}/reconciliation/{OCTOBER}/open", params={"cursor": cursor})
+        assert answer.json()["code"] == "CURSOR_INVALID"
+    ledgers.close()
+    access.close()
 
 
 def test_honours_name_those_who_agreed(api: Api, ledger: LedgerHere) -> None:

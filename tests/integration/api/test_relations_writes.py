@@ -257,6 +257,34 @@ def test_a_lead_tells_that_it_is_taken_and_by_which_team_and_nothing_else(firm: 
     assert send(firm, EAST, "/leads/check", {**lead, "name": "谁也没见过的企业"}).json()["taken"] is False
 
 
+def test_a_used_idempotency_key_opens_nothing_that_is_out_of_reach(firm: Firm) -> None:
+    used = {"Idempotency-Key": "used"}
+    lead = {"source": "web", "lead": "used", "name": "客户1号之外的企业"}
+    made = send(firm, HELPER, "/leads", lead, headers=used)
+    assert made.status_code == 201, made.text
+    firm.ledger.follow()
+    # B is the west's: whatever is asked of it under the key is told as without one, and nothing of what is there.
+    other = {**lead, "lead": "other", "customer": cid(B)}
+    for path, body in (("/leads", other), (f"/customers/{cid(B)}/follow_ups", {"said": "谈了"})):
+        for more in ({}, {"params": {"dry_run": "true"}}):
+            told = send(firm, HELPER, path, body, headers=used, **more).json()
+            assert (told["status"], told["code"]) == (404, "CUSTOMER_UNKNOWN"), told
+    moved = send(firm, HELPER, f"/customers/{cid(A)}/reassign", {"staff": who(WEST), **WHY}, headers=used)
+    assert (moved.status_code, moved.json()["code"]) == (403, "PERMISSION_DENIED")
+    # What is within reach conflicts with the first request, which alone is answered again.
+    talk = send(firm, HELPER, f"/customers/{cid(A)}/follow_ups", {"said": "谈了"}, headers=used)
+    assert talk.json()["code"] == "IDEMPOTENCY_CONFLICT"
+    again = send(firm, HELPER, "/leads", lead, headers=used)
+    assert (again.status_code, again.headers["Idempotency-Hit"], again.json()) == (200, "true", made.json())
+
+
+def test_a_lead_is_looked_up_without_an_idempotency_key(firm: Firm) -> None:
+    lead = {"source": "web", "lead": "keyless", "name": "", "customer": cid(B)}
+    told = send(firm, HELPER, "/leads/check", lead, headers={"Idempotency-Key": "looked"})
+    assert (told.status_code, told.json()["code"]) == (422, "KEY_UNSUPPORTED")
+    assert send(firm, HELPER, "/leads/check", lead).json()["code"] == "CUSTOMER_UNKNOWN"
+
+
 def test_looking_up_leads_is_bounded_per_key(firm: Firm) -> None:
     lead = {"source": "web", "lead": "many", "name": "客户2"}
     codes = [send(firm, SITE, "/leads/check", lead).status_code for _ in range(CHECKS + 1)]
