@@ -345,9 +345,7 @@ class FactPreparer:
     ) -> None:
         """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
         once = self.book.once
-        released = [c for c, k in once.items() if k == key] if corrects else []
-        for old in released:
-            del once[old]
+        released = once.release(key) if corrects else None
         named = attributes.get(fact_type.once) if fact_type.once else None
         claim = (fact_type.id, named) if named is not None else None
         taken = claim is not None and claim in once
@@ -357,8 +355,8 @@ class FactPreparer:
         def undo() -> None:
             if claim is not None and not taken:
                 del once[claim]
-            for old in released:
-                once[old] = key
+            if released is not None:
+                once[released] = key
 
         self._undo.append(undo)
         if taken:

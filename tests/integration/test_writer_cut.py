@@ -1,0 +1,212 @@
+"""Connections that are lost while something is appended: whatever was asked for, with a key or without, is carried out
+once and answered as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+from eventsourcing.persistence import OperationalError
+
+from ledger.domain.commands import (
+    AddCollaborator,
+    Answer,
+    ApproveProposal,
+    AssignCustomer,
+    AwardHonours,
+    CancelAbsence,
+    CancelLeaving,
+    ChangeCustomer,
+    ClaimCustomer,
+    CloseDays,
+    CloseLedger,
+    Command,
+    CommitRedemption,
+    DeclineProposal,
+    GiveConsent,
+    MatchByRule,
+    MoveStock,
+    ProposeMatch,
+    ProposeRuling,
+    RecordAbsence,
+    RecordLeaving,
+    RegisterCustomer,
+    RemoveCollaborator,
+    Request,
+    ReserveRedemption,
+    SignPeriodOff,
+    UndoSettlement,
+    UseEntitlement,
+    WithdrawConsent,
+)
+from ledger.log.recorder import LogRecorder, recorder_open
+from ledger.log.types import AppendOutcome
+from ledger.writer import LedgerState, WriterStopped
+from ledger.writer.state import StateDiffers
+from tests.catalogue import catalogue_activate
+from tests.integration.test_log import CuttingProxy
+from tests.integration.test_private_walk import points, relations
+from tests.ledgers import Books, books_open, fact, log_check
+from tests.relations_firm import ASSIGNMENT, firm_found, lead
+
+DONE = "project_completed"
+"""50 points each."""
+Append = Callable[..., AppendOutcome]
+
+
+# --- ways to lose a connection ------------------------------------------------------
+
+
+class Losing:
+    """Loses the connection of appends, each the first time that it is sent. `end` says what becomes of it: "never" it
+    reaches the server, or "later" it does: when it is sent again, just before the other one."""
+
+    def __init__(self, recorder: LogRecorder, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+        self.end = end
+        self.lost = 0
+        self.under_way: Callable[[], AppendOutcome] | None = None
+        self._again = False
+        for name in ("append", "append_chunks"):
+            monkeypatch.setattr(recorder, name, self._losing(getattr(recorder, name)))
+
+    def _losing(self, send: Append) -> Append:
+        def losing(given: Any, **kwargs: Any) -> AppendOutcome:
+            given = list(given)
+            if not self._again:
+                self._again, self.lost = True, self.lost + 1
+                self.under_way = lambda: send(given, **kwargs)
+                raise OperationalError("the server closed the connection")
+            self._again = False
+            if self.end == "later":
+                self.arrive()
+            return send(given, **kwargs)
+
+        return losing
+
+    def arrive(self) -> None:
+        """Let what was lost come through after all."""
+        assert self.under_way is not None
+        self.under_way()
+
+
+class Cutting:
+    """Cuts the connection of every append once it is committed, before the writer is told."""
+
+    def __init__(self, recorder: LogRecorder, monkeypatch: pytest.MonkeyPatch, proxy: CuttingProxy) -> None:
+        self.proxy = proxy
+        for name, told in (("append", b"appended"), ("append_chunks", b"COMMIT")):
+            monkeypatch.setattr(recorder, name, self._cutting(getattr(recorder, name), told))
+
+    def _cutting(self, send: Append, told: bytes) -> Append:
+        def cutting(*args: Any, **kwargs: Any) -> AppendOutcome:
+            self.proxy.reply_part = told
+            self.proxy.armed.set()
+            try:
+                return send(*args, **kwargs)
+            finally:
+                self.proxy.armed.clear()
+
+        return cutting
+
+
+@pytest.fixture
+def cut(database_url: str, schema_name: str) -> Iterator[tuple[Books, CuttingProxy]]:
+    """A ledger whose writer talks to the database through something that can cut its connections."""
+    with books_open(database_url, schema_name) as direct:
+        direct.register("a")
+        proxy = CuttingProxy(database_url)
+        try:
+            with recorder_open(proxy.database_url, schema_name, pool_size=1) as recorder:
+                books = Books(recorder)
+                # Statements are prepared, connections open: the next reply is that to an append.
+                books.do(fact("warm", "login", "2026-09-01"))
+                yield books, proxy
+                books.writer.stop()
+        finally:
+            proxy.close()
+
+
+# --- every kind of command ------------------------------------------------------------
+
+
+def life(books: Books) -> tuple[list[Command], list[Answer]]:
+    """Everything that can be asked for, each without a key; and the answers, all of which are the first."""
+    commands: list[Command] = []
+    answers: list[Answer] = []
+
+    def do(command: Command, actor: str = "bob") -> Answer:
+        answer = books.do(command, actor=actor)
+        assert (answer.status, answer.hit) == ("accepted", False), (command, answer)
+        commands.append(command)
+        answers.append(answer)
+        return answer
+
+    firm_found(books, 4, {**ASSIGNMENT, "terms": {**ASSIGNMENT["terms"], "collision_by_rules": False}})
+    for command in relations(books):
+        do(command)
+    do(RegisterCustomer("crm", "z", "z 公司", {"region": "north"}))
+    do(AssignCustomer("crm:z"))
+    for command in (
+        lead("l", region="north"), GiveConsent("C-000001", "publication"), WithdrawConsent("C-000001", "publication"),
+        RecordAbsence("S-000002", "2026-11-20", "2026-11-22"), CancelAbsence("S-000002", "2026-11-20"),
+        RecordLeaving("S-000004", "2026-12-31"), CancelLeaving("S-000004"), ClaimCustomer("crm:z", "S-000002"),
+        AddCollaborator("crm:z", "S-000003"), RemoveCollaborator("crm:z", "S-000003"),
+    ):  # fmt: skip
+        do(command)
+    catalogue_activate(books, since="2026-02-01")
+    for command in points():
+        if not isinstance(command, CloseLedger):
+            do(command)
+    redemption = do(ReserveRedemption("C-000001", "cash", points="2000", occurred_on="2026-10-20")).id
+    part = f"{redemption}/1"
+    for command in (
+        CommitRedemption(redemption, occurred_on="2026-10-20"), UseEntitlement("C-000001", "priority_quote", "bidding"),
+        fact("p1", "payment_received", "2026-10-21", amount="990", offset_amount="50.00", reference=redemption),
+    ):  # fmt: skip
+        do(command)
+    do(DeclineProposal(do(ProposeMatch(((part, "10.00"),), (("crm:p1", "10.00"),), "slip")).id, "no"), "ann")
+    ruling = do(ProposeRuling(part, "explained", "20.00", "billed")).id
+    do(ApproveProposal(ruling), "ann")
+    do(UndoSettlement(ruling, "tried"))
+    do(MatchByRule(((part, "50.00"),), (("crm:p1", "50.00"),), "reference", 100))
+    do(ReserveRedemption("C-000001", "pen"))
+    books.now += timedelta(days=40)
+    do(CloseDays("2026-12-05"))
+    do(SignPeriodOff("2026-10", "a" * 64, "100.00", "50.00", "50.00"))
+    do(AwardHonours(2025, "points_earned", books.position, (("1", "C-000001", "500"),)))
+    do(CloseLedger("moved"))
+    return commands, answers
+
+
+@pytest.mark.parametrize("end", ["committed", "never", "later"])
+def test_whatever_is_asked_for_is_done_once_and_answered_alike_where_each_append_loses_its_connection(
+    database_url: str, schema_name: str, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    with books_open(database_url, f"{schema_name}_whole") as whole:
+        commands, expected = life(whole)
+        log = [(stream, name) for _, stream, name, _ in whole.log()]
+    asked = {type(c) for c in commands} | {type(c) for c in points()}
+    everything = set(get_args(Command)) - {type(None)}
+    rules = {c for c in everything if c.__name__.endswith("RuleSet")}
+    assert everything - asked == rules, "rule sets are proposed, approved and activated on the way"
+    with books_open(database_url, schema_name) as direct:
+        direct.writer.stop()
+        proxy = CuttingProxy(database_url)
+        try:
+            with recorder_open(proxy.database_url, schema_name, pool_size=2) as recorder:
+                books = Books(recorder)
+                way = Cutting(recorder, monkeypatch, proxy) if end == "committed" else Losing(recorder, monkeypatch, end)
+                _, answers = life(books)
+                books.writer.stop()
+                lost = way.lost if isinstance(way, Losing) else proxy.cut_count
+                assert lost > len(answers)
+        finally:
+            proxy.close()
+        assert answers == expected
+        assert [(stream, name) for _, stream, name, _ in direct.log()] == log
+        log_check(database_url, schema_name)
+        loaded = LedgerState.load(None, direct.recorder)
+        assert loaded.book == books.state.book
