@@ -69,8 +69,10 @@ class ActivationEntry:
 
 
 class Claims(dict[tuple[str, int], tuple[str, str]]):
-    """Customers named by a fact type that may name each once, and the (source, external id) of the fact that does. A fact
-    makes one claim at most, and it is found by its fact too."""
+    """Customers named by a fact type that may name each once, and the (source, external id) of the fact that does.
+
+    A fact makes one claim at most, and that is found by its fact too.
+    """
 
     def __init__(self) -> None:
         super().__init__()

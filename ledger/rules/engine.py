@@ -288,8 +288,8 @@ def _layout(program: Program) -> tuple[object, ...]:
     """What says where everything lies in a record, and what its numbers stand for."""
     tables = program.tables
     return (
-        tables.sizes[: at.SIZE_RECORD + 1].tolist(), tables.slots.tolist(), program.slot_keys, dict(program.streak_keys),
-        program.tiers, program.tags, program.grades,
+        tables.sizes[: at.SIZE_RECORD + 1].tolist(), tables.slots.tolist(), program.slot_keys,
+        dict(program.streak_keys), program.tiers, program.tags, program.grades,
     )  # fmt: skip
 
 

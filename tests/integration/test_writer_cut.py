@@ -28,7 +28,6 @@ from ledger.domain.commands import (
     DeclineProposal,
     GiveConsent,
     MatchByRule,
-    MoveStock,
     ProposeMatch,
     ProposeRuling,
     RecordAbsence,
@@ -44,7 +43,7 @@ from ledger.domain.commands import (
 )
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.log.types import AppendOutcome
-from ledger.writer import LedgerState, WriterStopped
+from ledger.writer import LedgerState
 from ledger.writer.state import StateDiffers
 from tests.catalogue import catalogue_activate
 from tests.integration.test_log import CuttingProxy
@@ -210,3 +209,194 @@ def test_whatever_is_asked_for_is_done_once_and_answered_alike_where_each_append
         log_check(database_url, schema_name)
         loaded = LedgerState.load(None, direct.recorder)
         assert loaded.book == books.state.book
+
+
+# --- one by one ---------------------------------------------------------------------
+
+
+def test_what_was_cut_after_its_commit_is_answered_and_found_under_its_key(cut: tuple[Books, CuttingProxy]) -> None:
+    books, proxy = cut
+    before = books.position
+    proxy.armed.set()
+    answer = books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1")
+    assert proxy.replies_swallowed_bytes > 0 and not proxy.armed.is_set()
+    # The writer looked by itself, and found what it had appended.
+    assert (answer.status, answer.points, answer.hit) == ("accepted", 5_000, False)
+    assert books.told(before) == [("FactRecorded", 0), ("PointsGranted", 5_000)]
+    assert books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1") == replace(answer, hit=True)
+    assert books.balance() == 5_000
+
+
+def test_a_cut_without_a_key_records_everything_once(cut: tuple[Books, CuttingProxy]) -> None:
+    books, proxy = cut
+    commands = [
+        fact("1", DONE, "2026-10-05"),
+        RegisterCustomer("crm", "b", "乙"),
+        ChangeCustomer("C-000001", traits={"region": "hubei"}),
+    ]
+    proxy.armed.set()
+    answers = books.send(*commands)
+    assert proxy.replies_swallowed_bytes > 0
+    assert [a.status for a in answers] == ["accepted"] * 3
+    assert [a.customer for a in answers] == ["C-000001", "C-000002", "C-000001"]
+    assert books.balance() == 5_000
+    assert [n for _, _, n, _ in books.log()].count("CustomerRegistered") == 2
+
+
+def test_a_cut_while_a_month_is_closed_leaves_nothing_half_closed(cut: tuple[Books, CuttingProxy]) -> None:
+    books, proxy = cut
+    books.do(fact("1", DONE, "2024-01-05"))
+    for through in ("2024-03-31", "2025-06-30"):
+        proxy.armed.set()
+        assert books.do(CloseDays(through)).status == "accepted"
+        assert not proxy.armed.is_set()
+    assert books.do(CloseDays("2026-01-31")).status == "accepted"
+    days = [s["day"] for _, _, n, s in books.log() if n == "DayClosed"]
+    assert (days[0], days[-1], len(days)) == ("2024-01-05", "2026-01-31", 366 - 4 + 365 + 31)
+    assert [n for _, _, n, _ in books.log()].count("PointsExpired") == 1
+    assert books.balance() == 0
+
+
+def test_what_is_cut_in_one_go_with_others_is_done_once_each(cut: tuple[Books, CuttingProxy]) -> None:
+    books, proxy = cut
+    firm_found(books)
+    before = books.position
+    proxy.reply_part = b"appended"
+    proxy.armed.set()
+    requests = [Request(lead("a", region="east"), "bob"), Request(lead("b", region="east"), "bob", "web", "1")]
+    answers = books.writer.submit(requests)
+    assert [(a.status, a.customer, a.hit) for a in answers] == [("accepted", "C-000002", False), ("accepted", "C-000003", False)]
+    assert not proxy.armed.is_set()
+    names = [name for _, _, name, _ in books.log(before)]
+    assert names == ["CustomerRegistered", "LeadArrived", "CustomerAssigned"] * 2
+    assert books.writer.submit(requests[1:]) == [replace(answers[1], hit=True)]
+
+
+def test_an_answer_alone_that_is_cut_is_kept_once(cut: tuple[Books, CuttingProxy]) -> None:
+    books, proxy = cut
+    books.do(fact("1", DONE, "2026-10-05"))
+    head = books.position
+    proxy.reply_part = b"appended"
+    proxy.armed.set()
+    answer = books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1")
+    assert (answer.status, answer.hit, books.position) == ("duplicate", False, head)
+    assert not proxy.armed.is_set()
+    assert books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1") == replace(answer, hit=True)
+
+
+def test_a_close_under_a_key_is_accepted_though_its_answer_is_cut(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.register("a")
+    way = Losing(books.recorder, monkeypatch, "later")
+    answer = books.do(CloseDays("2026-10-31"), client="app", key="k1")
+    assert (answer.status, answer.hit, way.lost) == ("accepted", False, 2)
+    assert books.do(CloseDays("2026-10-31"), client="app", key="k1") == replace(answer, hit=True)
+    assert [name for _, _, name, _ in books.log()].count("DayClosed") == 31
+
+
+# --- a database that stays away -------------------------------------------------------
+
+
+class Away:
+    """A database that answers nothing more once an append was lost; `back` brings it back."""
+
+    def __init__(self, books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_back = False
+        self.losing = Losing(books.recorder, monkeypatch, "never")
+        head = books.recorder.position_head
+
+        def position_head(*args: Any) -> int:
+            if not self.is_back:
+                raise OperationalError("nobody answers")
+            return head(*args)
+
+        monkeypatch.setattr(books.recorder, "position_head", position_head)
+
+    def back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.undo()
+        self.is_back = True
+
+
+@pytest.mark.parametrize("when", ["before", "while", "after"])
+def test_an_append_that_comes_through_after_nobody_waits_for_it_is_seen_by_whatever_comes_next(
+    books: Books, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    catalogue_activate(books)
+    books.register("a")
+    books.do(fact("1", DONE, "2026-10-05"))
+    away = Away(books, monkeypatch)
+    with pytest.raises(OperationalError):
+        books.do(ReserveRedemption("C-000001", "small", points="30"))
+    away.back(monkeypatch)
+    # 20 of its 50 points are left, or 50 where the reservation has not come through.
+    again = ReserveRedemption("C-000001", "small", points="30")
+    if when == "before":
+        away.losing.arrive()
+        assert books.do(again).code == "POINTS_INSUFFICIENT"
+        [rehearsal] = books.writer.rehearse_later([Request(again, "bob")]).result()
+        assert rehearsal.answer.code == "POINTS_INSUFFICIENT"
+    elif when == "while":
+        refused = books.do(ReserveRedemption("C-000001", "small", points="60"))
+        assert refused.code == "POINTS_INSUFFICIENT"
+        away.losing.arrive()
+        assert books.do(again).code == "POINTS_INSUFFICIENT", "a refusal leaves the place where it may come free"
+    else:
+        assert books.do(again).status == "accepted"
+        away.losing.arrive()
+        assert books.do(again).code == "POINTS_INSUFFICIENT"
+    assert [name for _, _, name, _ in books.log()].count("RedemptionReserved") == 1
+    assert books.account()["held"] == 30_00
+
+
+@pytest.mark.parametrize("arrives", ["before it is looked for", "afterwards", "never"])
+def test_without_the_lease_nothing_is_sent_again_and_what_is_found_is_answered(
+    books: Books, monkeypatch: pytest.MonkeyPatch, arrives: str
+) -> None:
+    firm_found(books)
+    way = Losing(books.recorder, monkeypatch, "never")
+    head = books.recorder.position_head
+
+    def position_head(*args: Any) -> int:
+        if arrives == "before it is looked for":
+            way.arrive()
+        found = head(*args)
+        if arrives == "afterwards":
+            way.arrive()
+        return found
+
+    monkeypatch.setattr(books.recorder, "position_head", position_head)
+    held = iter([True])
+    books.writer.alive = lambda: next(held, False)
+    before = books.state.book.position
+    if arrives == "before it is looked for":
+        assert books.do(lead("a", region="east")).status == "accepted"
+    else:
+        # Not WriterStopped: after that what was asked for is sent to the next writer, and may be done twice.
+        with pytest.raises(OperationalError):
+            books.do(lead("a", region="east"))
+    monkeypatch.undo()
+    assert way.lost == 1 and books.position - before == (0 if arrives == "never" else 3)
+
+
+def test_what_was_committed_is_answered_though_the_writer_cannot_go_on(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm_found(books)
+    follow = books.state.follow
+
+    def failing(*args: Any, **kwargs: Any) -> None:
+        follow(*args, **kwargs)
+        raise RuntimeError("a fault of ours, after the commit")
+
+    monkeypatch.setattr(books.state, "follow", failing)
+    before = books.position
+    assert books.do(lead("a", region="east")).status == "accepted"
+    assert isinstance(books.writer.failed, StateDiffers)
+    for command in (lead("b", region="east"), CloseDays("2026-10-31")):
+        with pytest.raises(StateDiffers):
+            books.do(command)
+    assert [name for _, _, name, _ in books.log(before)] == ["CustomerRegistered", "LeadArrived", "CustomerAssigned"]
+    monkeypatch.undo()
+    books.restart()
+    assert books.do(lead("b", region="east")).customer == "C-000002"
