@@ -274,7 +274,7 @@ class FactPreparer:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
         if versions or fact_type.once is not None:
-            self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
+            self._once(fact_type, attributes, (source, external_id))
         previous = self._read(versions[-1]) if versions else None
         before = (previous.customer, previous.state) if previous and previous.state is not None else None
         if before is not None and before[1]["fact_type"] == ADJUSTMENT and not item.request.may_adjust:
@@ -344,12 +344,11 @@ class FactPreparer:
             return number
         return self._customer_number(command.customer)
 
-    def _once(
-        self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool
-    ) -> None:
-        """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
+    def _once(self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str]) -> None:
+        """Claim the customer that a fact of this type may be alone to name; what the fact itself claimed before it lets
+        go of, be it known yet that it is there or not."""
         once = self.book.once
-        released = once.release(key) if corrects else None
+        released = once.release(key)
         named = attributes.get(fact_type.once) if fact_type.once else None
         claim = (fact_type.id, named) if named is not None else None
         taken = claim is not None and claim in once

@@ -69,8 +69,8 @@ class Writer:
         self._aborted = False
         self._outbox = Outbox()
         self._appender = Appender(recorder, state, lambda: self.alive(), self._outbox.give)
-        self._carrier = Carrier(state, recorder, clock, self._appender)
-        self._rehearser = Rehearser(state, recorder, clock)
+        self._carrier = Carrier(state, recorder, lambda: self.clock(), self._appender)
+        self._rehearser = Rehearser(state, recorder, lambda: self.clock())
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="plumbline-writer", daemon=True)
