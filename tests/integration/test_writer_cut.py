@@ -44,11 +44,11 @@ from ledger.domain.commands import (
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.log.types import AppendOutcome
 from ledger.writer import LedgerState
-from ledger.writer.state import StateDiffers
+from ledger.writer.state import CATCH_UP_EVENTS, StateDiffers
 from tests.catalogue import catalogue_activate
 from tests.integration.test_log import CuttingProxy
 from tests.integration.test_private_walk import points, relations
-from tests.ledgers import Books, books_open, fact, log_check
+from tests.ledgers import POINTS_EVENTS, Books, books_open, fact, log_check
 from tests.relations_firm import ASSIGNMENT, firm_found, lead
 
 DONE = "project_completed"
@@ -400,3 +400,63 @@ def test_what_was_committed_is_answered_though_the_writer_cannot_go_on(
     monkeypatch.undo()
     books.restart()
     assert books.do(lead("b", region="east")).customer == "C-000002"
+
+
+def test_catching_up_that_was_interrupted_is_ended_before_anything_is_decided(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.register("a")
+    other = Books(books.recorder)
+    other.do(fact("1", DONE, "2026-10-05"))
+    select, reads = books.recorder.select_range, iter([True])
+
+    def interrupted(after: int, limit: int, stop: int | None = None) -> Any:
+        if limit == CATCH_UP_EVENTS and not next(reads, False):
+            raise OperationalError("nobody answers")
+        return select(after, limit, stop)
+
+    monkeypatch.setattr(books.recorder, "select_range", interrupted)
+    # What the other one appended is read, but not that this is all there is.
+    with pytest.raises(OperationalError):
+        books.do(fact("2", DONE, "2026-10-05"))
+    assert books.state.book.position == books.position
+    monkeypatch.undo()
+    assert books.do(fact("3", DONE, "2026-10-05")).status == "accepted"
+    assert books.do(fact("3", DONE, "2026-10-05")).status == "duplicate"
+    other.do(fact("4", DONE, "2026-10-05"))
+    assert books.do(fact("5", DONE, "2026-10-05")).status == "accepted"
+    other.writer.stop()
+    assert books.writer.failed is None and books.balance() == 4 * 5_000
+
+
+# --- what other threads read meanwhile ---------------------------------------------------
+
+
+def test_an_account_is_told_as_of_the_position_that_is_told_with_it(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    books.register("a")
+    books.send(*(fact(str(month), DONE, f"2024-{month:02d}-05") for month in (1, 2, 3)))
+    seen: list[tuple[int, int]] = []
+
+    def looking(read: Callable[..., Any]) -> Callable[..., Any]:
+        def look(*args: Any, **kwargs: Any) -> Any:
+            account = books.writer.account(1)
+            assert account is not None
+            seen.append((account.position, account.balance))
+            return read(*args, **kwargs)
+
+        return look
+
+    for name in ("append_chunks", "append", "select_range"):
+        monkeypatch.setattr(books.recorder, name, looking(getattr(books.recorder, name)))
+    # Months are closed one by one; the points of each expire 24 months later.
+    books.do(CloseDays("2026-02-28"))
+    other = Books(books.recorder)
+    other.do(fact("other", DONE, "2026-10-05"))
+    other.do(CloseDays("2026-03-31"))
+    books.do(fact("late", DONE, "2026-10-05"))
+    other.writer.stop()
+    monkeypatch.undo()
+    log = books.log()
+    assert {balance for _, balance in seen} == {15_000, 10_000, 5_000}
+    for position, balance in seen:
+        assert balance == sum(s["points"] for p, _, name, s in log if p <= position and name in POINTS_EVENTS)
