@@ -68,6 +68,34 @@ class ActivationEntry:
     position: int
 
 
+class Claims(dict[tuple[str, int], tuple[str, str]]):
+    """Customers named by a fact type that may name each once, and the (source, external id) of the fact that does.
+
+    A fact makes one claim at most, and that is found by its fact too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_fact: dict[tuple[str, str], tuple[str, int]] = {}
+
+    def __setitem__(self, claim: tuple[str, int], fact: tuple[str, str]) -> None:
+        if claim in self:
+            del self[claim]
+        super().__setitem__(claim, fact)
+        self._by_fact[fact] = claim
+
+    def __delitem__(self, claim: tuple[str, int]) -> None:
+        self._by_fact.pop(self[claim], None)
+        super().__delitem__(claim)
+
+    def release(self, fact: tuple[str, str]) -> tuple[str, int] | None:
+        """Let go of what a fact claims: that claim, None where it made none."""
+        claim = self._by_fact.get(fact)
+        if claim is not None:
+            del self[claim]
+        return claim
+
+
 @dataclass(slots=True)
 class Book:
     """The state after the event at `position`. `apply` is the only thing that changes it."""
@@ -90,10 +118,7 @@ class Book:
     renamed: list[int] = field(default_factory=list[int], compare=False)
     """Customers whose name has changed since this book was made, in order; who follows names reads on from there."""
     references: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    once: dict[tuple[str, int], tuple[str, str]] = field(
-        default_factory=dict[tuple[str, int], tuple[str, str]]
-    )
-    """Customers named by a fact type that may name each once, and the (source, external id) that does."""
+    once: Claims = field(default_factory=Claims)
     versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
     """The last version of each stream that is no customer's."""
 
@@ -195,9 +220,8 @@ class Book:
             if self.booked_day_min == NOTHING_CLOSED or day < self.booked_day_min:
                 self.booked_day_min = day
         key = (state["source"], state["external_id"])
-        if state["version"] > 1 and self.once:
-            for claim in [c for c, k in self.once.items() if k == key]:
-                del self.once[claim]
+        if state["version"] > 1:
+            self.once.release(key)
         once = self.fact_types[state["fact_type"]].once
         named = state["attributes"].get(once) if once else None
         if named is not None:

@@ -259,7 +259,10 @@ def _in_force(rule_sets: Array, days: Array) -> None:
 
 def records_migrate(old: Program, new: Program, records: Ints) -> Ints:
     """Records under another program: counters whose rule and window are still there keep their counts, the
-    others are dropped, new ones begin at zero. Tiers, tags and grades keep their names."""
+    others are dropped, new ones begin at zero. Tiers, tags and grades keep their names. Where both programs lay
+    records out alike, the very same array."""
+    if _layout(old) == _layout(new):
+        return records
     moved = records_new(new, len(records))
     moved[:, : at.REC_FIXED] = records[:, : at.REC_FIXED]
     moved[:, at.REC_TIER] = _renumber(old.tiers, new.tiers, records[:, at.REC_TIER], 0)
@@ -269,32 +272,54 @@ def records_migrate(old: Program, new: Program, records: Ints) -> Ints:
         if name in new.tags:
             tags |= ((records[:, at.REC_TAGS] >> number) & 1) << new.tags.index(name)
     moved[:, at.REC_TAGS] = tags
-    lots_old, ring_old = (int(v) for v in old.tables.sizes[:2])
-    lots_new, ring_new = (int(v) for v in new.tables.sizes[:2])
-    low = records[:, at.REC_LOT_MONTH_MIN]
-    which = np.flatnonzero(low != at.NONE)
-    for step in range(ring_old):
-        months = low[which] + step
-        points = records[which, lots_old + months % ring_old]
-        held = points != 0
-        moved[which[held], lots_new + months[held] % ring_new] = points[held]
+    _lots_move(records, moved, *(int(v) for v in (*old.tables.sizes[:2], *new.tables.sizes[:2])))
     for name, offset in new.streak_keys.items():
         if name in old.streak_keys:
             moved[:, offset] = records[:, old.streak_keys[name]]
-    old_slots = {key: old.tables.slots[i] for i, key in enumerate(old.slot_keys)}
-    for key, (offset, ring, _) in zip(new.slot_keys, new.tables.slots, strict=True):
-        if key not in old_slots:
-            continue
-        offset_old, ring_old, _ = old_slots[key]
-        for i in range(int(ring_old)):
-            source = int(offset_old) + i * at.COUNTER_FIELDS
-            keys = records[:, source]
-            where = int(offset) + (keys % ring) * at.COUNTER_FIELDS
-            every = np.arange(len(records))
-            newer = (keys != at.NONE) & (keys > moved[every, where])
-            for f in range(at.COUNTER_FIELDS):
-                moved[every[newer], where[newer] + f] = records[newer, source + f]
+    old_slots = dict(zip(old.slot_keys, old.tables.slots.tolist(), strict=True))
+    for key, (offset, ring, _) in zip(new.slot_keys, new.tables.slots.tolist(), strict=True):
+        if key in old_slots:
+            offset_old, ring_old, _ = old_slots[key]
+            _counters_move(records, moved, offset_old, ring_old, offset, ring)
     return moved
+
+
+def _layout(program: Program) -> tuple[object, ...]:
+    """What says where everything lies in a record, and what its numbers stand for."""
+    tables = program.tables
+    return (
+        tables.sizes[: at.SIZE_RECORD + 1].tolist(), tables.slots.tolist(), program.slot_keys,
+        dict(program.streak_keys), program.tiers, program.tags, program.grades,
+    )  # fmt: skip
+
+
+def _lots_move(records: Ints, moved: Ints, offset_old: int, ring_old: int, offset: int, ring: int) -> None:
+    """Lots into a ring of another size, each to the place of its month."""
+    lots = records[:, offset_old : offset_old + ring_old]
+    if ring == ring_old:
+        moved[:, offset : offset + ring] = lots
+        return
+    rows, places = np.nonzero(lots)
+    low = records[rows, at.REC_LOT_MONTH_MIN]
+    months = low + (places - low) % ring_old
+    order = np.argsort(months, kind="stable")  # the last one stands where two meet
+    rows, places, months = rows[order], places[order], months[order]
+    moved[rows, offset + months % ring] = lots[rows, places]
+
+
+def _counters_move(records: Ints, moved: Ints, offset_old: int, ring_old: int, offset: int, ring: int) -> None:
+    """Counters into a ring of another size, each to the place of its window; where two meet, the newer stays."""
+    fields = at.COUNTER_FIELDS
+    if ring == ring_old:
+        moved[:, offset : offset + ring * fields] = records[:, offset_old : offset_old + ring_old * fields]
+        return
+    keys = records[:, offset_old : offset_old + ring_old * fields : fields]
+    rows, places = np.nonzero(keys != at.NONE)
+    windows = keys[rows, places]
+    order = np.argsort(windows, kind="stable")
+    rows, sources, targets = rows[order], offset_old + places[order] * fields, offset + windows[order] % ring * fields
+    for field in range(fields):
+        moved[rows, targets + field] = records[rows, sources + field]
 
 
 def _renumber(old: tuple[str, ...], new: tuple[str, ...], numbers: Array, missing: int) -> Array:

@@ -12,14 +12,14 @@ from uuid import UUID
 from ledger.domain.commands import Answer, Request
 from ledger.domain.events import Event, PointsDeducted, PointsGranted, PointsReversed
 from ledger.domain.rows import RowExpander, columns_count
-from ledger.domain.values import customer_number, day_parse, month_of
-from ledger.log.codec import state_of
+from ledger.domain.values import day_parse, month_of
 from ledger.log.recorder import LogRecorder
 from ledger.log.types import AnswerEntry, FactEntry
 from ledger.rules.engine import Ints, Outcome, Rows, rows_of
 from ledger.writer.answers import KEY_CONFLICT, answer_again, answer_entry, request_sha256
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.facts import FactPreparer, Item
+from ledger.writer.folding import fact_read
 from ledger.writer.state import NO_CLOSINGS, LedgerState
 from ledger.writer.versions import Versions
 
@@ -69,7 +69,7 @@ class BatchDecider:
             state.book,
             recorded,
             known,
-            self._fetch,
+            lambda position: fact_read(recorder, position),
             RowExpander(state.book, state.vocabulary).rows,
             self._out_of_range,
             self.base + 1,
@@ -182,7 +182,3 @@ class BatchDecider:
 
     def _in_force(self, booked_on: str) -> str:
         return self.state.book.in_force(day_parse(booked_on)) or self.state.program.activations[0].rule_set
-
-    def _fetch(self, position: int) -> tuple[int, dict[str, Any]]:
-        [(_, stream, _, topic, data)] = self.recorder.select_range(position - 1, 1)
-        return customer_number(stream), state_of(topic, data)

@@ -30,11 +30,14 @@ from ledger.rules.engine import Ints, Prior
 from ledger.writer.account import standing_of
 from ledger.writer.decisions import DecisionWriter, Stamp
 from ledger.writer.desk import event_drafted
+from ledger.writer.folding import rows_empty
 from ledger.writer.redeeming import PointsMover
-from ledger.writer.state import LedgerState, rows_empty
+from ledger.writer.state import LedgerState
 from ledger.writer.versions import Versions
 
 ATTEMPTS_MAX = 50
+
+Append = Callable[[list[Event], Callable[[], None]], bool]
 
 
 class DaysNotClosed(PlumblineError):
@@ -60,11 +63,12 @@ def days_close(
     recorded: datetime,
     command: CloseDays,
     actor: str,
-    append: Callable[[list[Event]], bool],
+    append: Append,
 ) -> int:
     """Close every day through a date; each month is one transaction, so a long close can be resumed.
 
-    Returns how many days were closed. Raises Refused for a day that isn't over yet.
+    `append` appends a month's events, and has its records kept by the function it is given, once that is done; False
+    where the log had moved. Returns how many days were closed. Raises Refused for a day that isn't over yet.
     """
     try:
         through = day_parse(command.through)
@@ -89,7 +93,7 @@ def days_close(
 
 
 def _month_close(
-    state: LedgerState, days: range, recorded: datetime, actor: str, append: Callable[[list[Event]], bool]
+    state: LedgerState, days: range, recorded: datetime, actor: str, append: Append
 ) -> bool:
     """Close days of one month; with its last day, decide what expires and who falls. Each day's end is followed by what
     it makes due for who serves which customer."""
@@ -99,16 +103,11 @@ def _month_close(
             closing.day(day)
         # What lapsed is folded once more when it is appended.
         state.redemptions.journal.rollback()
-        if not append(closing.events):
-            return False
+        return append(closing.events, closing.commit)
     except BaseException:
         state.relations.journal.rollback()
         state.redemptions.journal.rollback()
         raise
-    for accounts, records in closing.moved():
-        with state.moving:
-            state.records[accounts - 1] = records
-    return True
 
 
 class _Closing:
@@ -153,9 +152,12 @@ class _Closing:
             event_drafted(d, stamp.occurred_at, self.recorded_at, self.actor, self.versions) for d in draft.events[first:]
         ]
 
-    def moved(self) -> list[tuple[Ints, Ints]]:
-        """The accounts whose records the closing moved, and those records; what comes later holds."""
-        return [found for found in (self.month_end, self.mover.result()) if found is not None]
+    def commit(self) -> None:
+        """Keep the records that the closing moved; what comes later holds. To be called once the events were appended."""
+        for moved in (self.month_end, self.mover.result()):
+            if moved is not None:
+                accounts, records = moved
+                self.state.records[accounts - 1] = records
 
     def _lapses(self, day: int, stamp: Stamp) -> None:
         """Free what was held until this day; each is booked on the last day it was held."""

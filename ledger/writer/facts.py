@@ -6,7 +6,7 @@ Nothing here is final: a draft is always taken back, and the book changes only b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -263,16 +263,18 @@ class FactPreparer:
         key = fact_key(source, external_id)
         versions = self.versions.setdefault(key, [])
         if versions:
-            number = self._stays_with(number, versions)
+            family = self._family(number, versions)
+            number = family[0]
+            contents = {content_sha256(fact_type.id, c, occurred_at, attributes) for c in family}
+            if self._same(contents, versions, revert=command.revert):
+                item.answer = self._duplicate(versions[-1], number, external_id)
+                return
         for name in fact_type.customers:
             if attributes.get(name) == number:
                 raise Refused("FACT_INVALID", f"{name} names the customer itself", name)
         content = content_sha256(fact_type.id, number, occurred_at, attributes)
-        if versions and self._same(content, versions, revert=command.revert):
-            item.answer = self._duplicate(versions[-1], number, external_id)
-            return
         if versions or fact_type.once is not None:
-            self._once(fact_type, attributes, (source, external_id), corrects=bool(versions))
+            self._once(fact_type, attributes, (source, external_id))
         previous = self._read(versions[-1]) if versions else None
         before = (previous.customer, previous.state) if previous and previous.state is not None else None
         if before is not None and before[1]["fact_type"] == ADJUSTMENT and not item.request.may_adjust:
@@ -298,19 +300,21 @@ class FactPreparer:
         item.answer = Answer("corrected" if previous else "accepted", 0, customer_id(number), external_id)
 
     @staticmethod
-    def _same(content: bytes, versions: list[Version], *, revert: bool) -> bool:
-        """Whether a fact with these versions has this content already; going back to an earlier one has to be asked for."""
-        if versions[-1].content_sha256 == content:
+    def _same(contents: Set[bytes], versions: list[Version], *, revert: bool) -> bool:
+        """Whether a fact with these versions has such content already; going back to an earlier one has to be asked for."""
+        if versions[-1].content_sha256 in contents:
             return True
-        return not revert and any(v.content_sha256 == content for v in versions)
+        return not revert and any(v.content_sha256 in contents for v in versions)
 
-    def _stays_with(self, number: int, versions: list[Version]) -> int:
-        """Whose a fact is that was recorded before: of the customer that it was recorded for, where that one was merged
-        into this one since. So nothing that happened before a merging moves because of it."""
+    def _family(self, number: int, versions: list[Version]) -> list[int]:
+        """Whose a fact with these versions may be by now, first of all whose it is: of the customer that it was recorded
+        for last, where that one was merged into this one since, otherwise of this one. So nothing that happened before
+        a merging moves because of it."""
         if not self.has_members(number):
-            return number
-        before = self._read(versions[-1]).customer
-        return before if self.standing_for(before) == number else number
+            return [number]
+        before = [self._read(version).customer for version in reversed(versions)]
+        merged = [c for c in before if self.standing_for(c) == number]
+        return list(dict.fromkeys([*merged, number] if merged[:1] == before[:1] else [number, *merged]))
 
     def _read(self, version: Version) -> Version:
         """A version with its customer and state."""
@@ -340,14 +344,11 @@ class FactPreparer:
             return number
         return self._customer_number(command.customer)
 
-    def _once(
-        self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str], *, corrects: bool
-    ) -> None:
-        """Claim the customer that a fact of this type may be alone to name; a correction lets go of its old claims."""
+    def _once(self, fact_type: FactType, attributes: Mapping[str, Any], key: tuple[str, str]) -> None:
+        """Claim the customer that a fact of this type may be alone to name; what the fact itself claimed before it lets
+        go of, be it known yet that it is there or not."""
         once = self.book.once
-        released = [c for c, k in once.items() if k == key] if corrects else []
-        for old in released:
-            del once[old]
+        released = once.release(key)
         named = attributes.get(fact_type.once) if fact_type.once else None
         claim = (fact_type.id, named) if named is not None else None
         taken = claim is not None and claim in once
@@ -357,8 +358,8 @@ class FactPreparer:
         def undo() -> None:
             if claim is not None and not taken:
                 del once[claim]
-            for old in released:
-                once[old] = key
+            if released is not None:
+                once[released] = key
 
         self._undo.append(undo)
         if taken:

@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from ledger.domain.commands import Answer, RecordFact, Request
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, FactEntry
+from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry
 from ledger.writer.answers import answer_again
 from ledger.writer.facts import fact_key
 
 
-def look_up(
-    recorder: LogRecorder,
-    requests: Sequence[Request],
-    known: dict[UUID, list[FactEntry]],
-    stored: dict[tuple[str, str], AnswerEntry],
-) -> None:
-    """Find out together which facts and which answers of these requests the log has already."""
-    keys = {
-        fact_key(r.command.source.strip(), r.command.external_id.strip())
-        for r in requests
-        if isinstance(r.command, RecordFact) and is_text(r.command.source) and is_text(r.command.external_id)
-    }
-    for entry in recorder.select_facts(list(keys)):
-        known.setdefault(entry.key, []).append(entry)
-    look_up_answers(recorder, requests, stored)
+@dataclass(slots=True)
+class Known:
+    """What the log is known to hold of the requests of one run: versions of facts by their key, and answers by client
+    and key. `looked_up`: whether that is all there was."""
 
+    facts: dict[UUID, list[FactEntry]] = field(default_factory=dict[UUID, list[FactEntry]])
+    answers: dict[tuple[str, str], AnswerEntry] = field(default_factory=dict[tuple[str, str], AnswerEntry])
+    looked_up: bool = False
 
-def look_up_answers(
-    recorder: LogRecorder, requests: Sequence[Request], stored: dict[tuple[str, str], AnswerEntry]
-) -> None:
-    """Find out together which answers of these requests the log has already."""
-    pairs = {(r.client, r.key) for r in requests if r.key and is_text(r.client) and is_text(r.key)}
-    for answer in recorder.select_answers(list(pairs)) if pairs else ():
-        stored[(answer.client, answer.key)] = answer
+    def look_up(self, recorder: LogRecorder, requests: Sequence[Request]) -> None:
+        """Find out which facts and which answers of these requests the log has, all together."""
+        keys = {
+            fact_key(r.command.source.strip(), r.command.external_id.strip())
+            for r in requests
+            if isinstance(r.command, RecordFact) and is_text(r.command.source) and is_text(r.command.external_id)
+        }
+        pairs = {(r.client, r.key) for r in requests if r.key and is_text(r.client) and is_text(r.key)}
+        self._facts(recorder.select_facts(list(keys)) if keys else ())
+        self._answers(recorder.select_answers(list(pairs)) if pairs else ())
+        self.looked_up = True
+
+    def learn(self, outcome: EntriesKnown) -> None:
+        """Take in what an append found there."""
+        self._facts(outcome.facts)
+        self._answers(outcome.answers)
+
+    @property
+    def any(self) -> bool:
+        """Whether the log holds anything of them."""
+        return bool(self.facts or self.answers)
+
+    @property
+    def position(self) -> int:
+        """The last position that any of it tells of; 0 where there is none."""
+        facts = max((entries[-1].position for entries in self.facts.values()), default=0)
+        return max(facts, max((entry.position for entry in self.answers.values()), default=0))
+
+    def _facts(self, entries: Sequence[FactEntry]) -> None:
+        """All versions of some facts."""
+        found: dict[UUID, list[FactEntry]] = {}
+        for entry in sorted(entries, key=lambda entry: entry.version):
+            found.setdefault(entry.key, []).append(entry)
+        self.facts |= found
+
+    def _answers(self, entries: Sequence[AnswerEntry]) -> None:
+        for entry in entries:
+            self.answers[entry.client, entry.key] = entry
 
 
 def answered(recorder: LogRecorder, request: Request) -> Answer | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from ledger.domain.commands import (
     DESK_COMMANDS,
@@ -23,13 +22,12 @@ from ledger.domain.events import Event
 from ledger.domain.relations.drafts import Sealer
 from ledger.domain.values import customer_id
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, FactEntry
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_close
 from ledger.writer.desk import DeskDecider, event_drafted
 from ledger.writer.facts import SMALL_COMMANDS, registration_checked
-from ledger.writer.lookups import answered, look_up, look_up_answers
+from ledger.writer.lookups import Known, answered
 from ledger.writer.orders import order_decide
 from ledger.writer.redeeming import RedemptionDecider
 from ledger.writer.state import LedgerState
@@ -39,15 +37,12 @@ EVENTS_TOLD_MAX: Final = 1_000
 
 
 class Rehearser:
-    """Rehearses on the writer's state, in the writer's thread. `publish` is called where records were replaced."""
+    """Rehearses on the writer's state, in the writer's thread."""
 
-    def __init__(
-        self, state: LedgerState, recorder: LogRecorder, clock: Callable[[], datetime], publish: Callable[[], None]
-    ) -> None:
+    def __init__(self, state: LedgerState, recorder: LogRecorder, clock: Callable[[], datetime]) -> None:
         self.state = state
         self.recorder = recorder
         self.clock = clock
-        self.publish = publish
 
     def rehearse(self, requests: list[Request]) -> list[Rehearsal]:
         """Decide requests as if each before had been carried out; nothing is appended."""
@@ -70,16 +65,13 @@ class Rehearser:
         return [Rehearsal(refusals[i]) if i in refusals else next(decided) for i in range(len(requests))]
 
     def _rehearse_small(self, requests: list[Request]) -> list[Rehearsal]:
-        known: dict[UUID, list[FactEntry]] = {}
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        look_up(self.recorder, requests, known, stored)
-        decided = BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
-        self.publish()
+        known = self._known(requests)
+        decided = BatchDecider(self.state, self.recorder, self.clock(), known.facts, known.answers).decide(requests)
+        self.state.publish()
         return self._told(decided)
 
     def _rehearse_desk(self, requests: list[Request]) -> list[Rehearsal]:
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        look_up_answers(self.recorder, requests, stored)
+        stored = self._known(requests).answers
         sealer = RehearsedSealer(self.state.vault)
         try:
             return self._told(_RehearsedDesk(self.state, self.clock(), stored, sealer).decide(requests))
@@ -87,11 +79,15 @@ class Rehearser:
             self.state.relations.journal.rollback()
 
     def _rehearse_redemptions(self, requests: list[Request]) -> list[Rehearsal]:
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        look_up_answers(self.recorder, requests, stored)
+        stored = self._known(requests).answers
         decided = RedemptionDecider(self.state, self.recorder, self.clock(), stored).decide(requests)
-        self.publish()
+        self.state.publish()
         return self._told(decided)
+
+    def _known(self, requests: list[Request]) -> Known:
+        known = Known()
+        known.look_up(self.recorder, requests)
+        return known
 
     def _told(self, decided: Decided) -> list[Rehearsal]:
         found: list[Rehearsal] = []
@@ -110,7 +106,7 @@ class Rehearser:
             return Rehearsal(known)
         told: list[Event] = []
 
-        def only_tell(events: list[Event]) -> bool:
+        def only_tell(events: list[Event], _: Callable[[], None]) -> bool:
             told.extend(events)
             raise _Told
 

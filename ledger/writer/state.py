@@ -8,11 +8,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import polars as pl
 
 from ledger.domain.book import NOTHING_CLOSED, Book
 from ledger.domain.errors import PlumblineError
@@ -25,11 +24,10 @@ from ledger.domain.relations.matching import Matcher
 from ledger.domain.relations.records import Standing
 from ledger.domain.relations.state import Relations
 from ledger.domain.rows import Vocabulary
-from ledger.domain.values import customer_id, customer_number, day_of, month_of, month_text, points_text
-from ledger.log.codec import state_of
+from ledger.domain.values import customer_id, day_of, month_of, month_text, points_text
 from ledger.log.collector import collection_deferred
-from ledger.log.columns.builder import BALANCE_MOVING, ColumnsBuilder
-from ledger.log.recorder import EventRow, LogRecorder
+from ledger.log.columns.builder import ColumnsBuilder
+from ledger.log.recorder import LogRecorder
 from ledger.log.vault import Vault
 from ledger.rules import layout as at
 from ledger.rules.compile import SPAN_MONTHS_MAX, Activation, Program, program_compile
@@ -46,6 +44,7 @@ from ledger.rules.engine import (
     span_months,
 )
 from ledger.writer.account import holder_of, standing_of
+from ledger.writer.folding import closings_with_month, corrected_by, fact_read, points_add
 from ledger.writer.priors import prior_moved, prior_read
 from ledger.writer.redemptions import (
     TermsOfRuleSets,
@@ -93,8 +92,14 @@ class LedgerState:
         self.records: Ints = records_new(self.program, 0)
         self._rule_rows: dict[tuple[int, str], int] = {}
         self._recorded: Ints | None = None
-        """While catching up: what the recorded decisions come to, account by account."""
+        """While catching up, or where that was interrupted: what the recorded decisions come to, account by account."""
         self._index()
+        self.publish()
+
+    def publish(self) -> None:
+        """Let other threads read what is committed now. The arrays stay as they are: where records are migrated or grow,
+        others take their place."""
+        self.published = (self.book.position, self.program, self.records, len(self.book.customers))
 
     @staticmethod
     def load(columns: Columns | None, recorder: LogRecorder) -> LedgerState:
@@ -133,7 +138,7 @@ class LedgerState:
         run(self.program, batch, records, closings, detail=False)
         self.records = records
         self._recorded = np.zeros(count, np.int64)
-        _points_add(self._recorded, columns.decisions(["account", "kind", "points"]))
+        points_add(self._recorded, columns.decisions(["account", "kind", "points"]))
 
     def _compile(self) -> Program:
         return program_compile(self._activations(), list(self.book.fact_types.values()), self.vocabulary, self.span)
@@ -201,6 +206,11 @@ class LedgerState:
         if len(self.records) > count:
             self.records = self.records[:count]
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether catching up was interrupted; it is to be ended before anything is decided, and is checked by then."""
+        return self._recorded is not None
+
     def catch_up(self, recorder: LogRecorder) -> None:
         """Fold what others appended since: inputs are decided again by the engine, decisions only compared. What was
         drafted and not appended is taken back.
@@ -216,22 +226,22 @@ class LedgerState:
         while events := recorder.select_range(self.book.position, CATCH_UP_EVENTS):
             closings_known = len(self.book.closings)
             closed_before = self.book.closed_month
-            compiled_for = (len(self.book.activations), tuple(self.book.fact_types.items()))
+            compiled_for = self._compiled_for
             # Rule sets and fact types take effect in the middle of the log: never fold across one.
             cut = next(
                 (i for i, e in enumerate(events) if e[3] in ("RuleSetActivated", "FactTypeDeclared")), len(events)
             )
             part = events[:cut] if cut else events[:1]
             # Whatever is read is read before anything moves, so that a lost connection leaves no half-moved state.
-            corrected = _corrected(part)
-            earlier = {position: _fact_read(recorder, position) for position in corrected}
+            corrected = corrected_by(part)
+            earlier = {position: fact_read(recorder, position) for position in corrected}
             prior = self._prior(corrected, recorder, moved_before_all(self.redemptions, part))
             segment = ColumnsBuilder(self.book, self.vocabulary).apply(part, earlier.__getitem__)
             relations_catch_up(
                 self.relations, sorted([*segment.relations, *segment.redemptions]), self.book.position
             )
             redemptions_catch_up(self.redemptions, segment.redemptions)
-            if (len(self.book.activations), tuple(self.book.fact_types.items())) != compiled_for:
+            if self._compiled_for != compiled_for:
                 self.recompile()
             rows = segment.inputs
             closings = np.array(self.book.closings[closings_known:], np.int64).reshape(-1, 2)
@@ -245,18 +255,26 @@ class LedgerState:
                 batch = batch_of(rows, every)
                 records = self.records[batch.accounts - 1]
                 run(self.program, batch, records, closings, prior=prior, detail=False)
-                self.records[batch.accounts - 1] = records
+                with self.moving:
+                    self.records[batch.accounts - 1] = records
+                    self.publish()
             grown = np.zeros(len(self.records), np.int64)
             grown[: len(self._recorded)] = self._recorded
-            _points_add(grown, segment.decisions_frame())
+            points_add(grown, segment.decisions_frame())
             self._recorded = grown
         self._balances_check(self._recorded)
         self._recorded = None
+        self.publish()
         self.erase()
 
+    @property
+    def _compiled_for(self) -> tuple[object, ...]:
+        """What the program was compiled for: where it changes, it is compiled again."""
+        return len(self.book.activations), *self.book.fact_types.items()
+
     def follow(self, events: Sequence[Event], *, drafted: bool) -> None:
-        """Move book and relations by events that were appended. `drafted`: the relations hold them already."""
-        book = self.book
+        """Move all but the records by events that were appended. `drafted`: the relations hold them already."""
+        book, compiled_for = self.book, self._compiled_for
         for event in events:
             book.apply(
                 book.position + 1, event.originator_id, event.originator_version, type(event).__name__, event.__dict__
@@ -266,6 +284,8 @@ class LedgerState:
             relations_follow(self.relations, events, book.position, book.timezone)
         else:
             self.relations.settle()
+        if self._compiled_for != compiled_for:
+            self.recompile()
 
     def erase(self) -> None:
         """Delete the keys of people whom the log says erased; deleting one again changes nothing."""
@@ -372,13 +392,6 @@ class LedgerState:
         return prior_read(self.program, self._rule_rows, positions, recorder, moved)
 
 
-
-def _points_add(sums: Ints, decisions: pl.DataFrame) -> None:
-    """Add what decisions come to, account by account; what is held stays in the balance."""
-    moving = decisions.filter(pl.col("kind").is_in(BALANCE_MOVING))
-    np.add.at(sums, moving["account"].to_numpy() - 1, moving["points"].to_numpy())
-
-
 def columns_check(columns: Columns, recorder: LogRecorder) -> None:
     """Raises StateDiffers where columns were built from another log than this."""
     last = recorder.select_range(max(columns.position - 1, 0), 1, stop=columns.position)
@@ -386,29 +399,3 @@ def columns_check(columns: Columns, recorder: LogRecorder) -> None:
         raise StateDiffers(
             f"the columns stand at position {columns.position} of another log; run `plumbline rebuild columns`"
         )
-
-
-def closings_with_month(closings: Ints, months: Any) -> Ints:
-    """Closings with the number of their month as a third column."""
-    return np.column_stack([closings, months[closings[:, 1]]]) if len(closings) else np.zeros((0, 3), np.int64)
-
-
-def _corrected(events: Sequence[EventRow]) -> list[int]:
-    """The positions before these events of fact versions that they correct."""
-    found = {state_of(e[3], e[4])["corrects"] for e in events if e[3] == "FactRecorded"}
-    return sorted(p for p in found if 0 < p < events[0][0])
-
-
-def _fact_read(recorder: LogRecorder, position: int) -> tuple[int, dict[str, Any]]:
-    [(_, stream, _, topic, data)] = recorder.select_range(position - 1, 1)
-    return customer_number(stream), state_of(topic, data)
-
-
-def rows_empty(columns: int) -> Rows:
-    """No rows, in the engine's types."""
-    none: Sequence[int] = []
-    return Rows(
-        np.array(none, np.int64), np.array(none, np.int64), np.array(none, np.int8), np.array(none, np.int16),
-        np.array(none, np.int8), np.array(none, np.int32), np.array(none, np.int64),
-        np.zeros((columns, 0), np.int64), np.zeros((4, 0), np.int32),
-    )  # fmt: skip

@@ -11,35 +11,25 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
-from ledger.domain.commands import DESK_COMMANDS, REDEMPTION_COMMANDS, Answer, CloseDays, Rehearsal, Request
+from ledger.domain.commands import DESK_COMMANDS, REDEMPTION_COMMANDS, Answer, Rehearsal, Request
 from ledger.domain.errors import PlumblineError, Refused
-from ledger.domain.events import Event
-from ledger.log.collector import collection_deferred
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry
 from ledger.writer.account import Account, account_of
-from ledger.writer.answers import answer_entry
 from ledger.writer.appending import CONNECTION_LOST, Appender
-from ledger.writer.batch import BatchDecider, Decided
+from ledger.writer.carrying import Carrier
 from ledger.writer.checks import request_refusal
-from ledger.writer.closing import days_close
-from ledger.writer.desk import DESK_REQUESTS_MAX, DeskDecider
+from ledger.writer.desk import DESK_REQUESTS_MAX
 from ledger.writer.facts import SMALL_COMMANDS
-from ledger.writer.lookups import answered, look_up, look_up_answers
-from ledger.writer.orders import OrderDecider, order_decide
-from ledger.writer.redeeming import REDEMPTION_REQUESTS_MAX, RedemptionDecider
+from ledger.writer.orders import OrderDecider
+from ledger.writer.redeeming import REDEMPTION_REQUESTS_MAX
 from ledger.writer.rehearsing import Rehearser
 from ledger.writer.state import LedgerState, StateDiffers
 from ledger.writer.submissions import (
     ATOMIC_REFUSED,
-    LEDGER_CLOSED,
-    LogMoving,
     Outbox,
     RehearsalWanted,
     Reply,
@@ -55,9 +45,6 @@ DRAINED_REQUESTS_MAX = 2_500
 """What comes separately is decided together up to here: 5,000 facts take a fifth more each, waiting for memory."""
 HELD_REQUESTS_MAX = 256
 """Answers are held until the next batch is sent only where that one is decided within some 20 ms."""
-LOOK_UP_FROM = 64
-"""Batches of so many facts may look up beforehand which are known; smaller ones let the append find out."""
-ATTEMPTS_MAX = 50
 
 
 class Writer:
@@ -79,13 +66,11 @@ class Writer:
         self.alive = alive
         self._queue: deque[Submission | RehearsalWanted] = deque()
         self._differs: StateDiffers | None = None
-        self._known_lately = True
-        """Whether the last large batch held facts or keys that the log knew: then it is asked beforehand."""
         self._aborted = False
-        self._publish()
         self._outbox = Outbox()
-        self._appender = Appender(recorder, state, lambda: self.alive(), self._publish, self._outbox.give)
-        self._rehearser = Rehearser(state, recorder, clock, self._publish)
+        self._appender = Appender(recorder, state, lambda: self.alive(), self._outbox.give)
+        self._carrier = Carrier(state, recorder, lambda: self.clock(), self._appender)
+        self._rehearser = Rehearser(state, recorder, lambda: self.clock())
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="plumbline-writer", daemon=True)
@@ -94,18 +79,18 @@ class Writer:
     @property
     def position(self) -> int:
         """The position of the last event in memory; all up to it are committed."""
-        return self._published[0]
+        return self.state.published[0]
 
     @property
     def failed(self) -> Exception | None:
         """Why this writer refuses to go on, where its memory and the log disagree."""
-        return self._differs
+        return self._differs or self._appender.differs
 
     def account(self, number: int) -> Account | None:
         """A customer's account as last committed, from memory; None where there is no such customer (yet). May be
         called from any thread."""
         with self.state.moving:
-            position, program, records, count = self._published
+            position, program, records, count = self.state.published
             if not 0 < number <= count:
                 return None
             record = records[number - 1].copy()
@@ -223,11 +208,11 @@ class Writer:
     def _atomic(self, submission: Submission) -> list[Answer]:
         requests = submission.requests
         if run_end(requests, 0, SMALL_COMMANDS, BATCH_REQUESTS_MAX) == len(requests):
-            once = self._small
+            once = self._carrier.small
         elif run_end(requests, 0, DESK_COMMANDS, DESK_REQUESTS_MAX) == len(requests):
-            once = self._desk
+            once = self._carrier.desk
         elif run_end(requests, 0, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX) == len(requests):
-            once = self._redemptions
+            once = self._carrier.redemptions
         else:
             refused = Answer(
                 "refused", code="ATOMIC_INVALID", field="atomic",
@@ -238,8 +223,8 @@ class Writer:
             return [refused] * len(requests)
         if submission.refusals:
             return [ATOMIC_REFUSED] * len(requests)
-        if self._differs is not None:
-            raise self._differs
+        if self.failed is not None:
+            raise self.failed
         try:
             return once(requests, atomic=True) if requests else []
         except StateDiffers as differs:
@@ -248,16 +233,17 @@ class Writer:
 
     def _rehearse_answer(self, wanted: RehearsalWanted) -> None:
         try:
-            if self._differs is not None:
-                raise self._differs
+            if self.failed is not None:
+                raise self.failed
+            self._appender.settle()
             wanted.future.set_result(self._rehearser.rehearse(wanted.requests))
         except BaseException as error:
             wanted.future.set_exception(error)
 
     def _process(self, requests: list[Request], answers: list[Answer]) -> None:
         """Carry out requests in order; `answers` grows by what is committed, also where this raises."""
-        if self._differs is not None:
-            raise self._differs
+        if self.failed is not None:
+            raise self.failed
         try:
             self._carry_out(requests, answers)
         except StateDiffers as differs:
@@ -268,13 +254,13 @@ class Writer:
         at = 0
         while at < len(requests):
             if end := run_end(requests, at, SMALL_COMMANDS, BATCH_REQUESTS_MAX):
-                self._run(requests[at:end], answers, self._small)
+                self._run(requests[at:end], answers, self._carrier.small)
             elif end := run_end(requests, at, DESK_COMMANDS, DESK_REQUESTS_MAX):
-                self._run(requests[at:end], answers, self._desk)
+                self._run(requests[at:end], answers, self._carrier.desk)
             elif end := run_end(requests, at, REDEMPTION_COMMANDS, REDEMPTION_REQUESTS_MAX):
-                self._run(requests[at:end], answers, self._redemptions)
+                self._run(requests[at:end], answers, self._carrier.redemptions)
             else:
-                answers.append(self._order(requests[at]))
+                answers.append(self._carrier.order(requests[at]))
                 end = at + 1
             at = end
 
@@ -294,133 +280,3 @@ class Writer:
             half = len(requests) // 2
             self._run(requests[:half], answers, once)
             self._run(requests[half:], answers, once)
-
-    def _small(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
-        """Facts, registrations, changes and consents, appended together."""
-        known: dict[UUID, list[FactEntry]] = {}
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        if len(requests) < LOOK_UP_FROM:
-            return self._small_once(requests, known, stored, atomic=atomic)
-        # What is new looks like more that is new, what was known like more that was.
-        if self._known_lately:
-            look_up(self.recorder, requests, known, stored)
-        with collection_deferred():
-            answers = self._small_once(requests, known, stored, atomic=atomic)
-        self._known_lately = bool(known or stored)
-        return answers
-
-    def _small_once(
-        self,
-        requests: list[Request],
-        known: dict[UUID, list[FactEntry]],
-        stored: dict[tuple[str, str], AnswerEntry],
-        *,
-        atomic: bool,
-    ) -> list[Answer]:
-
-        def decide() -> Decided:
-            return BatchDecider(self.state, self.recorder, self.clock(), known, stored).decide(requests)
-
-        return self._decided(requests, decide, known, stored, atomic=atomic)
-
-    def _desk(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
-        """Commands about relations, appended together. What was drafted and isn't appended is taken back."""
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        # Always: what was done once is mostly refused the second time, and then nothing is appended that would tell.
-        look_up_answers(self.recorder, requests, stored)
-
-        def decide() -> Decided:
-            return DeskDecider(self.state, self.clock(), stored).decide(requests)
-
-        try:
-            return self._decided(requests, decide, {}, stored, atomic=atomic)
-        finally:
-            self.state.relations.journal.rollback()
-
-    def _redemptions(self, requests: list[Request], *, atomic: bool = False) -> list[Answer]:
-        """Commands about redemptions, appended together: points and stock in one transaction."""
-        stored: dict[tuple[str, str], AnswerEntry] = {}
-        # Always, as with relations.
-        look_up_answers(self.recorder, requests, stored)
-
-        def decide() -> Decided:
-            decided = RedemptionDecider(self.state, self.recorder, self.clock(), stored).decide(requests)
-            self._publish()
-            return decided
-
-        return self._decided(requests, decide, {}, stored, atomic=atomic)
-
-    def _decided(
-        self,
-        requests: list[Request],
-        decide: Callable[[], Decided],
-        known: dict[UUID, list[FactEntry]],
-        stored: dict[tuple[str, str], AnswerEntry],
-        *,
-        atomic: bool,
-    ) -> list[Answer]:
-        self._reach(entry.position for entry in stored.values())
-        for _ in range(ATTEMPTS_MAX):
-            if self.state.book.closed:
-                return [answered(self.recorder, r) or LEDGER_CLOSED for r in requests]
-            decided = decide()
-            if atomic and any(a.status == "refused" for a in decided.answers):
-                return [a if a.status == "refused" else ATOMIC_REFUSED for a in decided.answers]
-            outcome = self._appender.append(decided)
-            if outcome is None:
-                return decided.answers
-            if isinstance(outcome, EntriesKnown):
-                for entry in outcome.answers:
-                    stored[(entry.client, entry.key)] = entry
-                for key in {f.key for f in outcome.facts}:
-                    known[key] = sorted((f for f in outcome.facts if f.key == key), key=lambda f: f.version)
-            self.state.catch_up(self.recorder)
-        raise LogMoving()
-
-    def _reach(self, positions: Iterable[int]) -> None:
-        """Take in what the log holds up to there. An answer that is found may be that of a writer before, whose last
-        append came through after this one had loaded: what it tells of must be here for whoever goes on from it."""
-        if max(positions, default=0) > self.state.book.position:
-            self.state.catch_up(self.recorder)
-
-    def _publish(self) -> None:
-        """Let `account` read what is committed now. The arrays of the tuple stay as they are: where records are
-        migrated or grow, others take their place."""
-        state = self.state
-        self._published = (state.book.position, state.program, state.records, len(state.book.customers))
-
-    def _order(self, request: Request) -> Answer:
-        entry = answered(self.recorder, request)
-        if entry is not None:
-            self._reach([entry.position])
-            return entry
-        for _ in range(ATTEMPTS_MAX):
-            try:
-                events, answer = self._order_decide(request)
-            except Refused as refusal:
-                return refusal_of(refusal)
-            except (PlumblineError, *CONNECTION_LOST):
-                raise
-            except Exception as error:
-                return refusal_of(error)
-            position = self.state.book.position + len(events)
-            answer = replace(answer, position=position) if events else answer
-            # A refusal recorded nothing: once its cause is mended, the same request may succeed.
-            entries = [answer_entry(request, answer)] if request.key and answer.status != "refused" else []
-            if self._appender.append_events(events, entries):
-                return answer
-            known = answered(self.recorder, request)
-            if known is not None:
-                return known
-        raise LogMoving()
-
-    def _order_decide(self, request: Request) -> tuple[list[Event], Answer]:
-        command = request.command
-        if self.state.book.closed or not isinstance(command, CloseDays):
-            return order_decide(self.state, self.clock(), request)
-        # Each month is a transaction of its own, so that a long close can be resumed; here only the answer is left.
-        try:
-            count = days_close(self.state, self.clock(), command, request.actor, self._appender.append_closing)
-        finally:
-            self._publish()
-        return [], Answer("accepted" if count else "duplicate", self.state.book.position, id=command.through)

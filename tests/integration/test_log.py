@@ -520,7 +520,8 @@ def test_a_subscription_wakes_for_its_own_ledger_and_leaves_no_listener_behind(
 
 
 class CuttingProxy:
-    """Stands between client and server; once armed, it cuts the connection instead of passing a reply on."""
+    """Stands between client and server; once armed, it cuts the connection instead of passing a reply on: the next one
+    that has `reply_part` in it."""
 
     def __init__(self, database_url: str) -> None:
         parts = conninfo_to_dict(database_url)
@@ -530,6 +531,8 @@ class CuttingProxy:
             database_url, host="127.0.0.1", port=self._listener.getsockname()[1]
         )
         self.armed = threading.Event()
+        self.reply_part = b""
+        self.cut_count = 0
         self.replies_swallowed_bytes = 0
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
@@ -561,8 +564,9 @@ class CuttingProxy:
     def _pump(self, source: socket.socket, target: socket.socket, is_reply: bool) -> None:
         try:
             while data := source.recv(65536):
-                if is_reply and self.armed.is_set():
+                if is_reply and self.armed.is_set() and self.reply_part in data:
                     self.armed.clear()
+                    self.cut_count += 1
                     self.replies_swallowed_bytes += len(data)
                     break
                 target.sendall(data)

@@ -39,7 +39,6 @@ from ledger.writer import LedgerState, Writer, WriterStopped
 from ledger.writer.state import StateDiffers
 from projections.columns import ColumnsView
 from projections.view import Batch
-from tests.integration.test_log import CuttingProxy
 from tests.ledgers import NOW, Books, books_open, fact, log_check, sums_of
 
 DONE = "project_completed"
@@ -297,68 +296,6 @@ def test_a_writer_whose_lease_is_gone_appends_nothing(
 
 
 # --- interrupted ------------------------------------------------------------------
-
-
-@pytest.fixture
-def cut(database_url: str, schema_name: str) -> Iterator[tuple[Books, CuttingProxy]]:
-    """A ledger whose writer talks to the database through something that can cut its connections."""
-    with books_open(database_url, schema_name) as direct:
-        direct.register("a")
-        proxy = CuttingProxy(database_url)
-        try:
-            with recorder_open(proxy.database_url, schema_name, pool_size=1) as recorder:
-                books = Books(recorder)
-                # Statements are prepared, connections open: the next reply is that to an append.
-                books.do(fact("warm", "login", "2026-09-01"))
-                yield books, proxy
-                books.writer.stop()
-        finally:
-            proxy.close()
-
-
-def test_a_connection_cut_after_commit_gives_the_first_answer_on_retry(
-    cut: tuple[Books, CuttingProxy],
-) -> None:
-    books, proxy = cut
-    before = books.position
-    proxy.armed.set()
-    answer = books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1")
-    assert proxy.replies_swallowed_bytes > 0 and not proxy.armed.is_set()
-    # The writer asked again by itself, and found its own first answer.
-    assert (answer.status, answer.points, answer.hit) == ("accepted", 5_000, True)
-    assert books.told(before) == [("FactRecorded", 0), ("PointsGranted", 5_000)]
-    assert books.do(fact("1", DONE, "2026-10-05"), client="app", key="k1") == answer
-    assert books.balance() == 5_000
-
-
-def test_a_cut_without_a_key_records_everything_once(cut: tuple[Books, CuttingProxy]) -> None:
-    books, proxy = cut
-    commands = [
-        fact("1", DONE, "2026-10-05"),
-        RegisterCustomer("crm", "b", "乙"),
-        ChangeCustomer("C-000001", traits={"region": "hubei"}),
-    ]
-    proxy.armed.set()
-    answers = books.send(*commands)
-    assert proxy.replies_swallowed_bytes > 0
-    assert [a.status for a in answers] == ["duplicate"] * 3
-    assert [a.customer for a in answers] == ["C-000001", "C-000002", "C-000001"]
-    assert books.balance() == 5_000
-    assert [n for _, _, n, _ in books.log()].count("CustomerRegistered") == 2
-
-
-def test_a_cut_while_a_month_is_closed_leaves_nothing_half_closed(cut: tuple[Books, CuttingProxy]) -> None:
-    books, proxy = cut
-    books.do(fact("1", DONE, "2024-01-05"))
-    for through in ("2024-03-31", "2025-06-30"):
-        proxy.armed.set()
-        assert books.do(CloseDays(through)).status == "accepted"
-        assert not proxy.armed.is_set()
-    assert books.do(CloseDays("2026-01-31")).status == "accepted"
-    days = [s["day"] for _, _, n, s in books.log() if n == "DayClosed"]
-    assert (days[0], days[-1], len(days)) == ("2024-01-05", "2026-01-31", 366 - 4 + 365 + 31)
-    assert [n for _, _, n, _ in books.log()].count("PointsExpired") == 1
-    assert books.balance() == 0
 
 
 def test_a_long_close_cut_short_between_two_months_is_resumed(books: Books) -> None:

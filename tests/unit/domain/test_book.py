@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.book import NOTHING_CLOSED, Book
+from ledger.domain.book import NOTHING_CLOSED, Book, Claims
 from ledger.domain.values import day_parse
 from ledger.standard import fact_types_standard
 
@@ -102,6 +102,18 @@ def test_a_customer_may_be_named_once_and_a_correction_frees_it() -> None:
     assert log.book.once == {("referral_signed", 2): ("s", "x")}
     log.fact("C-000001", "referral_signed", "x", "2024-01-01", version=2, new_customer=3)
     assert log.book.once == {("referral_signed", 3): ("s", "x")}
+    log.fact("C-000001", "referral_signed", "y", "2024-01-01", new_customer=2)
+    log.fact("C-000001", "login", "x", "2024-01-01", version=3)
+    assert log.book.once == {("referral_signed", 2): ("s", "y")}, "corrected to what names nobody, it claims nobody"
+
+
+def test_a_claim_is_found_by_its_fact() -> None:
+    claims = Claims()
+    claims["referral", 1], claims["referral", 2] = ("s", "x"), ("s", "y")
+    assert claims.release(("s", "x")) == ("referral", 1) and claims == {("referral", 2): ("s", "y")}
+    assert claims.release(("s", "x")) is None
+    claims["referral", 2] = ("s", "z")
+    assert (claims.release(("s", "y")), claims.release(("s", "z")), claims) == (None, ("referral", 2), {})
 
 
 def test_the_rule_set_in_force_has_the_latest_from_date_and_among_equals_is_the_last_activated() -> None:
