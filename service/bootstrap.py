@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import psycopg
 from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
@@ -19,6 +18,7 @@ from ledger.domain.commands import CloseDays, Request
 from ledger.domain.errors import LedgerMissing, PlumblineError, Refused
 from ledger.domain.values import day_of, day_text, month_last_day, month_of
 from ledger.log.columns.reader import STILL_SECONDS_MAX, Columns, ColumnsBehind
+from ledger.log.connecting import connect
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
 from ledger.log.recorder import LogRecorder, recorder_open
@@ -103,7 +103,7 @@ class LedgerHandle:
     @property
     def quarantine(self) -> Quarantine:
         """What was refused and waits for a person."""
-        return Quarantine(self.database_url, self.schema)
+        return Quarantine(self.recorder.datastore)
 
     @contextmanager
     def writing(self, actor: str, wait_seconds: float = LEASE_WAIT_SECONDS) -> Generator[Writer]:
@@ -173,7 +173,7 @@ def _history_close(writer: Writer, actor: str) -> None:
 def ledger_drop(settings: Settings, name: str) -> None:
     """Throw a ledger away, log and all. For the demo's own ledger and for tests; no command offers it."""
     url = database_url(settings)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url, autocommit=True) as connection:
         schema = SCHEMA_PREFIX + name
         if schema in ledger_schemas(url):
             connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))

@@ -15,6 +15,7 @@ import structlog
 from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, RecordFact, Rehearsal, Request
 from ledger.domain.errors import LedgerMissing, LedgerUnavailable, PlumblineError, WriterUnavailable
+from ledger.log.connecting import connect
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder, recorder_open
@@ -82,7 +83,7 @@ class LedgerServed:
     @property
     def quarantine(self) -> Quarantine:
         """What was refused and waits for a person."""
-        return Quarantine(self.database_url, self.schema)
+        return Quarantine(self.recorder.datastore)
 
     def account(self, number: int) -> Account | None:
         """A customer's account from the writer's memory; None where the writer is not in this process."""
@@ -250,7 +251,7 @@ class LedgersServed:
 
     def _database_there(self) -> bool | str:
         try:
-            with psycopg.connect(self.database_url, connect_timeout=2) as connection:
+            with connect(self.database_url) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as error:
             return f"can't be reached ({database_reason(error)}); `plumbline status` says what runs"
