@@ -2,8 +2,8 @@
 
 A server that is gone closes its sockets, or the network says so. One that is stopped, frozen or cut off says nothing at
 all, and a query would wait until it comes back. A query may also just be long. So whoever has waited for a while asks
-whether the database still takes connections: while it does, they wait on; where it doesn't, they give their connection up,
-as one that was lost. What they had sent may have been carried out all the same, or may be yet.
+whether the database still takes connections: while it does, they wait on; where it doesn't, they give their own up, as
+one that was lost. What they had sent may have been carried out all the same, or may be yet.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def connect(database_url: str, **keywords: Any) -> Connection[TupleRow]:
 
 
 class WatchedConnection(Connection[Row]):
-    """A connection that is given up once its database is silent: whoever waits gets DatabaseSilent, and it is closed."""
+    """A connection that is given up once its database is silent: whoever waits gets DatabaseSilent; it is closed."""
 
     _pulse: Pulse | None = None
 

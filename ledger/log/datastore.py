@@ -71,7 +71,7 @@ class LogDatastore(PostgresDatastore):
 
 
 def asked_again(ask: Callable[P, T]) -> Callable[P, T]:
-    """What does no harm when done twice, tried again for a moment where the connection is lost. Who has waited for longer
+    """What does no harm when done twice, tried again for a moment where the connection is lost. Who has waited longer
     already, for a connection or for a silent database, is told at once."""
 
     @wraps(ask)

@@ -21,8 +21,8 @@ _APPLICATION_PREFIX = "plumbline-writer:"
 _HOLDER_SIZE_MAX = 63 - len(_APPLICATION_PREFIX)
 
 LEASE_SECONDS: Final = 10.0
-"""A holder whom the server has not told for so long that it holds the lease writes nothing: from then on, the server may
-have given it to another. A server keeps it for at least idle + interval × count = 11 seconds after it last heard of the
+"""A holder whom the server has not told for so long that it holds the lease writes nothing: the server may have given
+it to another soon after. A server keeps it for at least idle + interval × count = 11 seconds after it last heard of the
 holder, and not for longer than that, whether it waits for the holder or for what it has sent to be acknowledged."""
 _KEEPALIVES_IDLE_SECONDS = 5
 _KEEPALIVES_INTERVAL_SECONDS = 2

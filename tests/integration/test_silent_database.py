@@ -30,7 +30,6 @@ from service.serving.gate import Gate
 from service.serving.ledgers import LedgersServed
 from service.serving.roles import Role
 from service.settings import Settings
-from tests.ledgers import fact
 from tests.serving import serving_of
 from tests.silence import CONNECT_SECONDS, Silenceable, silenceable
 
