@@ -55,8 +55,10 @@ class Core:
     """How often a key may look up whether a customer is somebody's already."""
     rulebooks: dict[str, Rulebook] = field(default_factory=dict[str, Rulebook])
     """The rule book of each schema as last read; whoever takes it asks whether it still is."""
-    balances: dict[str, Gathering[int, AccountRow]] = field(default_factory=dict[str, Gathering[int, AccountRow]])
-    """Who gathers reads of balances, by schema."""
+    balances: dict[str, tuple[LedgerPort, Gathering[int, AccountRow]]] = field(
+        default_factory=dict[str, tuple[LedgerPort, Gathering[int, AccountRow]]]
+    )
+    """Who gathers reads of balances, by schema; of another ledger where one was made anew under the name."""
     arrivals: dict[str, tuple[LedgerPort, Arrivals]] = field(default_factory=dict[str, tuple[LedgerPort, Arrivals]])
     """Who waits for views, by schema; of another ledger where one was made anew under the name."""
     jobs: JobRunner = field(default_factory=JobRunner)

@@ -9,6 +9,8 @@ from typing import Final
 from api.ports import LedgersPort
 
 FRESH_SECONDS: Final = 1.0
+ASK_SECONDS_MAX: Final = 10.0
+"""What isn't known within this time isn't there: nobody who watches over the service waits for ever."""
 
 
 class Readiness:
@@ -25,6 +27,10 @@ class Readiness:
         """What must be there to serve, each true or the sentence that says what is wrong."""
         async with self._asking:
             if time.monotonic() - self._at >= FRESH_SECONDS:
-                self._parts = await self._ledgers.ready()
+                try:
+                    async with asyncio.timeout(ASK_SECONDS_MAX):
+                        self._parts = await self._ledgers.ready()
+                except TimeoutError:
+                    self._parts = {"answer": f"not everything could be asked within {ASK_SECONDS_MAX:g} seconds"}
                 self._at = time.monotonic()
             return self._parts

@@ -10,10 +10,13 @@ so.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +26,15 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from ledger.domain.errors import PlumblineError
-from ledger.log.columns.format import MANIFEST, ColumnsDamaged, file_sha256, file_sync, folder_sync, manifest_read
+from ledger.log.columns.format import (
+    MANIFEST,
+    ColumnsDamaged,
+    file_sha256,
+    file_sync,
+    folder_sync,
+    manifest_parse,
+    manifest_read,
+)
 from ledger.log.recorder import recorder_open
 from ledger.writer.state import columns_check
 from service.bootstrap import SCHEMA_PREFIX, ledger_names, ledger_open
@@ -37,6 +48,9 @@ DESCRIPTION: Final = "backup.json"
 POSTGRES: Final = "postgres"
 COLUMNS: Final = "columns"
 KEY_FILE: Final = "admin.key"
+INSTALLATION: Final = "installation"
+"""The file that names a home to its backups: only those it made itself are its to remove. Restored, it goes on with them."""
+LOCK: Final = "backup.lock"
 PARTIAL: Final = ".partial"
 HOME_MODE: Final = 0o711
 """The database's own account finds its folder there, and reads nothing else."""
@@ -78,16 +92,60 @@ class Backup:
 def backup_make(settings: Settings, destination: Path, now: datetime, progress: Progress, keep: int | None) -> Backup:
     """Back up the home of `settings` into a new folder below `destination`, while everything goes on running.
 
-    With `keep`, only the newest so many stay there. Raises BackupError, and leaves nothing that looks whole.
+    With `keep`, only the newest so many of this home stay there. What an attempt before left unfinished goes. Raises
+    BackupError, and leaves nothing that looks whole.
     """
     url = database_url(settings)
+    with _alone(settings.home):
+        return _make(settings, url, destination, now, progress, keep)
+
+
+@contextmanager
+def _alone(home: Path) -> Generator[None]:
+    """While no other backup of the home is made. Raises BackupError."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK).open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(f"another backup of {home} is being made; wait for it") from None
+        yield
+
+
+def _installation(home: Path) -> str:
+    """What names this home to its backups."""
+    path = home / INSTALLATION
+    if not path.exists():
+        aside = path.with_name(f"{path.name}.new")
+        aside.write_text(secrets.token_hex(16) + "\n", "ascii")
+        file_sync(aside)
+        aside.replace(path)
+    return path.read_text("ascii").strip()
+
+
+def _installation_of(backup: Path) -> str | None:
+    """Which home made what lies there, whole or not; None where that isn't said."""
+    try:
+        return (backup / INSTALLATION).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _make(
+    settings: Settings, url: str, destination: Path, now: datetime, progress: Progress, keep: int | None
+) -> Backup:
     destination.mkdir(parents=True, exist_ok=True)
     folder = destination.absolute() / f"{_PREFIX}{now:%Y%m%dT%H%M%SZ}"
     partial = folder.with_name(folder.name + PARTIAL)
     if folder.exists() or partial.exists():
         raise BackupError(f"{folder} is there already; wait a second, or remove {partial}")
+    installation = _installation(settings.home)
+    for old in destination.glob(f"{_PREFIX}*{PARTIAL}"):
+        if _installation_of(old) == installation:  # nobody is at work on it: we are alone
+            shutil.rmtree(old)
     partial.mkdir(mode=0o700)
     try:
+        shutil.copy2(settings.home / INSTALLATION, partial / INSTALLATION)
         heads = _heads(settings, url)
         files: dict[str, dict[str, Any]] = {}
         steps = len(heads) + 2
@@ -120,7 +178,7 @@ def backup_make(settings: Settings, destination: Path, now: datetime, progress: 
         raise
     progress(steps, steps)
     if keep is not None:
-        for old in backups_list(destination)[:-keep]:
+        for old in [b for b in backups_list(destination) if _installation_of(b) == installation][:-keep]:
             shutil.rmtree(old)
     return backup_read(folder)
 
@@ -271,22 +329,20 @@ def _columns_copy(source: Path, target: Path) -> None:
     """The files that one manifest names, and it. Begins again where merging has taken one away meanwhile."""
     for attempt in range(_COPY_ATTEMPTS):
         try:
-            manifest = manifest_read(source)
-            if manifest is None:
+            if not (source / MANIFEST).exists():
                 return
-            raw = (source / MANIFEST).read_bytes()
-            if orjson.loads(raw)["position"] != manifest.position:
-                continue
+            # Read once: the next one may be of the same position, and name other files.
+            content = (source / MANIFEST).read_bytes()
             target.mkdir(parents=True, exist_ok=True)
-            for name in manifest.file_names():
+            for name in manifest_parse(source / MANIFEST, content).file_names():
                 shutil.copy2(source / name, target / name)
-            (target / MANIFEST).write_bytes(raw)
+            (target / MANIFEST).write_bytes(content)
+            manifest_read(target)
             return
         except (FileNotFoundError, ColumnsDamaged):
             shutil.rmtree(target, ignore_errors=True)
             if attempt + 1 == _COPY_ATTEMPTS:
                 raise
-    raise BackupError(f"the columns in {source} change too fast to be copied; try again")
 
 
 def _database_copy(url: str, target: Path) -> None:

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import psycopg
 from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
-from ledger.domain.commands import CloseDays, Request
+from ledger.domain.commands import Answer, CloseDays, Request
 from ledger.domain.errors import LedgerMissing, PlumblineError, Refused
+from ledger.domain.events import STREAM_CALENDAR
 from ledger.domain.values import day_of, day_text, month_last_day, month_of
 from ledger.log.columns.reader import STILL_SECONDS_MAX, Columns, ColumnsBehind
+from ledger.log.connecting import connect
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
 from ledger.log.recorder import LogRecorder, recorder_open
@@ -103,7 +104,7 @@ class LedgerHandle:
     @property
     def quarantine(self) -> Quarantine:
         """What was refused and waits for a person."""
-        return Quarantine(self.database_url, self.schema)
+        return Quarantine(self.recorder.datastore)
 
     @contextmanager
     def writing(self, actor: str, wait_seconds: float = LEASE_WAIT_SECONDS) -> Generator[Writer]:
@@ -134,7 +135,8 @@ def ledger_open(
     rebuilding: bool = False,
 ) -> Generator[LedgerHandle]:
     """An open ledger, its schema brought up to date. With `create`, one that isn't there yet is made; with
-    `history_complete` its days are closed from the beginning: nothing of earlier months is going to come.
+    `history_complete` its days are closed from the beginning: nothing of earlier months is going to come. Days of a
+    ledger of which some are closed stay as they are.
 
     Raises LedgerMissing; StateDiffers where its columns were built from another log (unless `rebuilding`).
     """
@@ -152,28 +154,38 @@ def ledger_open(
         handle = LedgerHandle(settings, name, url, recorder)
         if not rebuilding:
             columns_check(handle.columns(), recorder)
-        if recorder.position_head() == 0:
+        if recorder.position_head() == 0 or (history_complete and days_never_closed(recorder)):
             with handle.writing(actor) as writer:
-                if history_complete:
-                    _history_close(writer, actor)
+                # A start that died between the two has left the books open and no day closed.
+                if history_complete and days_never_closed(recorder):
+                    history_closed_check(writer.submit([history_close(actor)]))
         yield handle
     finally:
         recorder.close()
 
 
-def _history_close(writer: Writer, actor: str) -> None:
-    """Close the month before this one, as the first; from then on the service closes daily."""
-    today = day_of(clock().astimezone(ZoneInfo(writer.state.book.timezone)).date())
-    through = day_text(month_last_day(month_of(today) - 1))
-    [answer] = writer.submit([Request(CloseDays(through), actor)])
-    if answer.status == "refused":
-        raise Refused(answer.code, answer.reason, answer.field)
+def days_never_closed(recorder: LogRecorder) -> bool:
+    """Whether no day of the ledger was ever closed."""
+    return not recorder.select_stream_back(STREAM_CALENDAR, 2**31 - 1, 1)
+
+
+def history_close(actor: str) -> Request:
+    """What closes the month before this one, as the first; from then on the service closes daily."""
+    today = day_of(clock().astimezone(ZoneInfo(TIMEZONE_DEFAULT)).date())
+    return Request(CloseDays(day_text(month_last_day(month_of(today) - 1))), actor)
+
+
+def history_closed_check(answers: list[Answer]) -> None:
+    """Raises Refused where that was refused."""
+    for answer in answers:
+        if answer.status == "refused":
+            raise Refused(answer.code, answer.reason, answer.field)
 
 
 def ledger_drop(settings: Settings, name: str) -> None:
     """Throw a ledger away, log and all. For the demo's own ledger and for tests; no command offers it."""
     url = database_url(settings)
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url, autocommit=True) as connection:
         schema = SCHEMA_PREFIX + name
         if schema in ledger_schemas(url):
             connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))

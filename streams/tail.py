@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.numeric import Int8
 
 from ledger.log.codec import state_of
+from ledger.log.connecting import connection_parameters
 from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
 from ledger.log.recorder import EventRow
@@ -27,7 +28,6 @@ PAGE_EVENTS: Final = 256
 """Events read at once. So many are in memory, besides those that wait for their acknowledgement."""
 LOOK_SECONDS: Final = 0.5
 """How often the log is looked at though nobody has told of an append."""
-CONNECT_SECONDS: Final = 5
 IDLE_IN_TRANSACTION_MS: Final = 60_000
 _POSITION_MAX: Final = 2**63 - 1
 
@@ -105,7 +105,8 @@ async def tail_open(database_url: str, schema: str) -> AsyncGenerator[LogTail]:
 
 async def _connect(database_url: str, schema: str) -> AsyncConnection[TupleRow]:
     connection = await AsyncConnection[TupleRow].connect(
-        database_url, autocommit=True, row_factory=tuple_row, client_encoding="utf8", connect_timeout=CONNECT_SECONDS
+        database_url, autocommit=True, row_factory=tuple_row, client_encoding="utf8",
+        **connection_parameters(database_url),
     )
     try:
         params = {"schema": schema, "idle_in_transaction_ms": str(IDLE_IN_TRANSACTION_MS)}

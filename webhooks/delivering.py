@@ -23,6 +23,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow, dict_row
 
 from ledger.domain.values import customer_number
+from ledger.log.connecting import connection_parameters
 from ledger.log.queries import queries_load
 from ledger.log.reasons import database_reason
 from ledger.log.recorder import EventRow
@@ -386,7 +387,8 @@ class Deliverer:
     @asynccontextmanager
     async def _session(self) -> AsyncGenerator[AsyncConnection[DictRow]]:
         connection = await AsyncConnection[DictRow].connect(
-            self._database_url, autocommit=True, row_factory=dict_row, client_encoding="utf8"
+            self._database_url, autocommit=True, row_factory=dict_row, client_encoding="utf8",
+            **connection_parameters(self._database_url),
         )
         async with connection:
             values = {"schema": self._schema, "idle_in_transaction_ms": str(_IDLE_IN_TRANSACTION_MS)}

@@ -67,18 +67,22 @@ class JobRunner:
         key: JobKey | None = None,
     ) -> tuple[str, bool]:
         """Enter a job and let it run when its turn comes; its id, and True. `close` is called in the end, whether it
-        ran or not. Under a key that there is a job of already it is that one's id, and False.
+        ran or not, also where this raises. Under a key that there is a job of already it is that one's id, and False.
 
-        Raises RetryLater as `room_check` does, and Refused; then `close` is the caller's to call.
+        Raises RetryLater as `room_check` does, and Refused.
         """
-        self.room_check()
         job = "J-" + secrets.token_hex(8)
 
         def enter() -> str:
             with ledger.recorder.datastore.get_connection() as connection:
                 return job_insert(connection, job, kind, request, actor, key)
 
-        entered = await asyncio.to_thread(enter)
+        try:
+            self.room_check()
+            entered = await asyncio.to_thread(enter)
+        except BaseException:
+            close()
+            raise
         if entered != job:
             await asyncio.to_thread(close)
             return entered, False

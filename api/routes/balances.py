@@ -9,13 +9,14 @@ from time import monotonic
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import anyio.to_thread
 import orjson
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access.roles import Permission
-from api.core import MergedKnown, context_of, core_of, in_thread, read, read_placed, views_reached
+from api.core import MergedKnown, context_of, core_of, read, read_placed, views_reached
 from api.gathering import Gathering
 from api.input import DAY_PATTERN, Day, MinPosition, json_response
 from api.ports import LedgerPort
@@ -169,18 +170,19 @@ def _kept(known: dict[str, MergedKnown], found: MergedKnown) -> MergedKnown:
 
 
 async def _from_view(request: Request, ledger: LedgerPort, number: int, wanted: int) -> AccountRow:
-    gatherings = core_of(request).balances
-    gathering = gatherings.get(ledger.schema)
-    if gathering is None:
+    core = core_of(request)
+    known = core.balances.get(ledger.schema)
+    if known is None or known[0] is not ledger:
 
         async def look_up(numbers: Sequence[int]) -> dict[int, AccountRow]:
             def run() -> dict[int, AccountRow]:
                 with ledger.recorder.datastore.get_connection() as connection:
                     return accounts_read(connection, numbers)
 
-            return await in_thread(request, run)
+            return await anyio.to_thread.run_sync(run, limiter=core.threads)
 
-        gathering = gatherings[ledger.schema] = Gathering(look_up)
+        known = core.balances[ledger.schema] = ledger, Gathering(look_up)
+    gathering = known[1]
     found = await gathering.find(number)
     if wanted and (found is None or found.position < wanted):
         # Perhaps it was registered a moment ago: the view is waited for, then asked once more.

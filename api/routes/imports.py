@@ -156,10 +156,11 @@ async def import_start(request: Request) -> Response:
             "language": language,
         }  # fmt: skip
         content = file.sha256 + file.mapping.digest.hex()
-        return await job_begin(request, "import", asked, work, folder.cleanup, content=content)
     except BaseException:
         folder.cleanup()
         raise
+    # From here on the folder is the job's: it may run though whoever asked for it is told nothing.
+    return await job_begin(request, "import", asked, work, folder.cleanup, content=content)
 
 
 @asynccontextmanager

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
-import psycopg
 from psycopg.rows import class_row, tuple_row
 
 from connectors.files.cells import RowRefused
@@ -36,14 +34,12 @@ from connectors.files.rows import RawCells, row_digest, row_restore, storable
 from connectors.files.submitting import Submit, rows_submit
 from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import PlumblineError
-from ledger.log.migrate import schema_name_check
+from ledger.log.datastore import LogDatastore
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from ledger.writer.fact_line import field_of_fact
 
 _QUERIES = queries_load("connectors.files", "quarantine.sql")
-_SESSION = queries_load("ledger.log", "queries.sql")["session_configure"]
-_IDLE_IN_TRANSACTION_MS = 60_000
 
 _KEPT: Final = re.compile(r"([a-z][a-z0-9_]{0,62})@([0-9a-f]{64})")
 """How a kept document is named: by its own id and its digest. No built-in one and no absolute path looks so."""
@@ -154,15 +150,10 @@ class _Retried:
 
 
 class Quarantine:
-    """The quarantine of one ledger. Opens a connection per call, in the application's role.
+    """The quarantine of one ledger, by the connections of its log."""
 
-    Raises ValueError when `schema` is no possible schema of a ledger.
-    """
-
-    def __init__(self, database_url: str, schema: str) -> None:
-        schema_name_check(schema)
-        self._database_url = database_url
-        self._schema = schema
+    def __init__(self, datastore: LogDatastore) -> None:
+        self._connected = datastore.get_connection
 
     def put_many(self, rows: Sequence[RefusedRow], recorded_at: datetime) -> int:
         """Keep the rows that are not kept yet, by their source and content; returns how many those were.
@@ -195,8 +186,8 @@ class Quarantine:
 
     def count_open(self) -> int:
         """How many rows are open."""
-        with self._connected() as connection:
-            row = connection.execute(_QUERIES["count_open"]).fetchone()
+        with self._connected() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(_QUERIES["count_open"]).fetchone()
         assert row is not None
         return row[0]
 
@@ -350,20 +341,13 @@ class Quarantine:
         kept = _KEPT.fullmatch(origin)
         if kept is None:
             return mapping_load(origin)
-        with self._connected() as connection:
-            row = connection.execute(_QUERIES["mapping_find"], {"sha256": bytes.fromhex(kept[2])}).fetchone()
+        with self._connected() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            row = cursor.execute(_QUERIES["mapping_find"], {"sha256": bytes.fromhex(kept[2])}).fetchone()
         if row is None:
             raise MappingNotFound(f"The mapping document {kept[1]} is not kept here; import the file again with it.")
         mapping = mapping_parse(orjson.loads(row[0]), f"mapping {kept[1]}")
         mapping.origin_set(origin)
         return mapping
-
-    @contextmanager
-    def _connected(self) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
-        with psycopg.connect(self._database_url, autocommit=True, client_encoding="utf8") as connection:
-            parameters = {"schema": self._schema, "idle_in_transaction_ms": str(_IDLE_IN_TRANSACTION_MS)}
-            connection.execute(_SESSION, parameters)
-            yield connection
 
     def _rows(
         self, ids: Sequence[int] | None, override: Mapping[int, RawOverride]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 
 import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore
 from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import PoolTimeout
 
 from ledger.log.arrays import arrays_register
+from ledger.log.connecting import WatchedConnection, pulse_of
 from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
 from ledger.log.reasons import database_reason
@@ -22,7 +27,14 @@ RECONNECT_SECONDS: Final = 2.0
 """How long a failed connection is tried again before whoever asks next begins anew. The pool waits twice as long after
 each failure, so that a database that was away for minutes would be missed for as many more."""
 
+AGAIN_SECONDS: Final = 2.0
+"""For how long a question is asked again where the connection is lost."""
+AGAIN_PAUSE_SECONDS: Final = 0.2
+
 _QUERIES = queries_load("ledger.log", "queries.sql")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # An append holds the head's lock, so a transaction that goes to sleep stops every writer: the server ends it.
 _IDLE_IN_TRANSACTION_MS = 60_000
@@ -42,7 +54,7 @@ class LogDatastore(PostgresDatastore):
         self.database_url = database_url
         self.pool = _Pool(
             database_url,
-            connection_class=Connection[DictRow],
+            connection_class=WatchedConnection[DictRow],
             kwargs={"row_factory": dict_row, "client_encoding": "utf8"},  # that of our binary text
             min_size=0,
             max_size=pool_size,
@@ -58,14 +70,35 @@ class LogDatastore(PostgresDatastore):
         """Nothing to register: the library's composite types are not used here, plain arrays are."""
 
 
+def asked_again(ask: Callable[P, T]) -> Callable[P, T]:
+    """What does no harm when done twice, tried again for a moment where the connection is lost. Who has waited longer
+    already, for a connection or for a silent database, is told at once."""
+
+    @wraps(ask)
+    def again(*args: P.args, **keywords: P.kwargs) -> T:
+        deadline = time.monotonic() + AGAIN_SECONDS
+        while True:
+            try:
+                return ask(*args, **keywords)
+            except (InterfaceError, OperationalError):
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(AGAIN_PAUSE_SECONDS)
+
+    return again
+
+
 class _Pool(ConnectionPool[Connection[DictRow]]):
-    """Who waited in vain is told why the database lets nobody in, not only that the pool has nothing to give."""
+    """Who waited in vain is told why the database lets nobody in, not only that the pool has nothing to give. While it
+    is known that the database is silent, nobody waits."""
 
     _refused: str | None = None
     """What the last attempt to connect met; None where it went well."""
 
     def getconn(self, timeout: float | None = None) -> Connection[DictRow]:
-        """A connection. Raises PoolTimeout with the reason."""
+        """A connection. Raises PoolTimeout with the reason, DatabaseSilent."""
+        assert isinstance(self.conninfo, str)
+        pulse_of(self.conninfo).check()
         try:
             return super().getconn(timeout)
         except PoolTimeout as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import psycopg
 
 from ledger.domain.errors import PlumblineError
+from ledger.log.connecting import connect
 from ledger.log.migrate import schema_name_check
 from ledger.log.queries import queries_load
 
@@ -18,10 +20,14 @@ _APPLICATION_PREFIX = "plumbline-writer:"
 # Postgres cuts application names at 63 bytes.
 _HOLDER_SIZE_MAX = 63 - len(_APPLICATION_PREFIX)
 
-# A dead machine is noticed after idle + interval × count = 11 seconds, from either side.
+LEASE_SECONDS: Final = 10.0
+"""A holder whom the server has not told for so long that it holds the lease writes nothing: the server may have given
+it to another soon after. A server keeps it for at least idle + interval × count = 11 seconds after it last heard of the
+holder, and not for longer than that, whether it waits for the holder or for what it has sent to be acknowledged."""
 _KEEPALIVES_IDLE_SECONDS = 5
 _KEEPALIVES_INTERVAL_SECONDS = 2
 _KEEPALIVES_COUNT = 3
+_UNACKNOWLEDGED_MS = 11_000
 
 
 class LeaseHeld(PlumblineError):
@@ -56,6 +62,7 @@ class Lease:
         self._connection = connection
         self.schema = schema
         self.holder = holder
+        self._until = float("-inf")
 
     @classmethod
     def take(cls, database_url: str, schema: str, holder: str, wait_seconds: float = 0.0) -> Self:
@@ -67,7 +74,7 @@ class Lease:
         """
         schema_name_check(schema)
         holder = "".join(c if c.isascii() and c.isprintable() else "?" for c in holder)[:_HOLDER_SIZE_MAX]
-        connection = psycopg.connect(
+        connection = connect(
             database_url,
             autocommit=True,
             application_name=_APPLICATION_PREFIX + holder,
@@ -75,6 +82,7 @@ class Lease:
             keepalives_idle=_KEEPALIVES_IDLE_SECONDS,
             keepalives_interval=_KEEPALIVES_INTERVAL_SECONDS,
             keepalives_count=_KEEPALIVES_COUNT,
+            tcp_user_timeout=_UNACKNOWLEDGED_MS,
         )
         try:
             if not _lock(connection, schema, wait_seconds):
@@ -89,13 +97,21 @@ class Lease:
     def held(self) -> bool:
         """Whether the lease is still ours, asked of the server.
 
-        False once the connection is lost or released.
+        False once the connection is lost or released, or the server is silent: who asks doesn't wait for it until the
+        lease is another's.
         """
+        asked = time.monotonic()
         try:
             row = self._connection.execute(_QUERIES["lease_mine"], {"schema": self.schema}).fetchone()
         except psycopg.OperationalError:
-            return False
-        return row == (True,)
+            row = None
+        held = row == (True,)
+        self._until = asked + LEASE_SECONDS if held else float("-inf")
+        return held
+
+    def alive(self) -> bool:
+        """Whether the lease is ours as far as known within LEASE_SECONDS; else it is asked. From any thread."""
+        return time.monotonic() < self._until or self.held()
 
     def release(self) -> None:
         """Lets go; the next may write. Does nothing when the lease is gone already."""
@@ -127,6 +143,7 @@ def _lock(connection: psycopg.Connection[Any], schema: str, wait_seconds: float)
             "keepalives_idle_seconds": str(_KEEPALIVES_IDLE_SECONDS),
             "keepalives_interval_seconds": str(_KEEPALIVES_INTERVAL_SECONDS),
             "keepalives_count": str(_KEEPALIVES_COUNT),
+            "unacknowledged_ms": str(_UNACKNOWLEDGED_MS),
         },
     )
     row = connection.execute(_QUERIES["lease_try"], {"schema": schema}).fetchone()

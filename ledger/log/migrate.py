@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from ledger.domain.errors import PlumblineError
+from ledger.log.connecting import connect
 from ledger.log.queries import queries_load
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
@@ -92,7 +93,7 @@ def ledger_schema_create(
     """
     schema_name_check(schema)
     steps = migrations_read() if migrations is None else list(migrations)
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with connect(database_url, autocommit=True) as connection:
         connection.execute(_QUERIES["schema_lock"], {"schema": schema})
         if not _scalar(connection, "schema_exists", schema):
             connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
@@ -114,7 +115,7 @@ def shared_schema_create(database_url: str) -> list[int]:
 
 def ledger_schemas(database_url: str) -> list[str]:
     """The schemas of this database that hold a ledger, by name."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with connect(database_url, autocommit=True) as connection:
         return [row[0] for row in connection.execute(_QUERIES["ledger_schemas"])]
 
 

@@ -110,7 +110,8 @@ SELECT set_config('lock_timeout', %(lock_timeout_ms)s, false),
        set_config('idle_session_timeout', '0', false),
        set_config('tcp_keepalives_idle', %(keepalives_idle_seconds)s, false),
        set_config('tcp_keepalives_interval', %(keepalives_interval_seconds)s, false),
-       set_config('tcp_keepalives_count', %(keepalives_count)s, false)
+       set_config('tcp_keepalives_count', %(keepalives_count)s, false),
+       set_config('tcp_user_timeout', %(unacknowledged_ms)s, false)
 
 -- name: lease_mine
 -- Whether this very session holds the lease.

@@ -9,15 +9,12 @@ from typing import Any, Self, cast
 from uuid import UUID
 
 from eventsourcing.persistence import (
-    InterfaceError,
     InternalError,
     NotSupportedError,
-    OperationalError,
     ProgrammingError,
     StoredEvent,
 )
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresSubscription
-from eventsourcing.utils import retry
 from psycopg import Connection
 from psycopg.rows import DictRow, TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier
@@ -25,7 +22,7 @@ from psycopg.types.numeric import Int8
 
 from ledger.log.arrays import BigintArray, ByteaArray, IntegerArray, TextArray, UuidArray
 from ledger.log.checks import entries_check, events_check, positions_check, texts_check
-from ledger.log.datastore import LogDatastore
+from ledger.log.datastore import LogDatastore, asked_again
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.queries import queries_load
 from ledger.log.types import (
@@ -43,8 +40,6 @@ EventRow = tuple[int, str, int, str, bytes]
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
 _POSITION_MAX = 2**63 - 1
-
-_read_retry = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
 
 
 class LogRecorder(PostgresApplicationRecorder):
@@ -159,19 +154,19 @@ class LogRecorder(PostgresApplicationRecorder):
             )
         return list(range(outcome.position_first, outcome.position_last + 1))
 
-    @_read_retry
+    @asked_again
     def select_range(self, after: int, limit: int, stop: int | None = None) -> list[EventRow]:
         """Up to `limit` events with `after` < position ≤ `stop`, in order; without `stop` up to the head."""
         params = (Int8(after), Int8(_POSITION_MAX if stop is None else stop), Int8(limit))
         return cast(list[EventRow], self._select("select_range", params))
 
-    @_read_retry
+    @asked_again
     def select_stream_back(self, stream: str, before: int, limit: int) -> list[tuple[int, str, bytes]]:
         """Up to `limit` events of a stream below a version, the last first: (version, topic, state) each."""
         params = (stream, Int8(before), Int8(limit))
         return cast(list[tuple[int, str, bytes]], self._select("select_stream_back", params))
 
-    @_read_retry
+    @asked_again
     def select_answers(self, pairs: Sequence[tuple[str, str]]) -> list[AnswerEntry]:
         """The stored answers among the (client, key) pairs, oldest first.
 
@@ -183,7 +178,7 @@ class LogRecorder(PostgresApplicationRecorder):
         texts_check("answer key", keys)
         return [AnswerEntry(*row) for row in self._select("select_answers", (clients, keys))]
 
-    @_read_retry
+    @asked_again
     def select_facts(self, keys: Sequence[UUID]) -> list[FactEntry]:
         """All stored versions of the facts, by key and version."""
         return [FactEntry(*row) for row in self._select("select_facts", (UuidArray(keys),))]
@@ -199,7 +194,7 @@ class LogRecorder(PostgresApplicationRecorder):
             [(position,)] = cursor.execute(_QUERIES["position_head"], prepare=True).fetchall()
         return position
 
-    @_read_retry
+    @asked_again
     def _position_head(self) -> int:
         [(position,)] = self._select("position_head", ())
         return position

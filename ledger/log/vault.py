@@ -17,13 +17,11 @@ from typing import Any, Final, cast
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from eventsourcing.persistence import InterfaceError, OperationalError
-from eventsourcing.utils import retry
 from psycopg.rows import tuple_row
 
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.log.arrays import BigintArray, ByteaArray
-from ledger.log.datastore import LogDatastore
+from ledger.log.datastore import LogDatastore, asked_again
 from ledger.log.queries import queries_load
 
 KEY_BITS: Final = 256
@@ -36,9 +34,6 @@ PEOPLE_AT_ONCE: Final = 10_000
 
 _VERSION: Final = "v1:"
 _QUERIES: Final = queries_load("ledger.log", "vault.sql")
-
-# Asking again does no harm: keys are made where there is none, and erased where there is one.
-_retry = retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
 
 
 class SealBroken(PlumblineError):
@@ -153,17 +148,18 @@ class Vault:
     def _bound(self, person: int) -> bytes:
         return f"plumbline {_VERSION}{self._datastore.schema}:{person}".encode()
 
-    @_retry
+    @asked_again
     def _read(self, people: Iterable[int]) -> dict[int, bytes | None]:
         rows = self._select("keys_read", {"people": BigintArray(people)})
         return {person: None if key is None else bytes(key) for person, key in rows}
 
-    @_retry
+    # Asking again does no harm: keys are made where there is none, and erased where there is one.
+    @asked_again
     def _make(self, people: Sequence[int]) -> None:
         keys = [AESGCM.generate_key(KEY_BITS) for _ in people]
         self._execute("keys_make", {"people": BigintArray(people), "keys": ByteaArray(keys)})
 
-    @_retry
+    @asked_again
     def _erase(self, people: Sequence[int]) -> None:
         self._execute("keys_erase", {"people": BigintArray(people)})
 

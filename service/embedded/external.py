@@ -6,10 +6,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from ledger.log.connecting import connect
 from service.embedded.common import ServerStatus
 from service.embedded.nats import read_greeting
 
-_CONNECT_WAIT_SECONDS = 3
 _NATS_PORT = 4222
 
 
@@ -20,10 +20,10 @@ def address_without_password(url: str) -> str:
 
 
 def external_postgres_status(url: str) -> ServerStatus:
-    """Whether the PostgreSQL at `url` lets us in, within three seconds."""
+    """Whether the PostgreSQL at `url` lets us in, within the time that connections may take."""
     version = None
     try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_WAIT_SECONDS) as connection:
+        with connect(url) as connection:
             version = connection.info.parameter_status("server_version")
         running = True
     except psycopg.OperationalError:

@@ -6,9 +6,9 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Final
 
-import psycopg
 import structlog
 
+from ledger.log.connecting import connect
 from ledger.log.queries import queries_load
 from service.serving.keeper import POOL_SIZE
 from service.serving.roles import Role
@@ -24,8 +24,8 @@ _BUSY: Final = {Role.WRITER: 1 + POOL_SIZE, Role.RELAY: 2, Role.WEBHOOKS: 3}
 """Beside the shared ones, for a ledger at most: lease and appends; the relay's reading and the nightly check's; what webhooks
 send, hear and fold."""
 _PROCESS_IDLE: Final = 1
-_PROCESS_BUSY: Final = 4
-"""Keys and kept answers, and the looks at which ledgers there are and whether the database is there."""
+_PROCESS_BUSY: Final = 5
+"""Keys and kept answers, the looks at which ledgers there are and whether the database is there, and whether it is silent."""
 
 _QUERIES: Final = queries_load("ledger.log", "queries.sql")
 _log: Any = structlog.get_logger("plumbline.connections")
@@ -61,7 +61,7 @@ def connections_check(database_url: str, roles: Set[Role], ledgers: int, held: i
     """Warn where this process may need more connections than the database has beside those of others. `held`: about how
     many of those now taken are our own. Raises what the driver raises."""
     needed = connections_of(roles, ledgers)
-    with psycopg.connect(database_url, connect_timeout=2) as connection:
+    with connect(database_url) as connection:
         row = connection.execute(_QUERIES["connections"]).fetchone()
     assert row is not None
     limit, reserved, taken = row

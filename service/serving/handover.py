@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from ledger.domain.commands import Answer, Request
-from ledger.writer import Writer, WriterStopped
+from ledger.writer import Writer
 
 LOTS_UNDER_WAY_MAX = 2
 """One is being committed, one waits: the writer never idles, and a lot grows with the load."""
@@ -46,8 +46,8 @@ class Handover:
             return
         try:
             sent = self.writer.submit_later([request for requests, _ in lot for request in requests])
-        except WriterStopped as stopped:
-            _fail(lot, stopped)
+        except BaseException as error:  # whatever it is, somebody waits for each of them
+            _fail(lot, error)
             return
         self._under_way += 1
         sent.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._receive, lot, done))

@@ -101,7 +101,6 @@ class Keeper:
         self._reading = reading
         self._schema = SCHEMA_PREFIX + name
         self._close_rule = close_rule
-        self._held = False
         self._warn_at = 0.0
         self._changed = changed
         self._stopping = threading.Event()
@@ -159,8 +158,7 @@ class Keeper:
             with lease, recorder_open(self._database_url, self._schema, pool_size=POOL_SIZE) as recorder:
                 recorder.datastore.pool.timeout = POOL_WAIT_SECONDS
                 state.catch_up(recorder)
-                self._held = True
-                self._write(Writer(recorder, state, clock, lambda: self._held), lease)
+                self._write(Writer(recorder, state, clock, lease.alive), lease)
                 return
 
     def _write(self, writer: Writer, lease: Lease) -> None:
@@ -176,8 +174,7 @@ class Keeper:
             while not self._stopping.wait(LEASE_CHECK_SECONDS):
                 if writer.failed is not None:
                     raise writer.failed
-                self._held = lease.held()
-                if not self._held:
+                if not lease.held():
                     _log.warning("lease lost", ledger=self.name)
                     break
                 now = clock()

@@ -15,11 +15,20 @@ import structlog
 from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, RecordFact, Rehearsal, Request
 from ledger.domain.errors import LedgerMissing, LedgerUnavailable, PlumblineError, WriterUnavailable
+from ledger.log.connecting import connect
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import Account, Writer, WriterStopped
-from service.bootstrap import SCHEMA_PREFIX, clock, ledger_names, ledger_open
+from service.bootstrap import (
+    SCHEMA_PREFIX,
+    clock,
+    days_never_closed,
+    history_close,
+    history_closed_check,
+    ledger_names,
+    ledger_open,
+)
 from service.serving.calling import Calling
 from service.serving.connections import connections_check, connections_of, follows_elsewhere, pool_size_of
 from service.serving.following import Following
@@ -82,7 +91,7 @@ class LedgerServed:
     @property
     def quarantine(self) -> Quarantine:
         """What was refused and waits for a person."""
-        return Quarantine(self.database_url, self.schema)
+        return Quarantine(self.recorder.datastore)
 
     def account(self, number: int) -> Account | None:
         """A customer's account from the writer's memory; None where the writer is not in this process."""
@@ -215,12 +224,19 @@ class LedgersServed:
     async def create(self, name: str, actor: str, *, history_complete: bool = False) -> LedgerServed:
         """A new one with its books opened by `actor`; the one of this name where it is there already."""
 
-        def make() -> None:
-            with ledger_open(self._settings, name, actor, create=True, history_complete=history_complete):
-                pass
+        # Of one that is served already, somebody holds the lease: they close its days.
+        served = name in self._open
 
-        await asyncio.to_thread(make)
-        return await self._take_in(name)
+        def make() -> bool:
+            alone = history_complete and not served
+            with ledger_open(self._settings, name, actor, create=True, history_complete=alone) as handle:
+                return history_complete and days_never_closed(handle.recorder)
+
+        to_close = await asyncio.to_thread(make)
+        ledger = await self._take_in(name)
+        if to_close:
+            history_closed_check(await ledger.submit([history_close(actor)]))
+        return ledger
 
     def clock(self) -> datetime:
         """Now, with its time zone."""
@@ -253,7 +269,7 @@ class LedgersServed:
 
     def _database_there(self) -> bool | str:
         try:
-            with psycopg.connect(self.database_url, connect_timeout=2) as connection:
+            with connect(self.database_url) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as error:
             return f"can't be reached ({database_reason(error)}); `plumbline status` says what runs"

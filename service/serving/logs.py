@@ -16,6 +16,8 @@ import orjson
 import structlog
 
 FLUSH_SECONDS: Final = 0.1
+LINES_MAX: Final = 100_000
+"""So many lines wait at most to be written, some 30 MB. What comes after them is counted, not kept."""
 
 
 def logs_begin(level: str, *, words: bool) -> Callable[[dict[str, Any]], None] | None:
@@ -56,10 +58,18 @@ def logs_begin(level: str, *, words: bool) -> Callable[[dict[str, Any]], None] |
 
 class Lines:
     """Lines on standard error, gathered for a moment: a write of its own for each request would stop its thread each
-    time. What is left is written at the end of the process."""
+    time. What is left is written at the end of the process.
+
+    Where nothing can be written, as on a full disk, the service goes on; once there is room again, a line says how many
+    are missing.
+    """
 
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque()
+        self._dropped = 0
+        """So many came while there was no room for them. Threads that come together may be counted as one."""
+        self._lost = 0
+        """So many could not be written."""
         self._lock = threading.Lock()
         atexit.register(self.flush)
         threading.Thread(target=self._run, name="plumbline-log", daemon=True).start()
@@ -70,23 +80,35 @@ class Lines:
 
     def msg(self, line: bytes) -> None:
         """Take in a line."""
-        self._lines.append(line)
+        if len(self._lines) < LINES_MAX:
+            self._lines.append(line)
+        else:
+            self._dropped += 1
 
     debug = info = warning = error = critical = msg
 
     def request(self, fields: dict[str, Any]) -> None:
         """Take in the line of a served request; the way through all processors would cost as much as serving it."""
         fields["timestamp"] = datetime.now(UTC)
-        self._lines.append(orjson.dumps(fields, default=str))
+        self.msg(orjson.dumps(fields, default=str))
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write what was gathered, or forget it where that can't be."""
         with self._lock:
             # Others go on appending: only what is taken out is written.
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            if lines:
-                sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+            dropped, self._dropped = self._dropped, 0
+            self._lost += dropped
+            told = [_lost(self._lost)] if self._lost else []
+            if not lines and not told:
+                return
+            try:
+                sys.stderr.buffer.write(b"\n".join([*told, *lines]) + b"\n")
                 sys.stderr.buffer.flush()
+            except (OSError, ValueError):  # ValueError: it is closed
+                self._lost += len(lines)
+            else:
+                self._lost = 0
 
     def _run(self) -> None:
         while True:
@@ -101,6 +123,13 @@ class _Handler(logging.Handler):
         logger: Any = structlog.get_logger(record.name)
         exception = record.exc_info[1] if record.exc_info else None
         logger.log(record.levelno, record.getMessage(), logger=record.name, exc_info=exception)
+
+
+def _lost(count: int) -> bytes:
+    return orjson.dumps({
+        "event": "lines lost", "level": "warning", "count": count, "timestamp": datetime.now(UTC),
+        "reason": "standard error could not be written; look whether its disk is full",
+    })  # fmt: skip
 
 
 def _dumps(data: Any, **_: Any) -> bytes:

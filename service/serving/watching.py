@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 
+from ledger.log.connecting import connect
 from ledger.log.queries import queries_load
 from ledger.log.reasons import database_reason
 from projections import VIEW_NAMES
@@ -46,7 +47,7 @@ def views_look(database_url: str, names: Iterable[str]) -> dict[str, ViewsSeen]:
     """How these ledgers' views stand, by one connection; a ledger that can't be read is left out. Raises what the driver
     raises where the database is away."""
     seen: dict[str, ViewsSeen] = {}
-    with psycopg.connect(database_url, connect_timeout=2, autocommit=True) as connection:
+    with connect(database_url, autocommit=True) as connection:
         for name in names:
             try:
                 with connection.transaction():

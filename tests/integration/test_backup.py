@@ -243,7 +243,7 @@ def test_of_a_database_of_ones_own_the_backup_is_what_lies_beside_it(
     (settings.home / "admin.key").touch(0o600)
     made = backup_make(settings, tmp_path / "b", NOW, quiet, None)
     assert (made.database, list(made.ledgers)) == ("external", ["main"])
-    assert {p.name for p in made.folder.iterdir()} == {"backup.json", "columns", "admin.key"}
+    assert {p.name for p in made.folder.iterdir()} == {"backup.json", "columns", "admin.key", "installation"}
 
     with pytest.raises(BackupError, match="own means first"):
         backup_restore(made.folder, Settings(tmp_path / "second"), quiet)
@@ -264,6 +264,39 @@ def test_only_the_newest_are_kept(tmp_path: Path, databases: Callable[[], str]) 
     newer = backup_make(settings, tmp_path / "kept", NOW, quiet, 1)
     newest = backup_make(settings, tmp_path / "kept", NOW.replace(hour=13), quiet, 1)
     assert backups_list(tmp_path / "kept") == [newest.folder] != [newer.folder]
+
+
+def test_only_what_a_home_has_made_itself_is_removed_and_that_also_where_it_was_never_finished(
+    tmp_path: Path, databases: Callable[[], str]
+) -> None:
+    settings, other = (Settings(tmp_path / home, database_url=databases()) for home in ("home", "other"))
+    kept = tmp_path / "kept"
+    theirs = backup_make(other, kept, NOW.replace(hour=1), quiet, 1)
+    stray = kept / "plumbline-20000101T000000Z"
+    stray.mkdir()
+    (stray / "backup.json").write_bytes(b"{}")
+    ours = backup_make(settings, kept, NOW.replace(hour=2), quiet, 1)
+    for whose, name in ((ours, "ours"), (theirs, "theirs")):
+        shutil.copytree(whose.folder, kept / f"plumbline-20200101T000000Z-{name}{PARTIAL}")
+    newest = backup_make(settings, kept, NOW.replace(hour=3), quiet, 1)
+    assert {path.name for path in kept.iterdir()} == {
+        theirs.folder.name, stray.name, newest.folder.name, f"plumbline-20200101T000000Z-theirs{PARTIAL}",
+    }  # fmt: skip
+    # A home that was restored from one of its backups goes on with them.
+    restored = Settings(tmp_path / "restored", database_url=settings.database_url)
+    backup_restore(newest.folder, restored, quiet)
+    last = backup_make(restored, kept, NOW.replace(hour=4), quiet, 1)
+    assert backups_list(kept) == [stray, theirs.folder, last.folder]
+
+
+def test_a_home_is_backed_up_by_one_at_a_time(tmp_path: Path, databases: Callable[[], str]) -> None:
+    settings = Settings(tmp_path / "home", database_url=databases())
+
+    def again(done: int, of: int) -> None:
+        with pytest.raises(BackupError, match="another backup"):
+            backup_make(settings, tmp_path / "kept", NOW.replace(hour=13), quiet, None)
+
+    backup_make(settings, tmp_path / "kept", NOW, again, None)
 
 
 def test_the_embedded_database_is_not_restored_into_one_of_ones_own(

@@ -96,7 +96,7 @@ def test_a_process_of_all_roles_holds_few_connections_while_five_ledgers_are_idl
             # The lease, and one each to listen, relay and deliver; the standby looks at the log besides.
             await until(lambda: first.count(names) <= 4 * LEDGERS)
             await until(lambda: second.count(names) <= 5 * LEDGERS)
-            assert connections_of(frozenset(Role), LEDGERS) == Connections(idle=26, busy=114)
+            assert connections_of(frozenset(Role), LEDGERS) == Connections(idle=26, busy=115)
             parts = await ledgers.ready()
             assert {part: there for part, there in parts.items() if there is not True and part != "nats"} == {}
         finally:
@@ -108,7 +108,7 @@ def test_a_process_of_all_roles_holds_few_connections_while_five_ledgers_are_idl
 def test_the_pool_of_reads_is_as_large_as_what_uses_it() -> None:
     assert [pool_size_of(frozenset(roles)) for roles in ({Role.RELAY}, {Role.API}, set(Role))] == [1, 8, 13]
     # Lease, a standby's look, keys.
-    assert connections_of(frozenset({Role.WRITER}), 2) == Connections(idle=1 + 2 * 2, busy=4 + 2 * 5)
+    assert connections_of(frozenset({Role.WRITER}), 2) == Connections(idle=1 + 2 * 2, busy=5 + 2 * 5)
 
 
 def test_too_few_connections_are_said_with_figures(database_url: str) -> None:
@@ -118,8 +118,8 @@ def test_too_few_connections_are_said_with_figures(database_url: str) -> None:
         connections_check(database_url, frozenset(Role), 40, 0)
     [line] = lines
     assert (line["log_level"], line["event"], line["ledgers"]) == ("warning", "connections may run out", 40)
-    # Seen with all roles: 22 for each ledger and 4 for the process; the embedded server takes 300.
-    assert (line["connections_max"], line["connections_idle"], line["max_connections"]) == (40 * 22 + 4, 40 * 5 + 1, 300)
+    # Seen with all roles: 22 for each ledger and 5 for the process; the embedded server takes 300.
+    assert (line["connections_max"], line["connections_idle"], line["max_connections"]) == (40 * 22 + 5, 40 * 5 + 1, 300)
 
 
 def test_whoever_waits_for_a_connection_in_vain_is_told_postgresqls_own_reason(
@@ -144,8 +144,8 @@ def test_whoever_waits_for_a_connection_in_vain_is_told_postgresqls_own_reason(
 
 
 def test_who_reads_what_others_follow_looks_at_it_by_one_connection_more() -> None:
-    assert connections_of(frozenset({Role.API}), 1) == Connections(idle=1, busy=4 + 1 + 8)
-    assert connections_of(frozenset({Role.API, Role.FOLLOWER}), 1).busy == 4 + 12
+    assert connections_of(frozenset({Role.API}), 1) == Connections(idle=1, busy=5 + 1 + 8)
+    assert connections_of(frozenset({Role.API, Role.FOLLOWER}), 1).busy == 5 + 12
 
 
 def test_a_reason_is_one_line_and_lets_nobody_in() -> None:

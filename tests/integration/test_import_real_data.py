@@ -17,6 +17,7 @@ from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import Answer, RecordFact, Request
 from ledger.domain.fact_types import fact_type_parse
 from ledger.log.migrate import ledger_schema_create
+from ledger.log.recorder import recorder_open
 from ledger.standard import fact_types_standard
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -87,12 +88,13 @@ def test_tender_owners_are_registered_by_industry_under_one_writing_of_their_nam
 
 def test_the_refused_tenders_are_kept_once_for_both_encodings(database_url: str, schema_name: str) -> None:
     ledger_schema_create(database_url, schema_name)
-    quarantine = Quarantine(database_url, schema_name)
-    imported("tenders", DATA / "tenders" / "tenders.csv", quarantine)
-    kept = quarantine.list()
-    assert len(kept) == 15
-    imported("tenders", DATA / "tenders" / "tenders.gb18030.csv", quarantine)
-    assert quarantine.list() == kept
+    with recorder_open(database_url, schema_name) as recorder:
+        quarantine = Quarantine(recorder.datastore)
+        imported("tenders", DATA / "tenders" / "tenders.csv", quarantine)
+        kept = quarantine.list()
+        assert len(kept) == 15
+        imported("tenders", DATA / "tenders" / "tenders.gb18030.csv", quarantine)
+        assert quarantine.list() == kept
 
 
 def test_the_receivables_are_taken_whole_with_the_lateness_their_vendor_counted() -> None:

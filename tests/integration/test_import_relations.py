@@ -82,7 +82,7 @@ class Imported:
 def imported(database_url: str) -> Iterator[Imported]:
     """The CRM's three files, imported once; the tests here look at it, and those that add to it say what they add."""
     with books_open(database_url, "t_imported_relations") as books:
-        found = Imported(books, Quarantine(database_url, "t_imported_relations"))
+        found = Imported(books, Quarantine(books.recorder.datastore))
         for mapping, name in FILES:
             found.take(mapping, PIPELINE / name)
         yield found
@@ -91,7 +91,7 @@ def imported(database_url: str) -> Iterator[Imported]:
 @pytest.fixture
 def empty(database_url: str, schema_name: str) -> Iterator[Imported]:
     with books_open(database_url, schema_name) as books:
-        yield Imported(books, Quarantine(database_url, schema_name))
+        yield Imported(books, Quarantine(books.recorder.datastore))
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -292,7 +292,7 @@ def test_tender_owners_arrive_once_each_and_are_assigned_alike_from_both_encodin
     again = empty.take("tender_owners", TENDERS / "tenders.gb18030.csv")
     assert (again.accepted, again.duplicates, empty.books.position) == (0, 380, position)
     with books_open(database_url, "t_imported_gb18030") as books:
-        other = Imported(books, Quarantine(database_url, "t_imported_gb18030"))
+        other = Imported(books, Quarantine(books.recorder.datastore))
         firm_found(books, 4, BY_TURNS)
         other.take("tender_owners", TENDERS / "tenders.gb18030.csv")
         assert owners(books) == found

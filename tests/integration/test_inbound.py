@@ -42,7 +42,7 @@ class Ledger:
         self.name = name
         self.books = books
         self.schema, self.database_url = schema, database_url
-        self.quarantine = Quarantine(database_url, schema)
+        self.quarantine = Quarantine(books.recorder.datastore)
         self.fails: Exception | None = None
 
     async def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:

@@ -12,7 +12,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from ledger.domain.errors import LedgerMissing, LedgerUnavailable
-from service.bootstrap import ledger_open
+from service.bootstrap import days_never_closed, ledger_open
 from service.serving import ledgers as serving
 from service.serving.gate import Gate
 from service.serving.ledgers import LedgersServed
@@ -107,6 +107,33 @@ def test_who_may_name_any_ledger_without_a_key_costs_the_database_nothing(
             with pytest.raises(LedgerMissing):
                 await ledgers.open("nobody")
             assert len(asked) == 1
+        finally:
+            await ledgers.stop()
+
+    asyncio.run(run())
+
+
+def test_a_history_that_is_complete_is_closed_though_the_first_attempt_ended_before_it_was(
+    settings: Settings, database_url: str, nats_url: str, names: list[str]
+) -> None:
+    alone, served, _ = names
+    with ledger_open(settings, alone, "alice") as handle:
+        assert days_never_closed(handle.recorder)
+    # As at first, nobody serves it.
+    with ledger_open(settings, alone, "alice", create=True, history_complete=True) as handle:
+        assert not days_never_closed(handle.recorder)
+        closed = handle.recorder.position_head()
+    with ledger_open(settings, alone, "alice", create=True, history_complete=True) as handle:
+        assert handle.recorder.position_head() == closed
+
+    async def run() -> None:
+        gate = Gate(nats_url)
+        ledgers = LedgersServed(settings, serving_of(Role.WRITER), database_url, nats_url, gate)
+        await ledgers.start()
+        try:
+            await until(lambda: {s.name for s in ledgers.served() if s.handover is not None} == set(names))
+            ledger = await ledgers.create(served, "alice", history_complete=True)
+            assert not days_never_closed(ledger.recorder)
         finally:
             await ledgers.stop()
 

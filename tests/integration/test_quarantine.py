@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ledger.domain.commands import Answer, Command, RecordFact, Request
 from ledger.domain.fact_types import fact_type_parse
 from ledger.log.migrate import ledger_schema_create, migrations_read
 from ledger.log.pages import Seek
+from ledger.log.recorder import recorder_open
 from ledger.standard import fact_types_standard
 
 FACT_TYPES = {document["id"]: fact_type_parse(document) for document in fact_types_standard()}
@@ -53,9 +54,10 @@ class Recorded:
 
 
 @pytest.fixture
-def quarantine(database_url: str, schema_name: str) -> Quarantine:
+def quarantine(database_url: str, schema_name: str) -> Iterator[Quarantine]:
     ledger_schema_create(database_url, schema_name)
-    return Quarantine(database_url, schema_name)
+    with recorder_open(database_url, schema_name) as recorder:
+        yield Quarantine(recorder.datastore)
 
 
 @pytest.fixture

@@ -108,9 +108,19 @@ def manifest_read(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        raw: dict[str, Any] = orjson.loads(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
+    manifest = manifest_parse(path, content)
+    for name, entry in ((f.name, f) for s in manifest.segments for f in s.files.values()):
+        file_size_check(folder / name, entry)
+    return manifest
+
+
+def manifest_parse(path: Path, content: bytes) -> Manifest:
+    """The manifest that was read at `path`. Raises ColumnsDamaged where it is none, or leaves a gap."""
+    try:
+        raw: dict[str, Any] = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise ColumnsDamaged(f"{path} is no manifest ({error}); {REBUILD}") from None
     try:
@@ -122,13 +132,11 @@ def manifest_read(folder: Path) -> Manifest | None:
             )
         for segment in raw["segments"]:
             segment["files"] = {table: FileEntry(**entry) for table, entry in segment["files"].items()}
-        raw["segments"] = segments = [SegmentEntry(**segment) for segment in raw["segments"]]
+        raw["segments"] = [SegmentEntry(**segment) for segment in raw["segments"]]
         manifest = Manifest(**raw)
     except (KeyError, TypeError, AttributeError) as error:
         raise ColumnsDamaged(f"{path} is no manifest ({error!r}); {REBUILD}") from None
     _ranges_check(path, manifest)
-    for name, entry in ((f.name, f) for s in segments for f in s.files.values()):
-        file_size_check(folder / name, entry)
     return manifest
 
 

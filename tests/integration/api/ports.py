@@ -38,7 +38,7 @@ class LedgerHere:
 
     @property
     def quarantine(self) -> Quarantine:
-        return Quarantine(self.database_url, self.schema)
+        return Quarantine(self.recorder.datastore)
 
     async def submit(self, requests: Sequence[Request], *, atomic: bool = False) -> list[Answer]:
         if self.fails is not None:

@@ -19,7 +19,7 @@ from projections.places import Place, Places, PositionAhead, ViewBehind
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
 from tests.integration.test_reports import live
-from tests.ledgers import fact
+from tests.ledgers import books_open, fact
 
 MAIN = "/v1/ledgers/main"
 
@@ -155,3 +155,22 @@ def test_every_view_that_is_joined_is_waited_for(
     assert "C-000013" in [row.get("customer") for row in found["data"]] or path == "reports/regions"
     if path.startswith("reports"):
         assert found["position"] == position
+
+
+def test_balances_of_a_ledger_that_was_made_anew_under_its_name_are_read_from_the_new_one(
+    api: Api, ledger: LedgerHere, database_url: str, tmp_path: Path
+) -> None:
+    ledgers: LedgersHere = ledger.ledgers  # type: ignore[attr-defined]
+    first = ledgers.make("anew")
+    first.books.register("a")
+    first.follow()
+    first.writes_here = False
+    assert api.get("/v1/ledgers/anew/customers/C-000001/balance").status_code == 200
+    # As when another process drops and makes it: of the first, no connection is left.
+    first.recorder.close()
+    with books_open(database_url, first.schema) as books:
+        ledgers.ledgers["anew"] = again = LedgerHere("anew", books, first.schema, database_url, tmp_path)
+        again.writes_here = False
+        answer = api.get("/v1/ledgers/anew/customers/C-000001/balance")
+        assert (answer.status_code, answer.json()["balance"]) == (200, "0.00")
+    del ledgers.ledgers["anew"]

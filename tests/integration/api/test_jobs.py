@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import psycopg
 import pytest
 import yaml
 
 from api.access.keys import AccessStore
 from api.app import app_create
+from api.routes import jobs as jobs_routes
 from api.settings import ApiSettings
 from ledger.domain.commands import CloseDays
 from ledger.log.columns import reader
@@ -195,6 +197,25 @@ def test_an_import_records_good_rows_and_keeps_the_others_with_their_reason(api:
     [rejected] = job["result"]["rejected"]
     assert rejected["reason"] and not rejected["reason"].isascii()
     assert api.post("/v1/ledgers/main/imports", params={**query, "language": "fr"}, content=b"x").status_code == 422
+
+
+def test_an_import_that_has_begun_runs_though_whoever_asked_for_it_was_told_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = jobs_routes.job_find
+
+    def away(*_: Any) -> Any:
+        monkeypatch.setattr(jobs_routes, "job_find", real)
+        raise psycopg.OperationalError("the connection is lost")
+
+    monkeypatch.setattr(jobs_routes, "job_find", away)
+    query, headers = {"mapping": "tenders", "filename": "late.csv"}, {"Idempotency-Key": "import-cut"}
+    told = api.post("/v1/ledgers/main/imports", params=query, content=TENDERS.encode(), headers=headers)
+    assert (told.status_code, told.json()["code"]) == (503, "DATABASE_UNREACHABLE")
+    again = api.post("/v1/ledgers/main/imports", params=query, content=TENDERS.encode(), headers=headers)
+    assert again.status_code == 202 and again.headers["Idempotency-Hit"] == "true"
+    job = finished(api, f"/v1/ledgers/main/imports/{again.json()['id']}")
+    assert (job["state"], job["error"]) == ("done", None)
 
 
 def test_an_import_of_people_and_what_they_sell_says_what_it_made(api: Api, ledger: LedgerHere) -> None:

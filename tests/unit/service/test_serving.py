@@ -71,6 +71,36 @@ threads = [threading.Thread(target=write, args=(i,)) for i in range(4)]
         assert [line["n"] for line in lines if line["thread"] == i] == list(range(2_000))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_lines_are_written_again_once_there_is_room_and_those_that_are_missing_are_counted() -> None:
+    script = """
+import sys, time
+from service.serving import logs
+real, sys.stderr = sys.stderr, open("/dev/full", "w")
+logs.LINES_MAX = 1000
+lines = logs.Lines()
+lines.msg(b'{"event": "first"}')
+deadline = time.monotonic() + 30
+while not lines._lost:
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+with lines._lock:  # nothing is written meanwhile
+    for n in range(1500):
+        lines.request({"event": "request", "n": n})
+    assert len(lines._lines) == 1000
+    sys.stderr = real
+while lines._lines:
+    assert time.monotonic() < deadline
+    time.sleep(0.01)
+lines.msg(b'{"event": "last"}')
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    lines = [orjson.loads(line) for line in done.stderr.splitlines()]
+    assert (lines[0]["event"], lines[0]["level"], lines[0]["count"]) == ("lines lost", "warning", 1 + 500)
+    assert [line.get("n") for line in lines[1:-1]] == list(range(1_000))
+    assert lines[-1] == {"event": "last"}
+
+
 LIMITS: dict[str, Any] = {
     "requests_per_second": 7, "requests_burst": 8, "concurrent_max": 9, "imports_receiving_max": 3,
     "body_bytes_max": 1_001, "document_bytes_max": 1_002, "import_bytes_max": 1_003, "line_bytes_max": 1_004,
