@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -19,13 +18,13 @@ from ledger.domain.commands import (
     Request,
     WithdrawConsent,
 )
-from ledger.domain.errors import Refused
-from ledger.domain.values import points_text
+from ledger.domain.errors import PlumblineError, Refused
+from ledger.domain.values import day_text, points_text
 from ledger.log.codec import state_of
 from ledger.log.types import FactEntry
 from ledger.writer.facts import fact_key
 from projections import VIEW_NAMES
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
@@ -40,24 +39,26 @@ TypeOption = Annotated[str | None, typer.Option("--customer-type", help="客户�
 ScaleOption = Annotated[str | None, typer.Option("--scale", help="规模")]
 
 
-def _submit(asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str) -> Answer:
-    """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised."""
+def _submit(
+    asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str
+) -> tuple[Answer, list[PlumblineError]]:
+    """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised. With the answer, what
+    keeps views from showing it."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         command = asked(handle) if callable(asked) else asked
         with commands(handle, actor) as writing:
             [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        handle.follow()
-        return answer
+        return answer, handle.follow_written()
 
 
-def _print(out: Output, answer: Answer) -> None:
+def _print(out: Output, answer: Answer, warnings: Sequence[PlumblineError]) -> None:
     if out.json:
         out.document({
             "status": answer.status, "customer": answer.customer, "id": answer.id, "position": answer.position,
-            "points": points_text(answer.points),
+            "points": points_text(answer.points), "warnings": out.warned(warnings),
         })  # fmt: skip
         return
     words = {
@@ -72,6 +73,7 @@ def _print(out: Output, answer: Answer) -> None:
             f"{answer.customer} {words[answer.status]}; {points} points; position {answer.position}.",
         )
     )
+    out.warn(warnings)
 
 
 def _traits(industry: str | None, region: str | None, customer_type: str | None, scale: str | None) -> dict[str, str]:
@@ -96,7 +98,7 @@ def customer_register(
     """Register a customer under a source's reference. 登记客户。"""
     out = output_of(json, language)
     traits = _traits(industry, region, customer_type, scale)
-    _print(out, _submit(RegisterCustomer(source, reference, name, traits), ledger, actor))
+    _print(out, *_submit(RegisterCustomer(source, reference, name, traits), ledger, actor))
 
 
 @customer_app.command("change")
@@ -115,7 +117,7 @@ def customer_change(
     """Change a customer's name or what rules weigh; an empty value clears it. 变更客户。"""
     out = output_of(json, language)
     traits = _traits(industry, region, customer_type, scale)
-    _print(out, _submit(ChangeCustomer(customer, name, traits), ledger, actor))
+    _print(out, *_submit(ChangeCustomer(customer, name, traits), ledger, actor))
 
 
 @customer_app.command("consent")
@@ -131,7 +133,7 @@ def customer_consent(
     """Record that a customer agrees to a purpose, or no longer does. 记录授权。"""
     out = output_of(json, language)
     command = WithdrawConsent(customer, purpose) if withdraw else GiveConsent(customer, purpose)
-    _print(out, _submit(command, ledger, actor))
+    _print(out, *_submit(command, ledger, actor))
 
 
 def record(
@@ -160,7 +162,7 @@ def record(
         day = occurred or _occurred(handle, source, id_)
         return RecordFact(source, id_ or str(uuid.uuid4()), fact_type, customer, day, values, revert=revert)
 
-    _print(out, _submit(command, ledger, actor))
+    _print(out, *_submit(command, ledger, actor))
 
 
 def adjust(
@@ -181,7 +183,7 @@ def adjust(
         day = _occurred(handle, SOURCE_MANUAL, id_)
         return RecordFact(SOURCE_MANUAL, id_ or str(uuid.uuid4()), "manual_adjustment", customer, day, values)
 
-    _print(out, _submit(command, ledger, actor))
+    _print(out, *_submit(command, ledger, actor))
 
 
 def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
@@ -191,7 +193,7 @@ def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
     if known:
         [(_, _, _, topic, data)] = handle.recorder.select_range(known[-1].position - 1, 1)
         return state_of(topic, data)["occurred_at"]
-    return clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date().isoformat()
+    return day_text(handle.today)
 
 
 def rebuild(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, cast, get_args
-from zoneinfo import ZoneInfo
 
 import typer
 from psycopg import Connection
 
 from ledger.domain.errors import Refused
-from ledger.domain.values import day_of, day_parse, month_of
+from ledger.domain.values import day_parse, month_of
 from projections.alerts import METHOD, Kind, alerts_read
 from projections.campaigns import campaigns_read
 from projections.reports import (
@@ -26,7 +25,7 @@ from projections.reports import (
     segment_read,
 )
 from projections.rulebook import rulebook_read
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 
@@ -43,7 +42,7 @@ def _read(ledger: str, actor: str, look: Callable[[Connection[Any], LedgerHandle
     """What a reader finds once every view has seen the whole log."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        with handle.recorder.datastore.get_connection() as connection:
+        with handle.reading() as connection:
             return look(connection, handle)
 
 
@@ -52,10 +51,6 @@ def _months(period: str) -> Months:
         return months_parse(period)
     except ValueError as error:
         raise Refused("PERIOD_INVALID", f"--period {error}", "period") from None
-
-
-def _today(handle: LedgerHandle) -> int:
-    return day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
 
 
 def _show(out: Output, title: tuple[str, str], columns: list[tuple[str, str, str]], rows: list[dict[str, Any]]) -> None:
@@ -172,7 +167,7 @@ def segment(
     """Customers by tag, grade, tier, traits and activity. 客户分群。"""
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        day = _today(handle)
+        day = handle.today
         rulebook = rulebook_read(connection)
         rulebook.standing_check(tag, grade, tier)
         wanted = Segment(
@@ -227,7 +222,7 @@ def alerts(
         raise Refused("DATE_INVALID", f"--on {error}", "on") from None
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        day = asked if asked is not None else _today(handle)
+        day = asked if asked is not None else handle.today
         return [
             alert.document() for kind in get_args(Kind) for alert in alerts_read(connection, kind, day, limit=limit)
         ]
@@ -260,7 +255,7 @@ def measures(
     months = _months(period)
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        last = month_of(_today(handle)) if period == "all" else months.last
+        last = month_of(handle.today) if period == "all" else months.last
         first = last - 11 if period == "all" else months.first
         periods = periods_between(first, last, steps[by])
         customers, found = measures_read(connection, periods)
