@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import typer
 
@@ -21,6 +22,7 @@ from ledger.domain.commands import (
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.values import day_text, points_text
 from ledger.log.codec import state_of
+from ledger.log.recorder import LogRecorder
 from ledger.log.types import FactEntry
 from ledger.writer.facts import fact_key
 from projections import VIEW_NAMES
@@ -30,6 +32,7 @@ from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOptio
 from service.settings import Settings
 
 SOURCE_MANUAL = "manual"
+_MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed"})
 
 customer_app = typer.Typer(help="Customers one by one. 单个客户。", no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,11 +42,18 @@ TypeOption = Annotated[str | None, typer.Option("--customer-type", help="客户�
 ScaleOption = Annotated[str | None, typer.Option("--scale", help="规模")]
 
 
-def _submit(
-    asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str
-) -> tuple[Answer, list[PlumblineError]]:
-    """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised. With the answer, what
-    keeps views from showing it."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of a command. `points` are those that a fact moved, in 1/100, by customer: a correction may give it to
+    another one. `warnings` are what keeps views from showing it."""
+
+    answer: Answer
+    points: Mapping[str, int]
+    warnings: Sequence[PlumblineError]
+
+
+def _submit(asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str) -> Recorded:
+    """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
         handle.follow(columns_only=True)
         command = asked(handle) if callable(asked) else asked
@@ -51,14 +61,30 @@ def _submit(
             [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        return answer, handle.follow_written()
+        return Recorded(answer, _points_moved(handle.recorder, command, answer), handle.follow_written())
 
 
-def _print(out: Output, answer: Answer, warnings: Sequence[PlumblineError]) -> None:
+def _points_moved(recorder: LogRecorder, command: Command, answer: Answer) -> dict[str, int]:
+    """The points that a fact just recorded moved, by customer. They stand between it and its answer's position."""
+    if not isinstance(command, RecordFact) or answer.status == "duplicate":
+        return {}
+    versions: list[FactEntry] = recorder.select_facts([fact_key(command.source, command.external_id)])
+    [*_, first] = [v.position for v in versions if v.position <= answer.position]
+    moved: dict[str, int] = {}
+    for _, customer, _, topic, data in recorder.select_range(first, answer.position - first, stop=answer.position):
+        if topic in _MOVING:
+            moved[customer] = moved.get(customer, 0) + state_of(topic, data)["points"]
+    return moved
+
+
+def _print(out: Output, recorded: Recorded) -> None:
+    answer, warnings = recorded.answer, recorded.warnings
     if out.json:
         out.document({
             "status": answer.status, "customer": answer.customer, "id": answer.id, "position": answer.position,
-            "points": points_text(answer.points), "warnings": out.warned(warnings),
+            "points": points_text(answer.points),
+            "points_by_customer": {customer: points_text(points) for customer, points in recorded.points.items()},
+            "warnings": out.warned(warnings),
         })  # fmt: skip
         return
     words = {
@@ -66,11 +92,18 @@ def _print(out: Output, answer: Answer, warnings: Sequence[PlumblineError]) -> N
         "duplicate": out.say("已存在，未变", "already there, nothing changed"),
         "corrected": out.say("已更正", "corrected"),
     }
-    points = points_text(answer.points)
+    # Of a fact that concerns several customers each is told its own.
+    mine = recorded.points.get(answer.customer, 0) if recorded.points else answer.points
+    others = {customer: points for customer, points in recorded.points.items() if customer != answer.customer}
+    points = points_text(mine) + out.say("", " points")
+    points += "".join(
+        out.say(f"；{customer} 积分 {points_text(moved)}", f"; {customer} {points_text(moved)} points")
+        for customer, moved in others.items()
+    )
     out.console.print(
         out.say(
             f"{answer.customer} {words[answer.status]}；积分 {points}；位置 {answer.position}。",
-            f"{answer.customer} {words[answer.status]}; {points} points; position {answer.position}.",
+            f"{answer.customer} {words[answer.status]}; {points}; position {answer.position}.",
         )
     )
     out.warn(warnings)
@@ -98,7 +131,7 @@ def customer_register(
     """Register a customer under a source's reference. 登记客户。"""
     out = output_of(json, language)
     traits = _traits(industry, region, customer_type, scale)
-    _print(out, *_submit(RegisterCustomer(source, reference, name, traits), ledger, actor))
+    _print(out, _submit(RegisterCustomer(source, reference, name, traits), ledger, actor))
 
 
 @customer_app.command("change")
@@ -117,7 +150,7 @@ def customer_change(
     """Change a customer's name or what rules weigh; an empty value clears it. 变更客户。"""
     out = output_of(json, language)
     traits = _traits(industry, region, customer_type, scale)
-    _print(out, *_submit(ChangeCustomer(customer, name, traits), ledger, actor))
+    _print(out, _submit(ChangeCustomer(customer, name, traits), ledger, actor))
 
 
 @customer_app.command("consent")
@@ -133,7 +166,7 @@ def customer_consent(
     """Record that a customer agrees to a purpose, or no longer does. 记录授权。"""
     out = output_of(json, language)
     command = WithdrawConsent(customer, purpose) if withdraw else GiveConsent(customer, purpose)
-    _print(out, *_submit(command, ledger, actor))
+    _print(out, _submit(command, ledger, actor))
 
 
 def record(
@@ -162,7 +195,7 @@ def record(
         day = occurred or _occurred(handle, source, id_)
         return RecordFact(source, id_ or str(uuid.uuid4()), fact_type, customer, day, values, revert=revert)
 
-    _print(out, *_submit(command, ledger, actor))
+    _print(out, _submit(command, ledger, actor))
 
 
 def adjust(
@@ -183,7 +216,7 @@ def adjust(
         day = _occurred(handle, SOURCE_MANUAL, id_)
         return RecordFact(SOURCE_MANUAL, id_ or str(uuid.uuid4()), "manual_adjustment", customer, day, values)
 
-    _print(out, *_submit(command, ledger, actor))
+    _print(out, _submit(command, ledger, actor))
 
 
 def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
