@@ -163,4 +163,3 @@ async def _segment(request: Request, params: dict[str, Any]) -> Segment:
         None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
         rulebook.tier_lowest(day),
     )  # fmt: skip
-
