@@ -212,7 +212,7 @@ async def _plumbline(request: Request, error: Exception) -> Response:
         return problem_response(request, error.code, str(error), retry_after=error.seconds)
     if status_of(error.code) >= 500:
         structlog.get_logger(__name__).warning("request not served", code=error.code, request_id=_request_id(request))
-    return problem_response(request, error.code, str(error))
+    return problem_response(request, error.code, str(error), error.field)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

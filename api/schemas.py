@@ -66,7 +66,11 @@ class AnswerBody(BaseModel):
     position: int = Field(description="The log contains it from here on; give it to a read as `min_position`.")
     customer: str
     id: str = Field(description="What was recorded or made: a fact's external id, a customer, a rule set, a ledger.")
-    points: str = Points
+    points: str = Field(
+        description="The points that it moved, as decimal text with two decimals: the sum over all customers. So a"
+        " correction that gives a fact to another customer may come to 0.00, what one gets less what the other loses.",
+        examples=["50.00"],
+    )
 
 
 class ReferenceBody(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.values import customer_number, points_text
+from ledger.domain.values import customer_id, customer_number, month_text, points_text
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
 from ledger.log.pages import BEGINNING, Seek, page_read
@@ -62,6 +62,10 @@ class CampaignMonth:
     awards: int
     points: int
 
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"month": month_text(self.month), "awards": self.awards, "points": points_text(self.points)}
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignCustomer:
@@ -73,6 +77,14 @@ class CampaignCustomer:
     points: int
     position_first: int
     position_last: int
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "customer": customer_id(self.customer), "name": self.name, "awards": self.awards,
+            "points": points_text(self.points), "position_first": self.position_first,
+            "position_last": self.position_last,
+        }  # fmt: skip
 
 
 class CampaignsView:

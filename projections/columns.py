@@ -15,6 +15,7 @@ from ledger.log.columns.builder import ColumnsBuilder, Fetch
 from ledger.log.columns.store import ColumnsStore
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
+from projections.rebuilding import errors_own
 from projections.view import Batch
 
 _QUERIES = queries_load("projections.sql", "columns.sql")
@@ -49,12 +50,15 @@ class ColumnsView:
     def rebuild_own(
         self, recorder: LogRecorder, until: int, progress: Callable[[str, int, int], None]
     ) -> int:
-        """Write all segments anew beside the old ones; one new manifest puts them in their place. Its position."""
+        """Write all segments anew beside the old ones; one new manifest puts them in their place. Its position.
+
+        Raises ViewFailed where an event or the disk stands in the way.
+        """
         self.close()
         with ColumnsStore(self.folder, rebuild=True) as store:
             while store.position < until:
                 batch = Batch(recorder.select_range(store.position, self.batch_events, stop=until))
-                with recorder.datastore.get_connection() as connection:
+                with recorder.datastore.get_connection() as connection, errors_own(self.name, store.position):
                     self._store_batch(store, batch, _fetch_from(connection))
                 store.compact()
                 progress(self.name, store.position, until)

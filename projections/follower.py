@@ -111,8 +111,8 @@ class Follower:
     def rebuild(self, name: str, progress: Progress = _quiet) -> int:
         """Build a view anew beside the one that is read, then put it in its place in one transaction;
         returns its position. Its readers, and the other views, go on meanwhile. Raises KeyError for an
-        unknown view, RebuildBusy where another rebuilds it, and whatever the view raises: then everything stays
-        as it was."""
+        unknown view, RebuildBusy where another rebuilds it, and ViewFailed where the view can't take in an event: then
+        everything stays as it was."""
         view = self.views[name]
         with rebuild_lock(self.recorder.datastore, name):
             if isinstance(view, OwnPosition):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import update_wrapper
+from types import MappingProxyType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from psycopg import Connection
@@ -28,6 +31,7 @@ class ViewBehind(PlumblineError):
     """A view has not reached the position that a reader asked for."""
 
     code = "VIEW_BEHIND"
+    field = "min_position"
 
 
 class ViewLate(ViewBehind):
@@ -38,6 +42,43 @@ class PositionAhead(PlumblineError):
     """A reader asked for a position that the log itself has not reached."""
 
     code = "POSITION_AHEAD"
+    field = "min_position"
+
+
+class ViewFailed(PlumblineError):
+    """A view could not take in an event. Whoever reads it is told so; all others go on without it."""
+
+    code = "VIEW_FAILED"
+
+    def __init__(self, view: str, position: int, error: str) -> None:
+        """`position` is how far it had come, `error` what it met: its first line is told."""
+        cause = (error.splitlines() or [""])[0]
+        super().__init__(
+            f"the view {view} can't take in what follows position {position} ({cause});"
+            f" mend the cause, then run `plumbline rebuild {view}`"
+        )
+        self.view = view
+
+
+_FAILED: ContextVar[Mapping[str, ViewFailed]] = ContextVar("views_failed", default=MappingProxyType({}))
+
+
+@contextmanager
+def views_failed(failed: Mapping[str, ViewFailed]) -> Generator[None]:
+    """While this lasts, readers of these views raise what is said of them."""
+    token = _FAILED.set(failed)
+    try:
+        yield
+    finally:
+        _FAILED.reset(token)
+
+
+def _failed_check(views: Sequence[str]) -> None:
+    """Raises ViewFailed where one of these views failed."""
+    if failed := _FAILED.get():
+        for name in views:
+            if name in failed:
+                raise failed[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +154,9 @@ def views_wait(
     them have reached. Holds the connection meanwhile.
 
     Raises ViewBehind when the time is over, or at once where a view has failed; PositionAhead where the log itself is
-    not so far.
+    not so far; ViewFailed within `views_failed`.
     """
+    _failed_check(names)
     deadline = time.monotonic() + timeout_seconds
     while not (places := places_read(connection, names)).reached(names, min_position):
         if time.monotonic() >= deadline:
@@ -125,7 +167,7 @@ def views_wait(
 
 class Reader(Generic[P, T]):
     """A function that reads tables of views; `views` are all whose tables its queries look at. Who wants to see a
-    position in the answer waits for them all."""
+    position in the answer waits for them all. Within `views_failed` it raises ViewFailed."""
 
     def __init__(self, function: Callable[Concatenate[Connection[Any], P], T], views: Sequence[str]) -> None:
         self.views = tuple(views)
@@ -133,6 +175,7 @@ class Reader(Generic[P, T]):
         update_wrapper(self, function)
 
     def __call__(self, connection: Connection[Any], *args: P.args, **keywords: P.kwargs) -> T:
+        _failed_check(self.views)
         return self._function(connection, *args, **keywords)
 
 

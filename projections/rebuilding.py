@@ -20,6 +20,8 @@ from ledger.log.datastore import LogDatastore
 from ledger.log.queries import queries_load
 from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
+from projections.passing import passing
+from projections.places import ViewFailed
 from projections.view import Progress, TopicsOnly, View
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
@@ -59,12 +61,12 @@ def rebuild_runs(connection: Connection[Any], schema: str, view: str) -> bool:
 def tables_rebuild(recorder: LogRecorder, view: View, progress: Progress) -> int:
     """Rebuild a view; the position it is built to. To be called with its `rebuild_lock` held.
 
-    Raises RebuildBusy where another rebuild has taken the tables away, and whatever the view raises: then everything
-    stays as it was.
+    Raises RebuildBusy where another rebuild has taken the tables away, ViewFailed where the view can't take in an
+    event: then everything stays as it was.
     """
     names = {"name": view.name}
     datastore = recorder.datastore
-    with transaction(datastore) as (connection, _):
+    with transaction(datastore) as (connection, _), errors_own(view.name, 0):
         connection.execute(_QUERIES["view_ensure"], names)
         shadow: str = _scalar(connection, "shadow_create", names)
         path = {"shadow": shadow, "schema": datastore.schema}
@@ -79,7 +81,7 @@ def tables_rebuild(recorder: LogRecorder, view: View, progress: Progress) -> int
         connection.execute(_QUERIES["shadow_use"], path)
         batch = batches.read(position, limit, target, topics=topics)
         if batch.events:
-            with collection_deferred():
+            with collection_deferred(), errors_own(view.name, position):
                 view.apply(batch, connection)
         _tables_check(connection, view.name, tables)
         progress(view.name, batch.position_last, target)
@@ -101,6 +103,17 @@ def tables_rebuild(recorder: LogRecorder, view: View, progress: Progress) -> int
     finally:
         batches.close()
     return position
+
+
+@contextmanager
+def errors_own(view: str, position: int) -> Generator[None]:
+    """What a view at this position raises of its own is raised as ViewFailed; what passes by itself, as it is."""
+    try:
+        yield
+    except Exception as error:
+        if passing(error):
+            raise
+        raise ViewFailed(view, position, f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -333,7 +333,22 @@ def measures_read(connection: Connection[Any], periods: Sequence[Months]) -> tup
         return count[0], found
 
 
+def periods_asked(first: int, last: int, months: int) -> list[Months]:
+    """As `periods_between`, of a span that somebody asked for. Raises ValueError as that does, and where it is only a
+    part of one period: the whole would answer what nobody asked."""
+    if first <= last and first // months == last // months and last - first + 1 < months:
+        raise ValueError(f"is only a part of a {_PERIODS[months]}; ask by {_SHORTER[months]}")
+    return periods_between(first, last, months)
+
+
+_PERIODS: Final = {1: "month", 3: "quarter", 12: "year"}
+_SHORTER: Final = {3: "month", 12: "quarter or month"}
+
+
 def periods_between(first: int, last: int, months: int) -> list[Months]:
-    """The periods of so many months (1, 3 or 12) that touch a span of months, each whole."""
+    """The periods of so many months (1, 3 or 12) that touch a span of months, each whole. Raises ValueError where it
+    ends before it begins."""
+    if last < first:
+        raise ValueError("ends before it begins")
     start = first // months * months
     return [Months(m, m + months - 1) for m in range(start, last + 1, months)]

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from psycopg import Connection
+from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from connectors.files.quarantine import Quarantine
@@ -18,15 +20,20 @@ from ledger.domain.commands import Answer, CloseDays, Request
 from ledger.domain.errors import LedgerMissing, PlumblineError, Refused
 from ledger.domain.events import STREAM_CALENDAR
 from ledger.domain.values import day_of, day_text, month_last_day, month_of
+from ledger.log.codec import state_of
 from ledger.log.columns.reader import STILL_SECONDS_MAX, Columns, ColumnsBehind
 from ledger.log.connecting import connect
 from ledger.log.lease import Lease
 from ledger.log.migrate import ledger_schema_create, ledger_schemas
+from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import LedgerState, Writer
 from ledger.writer.state import columns_check
 from projections import views
+from projections.columns import ColumnsView
 from projections.follower import Follower
+from projections.passing import connection_lost
+from projections.places import ViewBehind, ViewFailed, views_failed
 from service.collecting import collecting_seldom
 from service.embedded import database_url
 from service.settings import Settings
@@ -36,12 +43,6 @@ TIMEZONE_DEFAULT = "Asia/Shanghai"
 LEASE_WAIT_SECONDS = 30.0
 
 Progress = Callable[[int, int], None]
-
-
-class ViewFailed(PlumblineError):
-    """A view could not take in an event; the others go on without it."""
-
-    code = "VIEW_FAILED"
 
 
 def clock() -> datetime:
@@ -59,29 +60,33 @@ class LedgerHandle:
         self.database_url = url
         self.recorder = recorder
         self.columns_folder: Path = settings.columns_folder(name)
+        self.failed: dict[str, ViewFailed] = {}
+        """The views that `follow` could not bring on, and why. Who reads one by `reading` or `columns` is told so."""
 
     @contextmanager
-    def follower(self) -> Generator[Follower]:
-        """The follower of all views, for as long as it is needed."""
-        follower = Follower(self.recorder, views(self.columns_folder))
+    def follower(self, *, columns_only: bool = False) -> Generator[Follower]:
+        """The follower of all views, or of the columns alone, for as long as it is needed."""
+        followed = [ColumnsView(self.columns_folder)] if columns_only else views(self.columns_folder)
+        follower = Follower(self.recorder, followed)
         try:
             yield follower
         finally:
             follower.close()
 
-    def follow(self, progress: Progress = lambda done, of: None) -> None:
-        """Bring every view, the columns among them, to the head of the log.
+    def follow(self, progress: Progress = lambda done, of: None, *, columns_only: bool = False) -> None:
+        """Bring every view to the head of the log, or the columns alone: they are all that writing and replay need. One
+        that failed stops alone.
 
-        Raises ViewFailed where one stopped, ColumnsBehind where another process holds the columns and doesn't move them.
+        Raises ColumnsBehind where another process holds the columns and doesn't move them.
         """
-        with self.follower() as follower:
+        with self.follower(columns_only=columns_only) as follower:
             target = self.recorder.position_head()
             seen, moved = -1, time.monotonic()
             while True:
                 failed = follower.follow_once(target, lambda view, done, of: progress(done, of))
                 # Another process may be writing the columns just now: it brings them on, or lets go.
-                position = self.columns().position
-                if failed or position >= target:
+                position = Columns.open(self.columns_folder).position
+                if ColumnsView.name in failed or position >= target:
                     break
                 if position != seen:
                     seen, moved = position, time.monotonic()
@@ -91,15 +96,47 @@ class LedgerHandle:
                         "wait for it, or stop it"
                     )
                 time.sleep(0.05)
-        if failed:
-            raise ViewFailed(
-                "; ".join(f"the view {name} stopped: {error}" for name, error in failed.items())
-                + "; mend the cause and run `plumbline rebuild NAME`"
-            )
+            places = {lag.name: lag.position for lag in follower.lag()} if failed else {}
+            tried = follower.views
+        kept = {name: error for name, error in self.failed.items() if name not in tried}
+        self.failed = kept | {name: ViewFailed(name, places[name], error) for name, error in failed.items()}
+
+    def follow_written(self) -> list[PlumblineError]:
+        """Bring every view on after something was recorded. What stood in the way, to be told beside what was recorded:
+        none of it is raised."""
+        try:
+            self.follow()
+        except PlumblineError as error:
+            return [error, *self.failed.values()]
+        except Exception as error:
+            if not connection_lost(error):
+                raise
+            reason = database_reason(error)
+            return [ViewBehind(f"the database went away before the views were brought on ({reason}); they catch up later")]
+        return list(self.failed.values())
 
     def columns(self) -> Columns:
-        """The columns as they stand."""
+        """The columns as they stand. Raises ViewFailed where `follow` could not bring them on."""
+        if ColumnsView.name in self.failed:
+            raise self.failed[ColumnsView.name]
         return Columns.open(self.columns_folder)
+
+    @contextmanager
+    def reading(self) -> Generator[Connection[DictRow]]:
+        """A connection to read the views by. A reader of one that `follow` could not bring on raises ViewFailed."""
+        with self.recorder.datastore.get_connection() as connection, views_failed(self.failed):
+            yield connection
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The ledger's time zone, which its first event has for good."""
+        [(_, _, _, topic, data)] = self.recorder.select_range(0, 1)
+        return ZoneInfo(state_of(topic, data)["timezone"])
+
+    @property
+    def today(self) -> int:
+        """The day number of today in the ledger's time zone."""
+        return day_of(clock().astimezone(self.zone).date())
 
     @property
     def quarantine(self) -> Quarantine:
@@ -111,7 +148,7 @@ class LedgerHandle:
         """The writer, for as long as this process holds the ledger's lease. Views are brought up to date after it."""
         holder = f"{actor} pid {os.getpid()}"
         with Lease.take(self.database_url, self.schema, holder, wait_seconds) as lease:
-            columns = self.columns()
+            columns = Columns.open(self.columns_folder)
             state = LedgerState.load(columns if columns.position else None, self.recorder)
             with Writer(self.recorder, state, clock, lease.held) as writer, collecting_seldom():
                 writer.open_books(self.name, TIMEZONE_DEFAULT, actor)

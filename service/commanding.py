@@ -79,7 +79,7 @@ def _gate(handle: LedgerHandle) -> Generator[Commands | None]:
                 return portal.call(gate.rehearse, handle.name, list(requests))
 
             def book() -> Book:
-                handle.follow()
+                handle.follow(columns_only=True)
                 return handle.columns().book()
 
             yield Commands(submit, rehearse, book)

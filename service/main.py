@@ -47,9 +47,20 @@ def main() -> None:
     except PlumblineError as error:
         _stopped(out, error.code, str(error), 1)
     except (psycopg.OperationalError, PersistenceError) as error:
-        _stopped(out, "DATABASE_UNREACHABLE", f"the database doesn't answer ({_first_line(error)}); `plumbline status` says what runs", 1)
+        _stopped(out, *database_told(error), 1)
     except (OSError, ValueError, RuntimeError) as error:
         _stopped(out, "FAILED", _first_line(error), 1)
+
+
+def database_told(error: Exception) -> tuple[str, str]:
+    """Whether the database is away, or refused something that it was asked: code and reason."""
+    # Only who meets an error of the database waits for the views that know it.
+    from projections.passing import passing
+
+    said = _first_line(error)
+    if passing(error):
+        return "DATABASE_UNREACHABLE", f"the database doesn't answer ({said}); `plumbline status` says what runs"
+    return "FAILED", f"the database refused what it was asked ({said}); its log says more"
 
 
 def language_asked(arguments: Sequence[str], environment: Mapping[str, str]) -> Language:

@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from ledger.domain.errors import PlumblineError
 from ledger.domain.problem_words import Language, words_of
 from ledger.domain.values import text_shown
 
@@ -81,6 +82,19 @@ class Output:
         if not self.json:
             Terminal(stderr=True, highlight=False).print(self.say(zh, en), style="dim")
 
+    def warn(self, warnings: Sequence[PlumblineError]) -> None:
+        """What stood in the way of something that was done all the same, on standard error; nothing with JSON, where it
+        is told as `warned`."""
+        if not self.json:
+            for warning in warnings:
+                head = (self.say("注意", "Warning"), "yellow"), " ", (warning.code, "yellow"), " "
+                said = Text.assemble(*head, _means(self, warning.code), str(warning))
+                Terminal(stderr=True, highlight=False).print(said)
+
+    def warned(self, warnings: Sequence[PlumblineError]) -> list[dict[str, str]]:
+        """The same for programs."""
+        return [_told(self, warning.code, str(warning), "") for warning in warnings]
+
     def table(self, title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
         """A table; `numbers` are the columns set right."""
         table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
@@ -118,11 +132,19 @@ def fail(out: Output, code: str, reason: str, field: str = "", exit_code: int = 
 
     Reasons are English and say what to do; who asked for Chinese is told first what it means and what to do.
     """
-    words = words_of(code, out.language)
     if out.json:
-        told = {"code": code, "title": words.title, "advice": words.advice, "reason": reason, "field": field}
-        out.document({"error": told})
+        out.document({"error": _told(out, code, reason, field)})
     else:
-        means = f"{words.title}。{words.advice}\n" if out.language == "zh" else ""
-        Terminal(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", means, reason))
+        Terminal(stderr=True, highlight=False).print(Text.assemble((code, "red"), " ", _means(out, code), reason))
     raise typer.Exit(exit_code)
+
+
+def _told(out: Output, code: str, reason: str, field: str) -> dict[str, str]:
+    words = words_of(code, out.language)
+    return {"code": code, "title": words.title, "advice": words.advice, "reason": reason, "field": field}
+
+
+def _means(out: Output, code: str) -> str:
+    """For who asked for Chinese, what a code means and what to do."""
+    words = words_of(code, out.language)
+    return f"{words.title}。{words.advice}\n" if out.language == "zh" else ""

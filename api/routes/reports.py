@@ -26,6 +26,7 @@ from projections.reports import (
     leaders_of_months,
     measures_read,
     months_parse,
+    periods_asked,
     periods_between,
     standing_read,
 )
@@ -68,7 +69,7 @@ class LeaderBody(BaseModel):
     summary="The best customers by points, contribution or balance",
     description="`points` are those granted in the period, net of what corrections took back; `contribution` is the sum"
     " of signed contracts' amounts in CNY; `balance` is the one now, whatever the period. Equals share a rank, among"
-    " them the lower number stands first.",
+    " them the lower number stands first. Who comes to 0.00 or less (a balance in debt, say) is left out.",
 )
 async def leaderboard(
     request: Request,
@@ -241,7 +242,9 @@ class MeasuresBody(BaseModel):
     errors=("PERIOD_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[MeasuresBody],
     summary="Repeat cooperation, activity, satisfaction and complaint rate by period",
-    description=f"From month to month, both included (the last twelve without), at most {PERIODS_MAX} periods.",
+    description="Of every month, quarter or year that `month_from` to `month_to` touches, both included, each whole;"
+    f" the last twelve months without, at most {PERIODS_MAX} periods. A span that ends before it begins, or is only a"
+    " part of one quarter or year, is refused (`PERIOD_INVALID`).",
 )
 async def measures(
     request: Request,
@@ -254,8 +257,12 @@ async def measures(
     now = month_of(day_of(today(request, await rulebook_of(request))))
     last = now if month_to is None else _months(month_to).last
     first = last - 11 if month_from is None else _months(month_from).first
-    periods = periods_between(max(first, 0), last, _STEPS[by])
-    if not periods or len(periods) > PERIODS_MAX:
+    chosen = periods_between if month_from is None or month_to is None else periods_asked
+    try:
+        periods = chosen(max(first, 0), last, _STEPS[by])
+    except ValueError as error:
+        raise Refused("PERIOD_INVALID", f"month_from to month_to {error}", "month_from") from None
+    if len(periods) > PERIODS_MAX:
         raise Refused("PERIOD_INVALID", f"month_from to month_to must hold 1 to {PERIODS_MAX} periods", "month_from")
     (count, found), position = await read_placed(request, min_position, measures_read, periods)
     return list_response([m.document(p, count) for p, m in zip(periods, found, strict=True)], position=position)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
@@ -22,6 +20,7 @@ from api.schemas import Points, ReportPage
 from ledger.domain.values import day_of
 from ledger.log.pages import Seek
 from projections.reports import Segment, segment_read
+from projections.segment_file import segment_head, segment_lines
 
 router = Router(tags=["reports"])
 
@@ -139,13 +138,12 @@ async def segment_export(
     async def lines() -> AsyncIterator[bytes]:
         rows = first
         if file == "csv":
-            yield b"\xef\xbb\xbf" + _csv([list(SegmentBody.model_fields)])
+            yield segment_head()
         while rows:
-            documents = [row.document() for row in rows]
             if file == "csv":
-                yield _csv([[_cell(v) for v in d.values()] for d in documents])
+                yield segment_lines(rows)
             else:
-                yield b"".join(orjson.dumps(d, option=orjson.OPT_APPEND_NEWLINE) for d in documents)
+                yield b"".join(orjson.dumps(row.document(), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
             if len(rows) < EXPORT_PAGE:
                 return
             rows = await read(request, segment_read, wanted, seek=Seek((rows[-1].customer,)), limit=EXPORT_PAGE)
@@ -165,16 +163,3 @@ async def _segment(request: Request, params: dict[str, Any]) -> Segment:
         None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
         rulebook.tier_lowest(day),
     )  # fmt: skip
-
-
-def _cell(value: str | list[str] | None) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = " ".join(value) if isinstance(value, list) else value or ""
-    number = text.lstrip("-").replace(".", "", 1).isdecimal()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not number else text
-
-
-def _csv(rows: list[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()

@@ -17,7 +17,7 @@ from api.reading import day_of_text, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
-from ledger.domain.values import customer_id, date_of, day_of, month_text, points_text
+from ledger.domain.values import date_of, day_of
 from projections.alerts import METHOD, WINDOW_DAYS, Kind, alert_key, alerts_listed
 from projections.campaigns import campaign_report, campaigns_read
 
@@ -102,13 +102,8 @@ async def campaign(request: Request, rule_set: str, rule: str, min_position: Min
         raise Refused("CAMPAIGN_UNKNOWN", reason, "rule")
     whole, months, best = found
     return json_response({
-        **whole.document(), "position": position,
-        "months": [{"month": month_text(m.month), "awards": m.awards, "points": points_text(m.points)} for m in months],
-        "best": [
-            {"customer": customer_id(c.customer), "name": c.name, "awards": c.awards, "points": points_text(c.points),
-             "position_first": c.position_first, "position_last": c.position_last}
-            for c in best
-        ],
+        **whole.document(), "position": position, "months": [m.document() for m in months],
+        "best": [c.document() for c in best],
     })  # fmt: skip
 
 

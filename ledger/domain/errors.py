@@ -14,9 +14,10 @@ class Problem:
 
 
 class PlumblineError(Exception):
-    """Something a person can mend; the text says what to do."""
+    """Something a person can mend; the text says what to do. `field`: which part of what was asked it is about."""
 
     code = "PLUMBLINE_ERROR"
+    field = ""
 
 
 class Refused(PlumblineError):

@@ -15,6 +15,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
 from ledger.log.queries import queries_load
+from projections.places import reads
 
 R = TypeVar("R")
 Kind = Literal["own", "region", "all", "support", "site"]
@@ -127,6 +128,7 @@ def _written(query: str, kind: str) -> str:
 _SCOPES: Final = queries_load("projections.sql", "scope_of.sql")
 
 
+@reads("staff")
 def scope_of(connection: Connection[Any], staff: int, day: int) -> Scope | None:
     """The scope that a member of staff has by their place on a day; None for who isn't at the firm then."""
     with connection.cursor(row_factory=tuple_row) as cursor:

@@ -52,7 +52,7 @@ def restore(
         with out.progress("复算", "replaying") as update:
             for number, name in enumerate(restored.ledgers):
                 update(number, len(restored.ledgers))
-                checked[name] = _recorded_check(settings, name, actor)
+                checked[name] = recorded_as_now(settings, name, actor)
     # With --json one document, which says of each ledger up to where it was checked; without --check, of none.
     _print(out, restored, "已恢复自", "Restored from", {"checked": checked if check else None})
     if check:
@@ -61,10 +61,10 @@ def restore(
     out.note("下一步：plumbline serve", "Next: plumbline serve")
 
 
-def _recorded_check(settings: Settings, name: str, actor: str) -> int:
+def recorded_as_now(settings: Settings, name: str, actor: str) -> int:
     """Up to which position a ledger was replayed and found to be as recorded. Raises BackupError."""
     with ledger_open(settings, name, actor) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         columns = handle.columns()
         _, count, _ = recorded_check(columns, 2, lambda done, of: None)
     if count:

@@ -73,7 +73,7 @@ def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[
     found: list[dict[str, Any]] = []
     after = 0
     position = book.position
-    with handle.recorder.datastore.get_connection() as connection:
+    with handle.reading() as connection:
         views_wait(connection, (*customers_read.views, *balances_read.views, *tiers_read.views, *merged_read.views), position)
         merged = merged_read(connection)
         while page := customers_read(connection, after=after, limit=PAGE):
@@ -141,7 +141,7 @@ def history(
         book = handle.columns().book()
         number = _number(handle, book, customer)
         rows: list[HistoryRow] = []
-        with handle.recorder.datastore.get_connection() as connection:
+        with handle.reading() as connection:
             views_wait(connection, (*history_read.views, *merged_read.views), book.position)
             merged = merged_read(connection, [number])
             while limit is None or len(rows) < limit:
@@ -169,7 +169,7 @@ def _number(handle: LedgerHandle, book: Book, customer: str) -> int:
     number = customer_number(customer)
     if not number and ":" in customer:
         source, _, reference = customer.partition(":")
-        with handle.recorder.datastore.get_connection() as connection:
+        with handle.reading() as connection:
             number = customer_find(connection, source, reference) or 0
     if not 0 < number <= len(book.customers):
         raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; `plumbline customers` lists them", "customer")

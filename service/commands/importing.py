@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import typer
 from connectors.files.importing import ImportReport, Outcome, import_files
 from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
 from ledger.log.pages import Seek
 from service.bootstrap import clock, ledger_open
 from service.commanding import commands
@@ -65,7 +65,7 @@ def import_(
             raise Refused("FILE_MISSING", f"there is no file {file}", "file")
     document = mapping_load(mapping)
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with (
             commands(handle, actor) as writing,
             out.progress("导入", "importing") as update,
@@ -83,9 +83,10 @@ def import_(
                 language=out.language,
                 outcomes=told,
             )
-        handle.follow()
+        warnings = handle.follow_written()
         position = handle.recorder.position_head()
-    _report(out, report, position, dry_run)
+    _report(out, report, position, dry_run, warnings)
+    out.warn(warnings)
 
 
 @contextmanager
@@ -109,9 +110,11 @@ def _outcomes_to(path: Path | None) -> Generator[Callable[[Outcome], None]]:
         yield tell
 
 
-def _report(out: Output, report: ImportReport, position: int, dry_run: bool) -> None:
+def _report(
+    out: Output, report: ImportReport, position: int, dry_run: bool, warnings: Sequence[PlumblineError]
+) -> None:
     if out.json:
-        out.document({**report.document(), "position": position})
+        out.document({**report.document(), "position": position, "warnings": out.warned(warnings)})
         return
     prefix = out.say("（试运行）", "(dry run) ") if dry_run else ""
     out.console.print(
@@ -217,7 +220,7 @@ def quarantine_retry(
         except ValueError:
             raise Refused("DOCUMENT_INVALID", "its keys are not ids of quarantined rows", "set") from None
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             report = handle.quarantine.retry(
                 writing.submit,
@@ -228,9 +231,9 @@ def quarantine_retry(
                 raw_override=override,
                 language=out.language,
             )
-        handle.follow()
+        warnings = handle.follow_written()
     if json:
-        out.document(report.document())
+        out.document({**report.document(), "warnings": out.warned(warnings)})
         return
     out.console.print(
         out.say(
@@ -239,6 +242,7 @@ def quarantine_retry(
             f"{report.duplicates} duplicates, {len(report.rejected)} still refused.",
         )
     )
+    out.warn(warnings)
 
 
 @quarantine_app.command("purge")

@@ -12,6 +12,7 @@ from ledger.domain.commands import CloseDays, DeclareFactType, Request
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_text
+from projections.rulebook import rulebook_read
 from service.bootstrap import ledger_names, ledger_open
 from service.commanding import commands
 from service.output import (
@@ -70,18 +71,21 @@ def close(
     """Close days: with a month's last day its points expire and tiers are reviewed. 关账。"""
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             before = handle.recorder.position_head()
             [answer] = writing.submit([Request(CloseDays(through), actor)])
             if answer.status == "refused":
                 raise Refused(answer.code, answer.reason, answer.field)
-            closed_day = writing.book().closed_day
-        handle.follow()
+        with handle.recorder.datastore.get_connection() as connection:
+            closed_day = rulebook_read(connection).book.closed_day
+        warnings = handle.follow_written()
     events = answer.position - before
     if json:
         closed = None if closed_day == NOTHING_CLOSED else day_text(closed_day)
-        out.document({"closed_through": closed, "events": events, "position": answer.position})
+        out.document({
+            "closed_through": closed, "events": events, "position": answer.position, "warnings": out.warned(warnings),
+        })  # fmt: skip
     elif closed_day == NOTHING_CLOSED:
         out.console.print(out.say("还没有可关的账：没有更早的事实。", "There is nothing to close yet: no fact is as old as that."))
     else:
@@ -91,6 +95,7 @@ def close(
                 f"Closed through {day_text(closed_day)}; {events} events were added.",
             )
         )
+    out.warn(warnings)
 
 
 @types_app.command("list")
@@ -103,7 +108,7 @@ def types_list(
     """List the declared kinds of facts. 列出事实类型。"""
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         types = handle.columns().book().fact_types
     if json:
         out.document([t.document() for t in types.values()])
@@ -126,16 +131,20 @@ def types_declare(
     out = output_of(json, language)
     document = yaml_parse(file.read_text("utf-8"), file.name)
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             [answer] = writing.submit([Request(DeclareFactType(document), actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        handle.follow()
+        warnings = handle.follow_written()
     if json:
-        out.document({"fact_type": answer.id, "status": answer.status, "position": answer.position})
+        out.document({
+            "fact_type": answer.id, "status": answer.status, "position": answer.position,
+            "warnings": out.warned(warnings),
+        })  # fmt: skip
     else:
         out.console.print(out.say(f"事实类型 {answer.id} 已声明。", f"The fact type {answer.id} is declared."))
+    out.warn(warnings)
 
 
 def register(app: typer.Typer) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import typer
 
@@ -19,18 +19,20 @@ from ledger.domain.commands import (
     Request,
     WithdrawConsent,
 )
-from ledger.domain.errors import Refused
-from ledger.domain.values import points_text
+from ledger.domain.errors import PlumblineError, Refused
+from ledger.domain.values import day_text, points_text
 from ledger.log.codec import state_of
+from ledger.log.recorder import LogRecorder
 from ledger.log.types import FactEntry
 from ledger.writer.facts import fact_key
 from projections import VIEW_NAMES
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 
 SOURCE_MANUAL = "manual"
+_MOVING: Final = frozenset({"PointsGranted", "PointsDeducted", "PointsReversed"})
 
 customer_app = typer.Typer(help="Customers one by one. 单个客户。", no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,24 +42,49 @@ TypeOption = Annotated[str | None, typer.Option("--customer-type", help="客户�
 ScaleOption = Annotated[str | None, typer.Option("--scale", help="规模")]
 
 
-def _submit(asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of a command. `points` are those that a fact moved, in 1/100, by customer: a correction may give it to
+    another one. `warnings` are what keeps views from showing it."""
+
+    answer: Answer
+    points: Mapping[str, int]
+    warnings: Sequence[PlumblineError]
+
+
+def _submit(asked: Command | Callable[[LedgerHandle], Command], ledger: str, actor: str) -> Recorded:
     """Carry out one command, perhaps one that depends on what is recorded; a refusal is raised."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         command = asked(handle) if callable(asked) else asked
         with commands(handle, actor) as writing:
             [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        handle.follow()
-        return answer
+        return Recorded(answer, _points_moved(handle.recorder, command, answer), handle.follow_written())
 
 
-def _print(out: Output, answer: Answer) -> None:
+def _points_moved(recorder: LogRecorder, command: Command, answer: Answer) -> dict[str, int]:
+    """The points that a fact just recorded moved, by customer. They stand between it and its answer's position."""
+    if not isinstance(command, RecordFact) or answer.status == "duplicate":
+        return {}
+    versions: list[FactEntry] = recorder.select_facts([fact_key(command.source, command.external_id)])
+    [*_, first] = [v.position for v in versions if v.position <= answer.position]
+    moved: dict[str, int] = {}
+    for _, customer, _, topic, data in recorder.select_range(first, answer.position - first, stop=answer.position):
+        if topic in _MOVING:
+            moved[customer] = moved.get(customer, 0) + state_of(topic, data)["points"]
+    return moved
+
+
+def _print(out: Output, recorded: Recorded) -> None:
+    answer, warnings = recorded.answer, recorded.warnings
     if out.json:
         out.document({
             "status": answer.status, "customer": answer.customer, "id": answer.id, "position": answer.position,
             "points": points_text(answer.points),
+            "points_by_customer": {customer: points_text(points) for customer, points in recorded.points.items()},
+            "warnings": out.warned(warnings),
         })  # fmt: skip
         return
     words = {
@@ -65,13 +92,21 @@ def _print(out: Output, answer: Answer) -> None:
         "duplicate": out.say("已存在，未变", "already there, nothing changed"),
         "corrected": out.say("已更正", "corrected"),
     }
-    points = points_text(answer.points)
+    # Of a fact that concerns several customers each is told its own.
+    mine = recorded.points.get(answer.customer, 0) if recorded.points else answer.points
+    others = {customer: points for customer, points in recorded.points.items() if customer != answer.customer}
+    points = points_text(mine) + out.say("", " points")
+    points += "".join(
+        out.say(f"；{customer} 积分 {points_text(moved)}", f"; {customer} {points_text(moved)} points")
+        for customer, moved in others.items()
+    )
     out.console.print(
         out.say(
             f"{answer.customer} {words[answer.status]}；积分 {points}；位置 {answer.position}。",
-            f"{answer.customer} {words[answer.status]}; {points} points; position {answer.position}.",
+            f"{answer.customer} {words[answer.status]}; {points}; position {answer.position}.",
         )
     )
+    out.warn(warnings)
 
 
 def _traits(industry: str | None, region: str | None, customer_type: str | None, scale: str | None) -> dict[str, str]:
@@ -191,7 +226,7 @@ def _occurred(handle: LedgerHandle, source: str, external_id: str) -> str:
     if known:
         [(_, _, _, topic, data)] = handle.recorder.select_range(known[-1].position - 1, 1)
         return state_of(topic, data)["occurred_at"]
-    return clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date().isoformat()
+    return day_text(handle.today)
 
 
 def rebuild(

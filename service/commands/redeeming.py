@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -22,7 +21,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.redemption.quoting import Asked, quote
 from ledger.domain.redemption.state import Redemptions, redemption_number
 from ledger.domain.redemption.terms import STAGES, WINDOW_WORDS, Holder, Terms
-from ledger.domain.values import customer_id, day_of, points_text
+from ledger.domain.values import customer_id, points_text
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.redemption.sentences import STAGE_WORDS
 from ledger.rules.redemption.terms import redemption_terms
@@ -30,7 +29,7 @@ from ledger.rules.redemption.told import catalogue_documents, entitlement_docume
 from projections.balances import balance_read
 from projections.entitlements import used_read, uses_read
 from projections.redemptions import RedemptionRow, holder_read, redemptions_read, stock_read
-from service.bootstrap import LedgerHandle, clock
+from service.bootstrap import LedgerHandle
 from service.commanding import commands
 from service.commands.relations.asking import DryRunOption, LimitOption, Looking, looking, send
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
@@ -214,10 +213,9 @@ def _redeem(out: Output, command: RedemptionCommand, ledger: str, actor: str, dr
     """Carry out a command about a redemption, and tell how that stands and what is left to spend."""
 
     def told(handle: LedgerHandle, answer: Answer) -> str:
-        with handle.recorder.datastore.get_connection() as connection:
+        with handle.reading() as connection:
             [row] = redemptions_read(connection, number=redemption_number(answer.id), limit=1)
-            today = day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
-            available = balance_read(connection, row.customer, today).available
+            available = balance_read(connection, row.customer, handle.today).available
         d = row.document()
         worth = out.say(f"，抵{d['money']}元", f", worth {d['money']} CNY") if row.money else ""
         parts = [out.say(f"{d['points']}分{worth}", f"{d['points']} points{worth}")]

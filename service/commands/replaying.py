@@ -67,7 +67,7 @@ def replay(
     if rules is None and (from_ is not None or customer is not None):
         raise Refused("USAGE", "--from and --customer go with --rules", "rules")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=recorded)
         columns = handle.columns()
         with out.progress("推演", "replaying") as update:
             section = None if assignment_rules is None else _section_read(assignment_rules)

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, cast, get_args
-from zoneinfo import ZoneInfo
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar, cast, get_args
 
 import typer
 from psycopg import Connection
 
 from ledger.domain.errors import Refused
-from ledger.domain.values import day_of, day_parse, month_of
+from ledger.domain.values import day_parse, month_of
+from ledger.log.pages import BEGINNING, Seek
 from projections.alerts import METHOD, Kind, alerts_read
-from projections.campaigns import campaigns_read
+from projections.campaigns import campaign_report, campaigns_read
 from projections.reports import (
     By,
     Months,
     Segment,
+    SegmentRow,
     heatmap_read,
     inflation_read,
     leaderboard_read,
     measures_read,
     months_parse,
+    periods_asked,
     periods_between,
     segment_read,
 )
 from projections.rulebook import rulebook_read
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from projections.segment_file import segment_head, segment_lines
+from service.bootstrap import LedgerHandle, ledger_open
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
 
 report_app = typer.Typer(help="Reports over all customers. 报表。", no_args_is_help=True, rich_markup_mode=None)
 
 Found = TypeVar("Found")
+EXPORT_PAGE: Final = 1_000
 PeriodOption = Annotated[str, typer.Option("--period", help="2026, 2026-Q1, 2026-03 or all. 期间。")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows. 条数。")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="地区")]
@@ -43,8 +49,20 @@ def _read(ledger: str, actor: str, look: Callable[[Connection[Any], LedgerHandle
     """What a reader finds once every view has seen the whole log."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        with handle.recorder.datastore.get_connection() as connection:
+        with handle.reading() as connection:
             return look(connection, handle)
+
+
+def _file(out: Output, path: Path | None, parts: Iterable[bytes]) -> None:
+    """Write parts to a file, or to standard output."""
+    if path is None:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+        return
+    with path.open("wb") as file:
+        file.writelines(parts)
+    out.note(f"已写入 {path}", f"written to {path}")
 
 
 def _months(period: str) -> Months:
@@ -52,10 +70,6 @@ def _months(period: str) -> Months:
         return months_parse(period)
     except ValueError as error:
         raise Refused("PERIOD_INVALID", f"--period {error}", "period") from None
-
-
-def _today(handle: LedgerHandle) -> int:
-    return day_of(clock().astimezone(ZoneInfo(handle.columns().book().timezone)).date())
 
 
 def _show(out: Output, title: tuple[str, str], columns: list[tuple[str, str, str]], rows: list[dict[str, Any]]) -> None:
@@ -81,7 +95,10 @@ def _cell(value: Any, out: Output) -> str:
     return "" if value is None else str(value)
 
 
-_FIGURES = ("granted", "deducted", "reversed", "expired", "redeemed", "outstanding", "debt", "points", "percent", "contribution", "balance")
+_FIGURES = (
+    "granted", "deducted", "reversed", "expired", "redeemed", "outstanding", "debt", "debt_total", "points", "percent",
+    "contribution", "balance",
+)  # fmt: skip
 
 
 @report_app.command("leaderboard")
@@ -96,7 +113,7 @@ def leaderboard(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """The best customers by points granted, contribution or balance. 排行榜。"""
+    """The best customers by points granted, contribution or balance; who comes to 0.00 or less is left out. 排行榜。"""
     out = output_of(json, language)
     if by not in get_args(By):
         raise Refused("USAGE", "--by is points, contribution or balance", "by")
@@ -142,14 +159,14 @@ def inflation(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Points issued, taken back and expired, and what is outstanding, month by month. 积分通胀。"""
+    """Points issued, taken back, expired and redeemed, and what is outstanding and owed, month by month. 积分通胀。"""
     months = _months(period)
     rows = _read(ledger, actor, lambda connection, _: inflation_read(connection, months))
     _show(
         output_of(json, language), ("积分通胀", "Inflation watch"),
         [("month", "月份", "month"), ("granted", "发放", "granted"), ("deducted", "扣减", "deducted"),
-         ("reversed", "冲回", "reversed"), ("expired", "到期", "expired"), ("outstanding", "月末余额", "outstanding"),
-         ("debt", "欠分变动", "debt")],
+         ("reversed", "冲回", "reversed"), ("expired", "到期", "expired"), ("redeemed", "兑换", "redeemed"),
+         ("outstanding", "月末余额", "outstanding"), ("debt", "欠分变动", "debt"), ("debt_total", "月末欠分", "owed")],
         [row.document() for row in rows],
     )  # fmt: skip
 
@@ -164,30 +181,53 @@ def segment(
     active_days: Annotated[int | None, typer.Option("--active-days", min=1, help="A fact in the last so many days.")] = None,
     inactive_days: Annotated[int | None, typer.Option("--inactive-days", min=1, help="None in so many days.")] = None,
     limit: LimitOption = 100,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv: all of them as a file for spreadsheets, without --limit. 格式。")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Where the CSV goes; otherwise to standard output. 文件。")
+    ] = None,
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
     """Customers by tag, grade, tier, traits and activity. 客户分群。"""
+    if format_ not in (None, "csv"):
+        raise Refused("USAGE", "--format is csv; without it a table, or --json", "format")
+    if out_file is not None and format_ is None:
+        raise Refused("USAGE", "--out goes with --format csv", "out")
 
-    def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        day = _today(handle)
+    def look(connection: Connection[Any], handle: LedgerHandle) -> list[SegmentRow]:
+        day = handle.today
         rulebook = rulebook_read(connection)
         rulebook.standing_check(tag, grade, tier)
         wanted = Segment(
             tag, grade, tier, region, industry, None if active_days is None else day - active_days + 1,
             None if inactive_days is None else day - inactive_days + 1, rulebook.tier_lowest(day),
         )  # fmt: skip
-        return [row.document() for row in segment_read(connection, wanted, limit=limit)]
+        if format_ is None:
+            return segment_read(connection, wanted, limit=limit)
+        found: list[SegmentRow] = []
+        while page := segment_read(connection, wanted, seek=_after(found), limit=EXPORT_PAGE):
+            found += page
+        return found
 
+    out, found = output_of(json, language), _read(ledger, actor, look)
+    if format_ is not None:
+        _file(out, out_file, (segment_head(), segment_lines(found)))
+        return
     _show(
-        output_of(json, language), ("客户分群", "Segment"),
+        out, ("客户分群", "Segment"),
         [("customer", "编号", "id"), ("name", "名称", "name"), ("region", "地区", "region"),
          ("balance", "余额", "balance"), ("tier", "等级", "tier"), ("grade", "信用", "credit"), ("tags", "标签", "tags"),
          ("last_active_on", "最近活动", "last active")],
-        _read(ledger, actor, look),
+        [row.document() for row in found],
     )  # fmt: skip
+
+
+def _after(rows: list[SegmentRow]) -> Seek:
+    return Seek((rows[-1].customer,)) if rows else BEGINNING
 
 
 @report_app.command("campaigns")
@@ -203,16 +243,59 @@ def campaigns(
     rows = _read(ledger, actor, lambda connection, _: campaigns_read(connection, limit=limit))
     _show(
         out, ("营销活动", "Campaigns"),
-        [("rule_set", "规则集", "rule set"), ("title", "名称", "title"), ("effective_from", "自", "from"),
-         ("effective_to", "至", "to"), ("customers", "客户数", "customers"), ("awards", "次数", "awards"),
-         ("points", "积分", "points")],
-        [row.document() for row in rows],
+        _CAMPAIGN, [row.document() for row in rows],
+    )  # fmt: skip
+
+
+_CAMPAIGN: Final = [
+    ("rule_set", "规则集", "rule set"), ("rule", "规则", "rule"), ("title", "名称", "title"),
+    ("effective_from", "自", "from"), ("effective_to", "至", "to"), ("customers", "客户数", "customers"),
+    ("awards", "次数", "awards"), ("points", "积分", "points"),
+]  # fmt: skip
+
+
+@report_app.command("campaign")
+def campaign(
+    rule_set: Annotated[str, typer.Argument(help="As `plumbline report campaigns` lists them. 规则集。")],
+    rule: Annotated[str, typer.Argument(help="The rule of it. 规则。")],
+    limit: LimitOption = 20,
+    ledger: LedgerOption = "main",
+    actor: ActorOption = ACTOR_DEFAULT,
+    json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """One campaign, month by month, and who got most from it. 单项活动。"""
+    out = output_of(json, language)
+    found = _read(
+        ledger, actor, lambda connection, _: campaign_report(connection, (rule_set, rule), customers=limit)
+    )
+    if found is None:
+        raise Refused("CAMPAIGN_UNKNOWN", "no rule of this id has effective dates; see `plumbline report campaigns`", "rule")
+    whole, months, best = found
+    document: dict[str, Any] = {
+        **whole.document(), "months": [m.document() for m in months], "best": [c.document() for c in best],
+    }  # fmt: skip
+    if json:
+        out.document(document)
+        return
+    _show(out, ("营销活动", "Campaign"), _CAMPAIGN, [document])
+    _show(
+        out, ("逐月", "Month by month"),
+        [("month", "月份", "month"), ("awards", "次数", "awards"), ("points", "积分", "points")], document["months"],
+    )  # fmt: skip
+    _show(
+        out, ("得分最多的客户", "Who got most"),
+        [("customer", "编号", "id"), ("name", "名称", "name"), ("awards", "次数", "awards"), ("points", "积分", "points")],
+        document["best"],
     )  # fmt: skip
 
 
 @report_app.command("alerts")
 def alerts(
     on: Annotated[str | None, typer.Option("--on", help="As of the end of a day, YYYY-MM-DD; today. 截至。")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="points_plunge or complaint_surge; without it both. 类型。")
+    ] = None,
     limit: LimitOption = 100,
     ledger: LedgerOption = "main",
     actor: ActorOption = ACTOR_DEFAULT,
@@ -221,21 +304,24 @@ def alerts(
 ) -> None:
     """Who lost points sharply, who complains more than usual, and the events behind it. 预警。"""
     out = output_of(json, language)
+    if kind is not None and kind not in get_args(Kind):
+        raise Refused("USAGE", f"--kind is {' or '.join(get_args(Kind))}", "kind")
+    kinds: list[Kind] = [k for k in get_args(Kind) if kind in (None, k)]
     try:
         asked = None if on is None else day_parse(on)
     except ValueError as error:
         raise Refused("DATE_INVALID", f"--on {error}", "on") from None
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        day = asked if asked is not None else _today(handle)
+        day = asked if asked is not None else handle.today
         return [
-            alert.document() for kind in get_args(Kind) for alert in alerts_read(connection, kind, day, limit=limit)
+            alert.document() for chosen in kinds for alert in alerts_read(connection, chosen, day, limit=limit)
         ]
 
     rows = _read(ledger, actor, look)
     if not out.json:
-        for kind in get_args(Kind):
-            out.note(METHOD.words(kind)["zh"], METHOD.words(kind)["en"])
+        for chosen in kinds:
+            out.note(METHOD.words(chosen)["zh"], METHOD.words(chosen)["en"])
     _show(
         out, ("预警", "Alerts"),
         [("kind", "类型", "kind"), ("customer", "编号", "id"), ("name", "名称", "name"), ("value", "数值", "value"),
@@ -253,16 +339,22 @@ def measures(
     json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Repeat cooperation, activity, satisfaction and complaint rate; the last year without a period. 经营指标。"""
+    """Repeat cooperation, activity, satisfaction and complaint rate; the last year without a period. 经营指标。
+
+    Each month, quarter or year that the period touches is told whole.
+    """
     steps = {"month": 1, "quarter": 3, "year": 12}
     if by not in steps:
         raise Refused("USAGE", "--by is month, quarter or year", "by")
     months = _months(period)
+    try:
+        asked = [] if period == "all" else periods_asked(months.first, months.last, steps[by])
+    except ValueError as error:
+        raise Refused("PERIOD_INVALID", f"--period {error}", "period") from None
 
     def look(connection: Connection[Any], handle: LedgerHandle) -> list[dict[str, Any]]:
-        last = month_of(_today(handle)) if period == "all" else months.last
-        first = last - 11 if period == "all" else months.first
-        periods = periods_between(first, last, steps[by])
+        now = month_of(handle.today)
+        periods = asked or periods_between(now - 11, now, steps[by])
         customers, found = measures_read(connection, periods)
         return [m.document(p, customers) for p, m in zip(periods, found, strict=True)]
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 from ledger.domain.book import Book
 from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Command, ProposeRuleSet, Request
 from ledger.domain.documents import yaml_parse
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.relations.ids import staff_id
 from ledger.domain.values import day_of, day_text
 from ledger.rules.assignment.document import AssignmentRules
@@ -60,7 +60,7 @@ def show(
     """Print the document in force (YAML, or JSON with --json). 显示现行规则。"""
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         book = handle.columns().book()
     if all_:
         listed: list[dict[str, Any]] = [
@@ -151,7 +151,7 @@ def people_unknown(handle: LedgerHandle, rules: AssignmentRules | None) -> list[
     fault, since they may come later; until then nobody is chosen by it."""
     if rules is None:
         return []
-    with handle.recorder.datastore.get_connection() as connection:
+    with handle.reading() as connection:
         known = {("team", team.team) for team in teams_read(connection)}
         last = 0
         while page := staff_read(connection, after=last):
@@ -177,22 +177,25 @@ def warnings_print(out: Output, unknown: Sequence[tuple[str, str]]) -> None:
         out.console.print(f"{out.say('注意', 'Warning')}  {place}: {out.say(*_UNKNOWN[kind])}", style="yellow")
 
 
-def _order(command: Command, ledger: str, actor: str) -> Answer:
+def _order(command: Command, ledger: str, actor: str) -> tuple[Answer, list[PlumblineError]]:
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        handle.follow()
-        return answer
+        return answer, handle.follow_written()
 
 
-def _print(out: Output, answer: Answer, zh: str, en: str) -> None:
+def _print(out: Output, answer: Answer, warnings: Sequence[PlumblineError], zh: str, en: str) -> None:
     if out.json:
-        out.document({"rule_set": answer.id, "status": answer.status, "position": answer.position})
+        out.document({
+            "rule_set": answer.id, "status": answer.status, "position": answer.position,
+            "warnings": out.warned(warnings),
+        })  # fmt: skip
     else:
         out.console.print(out.say(zh, en))
+    out.warn(warnings)
 
 
 @rules_app.command("propose")
@@ -205,8 +208,8 @@ def propose(
 ) -> None:
     """Put a rule set before the others. 提出规则。"""
     out = output_of(json, language)
-    answer = _order(ProposeRuleSet(document_read(file)), ledger, actor)
-    _print(out, answer, f"规则 {answer.id} 已提出，请他人批准。", f"{answer.id} is proposed; another person approves it.")
+    answer, warnings = _order(ProposeRuleSet(document_read(file)), ledger, actor)
+    _print(out, answer, warnings, f"规则 {answer.id} 已提出，请他人批准。", f"{answer.id} is proposed; another person approves it.")
 
 
 @rules_app.command("approve")
@@ -220,8 +223,8 @@ def approve(
 ) -> None:
     """Approve a proposed rule set; not the one who proposed it. 批准规则。"""
     out = output_of(json, language)
-    answer = _order(ApproveRuleSet(rule_set, run), ledger, actor)
-    _print(out, answer, f"规则 {answer.id} 已批准。", f"{answer.id} is approved.")
+    answer, warnings = _order(ApproveRuleSet(rule_set, run), ledger, actor)
+    _print(out, answer, warnings, f"规则 {answer.id} 已批准。", f"{answer.id} is approved.")
 
 
 @rules_app.command("activate")
@@ -235,8 +238,8 @@ def activate(
 ) -> None:
     """Let an approved rule set decide facts recorded from now on, booked from a date on. 启用规则。"""
     out = output_of(json, language)
-    answer = _order(ActivateRuleSet(rule_set, from_), ledger, actor)
-    _print(out, answer, f"规则 {answer.id} 自 {from_} 起生效。", f"{answer.id} is in force from {from_} on.")
+    answer, warnings = _order(ActivateRuleSet(rule_set, from_), ledger, actor)
+    _print(out, answer, warnings, f"规则 {answer.id} 自 {from_} 起生效。", f"{answer.id} is in force from {from_} on.")
 
 
 def register(app: typer.Typer) -> None:

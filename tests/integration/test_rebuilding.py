@@ -25,6 +25,7 @@ from projections.explaining import balance_parts
 from projections.follower import Follower
 from projections.history import HistoryView
 from projections.lags import ViewLag
+from projections.places import ViewFailed
 from projections.rebuilding import RebuildBusy, rebuild_runs
 from projections.view import Batch
 from tests.integration.test_projections import following, live_a_little
@@ -96,6 +97,15 @@ def test_of_two_rebuilds_at_once_the_second_is_refused_and_the_first_is_right(
         # It was let go of.
         assert other.rebuild("activity") == books.position
     assert sums(books) == before
+
+
+def test_a_view_without_tables_says_so(books: Books) -> None:
+    class Homeless(ActivityView):
+        name = "homeless"
+
+    live_a_little(books, facts=5)
+    with following(books, [Homeless()]) as follower, pytest.raises(ViewFailed, match=r"homeless .* has no tables"):
+        follower.rebuild("homeless")
 
 
 def test_a_rebuild_that_lost_its_lock_and_its_tables_writes_nothing_into_those_that_are_read(

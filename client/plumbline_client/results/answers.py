@@ -10,7 +10,8 @@ from plumbline_client.forms import Points
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a command. `position` is where the log contains it. `hit`: the first answer given once more."""
+    """What came of a command. `position` is where the log contains it. `points` are those that it moved,
+    of all customers together. `hit`: the first answer given once more."""
 
     status: str
     position: int

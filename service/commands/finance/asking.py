@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from psycopg import Connection
@@ -16,9 +15,9 @@ from psycopg import Connection
 from ledger.domain.book import Book
 from ledger.domain.errors import Refused
 from ledger.domain.valuation import PointValue
-from ledger.domain.values import day_of, day_parse
+from ledger.domain.values import day_parse
 from projections.finance.reading import value_on
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.output import Output
 from service.settings import Settings
 
@@ -47,13 +46,13 @@ class Looking:
 
 @contextmanager
 def looking(ledger: str, actor: str) -> Generator[Looking]:
-    """Open the books, bring their views up and look at them."""
+    """Open the books and look at them. What finance reads stands in the log and in the columns: no table view is
+    followed."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         book = handle.columns().book()
-        today = day_of(clock().astimezone(ZoneInfo(book.timezone)).date())
-        with handle.recorder.datastore.get_connection() as connection:
-            yield Looking(handle, connection, book, today)
+        with handle.reading() as connection:
+            yield Looking(handle, connection, book, handle.today)
 
 
 def day_option(text: str | None, name: str) -> int | None:

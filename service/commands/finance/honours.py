@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from ledger.domain.commands import AwardHonours, Request
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.values import customer_id, day_parse, points_text
 from projections.events import event_read
 from projections.finance.certificates import certificate_pdf
@@ -36,7 +36,7 @@ def honours(
     """The ten best customers of a year: found in the log, recorded once, and the same ever after. 年度荣誉。"""
     out = output_of(json, language)
     with looking(ledger, actor) as look:
-        places, recorded = _places(look, year, actor, dry_run)
+        places, recorded, warnings = _places(look, year, actor, dry_run)
         consented = {customer_id(c.number) for c in look.book.customers if PUBLICATION in c.consents}
     listed = public_list(year, places, consented)
     if folder is not None:
@@ -44,21 +44,23 @@ def honours(
     if out.json:
         out.document({
             "year": year, "position": recorded, "measure": {"id": MEASURE, **MEASURE_WORDS},
-            "places": [p.document() for p in places], "public": listed,
+            "places": [p.document() for p in places], "public": listed, "warnings": out.warned(warnings),
         })  # fmt: skip
         return
     _show(out, year, places, recorded, consented, folder)
+    out.warn(warnings)
 
 
-def _places(look: Looking, year: int, actor: str, dry_run: bool) -> tuple[list[Place], int]:
-    """The places of a year and the position that says so (0: nothing is recorded)."""
+def _places(look: Looking, year: int, actor: str, dry_run: bool) -> tuple[list[Place], int, list[PlumblineError]]:
+    """The places of a year, the position that says so (0: nothing is recorded), and what keeps views from showing it."""
+    warnings: list[PlumblineError] = []
     known = state_read(look.handle.columns()).settlement.honours.get(year)
     if known is None:
         names = {c.number: c.name for c in look.book.customers}
         head = position_head(look.connection)
         places = places_find(look.connection, year, names, stop=head)
         if dry_run:
-            return places, 0
+            return places, 0, warnings
         if look.book.closed_day < day_parse(f"{year}-12-31"):
             raise Refused("YEAR_OPEN", "this year isn't closed in the ledger; close it first, or try --dry-run", "year")
         command = AwardHonours(
@@ -68,11 +70,11 @@ def _places(look: Looking, year: int, actor: str, dry_run: bool) -> tuple[list[P
             [answer] = writing.submit([Request(command, actor)])
         if answer.status == "refused":
             raise Refused(answer.code, answer.reason, answer.field)
-        look.handle.follow()
-        known = state_read(look.handle.columns()).settlement.honours[year]
+        warnings = look.handle.follow_written()
+        known = answer.position
     event = event_read(look.connection, known)
     assert event is not None
-    return places_of(event.state), known
+    return places_of(event.state), known, warnings
 
 
 def _write(folder: Path, year: int, places: list[Place], listed: dict[str, Any], issuer: str) -> None:

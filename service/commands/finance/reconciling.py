@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -18,14 +19,16 @@ from ledger.domain.commands import (
     SignPeriodOff,
     UndoSettlement,
 )
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
+from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.records import Ruling, settlement_id
-from ledger.domain.values import customer_id, day_of, money_text, month_last_day, month_of, month_parse, month_text
+from ledger.domain.values import customer_id, money_text, month_last_day, month_of, month_parse, month_text
+from projections.places import ViewFailed
 from reconciliation.proposals import Proposal, proposal_named, proposals_of
 from reconciliation.reconciling import commands_of, found_in, rehearsed, state_read
 from reconciliation.report import KINDS, Line, Report, report_of
 from reconciliation.sentences import KIND_WORDS, OUTCOME_WORDS, RULE_WORDS, approved_words, evidence_words, sentence
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.commanding import commands
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, LedgerOption, Output, output_of
 from service.settings import Settings
@@ -61,10 +64,11 @@ def reconcile(
     """Match payments with redemptions up to a month's end, and list what is open. 对账。"""
     out = output_of(json, language)
     month = period_option(period)
+    warnings: list[PlumblineError] = []
     if dry_run and sign_off:
         raise Refused("USAGE", "--dry-run records nothing, so there is nothing to sign off", "sign-off")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         state = state_read(handle.columns())
         found = found_in(state.settlement, month)
         given = commands_of(found)
@@ -77,19 +81,30 @@ def reconcile(
                     for answer in writing.submit([Request(command, actor) for command in part]):
                         _accepted(answer)
                     update(first + len(part), len(given))
-            handle.follow()
-            state = state_read(handle.columns())
+            warnings = handle.follow_written()
+            state = _state_after(handle, len(given))
         report = report_of(state.settlement, month)
         if sign_off and not report.faults:
-            _sign(handle, report, actor)
-    _show(out, report, [f.rule for f in found], dry_run)
+            warnings = _sign(handle, report, actor)
+    _show(out, report, [f.rule for f in found], dry_run, warnings)
     if sign_off and not report.faults:
         out.note(f"{period} 已签核。", f"{period} is signed off.")
+    out.warn(warnings)
     if report.faults:
         raise typer.Exit(1)
 
 
-def _sign(handle: LedgerHandle, report: Report, actor: str) -> None:
+def _state_after(handle: LedgerHandle, matched: int) -> Relations:
+    """What the columns say once so many matches are recorded. Raises Refused where they can't: then it says that they
+    are."""
+    try:
+        return state_read(handle.columns())
+    except ViewFailed as failed:
+        raise Refused(failed.code, f"{matched} matches are recorded, but the report can't be made: {failed}") from None
+
+
+def _sign(handle: LedgerHandle, report: Report, actor: str) -> list[PlumblineError]:
+    """Sign a month off; what keeps views from showing it."""
     side = report.figures.redemptions
     command = SignPeriodOff(
         month_text(report.period), report.sha256, money_text(side.claimed), money_text(side.settled + side.ruled),
@@ -98,7 +113,7 @@ def _sign(handle: LedgerHandle, report: Report, actor: str) -> None:
     with commands(handle, actor) as writing:
         [answer] = writing.submit([Request(command, actor)])
     _accepted(answer)
-    handle.follow()
+    return handle.follow_written()
 
 
 def _accepted(answer: Answer) -> Answer:
@@ -107,9 +122,13 @@ def _accepted(answer: Answer) -> Answer:
     return answer
 
 
-def _show(out: Output, report: Report, rules: list[str], dry_run: bool) -> None:
+def _show(
+    out: Output, report: Report, rules: list[str], dry_run: bool, warnings: Sequence[PlumblineError]
+) -> None:
     if out.json:
-        out.document({"dry_run": dry_run, "matched_now": len(rules), **report.document()})
+        out.document({
+            "dry_run": dry_run, "matched_now": len(rules), **report.document(), "warnings": out.warned(warnings),
+        })  # fmt: skip
         return
     if report.faults:
         # Loudly, and first: nothing below can be relied on.
@@ -159,22 +178,27 @@ def _row(line: Line, out: Output) -> list[str]:
 def _send(command: SettlementCommand, ledger: str, actor: str, json: bool, language: str) -> None:
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             [answer] = writing.submit([Request(command, actor)])
         _accepted(answer)
-        handle.follow()
+        warnings = handle.follow_written()
         told = ""
         if not out.json and isinstance(command, ApproveProposal | ProposeMatch):
-            settlement = state_read(handle.columns()).settlement
-            proposal = proposal_named(settlement, answer.id)
-            told = proposal.sentence(language) if proposal else approved_words(settlement, answer.id, language)
+            # What is recorded is told, whatever can't be read of it; why stands in the warnings.
+            with suppress(ViewFailed):
+                settlement = state_read(handle.columns()).settlement
+                proposal = proposal_named(settlement, answer.id)
+                told = proposal.sentence(language) if proposal else approved_words(settlement, answer.id, language)
     if out.json:
-        out.document({"status": answer.status, "id": answer.id, "position": answer.position})
+        out.document({
+            "status": answer.status, "id": answer.id, "position": answer.position, "warnings": out.warned(warnings),
+        })  # fmt: skip
         return
     out.console.print(out.say(f"{answer.id} 已记录", f"{answer.id} recorded"))
     if told:
         out.console.print(told)
+    out.warn(warnings)
 
 
 def _items(proposal: Proposal, out: Output) -> str:
@@ -276,11 +300,9 @@ def settle_list(
     """Matches of a month with their evidence, or what waits for approval. 匹配一览。"""
     out = output_of(json, language)
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
-        handle.follow()
-        columns = handle.columns()
-        settlement = state_read(columns).settlement
-        today = clock().astimezone(ZoneInfo(columns.book().timezone)).date()
-        month = period_option(period) if period else month_of(day_of(today))
+        handle.follow(columns_only=True)
+        settlement = state_read(handle.columns()).settlement
+        month = period_option(period) if period else month_of(handle.today)
     if proposals:
         waiting = proposals_of(settlement)
         if out.json:

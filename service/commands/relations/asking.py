@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,16 +13,17 @@ import typer
 from psycopg import Connection
 
 from ledger.domain.commands import Answer, Command, Request
-from ledger.domain.errors import Refused
+from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.relations.collisions import collision_answer_chinese
 from ledger.domain.relations.handover import handover_answer_chinese
 from ledger.domain.relations.ids import staff_id, staff_number
-from ledger.domain.values import customer_id, date_of, day_of, day_parse
+from ledger.domain.values import customer_id, date_of, day_parse
 from ledger.log.vault import Vault
+from projections.places import ViewFailed
 from projections.relations.profiles import Known, customers_seen, profile_read
 from projections.relations.scopes import EVERYTHING, Scope, scope_of
 from projections.relations.staff import StaffRow, staff_read
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open
 from service.commanding import commands
 from service.output import Output
 from service.settings import Settings
@@ -44,8 +45,9 @@ def send(
 ) -> None:  # fmt: skip
     """Carry out one command, or try it, and say what came of it; `more` says more to people, once the views know of it.
     A refusal is raised."""
+    warnings: list[PlumblineError] = []
     with ledger_open(Settings.from_environment(), ledger, actor, create=True) as handle:
-        handle.follow()
+        handle.follow(columns_only=True)
         with commands(handle, actor) as writing:
             request = Request(command, actor)
             if dry_run:
@@ -57,20 +59,30 @@ def send(
             told = [o["sentence"][out.language] for o in answer.obstacles or ()]
             raise Refused(answer.code, "; ".join(told) or answer.reason, answer.field)
         if not dry_run:
-            handle.follow()
-        stands = more(handle, answer) if more is not None and not dry_run and not out.json else ""
-    _say(out, answer, events, dry_run)
+            warnings = handle.follow_written()
+        stands = ""
+        if more is not None and not dry_run and not out.json:
+            # What is recorded is told, whatever can't be read of it; why stands in the warnings.
+            with suppress(ViewFailed):
+                stands = more(handle, answer)
+    _say(out, answer, events, dry_run, warnings)
     if stands:
         out.console.print(stands)
+    out.warn(warnings)
 
 
-def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run: bool) -> None:
+def _say(
+    out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run: bool, warnings: Sequence[PlumblineError]
+) -> None:
     if out.json:
         document: dict[str, Any] = {
             "status": answer.status, "customer": answer.customer, "id": answer.id, "position": answer.position,
             "code": answer.code, "reason": answer.reason,
         }  # fmt: skip
-        out.document({"dry_run": True, "answer": document, "events": list(events)} if dry_run else document)
+        if dry_run:
+            out.document({"dry_run": True, "answer": document, "events": list(events)})
+        else:
+            out.document({**document, "warnings": out.warned(warnings)})
         return
     what = answer.id or answer.customer
     words = {
@@ -87,7 +99,7 @@ def _say(out: Output, answer: Answer, events: Sequence[dict[str, Any]], dry_run:
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """A look at the views: all of them stand at the end of the log. `scope` is what may be seen, `today` a day number,
+    """A look at the views: all of them stand at the end of the log, but for those that failed; their readers say so. `scope` is what may be seen, `today` a day number,
     `zone` the ledger's time zone."""
 
     handle: LedgerHandle
@@ -141,9 +153,8 @@ def looking(ledger: str, actor: str, as_staff: str | None = None) -> Generator[L
     """Bring the views up and look at them, as somebody on the staff sees them where one is named. Raises Refused."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        zone = ZoneInfo(handle.columns().book().timezone)
-        today = day_of(clock().astimezone(zone).date())
-        with handle.recorder.datastore.get_connection() as connection:
+        zone, today = handle.zone, handle.today
+        with handle.reading() as connection:
             scope = EVERYTHING
             if as_staff is not None:
                 found = scope_of(connection, staff_number(as_staff), today)

@@ -186,7 +186,7 @@ def _do(handle: LedgerHandle, work: Callable[[Connection[DictRow]], T]) -> T:
 
 def _mapping_keep(handle: LedgerHandle, mapping: FileMapping) -> None:
     """Keep a mapping that fits what a webhook brings. Raises DocumentInvalid."""
-    handle.follow()
+    handle.follow(columns_only=True)
     sender_mapping_check(mapping, handle.columns().book().fact_types.get)
     handle.quarantine.mapping_keep(mapping)
 

@@ -287,6 +287,21 @@ def test_a_view_is_built_anew_beside_the_live_one(api: Api) -> None:
     assert api.post("/v1/ledgers/main/views/nothing/rebuild").json()["code"] == "VIEW_UNKNOWN"
 
 
+def test_a_rebuild_that_an_event_stops_says_which_view_and_where(api: Api, ledger: LedgerHere, database_url: str) -> None:
+    def balance(change: str) -> None:
+        with psycopg.connect(database_url, options=f"-c search_path={ledger.schema}", autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE balance {change}".encode())
+
+    balance("ADD CONSTRAINT poison CHECK (balance < 0) NOT VALID")
+    try:
+        started = api.post("/v1/ledgers/main/views/balances/rebuild").json()
+        job = finished(api, f"/v1/ledgers/main/rebuilds/{started['id']}")
+    finally:
+        balance("DROP CONSTRAINT poison")
+    assert (job["state"], job["error"]["code"]) == ("failed", "VIEW_FAILED"), job
+    assert "the view balances can't take in what follows position 0" in job["error"]["reason"]
+
+
 def test_a_view_that_is_being_rebuilt_is_not_rebuilt_again(api: Api, ledger: LedgerHere) -> None:
     with rebuild_lock(ledger.recorder.datastore, "balances"):
         refused = api.post("/v1/ledgers/main/views/balances/rebuild")

@@ -73,9 +73,9 @@ def test_a_read_with_min_position_sees_its_own_write(api: Api, ledger: LedgerHer
     ledger.writes_here = False
     try:
         behind = api.get("/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position + 9_999})
-        assert (behind.status_code, behind.json()["code"]) == (422, "POSITION_AHEAD")
+        assert (behind.status_code, behind.json()["code"], behind.json()["field"]) == (422, "POSITION_AHEAD", "min_position")
         behind = api.get("/v1/ledgers/main/customers/C-000002/balance", params={"min_position": answer.position})
-        assert (behind.status_code, behind.json()["code"]) == (503, "VIEW_BEHIND")
+        assert (behind.status_code, behind.json()["code"], behind.json()["field"]) == (503, "VIEW_BEHIND", "min_position")
         assert behind.headers["retry-after"] == "1"
         assert "no process follows this ledger now" in behind.json()["detail"]
         ledger.follow()

@@ -98,6 +98,10 @@ def test_every_report_answers(api: Api) -> None:
     [
         ("measures", {"month_from": "1971-01", "by": "month"}, "PERIOD_INVALID"),
         ("measures", {"month_from": "2026-01", "month_to": "2025-01"}, "PERIOD_INVALID"),
+        ("measures", {"by": "year", "month_from": "2025-12", "month_to": "2025-01"}, "PERIOD_INVALID"),
+        ("measures", {"by": "quarter", "month_from": "2025-03", "month_to": "2025-01"}, "PERIOD_INVALID"),
+        ("measures", {"by": "year", "month_from": "2025-04", "month_to": "2025-06"}, "PERIOD_INVALID"),
+        ("measures", {"by": "quarter", "month_from": "2099-01"}, "PERIOD_INVALID"),
         ("leaderboard", {"period": "2025-99"}, "INPUT_INVALID"),
         ("leaderboard", {"period": "0000"}, "PERIOD_INVALID"),
         ("alerts", {"on": "2025-02-30"}, "DATE_INVALID"),
