@@ -198,7 +198,8 @@ def history_then(
 
 @reads(HistoryView.name)
 def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
-    """Tier, grade and tags at a moment."""
+    """Tier, grade and tags at a moment: each decision counts from the day of what led to it, a fact that came late
+    with all that was recorded before it."""
     found = Standing(known=bool(history_then(connection, customer, moment, limit=1)))
     seek = BEGINNING
     while rows := history_then(connection, customer, moment, seek=seek, topics=STANDING_TOPICS, limit=1_000):

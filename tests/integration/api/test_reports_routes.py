@@ -100,6 +100,7 @@ def test_every_report_answers(api: Api) -> None:
         ("measures", {"month_from": "2026-01", "month_to": "2025-01"}, "PERIOD_INVALID"),
         ("leaderboard", {"period": "2025-99"}, "INPUT_INVALID"),
         ("leaderboard", {"period": "0000"}, "PERIOD_INVALID"),
+        ("leaderboard", {"by": "balance", "period": "2020"}, "PERIOD_INVALID"),
         ("alerts", {"on": "2025-02-30"}, "DATE_INVALID"),
         ("alerts", {"on": "0001-01-01"}, "DATE_INVALID"),
         ("segment", {"active_days": "0"}, "INPUT_INVALID"),
