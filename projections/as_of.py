@@ -15,15 +15,17 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.events import POINTS_TOPICS
+from ledger.domain.events import POINTS_TOPICS, STREAM_CALENDAR
+from ledger.domain.values import day_of, month_of
 from ledger.log.codec import state_of
 from ledger.log.pages import BEGINNING, Seek, page_read
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
-from projections.balances import BalancesView, Moves
+from projections.balances import BalancesView
 from projections.history import HistoryRow, HistoryView
+from projections.lots import Lots, Terms
 from projections.places import reads
-from projections.view import CustomerEvent
+from projections.rulebook import Rulebook, rulebook_read
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
@@ -133,25 +135,47 @@ def totals_read(connection: Connection[Any], customer: int, moment: Moment) -> T
 
 
 @reads(HistoryView.name)
-def account_then(connection: Connection[Any], customer: int, moment: Moment) -> AccountRow:
+def account_then(
+    connection: Connection[Any], customer: int, moment: Moment, rulebook: Rulebook | None = None
+) -> AccountRow:
     """Balance and lots of one customer at a moment, added up from its events.
 
-    Balance = lots + held - debt holds at every moment. A lot may be below zero where `as_of` leaves out the grant that
-    a deduction, booked on an earlier day but recorded later, took its points from.
+    Balance = lots + held - debt, and none of these is below zero. The lots are as recorded, but where `as_of` leaves
+    out what was recorded before something that it takes in: from there on they are decided anew (projections/lots.py).
+    `rulebook` saves reading it.
     """
-    moves, balance, position, seek = Moves(), 0, 0, BEGINNING
+    lots, balance, position, seek = Lots(), 0, 0, BEGINNING
+    out_first, terms = None, None
     while rows := history_then(connection, customer, moment, seek=seek, topics=sorted(POINTS_TOPICS), limit=1_000):
+        if moment.as_of is not None and out_first is None:
+            # What is recorded in the meantime stands behind all that was read.
+            out_first = _out_first(connection, customer, moment, rows[-1].position)
         for row in rows:
-            moves.add(CustomerEvent(row.position, customer, 0, row.topic, row.state))
+            if out_first is None or row.position < out_first:
+                lots.recorded(row)
+            else:
+                terms = terms or terms_read(connection, moment, rulebook)
+                lots.decided(row, terms)
             balance += row.points or 0
         position = rows[-1].position
         seek = Seek((position,))
-    found = moves.rows.get(customer)
-    lots = sorted((m < 0, m, p) for (_, m), p in moves.lots.items() if p)
-    return AccountRow(
-        customer, balance, found.debt if found else 0, tuple((None if m < 0 else m, p) for _, m, p in lots), position,
-        found.held if found else 0,
-    )
+    return AccountRow(customer, balance, lots.debt, lots.told(), position, lots.held)
+
+
+def _out_first(connection: Connection[Any], customer: int, moment: Moment, before: int) -> int | None:
+    """The position of the first event before another that moves points and that `as_of` leaves out; None for none."""
+    params = {"customer": customer, "topics": sorted(POINTS_TOPICS), "before": before, **moment.params}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["left_out_first"], params).fetchone()
+    return row[0] if row else None
+
+
+def terms_read(connection: Connection[Any], moment: Moment, rulebook: Rulebook | None = None) -> Terms:
+    """Rule sets, and the months closed as far as they are in view; `rulebook` saves reading it."""
+    params = {"calendar": STREAM_CALENDAR, "as_of": moment.as_of}
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        closings = [(p, month_of(day_of(day))) for p, day in cursor.execute(_QUERIES["months_closed"], params)]
+    return Terms(rulebook_read(connection, rulebook), closings)
 
 
 @reads(HistoryView.name)
@@ -175,7 +199,8 @@ def history_then(
 
 @reads(HistoryView.name)
 def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
-    """Tier, grade and tags at a moment."""
+    """Tier, grade and tags at a moment: each decision counts from the day of what led to it, a fact that came late
+    with all that was recorded before it."""
     found = Standing(known=bool(history_then(connection, customer, moment, limit=1)))
     seek = BEGINNING
     while rows := history_then(connection, customer, moment, seek=seek, topics=STANDING_TOPICS, limit=1_000):

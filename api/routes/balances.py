@@ -110,7 +110,9 @@ class BalanceBody(BaseModel):
     description="Now, unless a time is given. Where the writer runs in the same process, its memory answers, as of the"
     " last commit. `as_of` counts what was booked up to the end of that day, whenever it was recorded; `as_known_at`"
     " what had been recorded by that time, whatever day it is booked on; both together say what the books then said"
-    " about that day. `position` is then that of the last event counted, and what expires is told from that day on.",
+    " about that day. `position` is then that of the last event counted, and what expires is told from that day on."
+    " Where `as_of` leaves out what was recorded before something that counts, lots, held and debt are what the"
+    " ledger's rules make of what counts: none is below zero, and lots + held - debt is the balance.",
 )  # fmt: skip
 async def balance(request: Request) -> Response:
     """A customer's balance."""
@@ -198,7 +200,7 @@ async def _balance_then(request: Request, as_of: str | None, as_known_at: str | 
     rulebook = await rulebook_of(request)
     moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
     number = await customer_known(request, customer, wanted, account_then)
-    found = await read(request, account_then, number, moment)
+    found = await read(request, account_then, number, moment, rulebook)
     return _balance_response(customer, found, day_asked(request, rulebook, moment), Merged(), [])
 
 

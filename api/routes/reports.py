@@ -18,6 +18,7 @@ from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
 from ledger.domain.values import day_of, month_of
 from projections.reports import (
+    EVER,
     By,
     Months,
     heatmap_read,
@@ -68,7 +69,7 @@ class LeaderBody(BaseModel):
     response_model=ReportPage[LeaderBody],
     summary="The best customers by points, contribution or balance",
     description="`points` are those granted in the period, net of what corrections took back; `contribution` is the sum"
-    " of signed contracts' amounts in CNY; `balance` is the one now, whatever the period. Equals share a rank, among"
+    " of signed contracts' amounts in CNY; `balance` is the one now, so it takes no period. Equals share a rank, among"
     " them the lower number stands first. Who comes to 0.00 or less (a balance in debt, say) is left out.",
 )
 async def leaderboard(
@@ -92,6 +93,8 @@ async def leaderboard(
     chosen: dict[str, Any] = {
         "region": params["region"], "industry": params["industry"], "seek": asked.seek, "limit": asked.size + 1,
     }  # fmt: skip
+    if by == "balance" and months != EVER:
+        raise Refused("PERIOD_INVALID", "balance is the one now; ask for it without a period, or by points", "period")
     if by == "balance":
         rows, position = await read_placed(request, wanted, leaders_of_balance, **chosen)
     else:

@@ -45,6 +45,8 @@ class TierBody(BaseModel):
     errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TierBody,
     summary="A customer's tier now or at another time",
+    description="As of a day it is as decided by facts and closes of days up to it, each with all that had been"
+    " recorded by then: a fact that came late counts back to its day, with points of later days recorded before it.",
 )
 async def tier(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
@@ -102,6 +104,8 @@ class TagsBody(BaseModel):
     errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TagsBody,
     summary="A customer's tags and credit grade, now or at another time",
+    description="As of a day they are as decided by facts and closes of days up to it, each with all that had been"
+    " recorded by then: a fact that came late counts back to its day, with points of later days recorded before it.",
 )
 async def tags(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None

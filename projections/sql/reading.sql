@@ -61,6 +61,23 @@ WHERE h.customer = %(customer)s
   AND (%(as_known_at)s::timestamptz IS NULL OR h.recorded_at <= %(as_known_at)s::timestamptz)
   AND (%(topics)s::text[] IS NULL OR h.topic = ANY (%(topics)s))
 
+-- name: left_out_first
+-- Where the first of a customer's events of some names before a position stands that is known at a moment, and booked on
+-- a later day.
+SELECT position FROM history
+WHERE customer = %(customer)s AND position < %(before)s AND topic = ANY (%(topics)s) AND booked_on > %(as_of)s::date
+  AND (%(as_known_at)s::timestamptz IS NULL OR recorded_at <= %(as_known_at)s::timestamptz)
+ORDER BY position
+LIMIT 1
+
+-- name: months_closed
+-- Months that end by a day (NULL: all), as closed: where in the log, and their last days.
+SELECT notification_id, day
+FROM event CROSS JOIN LATERAL (SELECT (convert_from(state, 'UTF8')::jsonb ->> 'day')::date AS day) AS closed
+WHERE originator_id = %(calendar)s AND topic = 'DayClosed' AND (%(as_of)s::date IS NULL OR day <= %(as_of)s::date)
+  AND extract(day FROM day + 1) = 1
+ORDER BY originator_version
+
 -- name: history_of_cause
 -- What an input led to, in one customer's stream or (customer NULL) in all.
 SELECT h.customer, h.position, h.topic, h.occurred_at, h.recorded_at, h.booked_on, h.actor, h.cause, h.rule,

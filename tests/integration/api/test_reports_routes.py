@@ -104,6 +104,7 @@ def test_every_report_answers(api: Api) -> None:
         ("measures", {"by": "quarter", "month_from": "2099-01"}, "PERIOD_INVALID"),
         ("leaderboard", {"period": "2025-99"}, "INPUT_INVALID"),
         ("leaderboard", {"period": "0000"}, "PERIOD_INVALID"),
+        ("leaderboard", {"by": "balance", "period": "2020"}, "PERIOD_INVALID"),
         ("alerts", {"on": "2025-02-30"}, "DATE_INVALID"),
         ("alerts", {"on": "0001-01-01"}, "DATE_INVALID"),
         ("segment", {"active_days": "0"}, "INPUT_INVALID"),

@@ -83,6 +83,22 @@ def test_since_is_the_day_of_what_led_to_the_tier_where_the_books_are_kept(api: 
             assert (found["tier"], found["since"]) == ("gold", since), found
 
 
+def test_a_fact_that_came_late_counts_back_with_all_that_was_recorded_before_it(api: Api, ledger: LedgerHere) -> None:
+    [customer] = ledger.books.register("late")
+    # 800 points of May, then 200 of March: 1,000 are silver.
+    for n, (occurred, amount) in enumerate((("2026-05-10", 4_000_000), ("2026-03-01", 1_000_000))):
+        ledger.books.do(fact(f"late{n}", "contract_signed", occurred, customer, amount=amount))
+        ledger.books.now += timedelta(hours=1)
+    ledger.follow()
+    path = f"/v1/ledgers/main/customers/{customer}"
+    as_of = {"as_of": "2026-03-01"}
+    known = as_of | {"as_known_at": (ledger.books.now - timedelta(minutes=90)).isoformat()}
+    assert api.get(f"{path}/balance", params=as_of).json()["balance"] == "200.00"
+    said = [api.get(f"{path}/tier", params=params).json() for params in ({}, as_of, known)]
+    march = "2026-03-01"
+    assert [(tier["tier"], tier["since"]) for tier in said] == [("silver", march), ("silver", march), (None, None)]
+
+
 def test_a_registered_customer_is_on_the_lowest_tier_before_its_first_fact(api: Api, ledger: LedgerHere) -> None:
     [customer] = ledger.books.register("unbooked")
     ledger.follow()
