@@ -188,6 +188,12 @@ def test_an_idle_connection_stays_open_longer_than_a_head_may_take() -> None:
                 await one.send(b"POST /take HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc")
                 assert (await one.answer())[2] == b"3"
                 await asyncio.sleep(0.6)
+            # Answered before its body has come: once that is there, the connection is idle like any other.
+            for _ in range(2):
+                await one.send(b"POST /who HTTP/1.1\r\nContent-Length: 3\r\n\r\n")
+                assert (await one.answer())[0] == 200
+                await one.send(b"abc")
+                await asyncio.sleep(0.6)
 
     asyncio.run(run())
 
