@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import OperationalError
 
 from api.access.keys import AccessStore
 from api.app import app_create
@@ -158,7 +159,7 @@ def test_every_view_that_is_joined_is_waited_for(
 
 
 def test_balances_of_a_ledger_that_was_made_anew_under_its_name_are_read_from_the_new_one(
-    api: Api, ledger: LedgerHere, database_url: str, tmp_path: Path
+    api: Api, ledger: LedgerHere, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledgers: LedgersHere = ledger.ledgers  # type: ignore[attr-defined]
     first = ledgers.make("anew")
@@ -167,10 +168,13 @@ def test_balances_of_a_ledger_that_was_made_anew_under_its_name_are_read_from_th
     first.writes_here = False
     assert api.get("/v1/ledgers/anew/customers/C-000001/balance").status_code == 200
     # As when another process drops and makes it: of the first, no connection is left.
-    first.recorder.close()
+    def gone() -> None:
+        raise OperationalError("the pool is closed")
+
+    monkeypatch.setattr(first.recorder.datastore, "get_connection", gone)
     with books_open(database_url, first.schema) as books:
         ledgers.ledgers["anew"] = again = LedgerHere("anew", books, first.schema, database_url, tmp_path)
         again.writes_here = False
         answer = api.get("/v1/ledgers/anew/customers/C-000001/balance")
         assert (answer.status_code, answer.json()["balance"]) == (200, "0.00")
-    del ledgers.ledgers["anew"]
+    monkeypatch.undo()
