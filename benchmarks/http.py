@@ -82,6 +82,7 @@ def _customers_register(settings: Settings, count: int) -> None:
                     position_expected=recorder.position_head(),
                 )  # fmt: skip
         handle.follow()
+        assert not handle.failed, handle.failed
 
 
 def _measure(

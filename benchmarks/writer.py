@@ -228,6 +228,7 @@ def _restart(settings: Settings, folder: Path, say: Say, facts: int) -> Line:
             _send(writer, path, folder / "answers")
         say("following")
         handle.follow()
+        assert not handle.failed, handle.failed
     taken: list[float] = []
     for number in range(3):
         say(f"restart {number + 1} of 3")

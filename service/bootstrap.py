@@ -32,7 +32,7 @@ from ledger.writer.state import columns_check
 from projections import views
 from projections.columns import ColumnsView
 from projections.follower import Follower
-from projections.passing import connection_lost
+from projections.passing import passing
 from projections.places import ViewBehind, ViewFailed, views_failed
 from service.collecting import collecting_seldom
 from service.embedded import database_url
@@ -109,10 +109,10 @@ class LedgerHandle:
         except PlumblineError as error:
             return [error, *self.failed.values()]
         except Exception as error:
-            if not connection_lost(error):
+            if not passing(error):
                 raise
             reason = database_reason(error)
-            return [ViewBehind(f"the database went away before the views were brought on ({reason}); they catch up later")]
+            return [ViewBehind(f"the views could not be brought on just now ({reason}); they catch up later")]
         return list(self.failed.values())
 
     def columns(self) -> Columns:

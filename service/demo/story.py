@@ -146,6 +146,8 @@ def demo_run(
         pages.recorded(recorded.facts, recorded.position, clocked.seconds["import_and_close"])
         with clocked.step("views"), out.progress("更新视图", "bringing views up to date") as update:
             handle.follow(update)
+        if handle.failed:
+            raise next(iter(handle.failed.values()))
         columns = handle.columns()
         book = columns.book()
         pages.followed(clocked.seconds["views"], closed_through(book))

@@ -14,6 +14,7 @@ import typer
 from psycopg.sql import SQL, Identifier
 from typer.testing import CliRunner, Result
 
+from projections.columns import ColumnsView
 from projections.places import ViewFailed
 from service.bootstrap import ledger_open
 from service.commands import (
@@ -118,6 +119,26 @@ def test_what_reads_other_views_goes_on_in_silence(failed: str, arguments: tuple
 def test_what_reads_the_view_is_refused(failed: str, name: str) -> None:
     refused = asked(failed, "report", name).exception
     assert isinstance(refused, ViewFailed) and refused.view == "activity"
+
+
+def test_without_the_columns_writing_goes_on_and_what_reads_them_is_refused(
+    ledger: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    name = f"c{secrets.token_hex(4)}"
+    with ledger_open(settings, name, "alice", create=True):
+        pass
+    monkeypatch.setattr(ColumnsView, "apply", full)
+    told = json.loads(done(asked(name, "customer", "register", "1", "--name", "甲乙建设", "--json")))
+    assert "the view columns can't take in" in told["warnings"][0]["reason"]
+    assert json.loads(done(asked(name, "adjust", "C-000001", "5", "--reason", "对账", "--json")))["points"] == "5.00"
+    assert json.loads(done(asked(name, "close", "--through", "2026-01-31", "--json")))["warnings"]
+    assert len(json.loads(done(asked(name, "report", "segment", "--json")))) == 1
+    for arguments in (("rules", "show"), ("replay", "--recorded"), ("reconcile", "--period", "2026-01")):
+        refused = asked(name, *arguments).exception
+        assert isinstance(refused, ViewFailed) and refused.view == "columns"
 
 
 def test_a_ledger_is_replayed_as_recorded_by_its_columns_alone(failed: str, settings: Settings) -> None:
