@@ -286,6 +286,10 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
     assert api.post(f"{base}/close", json={"reason": "merged"}).status_code == 201
     refused = api.post(f"{base}/customers", json={"source": "c", "reference": "r", "name": "n"})
     assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
+    for params in ({"mapping": "facts"}, {"mapping": "facts", "dry_run": "true"}):
+        headers = {"Content-Type": "text/csv"}
+        refused = api.post(f"{base}/imports", content="fact_type\nlogin\n", headers=headers, params=params)
+        assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
 
 
 @pytest.mark.parametrize(
