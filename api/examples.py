@@ -95,7 +95,7 @@ VALUES: Final[dict[str, Any]] = {
     "conditions": {"zh": "限金牌；预留14天", "en": "for Gold; held for 14 days"},
     "on_hand": 50, "free": 48, "redemption": "R-000001", "held_until": "2026-01-31", "project": "J-000007",
     "freed": "0.00", "spent": "40.00", "returned": "0.00", "valid_until": None, "quantity_returned": 0,
-    "money_returned": "0.00", "possible": False, "code": "POINTS_INSUFFICIENT", "entitlement": "priority_quote",
+    "money_returned": "0.00", "possible": False, "code": "POINTS_INSUFFICIENT", "entitlement": "priority_quotation",
     "stage": "bidding", "entitled": True, "lacking": [], "times": 4, "used": 1, "left": 3, "missing": "40.00",
     "sentence": {
         "zh": "需80.00分，可用40.00分，缺40.00分", "en": "costs 80.00 points, 40.00 can be spent: 40.00 are missing",

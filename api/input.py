@@ -52,8 +52,11 @@ def too_large(bytes_max: int) -> Refused:
 
 
 async def body_bytes(request: Request, bytes_max: int) -> bytes:
-    """The body, given up as soon as it passes `bytes_max`. Raises Refused (BODY_TOO_LARGE), and RequestSlow as every
-    body does that is read."""
+    """The body, given up as soon as it passes `bytes_max`. Raises Refused (BODY_TOO_LARGE, INPUT_INVALID), and
+    RequestSlow as every body does that is read."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        reason = "the body must be sent as it is; no Content-Encoding is taken"
+        raise Refused("INPUT_INVALID", reason, "content-encoding")
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -89,14 +92,17 @@ def body_check(document: Any, model: type[Model]) -> Model:
 
 def idempotency_key(request: Request) -> str:
     """The Idempotency-Key header; "" without one. Raises Refused (KEY_INVALID)."""
+    found = ""
     for name, value in request.scope["headers"]:
         if name == b"idempotency-key":
+            if found:
+                raise Refused("KEY_INVALID", "Idempotency-Key stands more than once; send it once", "Idempotency-Key")
             if not 0 < len(value) <= 200 or any(not 0x21 <= c <= 0x7E for c in value):
                 raise Refused(
                     "KEY_INVALID", "Idempotency-Key must be 1 to 200 printable ASCII characters", "Idempotency-Key"
                 )
-            return value.decode("ascii")
-    return ""
+            found = value.decode("ascii")
+    return found
 
 
 def flag(request: Request, name: str) -> bool:

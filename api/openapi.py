@@ -17,6 +17,7 @@ from api.access.roles import Permission
 from api.core import in_thread
 from api.examples import Examples
 from api.languages import TAGS
+from api.parameters import described
 from api.problems import MEDIA_TYPE, problem_document, status_of
 from api.routing import MediaBody, Route, RouteSpec
 from api.schemas import DOCUMENT, Problem
@@ -113,7 +114,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         missing = [n for n in route.param_convertors if n not in {p["name"] for p in given}]
         operation["parameters"] = [
             *map(_path_parameter, missing),
-            *given,
+            *map(described, given),
             *(parameter.document() for parameter in spec.parameters),
         ]
         _bodies_add(operation, schemas, spec.bodies)

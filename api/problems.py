@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from api.languages import HEADER, TAGS, language_of
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Problem, Refused
@@ -238,8 +239,13 @@ async def _http(request: Request, error: Exception) -> Response:
         "BODY_TOO_LARGE": "the body is too large; send it in parts",
         "INPUT_INVALID": "the request can't be read",
     }
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # A path may have several routes, of which the framework names the first alone.
+        routes = (r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+        headers["Allow"] = ", ".join(sorted({m for route in routes for m in getattr(route, "methods", None) or ()}))
     code = codes.get(error.status_code, "INPUT_INVALID" if error.status_code < 500 else "INTERNAL_ERROR")
-    return problem_response(request, code, details.get(code, ""), headers=error.headers)
+    return problem_response(request, code, details.get(code, ""), headers=headers)
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -22,12 +22,14 @@ from projections.rulebook import Rulebook, rulebook_read
 INSTANT_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
 )
+INSTANT_FORM: Final = "2026-01-31T10:00:00Z or 2026-01-31T18:00:00+08:00 (in a query the + is sent as %2B)"
 
 Instant = Annotated[
     str | None,
     Query(
         max_length=40, pattern=INSTANT_PATTERN, examples=["2026-01-31T18:00:00+08:00"],
-        description="What the books said then: only what was recorded by this time (with its offset) counts.",
+        description="What the books said then: only what was recorded by this time counts. Written with its offset, as"
+        f" {INSTANT_FORM}.",
     ),
 ]  # fmt: skip
 Name = Annotated[str | None, Query(min_length=1, max_length=200)]

@@ -21,6 +21,7 @@ from api.gathering import Gathering
 from api.input import DAY_PATTERN, Day, MinPosition, json_response
 from api.ports import LedgerPort
 from api.reading import (
+    INSTANT_FORM,
     INSTANT_PATTERN,
     Instant,
     customer_known,
@@ -46,6 +47,7 @@ router = Router(tags=["points"])
 
 POSITION_MAX: Final = 2**63 - 1
 MERGED_SECONDS: Final = 1.0
+FORMS: Final = {DAY_PATTERN: "YYYY-MM-DD", INSTANT_PATTERN: INSTANT_FORM}
 TIMEZONE_USUAL: Final = "Asia/Shanghai"
 
 
@@ -209,8 +211,10 @@ def _once(request: Request, name: str, pattern: str) -> str | None:
     values = request.query_params.getlist(name)
     if not values:
         return None
-    if len(values) > 1 or len(values[0]) > 40 or re.search(pattern, values[0]) is None or "\n" in values[0]:
-        raise Refused("INPUT_INVALID", f"{name} must stand once, in the form that the documentation shows", name)
+    if len(values) > 1:
+        raise Refused("INPUT_INVALID", f"{name} stands more than once; send it once", name)
+    if len(values[0]) > 40 or re.search(pattern, values[0]) is None or "\n" in values[0]:
+        raise Refused("INPUT_INVALID", f"{name} must be written as {FORMS[pattern]}", name)
     return values[0]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Annotated, Any, Final, cast
+from urllib.parse import unquote
 
+from fastapi import Path
 from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -94,20 +96,32 @@ async def fact_record(request: Request) -> Response:
     return await request_send(request, asked, flag(request, "dry_run"))
 
 
+CORRECT_PATH: Final = "/v1/ledgers/{ledger}/facts/{source}/{external_id}/correct"
+_SPELLING: Final = "A slash within it is written %2F, and what is no more than a dot or two %2E or %2E%2E."
+
+
 @router.post(
-    "/v1/ledgers/{ledger}/facts/{source}/{external_id:path}/correct",
+    # A slash within an id comes decoded: the route takes any, and looks at the path as it was sent.
+    CORRECT_PATH.replace("{source}/{external_id}", "{source:path}/{external_id:path}"),
     permission=Permission.FACTS_WRITE,
-    errors=(*ERRORS, "FACT_UNKNOWN"),
+    errors=(*ERRORS, "FACT_UNKNOWN", "ROUTE_UNKNOWN"),
     body=FactCorrectBody,
     body_example={k: v for k, v in EXAMPLE.items() if k not in ("source", "external_id")},
     writes=True,
     summary="Correct a fact",
-    description="The fact must be there. Nothing is edited: a new version and the difference in points are appended.",
+    description="The fact must be there. Nothing is edited: a new version and the difference in points are appended."
+    " Where something on the way changes paths, `POST …/facts` corrects, too.",
     status_code=201,
     responses=WRITE_RESPONSES,
 )
-async def fact_correct(request: Request, ledger: LedgerOf, source: str, external_id: str) -> Response:
+async def fact_correct(
+    request: Request,
+    ledger: LedgerOf,
+    source: Annotated[str, Path(description=f"Whose id it is. {_SPELLING}")],
+    external_id: Annotated[str, Path(description=f"The source's own id of it. {_SPELLING}")],
+) -> Response:
     """A new version of a fact that is there."""
+    source, external_id = _ids_sent(request)
     principal = principal_of(request)
     document: Any = await json_read(request)
     if isinstance(document, dict):
@@ -122,3 +136,16 @@ async def fact_correct(request: Request, ledger: LedgerOf, source: str, external
     if not await in_thread(request, ledger.recorder.select_facts, [key]):
         raise Refused("FACT_UNKNOWN", "there is no such fact; record it with POST …/facts", "external_id")
     return await request_send(request, asked, flag(request, "dry_run"))
+
+
+def _ids_sent(request: Request) -> tuple[str, str]:
+    """Source and external id as the path was sent, in which %2F parts nothing. Raises Refused (ROUTE_UNKNOWN)."""
+    scope = request.scope
+    outside: int = scope.get("root_path", "").count("/")
+    sent = [unquote(part) for part in scope["raw_path"].decode("latin-1").split("/")[outside:]]
+    named = CORRECT_PATH.split("/")
+    if len(sent) != len(named) or any(n != s for n, s in zip(named, sent, strict=True) if not n.startswith("{")):
+        reason = "a slash within the source or the external id is written %2F here; POST …/facts corrects, too"
+        raise Refused("ROUTE_UNKNOWN", reason, "external_id")
+    found = dict(zip(named, sent, strict=True))
+    return found["{source}"], found["{external_id}"]

@@ -35,6 +35,7 @@ from ledger.domain.commands import Answer, Rehearsal, Request as Asked
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
+from ledger.writer.submissions import LEDGER_CLOSED
 
 router = Router(tags=["imports"])
 
@@ -89,7 +90,7 @@ class _File:
 @router.post(
     "/v1/ledgers/{ledger}/imports",
     permission=Permission.IMPORTS_WRITE,
-    errors=("MAPPING_NOT_FOUND", "IMPORT_INVALID", "OVERLOADED"),
+    errors=("MAPPING_NOT_FOUND", "IMPORT_INVALID", "OVERLOADED", "LEDGER_CLOSED"),
     bodies=(
         MediaBody("text/csv", example=CSV_EXAMPLE),
         MediaBody(XLSX, schema={"type": "string", "format": "binary"}),
@@ -98,9 +99,12 @@ class _File:
         }),
     ),
     query=(
-        Parameter("mapping", "A built-in mapping; with a JSON body the body names it.",
-                  {"type": "string", "maxLength": 100}),
-        Parameter("filename", "What the file is called in the quarantine.", {"type": "string", "maxLength": 200}),
+        Parameter("mapping", "A built-in mapping (`GET /v1/mappings`); to be given unless the body is JSON, which"
+                  " names it itself.",
+                  {"type": "string", "maxLength": 100, "examples": ["facts"]}),
+        Parameter("filename", "What the file is called in the quarantine; else `upload.csv`. A JSON body names"
+                  " it itself.",
+                  {"type": "string", "maxLength": 200, "examples": ["facts.csv"]}),
         Parameter("dry_run", "Read, and ask the writer what would come of each row; nothing is recorded. This, too, is"
                   " a job.", TRUTH),
         Parameter("language", "The language of the reasons why rows are refused.",
@@ -121,6 +125,8 @@ async def import_start(request: Request) -> Response:
     core = core_of(request)
     _kind_check(request)
     core.jobs.room_check()
+    if (await rulebook_of(request)).book.closed:
+        raise Refused(LEDGER_CLOSED.code, LEDGER_CLOSED.reason, LEDGER_CLOSED.field)
     # On disk, not in memory: many files may wait for their turn.
     folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
     try:
@@ -222,6 +228,9 @@ def mapping_chosen(chosen: str | dict[str, Any]) -> FileMapping:
     """The built-in mapping of a name, or a document. Raises Refused (MAPPING_NOT_FOUND), DocumentInvalid."""
     if isinstance(chosen, dict):
         return mapping_parse(chosen)
+    if not chosen:
+        reason = "name a mapping, as in ?mapping=facts; GET /v1/mappings lists them"
+        raise Refused("MAPPING_NOT_FOUND", reason, "mapping")
     if chosen not in mapping_names():
         raise Refused("MAPPING_NOT_FOUND", "no such mapping is built in; GET /v1/mappings lists them", "mapping")
     return mapping_load(chosen)

@@ -55,7 +55,10 @@ async def key_create(request: Request, core: CoreOf, principal: PrincipalOf) -> 
     if body.ledgers is not None and not all(LEDGER_NAME.fullmatch(name) for name in body.ledgers):
         raise Refused("KEY_REQUEST_INVALID", "ledgers holds a name that no ledger can have", "ledgers")
     expires = _time(body.expires_at)
-    ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, body.staff, None, expires)
+    try:
+        ledgers = key_request_check(body.actor, body.role, body.ledgers, body.customer, body.staff, None, expires)
+    except Refused as refusal:
+        raise Refused(refusal.code, refusal.reason, "ledgers" if refusal.field == "ledger" else refusal.field) from None
     ledgers_check(ledgers, await core.ledgers.names(), "ledgers")
     if ledgers and (body.customer is not None or body.staff is not None):
         ledger = await core.ledgers.open(ledgers[0])

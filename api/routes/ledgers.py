@@ -100,7 +100,7 @@ async def ledger_close(request: Request) -> Response:
 @router.post(
     "/v1/ledgers/{ledger}/days/close",
     permission=Permission.DAYS_CLOSE,
-    errors=("DATE_INVALID", "DAY_NOT_OVER", "DAYS_NOT_CLOSED", "COMMAND_FAILED"),
+    errors=("DATE_INVALID", "DAY_NOT_OVER", "DAYS_NOT_CLOSED", "REHEARSAL_TOO_LARGE", "COMMAND_FAILED"),
     body=DaysCloseBody,
     body_example={"through": "2026-01-31"},
     writes=True,

@@ -87,7 +87,7 @@ WRITES: Final = (
     ),
     Write(
         UseEntitlement, "entitlement_use", "/customers/{customer}/entitlements", "Use an entitlement",
-        {"entitlement": "priority_quote", "stage": "bidding", "reference": "T-2026-09"},
+        {"entitlement": "priority_quotation", "stage": "bidding", "reference": "T-2026-09"},
         ("CUSTOMER_UNKNOWN", "STAGE_UNKNOWN", "ENTITLEMENT_UNKNOWN", "ENTITLEMENT_NOT_HELD", "LIMIT_REACHED"),
         "Only while the customer is entitled to it by the rules in force, and no more often than they say.",
     ),

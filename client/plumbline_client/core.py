@@ -136,8 +136,8 @@ def key_new() -> str:
 
 
 def part(text: str) -> str:
-    """A part of a path."""
-    return quote(text, safe="")
+    """A part of a path. One or two dots are written out: as they are they would be a folder."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def body_of(document: Any) -> bytes:

@@ -160,9 +160,11 @@ def award_words(state: Mapping[str, Any], rules: RuleSet, fact_type: FactType, r
         cap = next((c for c in rules.caps if kind == "cap" and c.id == name), None)
         words = WINDOW_WORDS[window][0 if zh else 1]
         title = getattr(cap.title, language) if cap else getattr(rule.title, language)
+        if title.endswith(words):
+            words = ""
         final = points_short(state["points"])
         text += (
-            f"；受“{title}”{words}上限所限，计{final}分" if zh else f"; cut to {final} by the limit of {title} {words}"
+            f"；受“{title}”{words}上限所限，计{final}分" if zh else f"; cut to {final} by the limit of {title} {words}".rstrip()
         )
     if state.get("debt_paid"):
         paid = points_short(state["debt_paid"])

@@ -36,6 +36,8 @@ from ledger.writer.state import LedgerState
 from ledger.writer.versions import Versions
 
 ATTEMPTS_MAX = 50
+ACCOUNT_MONTHS_MAX = 6_000_000
+"""So many ends of a month, counted for each customer, are rehearsed at most: some ten seconds of the writer's time."""
 
 Append = Callable[[list[Event], Callable[[], None]], bool]
 
@@ -48,10 +50,10 @@ class DaysNotClosed(PlumblineError):
 
 def days_to_close(book: Book, through: int) -> range:
     """The days to close, in order: from the day after the last closed one, or where none is, from the first day any
-    fact is booked at (the first of the month of `through` where there is no fact)."""
+    fact is booked at (the first of the month of `through` where no fact is as old)."""
     if book.closed_day != NOTHING_CLOSED:
         first = book.closed_day + 1
-    elif book.booked_day_min != NOTHING_CLOSED:
+    elif NOTHING_CLOSED < book.booked_day_min <= through:
         first = book.booked_day_min
     else:
         first = month_first_day(month_of(through))
@@ -70,19 +72,13 @@ def days_close(
     `append` appends a month's events, and has its records kept by the function it is given, once that is done; False
     where the log had moved. Returns how many days were closed. Raises Refused for a day that isn't over yet.
     """
-    try:
-        through = day_parse(command.through)
-    except ValueError as error:
-        raise Refused("DATE_INVALID", f"the date {error}", "through") from None
-    zone = ZoneInfo(state.book.timezone)
-    if through >= day_of(recorded.astimezone(zone).date()):
-        raise Refused("DAY_NOT_OVER", "this day isn't over yet; only past days are closed", "through")
+    recorded, through = _asked(state, recorded, command)
     count = len(days_to_close(state.book, through))
     failures = 0
     while days := days_to_close(state.book, through):
         last = min(through, month_last_day(month_of(days[0])))
         part = range(days[0], last + 1)
-        if _month_close(state, part, recorded.astimezone(zone), actor, append):
+        if _month_close(state, part, recorded, actor, append):
             failures = 0
             continue
         # The log had moved, or the connection was lost, perhaps after the commit: the days left tell.
@@ -90,6 +86,50 @@ def days_close(
         if failures == ATTEMPTS_MAX:
             raise DaysNotClosed("the days can't be closed: look at the database's log, then close again")
     return count
+
+
+def days_rehearse(
+    state: LedgerState, recorded: datetime, command: CloseDays, actor: str, tell: Callable[[list[Event]], None]
+) -> int:
+    """Decide the close of every day through a date and tell each month's events. All months are one draft, of which
+    nothing stays.
+
+    Returns how many days would be closed. Raises Refused for a day that isn't over yet, and where so many accounts would
+    be closed so often that everybody else would wait.
+    """
+    recorded, through = _asked(state, recorded, command)
+    days = days_to_close(state.book, through)
+    months = month_of(through) - month_of(days[0]) + 1 if days else 0
+    months_max = max(1, ACCOUNT_MONTHS_MAX // max(1, len(state.book.customers)))
+    if months > months_max:
+        last = day_text(month_last_day(month_of(days[0]) + months_max - 1))
+        reason = f"a dry run of {months} months of all customers would stop the writer for long; ask for one through {last}"
+        raise Refused("REHEARSAL_TOO_LARGE", reason, "through")
+    records = state.records
+    closing = _Closing(state, recorded, actor)
+    try:
+        for day in days:
+            closing.day(day)
+            if day == month_last_day(month_of(day)) or day == through:
+                tell(closing.events)
+                closing.draft_on()
+    finally:
+        state.records = records
+        state.relations.journal.rollback()
+        state.redemptions.journal.rollback()
+    return len(days)
+
+
+def _asked(state: LedgerState, recorded: datetime, command: CloseDays) -> tuple[datetime, int]:
+    """Now in the ledger's time zone, and the last day to close. Raises Refused for one that isn't over."""
+    try:
+        through = day_parse(command.through)
+    except ValueError as error:
+        raise Refused("DATE_INVALID", f"the date {error}", "through") from None
+    now = recorded.astimezone(ZoneInfo(state.book.timezone))
+    if through >= day_of(now.date()):
+        raise Refused("DAY_NOT_OVER", "this day isn't over yet; only past days are closed", "through")
+    return now, through
 
 
 def _month_close(
@@ -151,6 +191,14 @@ class _Closing:
         self.events += [
             event_drafted(d, stamp.occurred_at, self.recorded_at, self.actor, self.versions) for d in draft.events[first:]
         ]
+
+    def draft_on(self) -> None:
+        """Go on with the next month where this one's end left the accounts, though nothing was appended: from here on the
+        state has other records."""
+        if self.month_end is not None:
+            self.state.records = self.month_end[1]
+        self.events, self.month_end, self.mover = [], None, PointsMover(self.state, self.versions)
+        self.draft.events.clear()
 
     def commit(self) -> None:
         """Keep the records that the closing moved; what comes later holds. To be called once the events were appended."""

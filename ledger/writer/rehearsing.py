@@ -24,7 +24,7 @@ from ledger.domain.values import customer_id
 from ledger.log.recorder import LogRecorder
 from ledger.writer.batch import BatchDecider, Decided
 from ledger.writer.checks import request_refusal
-from ledger.writer.closing import days_close
+from ledger.writer.closing import days_rehearse
 from ledger.writer.desk import DeskDecider, event_drafted
 from ledger.writer.facts import SMALL_COMMANDS, registration_checked
 from ledger.writer.lookups import Known, answered
@@ -104,24 +104,27 @@ class Rehearser:
         known = answered(self.recorder, request)
         if known is not None:
             return Rehearsal(known)
-        told: list[Event] = []
-
-        def only_tell(events: list[Event], _: Callable[[], None]) -> bool:
-            told.extend(events)
-            raise _Told
-
         try:
             if isinstance(request.command, CloseDays):
-                days_close(self.state, self.clock(), request.command, request.actor, only_tell)
-                return Rehearsal(Answer("duplicate", self.state.book.position, id=request.command.through))
+                return self._rehearse_close(request.command, request.actor)
             events, answer = order_decide(self.state, self.clock(), request)
-        except _Told:
-            through = told[-1].__dict__.get("day") or getattr(request.command, "through", "")
-            answer, events = Answer("accepted", id=str(through)), told
         except Refused as refusal:
             return Rehearsal(refusal_of(refusal))
         position = self.state.book.position + len(events)
         return _rehearsal(replace(answer, position=position), events)
+
+    def _rehearse_close(self, command: CloseDays, actor: str) -> Rehearsal:
+        """Of every month that would be closed; the first events are kept, all are counted. Raises Refused."""
+        told: list[dict[str, Any]] = []
+        counts: Counter[str] = Counter()
+
+        def tell(events: list[Event]) -> None:
+            told.extend(_event_told(e) for e in events[: EVENTS_TOLD_MAX - len(told)])
+            counts.update(type(e).__name__ for e in events)
+
+        days = days_rehearse(self.state, self.clock(), command, actor, tell)
+        position = self.state.book.position + counts.total()
+        return Rehearsal(Answer("accepted" if days else "duplicate", position, id=command.through), told, dict(counts))
 
 
 class _RehearsedDesk(DeskDecider):
@@ -169,10 +172,6 @@ class RehearsedSealer:
         others = [pair for pair in sealed if pair not in self._given]
         opened = dict(zip(others, self._sealer.open_many(others), strict=True)) if self._sealer and others else {}
         return [self._given[pair] if pair in self._given else opened.get(pair) for pair in sealed]
-
-
-class _Told(Exception):
-    """Ends a rehearsal once its events are known."""
 
 
 def _rehearsal(answer: Answer, events: Sequence[Event]) -> Rehearsal:

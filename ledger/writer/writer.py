@@ -106,7 +106,7 @@ class Writer:
         """Decide requests without carrying them out, each as if those before it had been.
 
         Facts, registrations, changes and consents may be rehearsed together, and so may commands about relations; any
-        other command alone. Of a close of several months the first is shown. Raises WriterStopped.
+        other command alone. Raises WriterStopped.
         """
         wanted = RehearsalWanted(list(requests))
         self._enqueue(wanted)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ledger.domain.book import NOTHING_CLOSED
 from ledger.domain.commands import CloseDays, DeclareFactType, Request
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import Refused
@@ -82,12 +81,10 @@ def close(
         warnings = handle.follow_written()
     events = answer.position - before
     if json:
-        closed = None if closed_day == NOTHING_CLOSED else day_text(closed_day)
         out.document({
-            "closed_through": closed, "events": events, "position": answer.position, "warnings": out.warned(warnings),
+            "closed_through": day_text(closed_day), "events": events, "position": answer.position,
+            "warnings": out.warned(warnings),
         })  # fmt: skip
-    elif closed_day == NOTHING_CLOSED:
-        out.console.print(out.say("还没有可关的账：没有更早的事实。", "There is nothing to close yet: no fact is as old as that."))
     else:
         out.console.print(
             out.say(

@@ -152,7 +152,8 @@ class LedgerServed:
             try:
                 return await here(handover) if handover is not None else await there()
             except HolderMissing as missing:
-                if loop.time() >= deadline:
+                # Asking took its time: meanwhile the writer may have begun in this process.
+                if loop.time() >= deadline and self.handover is None:
                     raise WriterUnavailable(str(missing)) from None
             except (WriterStopped, HolderGone) as gone:
                 if not repeatable or loop.time() >= deadline:

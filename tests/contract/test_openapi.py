@@ -164,6 +164,12 @@ def test_everything_referred_to_is_there(app: Any) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
+def test_every_parameter_of_a_query_says_what_it_means(app: Any) -> None:
+    named = [(where, p) for where, o in operations(app.openapi()) for p in o.get("parameters", ()) if p["in"] == "query"]
+    assert len(named) > 300
+    assert [(where, p["name"]) for where, p in named if not p.get("description", "").endswith((".", ")"))] == []
+
+
 def test_every_path_parameter_is_declared(app: Any) -> None:
     for route in app.routes:
         if isinstance(route, Route):

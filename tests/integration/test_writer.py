@@ -308,6 +308,20 @@ def test_closing_is_idempotent_and_refuses_a_day_that_is_not_over(books: Books) 
     assert books.state.book.closed_day - books.state.book.booked_day_min == 26
 
 
+def test_a_first_close_is_one_where_every_fact_is_of_later_days(books: Books) -> None:
+    books.register("a")
+    books.do(fact("1", "project_completed", "2026-04-10"))
+    before = books.position
+    assert books.do(CloseDays("2026-03-31")).status == "accepted"
+    assert [s["day"] for _, _, _, s in books.log(before)] == [f"2026-03-{d:02d}" for d in range(1, 32)]
+    books.do(fact("2", "project_completed", "2026-03-15"))
+    assert [s["booked_on"] for _, _, n, s in books.log(before) if n == "FactRecorded"] == ["2026-04-01"]
+    assert books.do(CloseDays("2026-05-31")).status == "accepted"
+    live = books.account()
+    books.restart()
+    assert books.account() == live and live["balance"] == 10_000
+
+
 def test_expiries_and_falls_from_a_tier_appear_when_their_month_is_closed(books: Books) -> None:
     books.register("a", "b")
     # 10,000,000 CNY are 1,000 units, 2,000 points: silver (from 1,000), not gold (from 5,000).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ledger.domain.commands import (
     MoveStock,
     ProposeRuleSet,
     RegisterCustomer,
+    Request,
     ReserveRedemption,
     ReverseRedemption,
     UseEntitlement,
@@ -116,6 +118,18 @@ def states(state: LedgerState) -> list[dict[str, Any]]:
     return [state_of(state.program, record) for record in state.records]
 
 
+def closed_as_rehearsed(books: Books, through: str) -> None:
+    """Close days; a dry run of it tells the same before, and leaves nothing."""
+    request = Request(CloseDays(through), "bob")
+    before = books.position, states(books.state), redeemed(books.state)
+    [told] = books.writer.rehearse_later([request]).result()
+    assert (books.position, states(books.state), redeemed(books.state)) == before
+    assert told.answer == books.do(request.command)
+    log = books.log(before[0])
+    assert told.counts == Counter(name for _, _, name, _ in log)
+    assert [(e["event"], e["stream"], e["state"]) for e in told.events] == [(n, s, d) for _, s, n, d in log[:1_000]]
+
+
 # No shrinking: each step of it is a ledger of its own, and a failing history reads well enough.
 @settings(
     max_examples=20,
@@ -156,6 +170,7 @@ def test_a_state_loaded_from_log_or_columns_is_the_one_that_was_lived(
             assert redeemed(loaded) == redeemed(books.state)
         balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(behind)) if s["balance"]}
         assert balances == {c: p for c, p in sums_of(books.log()).items() if p}
+        closed_as_rehearsed(books, "2026-10-31")
         log_check(database_url, schema)
         # And it goes on in the same way.
         further = Books(books.recorder)

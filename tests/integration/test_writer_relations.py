@@ -25,6 +25,7 @@ from ledger.domain.commands import (
     EnrolStaff,
     ErasePerson,
     HandOver,
+    MoveStock,
     ReassignCustomer,
     RecordContact,
     RecordFollowUp,
@@ -33,6 +34,7 @@ from ledger.domain.commands import (
     ReleaseCustomer,
     ReportLead,
     Request,
+    ReserveRedemption,
 )
 from ledger.domain.events import RELATIONS_TOPICS
 from ledger.domain.relations.drafts import COMMANDS
@@ -534,6 +536,25 @@ def test_a_rehearsal_of_a_close_tells_what_it_makes_due_and_leaves_no_trace(book
     assert (relations_dump(books.state.relations), books.position) == before
     accepted(books.do(CloseDays("2026-11-16")))
     assert names(books, before[1]) == told
+
+
+def test_a_rehearsal_of_a_close_of_months_is_what_happens_to_whom_customers_have(books: Books) -> None:
+    terms = {"important_tiers": ["gold"], "important_days": 425, "follow_up_days": 0, "protection_days": 0}
+    firm_found(books, assignment={"terms": terms, "fallback": {"staff": "S-000001"}})
+    books.register("a", "b")
+    books.send(*(fact(f"{i}", DONE, "2026-11-01") for i in range(100)))
+    books.do(fact("b", "contract_signed", "2026-11-01", "C-000002", amount="110000000"))
+    # A hold that is over in the first of the months makes its points expire later with the others.
+    books.send(MoveStock("workwear", 9, "r", "m"), ReserveRedemption("C-000001", "workwear", "m"))
+    books.send(lead("1", customer="C-000001"), lead("2", customer="C-000002"), lead("c", region="east"))
+    days_later(books, 1_000)
+    before, dump = books.position, relations_dump(books.state.relations)
+    [told] = books.writer.rehearse_later([Request(CloseDays("2029-01-15"), "bob")]).result()
+    assert (books.position, relations_dump(books.state.relations)) == (before, dump)
+    assert told.answer == books.do(CloseDays("2029-01-15"))
+    log = books.log(before)
+    assert [(e["event"], e["stream"], e["state"]) for e in told.events] == [(n, s, d) for _, s, n, d in log]
+    assert {"TierChanged", "ReminderDue", "RedemptionLapsed", "PointsExpired"} <= told.counts.keys()
 
 
 # --- time ---------------------------------------------------------------------------------

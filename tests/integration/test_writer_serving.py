@@ -101,6 +101,36 @@ def test_a_rehearsal_of_very_many_events_tells_the_first_and_counts_them_all(
     assert one.counts == {"FactRecorded": 1, "PointsGranted": 1}
 
 
+def test_a_rehearsal_of_a_close_is_of_all_its_months(books: Books) -> None:
+    books.do(fact("1", "contract_signed", "2023-12-31", amount="10000000"))
+    books.do(fact("2", "contract_signed", "2024-01-01", "C-000002", amount="500000"))
+    before, accounts = books.position, [books.account(c) for c in ("C-000001", "C-000002")]
+    [told] = rehearse(books, CloseDays("2026-03-31"))
+    assert books.position == before and [books.account(c) for c in ("C-000001", "C-000002")] == accounts
+    # 1 + 366 + 365 + 90 days; both have what they had expired, and C-000001 falls from silver.
+    assert told.counts["DayClosed"] == 822 and told.counts["PointsExpired"] == 2
+    assert told.counts["TierChanged"] >= 1 and len(told.events) == told.counts["DayClosed"] + told.counts["PointsExpired"] + told.counts["TierChanged"]
+    assert told.answer == books.do(CloseDays("2026-03-31")) == Answer("accepted", books.position, id="2026-03-31")
+    assert told.answer.position == before + sum(told.counts.values())
+    assert [(e["event"], e["stream"], e["state"]) for e in told.events] == [(n, s, d) for _, s, n, d in books.log(before)]
+    [again] = rehearse(books, CloseDays("2026-03-31"))
+    assert again == Rehearsal(Answer("duplicate", books.position, id="2026-03-31"), [], {})
+
+
+def test_a_close_of_too_many_months_of_too_many_customers_is_not_rehearsed(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.writer.closing.ACCOUNT_MONTHS_MAX", 7)
+    books.do(fact("1", "login", "2026-02-10"))
+    # Of two customers three months.
+    [refused] = rehearse(books, CloseDays("2026-05-01"))
+    assert (refused.answer.code, refused.answer.field) == ("REHEARSAL_TOO_LARGE", "through")
+    assert refused.answer.reason.endswith("through 2026-04-30")
+    [told] = rehearse(books, CloseDays("2026-04-30"))
+    assert told.counts["DayClosed"] == 19 + 31 + 30
+    assert books.do(CloseDays("2026-05-01")).status == "accepted"
+
+
 def test_atomic_is_all_or_nothing(books: Books) -> None:
     before = books.position
     bad = [fact("1", "login", "2026-10-05"), fact("2", "login", "2026-10-05", "C-000009")]

@@ -45,7 +45,7 @@ from projections.relations.portfolios import workload_read, workload_teams_read
 
 router = Router(tags=["relations"])
 
-StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
+StaffId = Annotated[str | None, Query(max_length=40, description="A member of staff, by id.", examples=["S-000001"])]
 
 
 

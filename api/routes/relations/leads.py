@@ -31,7 +31,7 @@ router = Router(tags=["relations"])
 TAKEN: Final = "COLLISION_FOUND"
 _LEAD_ERRORS: Final = (
     "CUSTOMER_UNKNOWN", "STAFF_UNKNOWN", "STAFF_NOT_HERE", "TRAIT_UNKNOWN", "CUSTOMER_CREDIT_CODE_INVALID",
-    "AMOUNT_INVALID", *ERRORS,
+    "AMOUNT_INVALID", "PERSON_PHONE_INVALID", *ERRORS,
 )  # fmt: skip
 _BODY: Final = body_of(ReportLead)
 _EXAMPLE: Final[dict[str, Any]] = {

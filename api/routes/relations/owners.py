@@ -52,7 +52,7 @@ from projections.relations.timeline import timeline_read
 
 router = Router(tags=["relations"])
 
-StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
+StaffId = Annotated[str | None, Query(max_length=40, description="A member of staff, by id.", examples=["S-000001"])]
 Position = Annotated[int | None, Query(ge=0, lt=POSITION_LAST, description="Right after this position of the log.")]
 
 

@@ -43,7 +43,7 @@ from projections.relations.staff import StaffRow, TeamRow, absences_read, staff_
 
 router = Router(tags=["relations"])
 
-StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
+StaffId = Annotated[str | None, Query(max_length=40, description="A member of staff, by id.", examples=["S-000001"])]
 
 
 

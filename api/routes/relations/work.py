@@ -47,8 +47,8 @@ from projections.relations.scopes import Scope
 
 router = Router(tags=["relations"])
 
-CustomerId = Annotated[str | None, Query(max_length=40, description="C-000001", examples=["C-000001"])]
-StaffId = Annotated[str | None, Query(max_length=40, description="S-000001", examples=["S-000001"])]
+CustomerId = Annotated[str | None, Query(max_length=40, description="A customer, by id.", examples=["C-000001"])]
+StaffId = Annotated[str | None, Query(max_length=40, description="A member of staff, by id.", examples=["S-000001"])]
 
 
 

@@ -120,7 +120,7 @@ WRITES: Final = (
     ),
     _write(
         RecordLeaving, "leaving_record", "/staff/{staff}/leaving", "Record that somebody leaves the firm",
-        {"last_day": "2026-02-28"}, *_OF_STAFF, "DATE_INVALID",
+        {"last_day": "2030-02-28"}, *_OF_STAFF, "DATE_INVALID",
         description="What they own is handed over by a handover. Their key stops with that day.",
     ),
     _write(
@@ -187,7 +187,7 @@ WRITES: Final = (
     ),
     _write(
         UnmergeCustomers, "customers_unmerge", "/customers/{merged}/unmerge", "Take a merge back",
-        {"reason": "不是同一家"}, *_OF_CUSTOMERS, "CUSTOMER_NOT_MERGED",
+        {"reason": "不是同一家"}, *_OF_CUSTOMERS, "CUSTOMER_NOT_MERGED", "CUSTOMER_MERGED",
     ),
     _write(
         AssignCustomer, "customer_assign", "/customers/{customer}/assign", "Let the rules choose an owner", {},

@@ -31,7 +31,7 @@ def _merge(draft: Draft, command: MergeCustomers) -> Answer:
     survivor = customer_named(state, command.customer)
     merged = _find(state, command.merged)
     into = state.standing_for(merged)
-    if merged == survivor:
+    if merged in (survivor, state.find(command.customer)):
         raise Refused("CUSTOMER_MERGE_SELF", "both lead to the same customer; name two", "merged")
     if into == survivor:
         return Answer("duplicate", state.position, customer_id(survivor), customer_id(merged))

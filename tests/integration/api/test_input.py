@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from typing import Any
 
@@ -38,13 +39,14 @@ HOSTILE: list[Any] = [
 ]  # fmt: skip
 
 
-def problem_check(answer: Any) -> None:
+def problem_check(answer: Any) -> dict[str, Any]:
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json()
     assert document.keys() >= MEMBERS and document["status"] == answer.status_code
     assert document["detail"] and document["request_id"] == answer.headers["x-request-id"]
     assert MARK not in answer.text
+    return document
 
 
 def test_a_member_that_is_not_known_is_answered_with_those_that_may_be_there(api: Api) -> None:
@@ -245,6 +247,41 @@ def test_paths_that_lead_nowhere_are_refused(api: Api, path: str) -> None:
 )  # fmt: skip
 def test_headers_are_input_too(api: Api, headers: dict[str, Any]) -> None:
     problem_check(api.post(FACTS, headers=headers, json=FACT))
+
+
+def test_two_idempotency_keys_are_refused_alike_or_not(api: Api, ledgers: LedgersHere) -> None:
+    before = ledgers.ledgers["main"].books.position
+    for keys in (("one", "two"), ("one", "one")):
+        headers = [("Idempotency-Key", key) for key in keys]
+        assert problem_check(api.post(FACTS, headers=headers, json=FACT))["code"] == "KEY_INVALID"
+    assert ledgers.ledgers["main"].books.position == before
+
+
+def test_a_body_that_was_encoded_is_told_that_it_may_not_be(api: Api) -> None:
+    answer = api.post(FACTS, headers={"Content-Encoding": "gzip"}, content=gzip.compress(b"{}"))
+    problem = problem_check(answer)
+    assert (problem["field"], "Content-Encoding" in problem["detail"]) == ("content-encoding", True)
+    assert api.post(FACTS, headers={"Content-Encoding": "identity"}, json={}).json()["code"] == "FACT_INVALID"
+
+
+@pytest.mark.parametrize(("path", "methods"), [("/v1/ledgers", "GET, POST"), ("/health", "GET"), (FACTS, "POST")])
+def test_a_method_that_is_not_there_names_all_that_are(api: Api, path: str, methods: str) -> None:
+    answer = api.send("OPTIONS", path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize("read", ["balance", "totals", "tier", "tags"])
+def test_a_time_whose_plus_became_a_space_is_told_how_to_write_it(api: Api, read: str) -> None:
+    for wrong in ("2026-11-26T17:30:00 08:00", "2026-11-26T17:30:00"):
+        answer = api.get(f"/v1/ledgers/main/customers/C-000001/{read}", params={"as_known_at": wrong})
+        problem = problem_check(answer)
+        assert problem["field"] == "as_known_at"
+        assert read != "balance" or "%2B" in problem["detail"]
+
+
+def test_the_ledgers_of_a_key_are_named_as_the_request_has_them(api: Api) -> None:
+    body = {"actor": "x", "role": "customer", "customer": "C-000001", "ledgers": ["main", "other"]}
+    assert problem_check(api.post("/v1/keys", json=body))["field"] == "ledgers"
 
 
 def test_a_cursor_of_another_list_or_changed_by_one_character_is_refused(api: Api, app: FastAPI) -> None:

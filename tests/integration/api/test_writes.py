@@ -191,6 +191,40 @@ def test_a_correction_says_which_members_it_takes(api: Api) -> None:
     assert wrong["field"] == "body" and "fact_type, customer, occurred_at, attributes, revert" in wrong["detail"]
 
 
+@pytest.mark.parametrize("first", [("erp", "a/s"), ("erp/a", "s"), ("erp", "a%2Fs"), ("facts", "erp/a")])
+def test_a_correction_is_of_the_fact_whose_ids_the_path_spells(api: Api, first: tuple[str, str]) -> None:
+    paths = {("erp", "a/s"): "erp/a%2fs", ("erp/a", "s"): "erp%2Fa/s", ("erp", "a%2Fs"): "erp/a%252Fs", ("facts", "erp/a"): "facts/erp%2Fa"}
+    new = fact(fact_type="contract_signed", attributes={"amount": "990000"})
+    number, new = new["external_id"], {k: v for k, v in new.items() if k not in ("source", "external_id")}
+    source, name = first
+    old = {**new, "source": source, "external_id": f"{name}-{number}", "attributes": {"amount": "100000"}}
+    assert api.post(FACTS, json=old).status_code == 201
+    for ids, path in paths.items():
+        answer = api.post(f"{FACTS}/{path}-{number}/correct?dry_run=true", json=new).json()
+        assert (answer.get("code") or answer["answer"]["status"]) == ("corrected" if ids == first else "FACT_UNKNOWN"), ids
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/../b"])
+def test_ids_of_dots_and_slashes_are_corrected_too(api: Api, name: str) -> None:
+    spelt = name.replace(".", "%2E").replace("/", "%2F")
+    new = {"fact_type": "contract_signed", "customer": "C-000001", "occurred_at": "2026-10-01"}
+    for ids, path in (((name, f"n{name}"), f"{spelt}/n{spelt}"), ((f"n{name}", name), f"n{spelt}/{spelt}")):
+        old = {**new, "source": ids[0], "external_id": ids[1], "attributes": {"amount": "100000"}}
+        assert api.post(FACTS, json=old).status_code == 201
+        answer = api.post(f"{FACTS}/{path}/correct", json={**new, "attributes": {"amount": "50000"}})
+        assert (answer.status_code, answer.json()["status"]) == (200, "corrected")
+
+
+@pytest.mark.parametrize("path", ["erp/a/s", "facts/b/facts/s", "erp//s", "erp%2Fa%2Fs"])
+def test_a_slash_that_is_not_written_out_corrects_nothing(api: Api, path: str) -> None:
+    for source, name in (("erp", "a/s"), ("erp/a", "s"), ("b", "s"), ("facts", "b/facts/s"), ("erp", "/s"), ("erp", "s")):
+        api.post(FACTS, json=fact(source=source, external_id=name))
+    new = {k: v for k, v in fact(occurred_at="2026-10-02").items() if k not in ("source", "external_id")}
+    answer = api.post(f"{FACTS}/{path}/correct", json=new)
+    assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_UNKNOWN")
+    assert "%2F" in answer.json()["detail"]
+
+
 def test_a_number_of_json_is_the_exact_decimal_that_stands_there(api: Api) -> None:
     body = orjson.dumps(fact(fact_type="contract_signed", attributes={"amount": 0})).replace(b":0}", b":10.10}")
     assert api.post(FACTS, content=body, headers={"Content-Type": "application/json"}).status_code == 201
@@ -252,6 +286,10 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
     assert api.post(f"{base}/close", json={"reason": "merged"}).status_code == 201
     refused = api.post(f"{base}/customers", json={"source": "c", "reference": "r", "name": "n"})
     assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
+    for params in ({"mapping": "facts"}, {"mapping": "facts", "dry_run": "true"}):
+        headers = {"Content-Type": "text/csv"}
+        refused = api.post(f"{base}/imports", content="fact_type\nlogin\n", headers=headers, params=params)
+        assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
 
 
 @pytest.mark.parametrize(

@@ -272,6 +272,16 @@ def test_a_fact_is_corrected_and_its_event_read(plumbline: Plumbline, customer: 
     assert plumbline.send(MAIN.event(first.position)).position == first.position
 
 
+@pytest.mark.parametrize(("source", "external_id"), [("erp", "a/s1"), ("erp/a", "s1"), (".", ".."), ("..", "."), ("a%2Fb", "?#%")])
+def test_ids_may_hold_whatever_a_path_parts_by(
+    plumbline: Plumbline, customer: str, source: str, external_id: str
+) -> None:
+    given = {"source": source, "external_id": external_id}
+    plumbline.send(MAIN.record("contract_signed", customer, "2026-01-19", **given, amount=20_000))
+    call = MAIN.correct(source, external_id, "contract_signed", customer, "2026-01-19", amount=10_000)
+    assert plumbline.send(call).id == external_id
+
+
 def test_refused_rows_are_listed_tried_again_and_dismissed(plumbline: Plumbline) -> None:
     lines = ["fact_type,external_id,customer,occurred,customer_name,amount,severity"]
     lines += ["contract_signed,q1,k1,2026-01-05,甲路桥,10000,", "complaint_filed,q2,k1,2026-02-01,,,grave"]

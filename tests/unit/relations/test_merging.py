@@ -358,6 +358,7 @@ def test_the_same_merging_again_is_a_duplicate() -> None:
         (MergeCustomers(ONE, ONE, "x"), "CUSTOMER_MERGE_SELF"),
         (MergeCustomers(ONE, "crm:1", "x"), "CUSTOMER_MERGE_SELF"),
         (MergeCustomers(TWO, ONE, "x"), "CUSTOMER_MERGE_SELF"),  # two leads to one already
+        (MergeCustomers(TWO, TWO, "x"), "CUSTOMER_MERGE_SELF"),
         (MergeCustomers(THREE, TWO, "x"), "CUSTOMER_MERGED"),
         (MergeCustomers(ONE, THREE, " "), "TEXT_INVALID"),
         (MergeCustomers(ONE, "C-000009", "x"), "CUSTOMER_UNKNOWN"),
