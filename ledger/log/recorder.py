@@ -50,9 +50,10 @@ class LogRecorder(PostgresApplicationRecorder):
     already, OperationalError or InterfaceError where the connection is lost.
 
     **A lost connection leaves the outcome of an append open**, and no append is repeated in here. The caller
-    repeats it with the same arguments: if the first one was committed, the second finds its answers or facts
-    (EntriesKnown) or a log that has moved (PositionMoved), and stores nothing. So whatever must not be done
-    twice carries an answer or a fact, and `insert_events`, which has neither, must not be repeated unseen.
+    repeats it with the same arguments: if the first one was committed, or comes through meanwhile, the second
+    finds its answers or facts (EntriesKnown) or a log that has moved (PositionMoved), and stores nothing. Then
+    the caller looks for its events where they were to stand, before it decides anything again. `insert_events`,
+    which expects no position, must not be repeated unseen.
     """
 
     datastore: LogDatastore

@@ -263,6 +263,18 @@ def records_migrate(old: Program, new: Program, records: Ints) -> Ints:
     records out alike, the very same array."""
     if _layout(old) == _layout(new):
         return records
+    moved = np.empty((len(records), new.record_size), np.int64)
+    # Piece by piece: each is gone through many times, and stays near the processor meanwhile.
+    for first in range(0, len(records), _MIGRATED_TOGETHER):
+        part = slice(first, first + _MIGRATED_TOGETHER)
+        moved[part] = _migrated(old, new, records[part])
+    return moved
+
+
+_MIGRATED_TOGETHER = 512
+
+
+def _migrated(old: Program, new: Program, records: Ints) -> Ints:
     moved = records_new(new, len(records))
     moved[:, : at.REC_FIXED] = records[:, : at.REC_FIXED]
     moved[:, at.REC_TIER] = _renumber(old.tiers, new.tiers, records[:, at.REC_TIER], 0)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, example, given, settings, strategies as st
 
 from ledger.domain.commands import (
     Answer,
@@ -180,6 +180,10 @@ LOTS = st.lists(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(LOTS)
+@example([
+    ([(fact("c1", "contract_signed", "2026-10-05", "C-000002", amount="20000", referrer="C-000001"), keyed)], [], False)
+    for keyed in (False, True)
+] + [([(MergeCustomers("C-000001", "C-000002", "same"), True)], [], False), ([], [0, 1], False), ([], [0, 1, 0, 1], False)])
 def test_whatever_came_between_a_request_sent_again_gets_its_first_answer_or_is_a_duplicate(
     database_url: str, lots: list[tuple[list[tuple[Command, bool]], list[int], bool]]
 ) -> None:
