@@ -333,8 +333,11 @@ def _columns_copy(source: Path, target: Path) -> None:
                 return
             # Read once: the next one may be of the same position, and name other files.
             content = (source / MANIFEST).read_bytes()
+            manifest = manifest_parse(source / MANIFEST, content)
+            if manifest is None:  # of an earlier format: they are made anew from the log
+                return
             target.mkdir(parents=True, exist_ok=True)
-            for name in manifest_parse(source / MANIFEST, content).file_names():
+            for name in manifest.file_names():
                 shutil.copy2(source / name, target / name)
             (target / MANIFEST).write_bytes(content)
             manifest_read(target)

@@ -112,13 +112,16 @@ def manifest_read(folder: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     manifest = manifest_parse(path, content)
+    if manifest is None:
+        return None
     for name, entry in ((f.name, f) for s in manifest.segments for f in s.files.values()):
         file_size_check(folder / name, entry)
     return manifest
 
 
-def manifest_parse(path: Path, content: bytes) -> Manifest:
-    """The manifest that was read at `path`. Raises ColumnsDamaged where it is none, or leaves a gap."""
+def manifest_parse(path: Path, content: bytes) -> Manifest | None:
+    """The manifest that was read at `path`, None for one of an earlier format. Raises ColumnsDamaged where it is none, or
+    leaves a gap."""
     try:
         raw: dict[str, Any] = orjson.loads(content)
     except orjson.JSONDecodeError as error:

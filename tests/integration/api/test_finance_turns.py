@@ -105,7 +105,7 @@ def test_two_read_at_once_and_of_those_that_wait_no_more_than_may() -> None:
         assert not waits.done() and not begun.done()
         go.set()
         assert [await task for task in running] == [True, True]
-        assert (await waits, await begun) == ("done", "begun")
+        assert [await waits, await begun] == ["done", "begun"]
         assert await turns.run(lambda: "free") == "free"
 
     asyncio.run(run())

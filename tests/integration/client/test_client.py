@@ -276,8 +276,10 @@ def test_a_fact_is_corrected_and_its_event_read(plumbline: Plumbline, customer: 
 def test_ids_may_hold_whatever_a_path_parts_by(
     plumbline: Plumbline, customer: str, source: str, external_id: str
 ) -> None:
-    given = {"source": source, "external_id": external_id}
-    plumbline.send(MAIN.record("contract_signed", customer, "2026-01-19", **given, amount=20_000))
+    signed = MAIN.record(
+        "contract_signed", customer, "2026-01-19", source=source, external_id=external_id, amount=20_000
+    )
+    plumbline.send(signed)
     call = MAIN.correct(source, external_id, "contract_signed", customer, "2026-01-19", amount=10_000)
     assert plumbline.send(call).id == external_id
 

@@ -32,7 +32,7 @@ def test_columns_that_are_merged_while_they_are_copied_arrive_as_they_were_befor
         before = manifest_read(source)
         real = backup.manifest_parse
 
-        def merging(path: Path, content: bytes) -> Manifest:
+        def merging(path: Path, content: bytes) -> Manifest | None:
             monkeypatch.setattr(backup, "manifest_parse", real)
             found = real(path, content)
             assert store.compact(idle=True)
