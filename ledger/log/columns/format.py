@@ -120,8 +120,10 @@ def manifest_read(folder: Path) -> Manifest | None:
 
 
 def manifest_parse(path: Path, content: bytes) -> Manifest | None:
-    """The manifest that was read at `path`, None for one of an earlier format. Raises ColumnsDamaged where it is none, or
-    leaves a gap."""
+    """The manifest that was read at `path`, None for one of an earlier format.
+
+    Raises ColumnsDamaged where it is none, or leaves a gap.
+    """
     try:
         raw: dict[str, Any] = orjson.loads(content)
     except orjson.JSONDecodeError as error:
