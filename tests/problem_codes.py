@@ -23,7 +23,7 @@ RAISERS = frozenset({
     "Answer", "Obstacle", "Refused", "RetryLater", "_again", "_refused", "_stopped", "fail", "problem_response", "text_check",
 })  # fmt: skip
 """What is given a code and answers or raises it."""
-NO_CODES = re.compile(r"LC_ALL|PG_VERSION|PLUMBLINE_(?!ERROR$).*|[YMD]+")
+NO_CODES = re.compile(r"LC_ALL|PG_VERSION|PGCONNECT_TIMEOUT|PLUMBLINE_(?!ERROR$).*|[YMD]+")
 """Names of environments and files, and places of dates, which are written like codes."""
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 

@@ -101,11 +101,12 @@ class Carrier:
                 return entry
             try:
                 events, answer = self._order_decide(request)
-            except Refused as refusal:
-                return refusal_of(refusal)
-            except (PlumblineError, *CONNECTION_LOST):
-                raise
             except Exception as error:
+                if isinstance(error, (PlumblineError, *CONNECTION_LOST)) and not isinstance(error, Refused):
+                    raise
+                if self._moved():
+                    self.state.catch_up(self.recorder)
+                    continue
                 return refusal_of(error)
             position = self.state.book.position + len(events)
             answer = replace(answer, position=position) if events else answer
@@ -150,6 +151,9 @@ class Carrier:
                 if known.any:
                     self.state.relations.journal.rollback()
                     continue
+            if is_refused and (atomic or not (decided.events or decided.entries)) and self._moved():
+                self._catch_up(known)
+                continue
             if is_refused and atomic:
                 return [a if a.status == "refused" else ATOMIC_REFUSED for a in decided.answers]
             outcome = self.appender.append(decided)
@@ -159,6 +163,11 @@ class Carrier:
                 known.learn(outcome)
             self._catch_up(known)
         raise LogMoving()
+
+    def _moved(self) -> bool:
+        """Whether others have appended since. What is appended finds that out by itself; a refusal would be told by
+        what this writer remembers, though somebody was just told of what it lacks."""
+        return self.recorder.position_head() > self.state.book.position
 
     def _catch_up(self, known: Known) -> None:
         """Take in what others appended: it may hold requests that were new when they were looked up."""

@@ -46,6 +46,9 @@ class Rehearser:
 
     def rehearse(self, requests: list[Request]) -> list[Rehearsal]:
         """Decide requests as if each before had been carried out; nothing is appended."""
+        # Nothing is appended that would find the log moved.
+        if self.recorder.position_head() > self.state.book.position:
+            self.state.catch_up(self.recorder)
         types = self.state.book.fact_types
         refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r, types)) is not None}
         sound = [r for i, r in enumerate(requests) if i not in refusals]

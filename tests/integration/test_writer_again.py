@@ -27,9 +27,9 @@ from ledger.domain.commands import (
     ReserveRedemption,
     UnmergeCustomers,
 )
-from ledger.writer import carrying
+from ledger.writer import LedgerState, Writer, carrying
 from tests.catalogue import catalogue_activate
-from tests.ledgers import Books, books_open, fact
+from tests.ledgers import NOW, Books, books_open, fact
 from tests.relations_firm import firm_found
 
 
@@ -174,7 +174,7 @@ LOTS = st.lists(
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -227,3 +227,33 @@ def deal(books: Books, lot: list[Sent], unmerged: int, *, atomic: bool) -> int:
         if one.answer is None or not one.request.key:
             one.answer, one.unmerged = replace(answer, hit=False), unmerged
     return unmerged
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (fact("1", "login", "2026-10-05", customer="C-000002"), ""),
+        (RecordFollowUp("C-000002", "S-000001", "谈过"), "CUSTOMER_NOT_SERVED"),
+        (ReserveRedemption("C-000002", "cash", points="1000"), "POINTS_INSUFFICIENT"),
+        (MergeCustomers("C-000001", "C-000002", "同一家"), ""),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+@pytest.mark.parametrize("how", ["alone", "atomic", "rehearsed"])
+def test_nothing_is_refused_for_what_a_writer_before_appended_after_this_one_had_loaded(
+    books: Books, command: Command, told: str, how: str
+) -> None:
+    """As after a crash of the database: the lease is another's at once, and who had it may append once more."""
+    catalogue_activate(books)
+    firm_found(books)
+    books.register("first")
+    with Writer(books.recorder, LedgerState.load(None, books.recorder), lambda: NOW) as after:
+        assert books.register("late") == ["C-000002"]
+        if how == "rehearsed":
+            [rehearsed] = after.rehearse_later([Request(command, "bob")]).result()
+            assert rehearsed.answer.code == told
+        else:
+            atomic = how == "atomic" and not isinstance(command, MergeCustomers)
+            [answer] = after.submit([Request(command, "bob")], atomic=atomic)
+            assert answer.code == told
+        assert after.state.book.position >= books.position

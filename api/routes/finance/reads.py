@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.access.roles import Permission
-from api.core import context_of, core_of, read
+from api.core import context_of, core_of, read, views_reached
 from api.input import Cursor, Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routes.finance.asking import (
@@ -38,7 +38,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.records import Match
 from ledger.domain.values import customer_number, day_of
-from projections.customers import customer_read
+from projections.customers import CustomersView, customer_read
 from projections.events import event_read
 from projections.finance.beancount import beancount_text
 from projections.finance.honours import PUBLICATION, Place, places_of, public_list
@@ -226,7 +226,7 @@ async def journal_checked(request: Request, as_of: Day = None) -> Response:
 @router.get(
     f"{PREFIX}/honours/{{year}}",
     permission=Permission.VIEWS_READ,
-    errors=("COLUMNS_BEHIND", "HONOURS_UNKNOWN"),
+    errors=("COLUMNS_BEHIND", "HONOURS_UNKNOWN", "VIEW_BEHIND"),
     response_model=HonoursBody,
     summary="The public list of a year's best customers",
     description="As recorded by `plumbline honours`; consent is as it stands now.",
@@ -236,6 +236,8 @@ async def honours_read(request: Request, year: Annotated[int, Path(ge=1970, le=2
     position = await settling(request, lambda state: state.settlement.honours.get(year))
     if position is None:
         raise Refused("HONOURS_UNKNOWN", "nobody was honoured for this year yet; `plumbline honours` does", "year")
+    # Consents given before it must be seen.
+    await views_reached(request, (CustomersView.name,), position)
     places, consented = await read(request, _honoured, position)
     return json_response(public_list(year, places, consented))
 

@@ -198,7 +198,7 @@ def edited(document: Any, *edits: Edit) -> RuleSet | None:
             if value is GONE:
                 del node[last]
             else:
-                node[last] = value
+                node[last] = copy.deepcopy(value)  # a part of the document may stand in it
         except (KeyError, IndexError, TypeError):
             return None
     return parsed(document)
