@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ from service.settings import Settings
 Ask = Callable[..., Result]
 
 
-@pytest.fixture
-def ask(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Gives a command to a new ledger, of which two people own a customer each."""
-    monkeypatch.setenv("PLUMBLINE_HOME", str(settings.home))
-    monkeypatch.setenv("PLUMBLINE_DATABASE_URL", database_url)
+@pytest.fixture(scope="module")
+def ask(settings: Settings, database_url: str) -> Iterator[Ask]:
+    """Gives a command to a ledger of which two people own a customer each."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PLUMBLINE_HOME", str(settings.home))
+    patch.setenv("PLUMBLINE_DATABASE_URL", database_url)
     app = typer.Typer()
     for module in (relations, replaying, rules):
         module.register(app)
@@ -43,7 +44,8 @@ def ask(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) 
     for number, name in (("1", "甲乙建设"), ("2", "丙丁路桥")):
         done(asked("lead", number, "--name", name))
         done(asked("reassign", f"C-00000{number}", "--to", f"S-00000{number}", "--reason", "分配"))
-    return asked
+    yield asked
+    patch.undo()
 
 
 def done(result: Result) -> str:

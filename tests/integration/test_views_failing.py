@@ -99,8 +99,8 @@ def test_a_write_tells_what_was_recorded_and_warns(failed: str, arguments: tuple
 
 
 READS = (
-    ("customers",), ("history", "C-000001"), ("redeem", "list"), ("pool",), ("rules", "show"), ("liability",),
-    ("report", "leaderboard", "--by", "balance"), ("replay", "--recorded"), ("profile", "show", "C-000001"),
+    ("customers",), ("redeem", "list"), ("rules", "show"), ("liability",), ("report", "leaderboard", "--by", "balance"),
+    ("replay", "--recorded"), ("profile", "show", "C-000001"),
 )  # fmt: skip
 
 
