@@ -104,7 +104,7 @@ class Carrier:
             except Exception as error:
                 if isinstance(error, (PlumblineError, *CONNECTION_LOST)) and not isinstance(error, Refused):
                     raise
-                if self._moved():
+                if self.state.is_behind(self.recorder):
                     self.state.catch_up(self.recorder)
                     continue
                 return refusal_of(error)
@@ -151,7 +151,7 @@ class Carrier:
                 if known.any:
                     self.state.relations.journal.rollback()
                     continue
-            if is_refused and (atomic or not (decided.events or decided.entries)) and self._moved():
+            if is_refused and (atomic or not (decided.events or decided.entries)) and self.state.is_behind(self.recorder):
                 self._catch_up(known)
                 continue
             if is_refused and atomic:
@@ -163,11 +163,6 @@ class Carrier:
                 known.learn(outcome)
             self._catch_up(known)
         raise LogMoving()
-
-    def _moved(self) -> bool:
-        """Whether others have appended since. What is appended finds that out by itself; a refusal would be told by
-        what this writer remembers, though somebody was just told of what it lacks."""
-        return self.recorder.position_head() > self.state.book.position
 
     def _catch_up(self, known: Known) -> None:
         """Take in what others appended: it may hold requests that were new when they were looked up."""

@@ -46,8 +46,7 @@ class Rehearser:
 
     def rehearse(self, requests: list[Request]) -> list[Rehearsal]:
         """Decide requests as if each before had been carried out; nothing is appended."""
-        # Nothing is appended that would find the log moved.
-        if self.recorder.position_head() > self.state.book.position:
+        if self.state.is_behind(self.recorder):
             self.state.catch_up(self.recorder)
         types = self.state.book.fact_types
         refusals = {i: refusal for i, r in enumerate(requests) if (refusal := request_refusal(r, types)) is not None}

@@ -206,6 +206,11 @@ class LedgerState:
         if len(self.records) > count:
             self.records = self.records[:count]
 
+    def is_behind(self, recorder: LogRecorder) -> bool:
+        """Whether others have appended what this lacks. An append finds that out by itself; whatever appends nothing, a
+        refusal or a dry run, would be told by memory alone."""
+        return recorder.position_head() > self.book.position
+
     @property
     def catching_up(self) -> bool:
         """Whether catching up was interrupted; it is to be ended before anything is decided, and is checked by then."""
