@@ -50,6 +50,11 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
+def today_in(zone: ZoneInfo) -> int:
+    """The day number of today in a time zone."""
+    return day_of(clock().astimezone(zone).date())
+
+
 class LedgerHandle:
     """One open ledger: its log, its views, and the writer when it is asked for."""
 
@@ -136,7 +141,7 @@ class LedgerHandle:
     @property
     def today(self) -> int:
         """The day number of today in the ledger's time zone."""
-        return day_of(clock().astimezone(self.zone).date())
+        return today_in(self.zone)
 
     @property
     def quarantine(self) -> Quarantine:
@@ -208,8 +213,8 @@ def days_never_closed(recorder: LogRecorder) -> bool:
 
 def history_close(actor: str) -> Request:
     """What closes the month before this one, as the first; from then on the service closes daily."""
-    today = day_of(clock().astimezone(ZoneInfo(TIMEZONE_DEFAULT)).date())
-    return Request(CloseDays(day_text(month_last_day(month_of(today) - 1))), actor)
+    month_before = month_of(today_in(ZoneInfo(TIMEZONE_DEFAULT))) - 1
+    return Request(CloseDays(day_text(month_last_day(month_before))), actor)
 
 
 def history_closed_check(answers: list[Answer]) -> None:

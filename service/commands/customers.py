@@ -9,7 +9,7 @@ import typer
 
 from ledger.domain.book import Book
 from ledger.domain.errors import Refused
-from ledger.domain.values import customer_id, customer_number, day_of, points_text
+from ledger.domain.values import customer_id, customer_number, points_text
 from ledger.rules.document import RuleSet, rule_set_parse
 from ledger.rules.narrate import Narrator
 from projections.balances import balances_read
@@ -18,7 +18,7 @@ from projections.history import HistoryRow, history_read
 from projections.merged import merged_read
 from projections.places import views_wait
 from projections.tiers import tiers_read
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open, today_in
 from service.output import (
     ACTOR_DEFAULT,
     ActorOption,
@@ -62,13 +62,12 @@ def customers(
 
 def rules_in_force(book: Book) -> RuleSet | None:
     """The rule set that decides a fact booked today."""
-    today = day_of(clock().astimezone(ZoneInfo(book.timezone)).date())
-    name = book.in_force(today)
+    name = book.in_force(today_in(ZoneInfo(book.timezone)))
     return rule_set_parse(book.rule_sets[name].document) if name else None
 
 
 def _customers(handle: LedgerHandle, book: Book, rules: RuleSet | None) -> list[dict[str, Any]]:
-    day = day_of(clock().astimezone(ZoneInfo(book.timezone)).date())
+    day = today_in(ZoneInfo(book.timezone))
     ladder = rules.tiers if rules else None
     found: list[dict[str, Any]] = []
     after = 0

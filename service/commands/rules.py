@@ -16,14 +16,14 @@ from ledger.domain.commands import ActivateRuleSet, Answer, ApproveRuleSet, Comm
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.relations.ids import staff_id
-from ledger.domain.values import day_of, day_text
+from ledger.domain.values import day_text
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.rules.document import rule_set_parse, schema
 from ledger.rules.sentences import called_of, rule_sentence
 from ledger.standard import rules_standard
 from ledger.writer.orders import rule_set_check
 from projections.relations.staff import staff_read, teams_read
-from service.bootstrap import LedgerHandle, clock, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open, today_in
 from service.commanding import commands
 from service.output import (
     ACTOR_DEFAULT,
@@ -81,7 +81,7 @@ def show(
         headers = [out.say(*w) for w in (("编号", "id"), ("名称", "title"), ("提出", "proposed by"), ("批准", "approved by"), ("生效自", "in force from"))]
         out.table("", headers, rows)
         return
-    name = rule_set or book.in_force(day_of(clock().astimezone(ZoneInfo(book.timezone)).date()))
+    name = rule_set or book.in_force(today_in(ZoneInfo(book.timezone)))
     entry = book.rule_sets.get(name or "")
     if entry is None:
         raise Refused("RULESET_UNKNOWN", "no such rule set; `plumbline rules show --all` lists them", "rule_set")
@@ -142,7 +142,7 @@ def check(
 
 def _in_force(book: Book) -> Mapping[str, Any]:
     """The document of the rules in force today; the standard rules where there are none."""
-    name = book.in_force(day_of(clock().astimezone(ZoneInfo(book.timezone)).date()))
+    name = book.in_force(today_in(ZoneInfo(book.timezone)))
     return book.rule_sets[name].document if name else rules_standard()
 
 

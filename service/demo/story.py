@@ -31,7 +31,7 @@ from projections.relations.scopes import EVERYTHING
 from projections.relations.timeline import timeline_read
 from replay.ownership.what_if import assignment_replaced, ownership_recorded_check, ownership_what_if
 from replay.what_if import recorded_check, what_if
-from service.bootstrap import TIMEZONE_DEFAULT, LedgerHandle, clock, ledger_drop, ledger_open
+from service.bootstrap import TIMEZONE_DEFAULT, LedgerHandle, clock, ledger_drop, ledger_open, today_in
 from service.demo.contractor import contractor_facts, first_day_of, months_write
 from service.demo.figures import closed_through, quarters, standings
 from service.demo.next_steps import next_steps
@@ -235,7 +235,7 @@ def _settling() -> Generator[None]:
 
 
 def _sales_force(writer: Writer, actor: str, seed: int) -> SalesForce:
-    today = day_of(clock().astimezone(ZoneInfo(TIMEZONE_DEFAULT)).date())
+    today = today_in(ZoneInfo(TIMEZONE_DEFAULT))
     try:
         return sales_force_record(writer, actor, seed, len(writer.state.book.customers), today)
     except SalesForceRefused as refused:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from psycopg import Connection
@@ -17,7 +18,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.valuation import PointValue
 from ledger.domain.values import day_parse
 from projections.finance.reading import value_on
-from service.bootstrap import LedgerHandle, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open, today_in
 from service.output import Output
 from service.settings import Settings
 
@@ -52,7 +53,7 @@ def looking(ledger: str, actor: str) -> Generator[Looking]:
         handle.follow(columns_only=True)
         book = handle.columns().book()
         with handle.reading() as connection:
-            yield Looking(handle, connection, book, handle.today)
+            yield Looking(handle, connection, book, today_in(ZoneInfo(book.timezone)))
 
 
 def day_option(text: str | None, name: str) -> int | None:

@@ -23,7 +23,7 @@ from projections.places import ViewFailed
 from projections.relations.profiles import Known, customers_seen, profile_read
 from projections.relations.scopes import EVERYTHING, Scope, scope_of
 from projections.relations.staff import StaffRow, staff_read
-from service.bootstrap import LedgerHandle, ledger_open
+from service.bootstrap import LedgerHandle, ledger_open, today_in
 from service.commanding import commands
 from service.output import Output
 from service.settings import Settings
@@ -153,7 +153,8 @@ def looking(ledger: str, actor: str, as_staff: str | None = None) -> Generator[L
     """Bring the views up and look at them, as somebody on the staff sees them where one is named. Raises Refused."""
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow()
-        zone, today = handle.zone, handle.today
+        zone = handle.zone
+        today = today_in(zone)
         with handle.reading() as connection:
             scope = EVERYTHING
             if as_staff is not None:
