@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import Final, cast
 
+from projections.cells import text_safe
 from projections.reports import SegmentRow
 
 COLUMNS: Final = (
@@ -24,14 +25,13 @@ def segment_head() -> bytes:
 
 def segment_lines(rows: Iterable[SegmentRow]) -> bytes:
     """A line for each customer. No cell begins as a formula."""
-    return _lines([_cell(value) for value in row.document().values()] for row in rows)
+    return _lines([_cell(column, value) for column, value in row.document().items()] for row in rows)
 
 
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = " ".join(cast(list[str], value)) if isinstance(value, list) else str(value or "")
-    number = text.lstrip("-").replace(".", "", 1).isdecimal()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not number else text
+def _cell(column: str, value: object) -> str:
+    if column == "balance":  # a decimal of ours, perhaps below zero
+        return str(value)
+    return text_safe(" ".join(cast(list[str], value)) if isinstance(value, list) else value)
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> bytes:

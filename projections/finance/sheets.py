@@ -12,7 +12,8 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from projections.cells import text_safe
+
 _PART: Final = 1 << 16
 SHEET_ROWS_MAX: Final = 1_048_575
 """As many rows as a sheet of XLSX holds beside its header."""
@@ -49,12 +50,6 @@ def text_parts(lines: Iterable[str]) -> Iterator[str]:
             waiting, size = [], 0
     if size:
         yield "".join(waiting)
-
-
-def text_safe(value: Any) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def xlsx_bytes(sheets: Sequence[tuple[str, Sequence[str], Iterable[Row], Sequence[str]]]) -> bytes:
