@@ -8,11 +8,14 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.setup-stamp
 KERNEL := $(VENV)/.kernel-stamp
 
+# One process more than there are cores: there is always one that waits.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+
 # Compiled modules are kept whatever the environment says: without them each command begins two seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint soak bench lock clean
+.PHONY: help setup demo test suite lint soak bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -41,10 +44,12 @@ $(KERNEL): $(STAMP)
 demo: setup ## three invented years of a contractor, from contracts to a what-if
 	$(BIN)/plumbline demo
 
-test: ## lint, types and every test but the soak
-	@# The kernel is compiled while types are checked.
-	@$(MAKE) --no-print-directory --jobs 2 lint $(KERNEL)
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(STAMP) ## lint, types and every test but the soak
+	@# Types are checked beside the tests, many of which wait: for servers that were killed, for leases that lapse.
+	@$(MAKE) --no-print-directory --jobs 2 lint suite
+
+suite: $(KERNEL)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## ruff and strict types
 	$(BIN)/ruff check .

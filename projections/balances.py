@@ -52,7 +52,7 @@ class BalanceRow:
     position: int = 0
 
 
-class Moves:
+class _Moves:
     """What events come to: for each customer the balance after the last and what is added to the rest.
 
     `lots`: what is added by (customer, month at whose end it expires, or -1 for never).
@@ -62,8 +62,32 @@ class Moves:
         self.rows: dict[int, BalanceRow] = {}
         self.lots: dict[tuple[int, int], int] = defaultdict(int)
 
-    def add(self, event: CustomerEvent) -> None:
-        """Take in a customer's event; those that move no points change nothing."""
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.lots)
+
+    def add(self, batch: Batch) -> None:
+        """Take in the next events; those that move no points change nothing."""
+        for event in batch.of(BalancesView.topics):
+            self._add(event)
+
+    def store(self, transaction: Connection[Any]) -> None:
+        """Add it to the tables. Raises where it takes what is not there."""
+        # In the order of the primary keys, so that neighbours in the index are changed together.
+        if self.rows:
+            rows = sorted(self.rows.values(), key=attrgetter("customer"))
+            transaction.execute(_QUERIES["balances_store"], bigints(rows, _STORED))
+        lots = sorted((*key, points) for key, points in self.lots.items() if points)
+        if lots:
+            customer, month, points = zip(*lots, strict=True)
+            transaction.execute(
+                _QUERIES["lots_store"],
+                {
+                    "customer": BigintArray(customer), "expiry_month": IntegerArray(month),
+                    "points": BigintArray(points),
+                },
+            )  # fmt: skip
+
+    def _add(self, event: CustomerEvent) -> None:
         state, topic = event.state, event.topic
         if topic == "CustomerRegistered":
             self.rows[event.customer] = BalanceRow(event.customer, position=event.position)
@@ -125,23 +149,13 @@ class BalancesView:
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
-        moves = Moves()
-        for event in batch.of(self.topics):
-            moves.add(event)
-        # In the order of the primary keys, so that neighbours in the index are changed together.
-        if moves.rows:
-            rows = sorted(moves.rows.values(), key=attrgetter("customer"))
-            transaction.execute(_QUERIES["balances_store"], bigints(rows, _STORED))
-        lots = sorted((*key, points) for key, points in moves.lots.items() if points)
-        if lots:
-            customer, month, points = zip(*lots, strict=True)
-            transaction.execute(
-                _QUERIES["lots_store"],
-                {
-                    "customer": BigintArray(customer), "expiry_month": IntegerArray(month),
-                    "points": BigintArray(points),
-                },
-            )  # fmt: skip
+        moves = self.sums()
+        moves.add(batch)
+        moves.store(transaction)
+
+    def sums(self) -> _Moves:
+        """Nothing yet, to which batches may be added before all of it is stored."""
+        return _Moves()
 
 
 @reads(BalancesView.name)

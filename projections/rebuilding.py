@@ -6,7 +6,7 @@ the tables that are filled are still its own is looked at again before each comm
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -22,11 +22,13 @@ from ledger.log.recorder import LogRecorder
 from projections.batches import Batches
 from projections.passing import passing
 from projections.places import ViewFailed
-from projections.view import Progress, TopicsOnly, View
+from projections.view import Batch, Progress, Summing, TopicsOnly, View
 
 _QUERIES = queries_load("projections.sql", "follower.sql")
 _TIMES: Final = 5
 """So many more positions at once where a rebuild reads some events of them only."""
+SUMS_MAX: Final = 200_000
+"""Of a view that adds up, so many rows are kept in memory before they are stored, and those of one batch more."""
 
 
 class RebuildBusy(PlumblineError):
@@ -77,12 +79,16 @@ def tables_rebuild(recorder: LogRecorder, view: View, progress: Progress) -> int
     limit = view.batch_events * (1 if topics is None else _TIMES)
     batches = Batches(recorder)
 
+    take, store = _taker(view)
+
     def fill(connection: Connection[Any], position: int, target: int) -> int:
         connection.execute(_QUERIES["shadow_use"], path)
         batch = batches.read(position, limit, target, topics=topics)
-        if batch.events:
-            with collection_deferred(), errors_own(view.name, position):
-                view.apply(batch, connection)
+        with collection_deferred(), errors_own(view.name, position):
+            if batch.events:
+                take(batch, connection)
+            if batch.position_last == target:
+                store(connection)
         _tables_check(connection, view.name, tables)
         progress(view.name, batch.position_last, target)
         return batch.position_last
@@ -103,6 +109,25 @@ def tables_rebuild(recorder: LogRecorder, view: View, progress: Progress) -> int
     finally:
         batches.close()
     return position
+
+
+def _taker(view: View) -> tuple[Callable[[Batch, Connection[Any]], None], Callable[[Connection[Any]], None]]:
+    """How a rebuild has a view take a batch in, and store what is kept yet."""
+    if not isinstance(view, Summing):
+        return view.apply, lambda _: None
+    sums = view.sums()
+
+    def store(connection: Connection[Any]) -> None:
+        nonlocal sums
+        sums.store(connection)
+        sums = view.sums()
+
+    def take(batch: Batch, connection: Connection[Any]) -> None:
+        sums.add(batch)
+        if len(sums) >= SUMS_MAX:
+            store(connection)
+
+    return take, store
 
 
 @contextmanager

@@ -151,6 +151,30 @@ class TopicsOnly(Protocol):
     topics: Sequence[str]
 
 
+class Sums(Protocol):
+    """What events come to before it is stored; its length says how many rows it will take."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, batch: Batch) -> None:
+        """Take in the next events."""
+        ...
+
+    def store(self, transaction: Connection[Any]) -> None:
+        """Store it, once."""
+        ...
+
+
+@runtime_checkable
+class Summing(Protocol):
+    """A view that only adds up: a rebuild stores once what many batches come to, so that a customer's row is written
+    once, not with every batch that touches it."""
+
+    def sums(self) -> Sums:
+        """Nothing yet."""
+        ...
+
+
 @runtime_checkable
 class OwnPosition(Protocol):
     """A view that keeps its position itself, because it writes elsewhere than in the transaction."""
