@@ -52,7 +52,7 @@ class BalanceRow:
     position: int = 0
 
 
-class _Moves:
+class Moves:
     """What events come to: for each customer the balance after the last and what is added to the rest.
 
     `lots`: what is added by (customer, month at whose end it expires, or -1 for never).
@@ -65,10 +65,10 @@ class _Moves:
     def __len__(self) -> int:
         return len(self.rows) + len(self.lots)
 
-    def add(self, batch: Batch) -> None:
-        """Take in the next events; those that move no points change nothing."""
+    def take(self, batch: Batch) -> None:
+        """Take in the next events."""
         for event in batch.of(BalancesView.topics):
-            self._add(event)
+            self.add(event)
 
     def store(self, transaction: Connection[Any]) -> None:
         """Add it to the tables. Raises where it takes what is not there."""
@@ -87,7 +87,8 @@ class _Moves:
                 },
             )  # fmt: skip
 
-    def _add(self, event: CustomerEvent) -> None:
+    def add(self, event: CustomerEvent) -> None:
+        """Take in a customer's event; those that move no points change nothing."""
         state, topic = event.state, event.topic
         if topic == "CustomerRegistered":
             self.rows[event.customer] = BalanceRow(event.customer, position=event.position)
@@ -150,12 +151,12 @@ class BalancesView:
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Add up the batch and add it to the tables. Raises where an event takes what is not there."""
         moves = self.sums()
-        moves.add(batch)
+        moves.take(batch)
         moves.store(transaction)
 
-    def sums(self) -> _Moves:
+    def sums(self) -> Moves:
         """Nothing yet, to which batches may be added before all of it is stored."""
-        return _Moves()
+        return Moves()
 
 
 @reads(BalancesView.name)

@@ -123,7 +123,7 @@ def _taker(view: View) -> tuple[Callable[[Batch, Connection[Any]], None], Callab
         sums = view.sums()
 
     def take(batch: Batch, connection: Connection[Any]) -> None:
-        sums.add(batch)
+        sums.take(batch)
         if len(sums) >= SUMS_MAX:
             store(connection)
 

@@ -156,7 +156,7 @@ class Sums(Protocol):
 
     def __len__(self) -> int: ...
 
-    def add(self, batch: Batch) -> None:
+    def take(self, batch: Batch) -> None:
         """Take in the next events."""
         ...
 
