@@ -1,15 +1,16 @@
 """Arrays for Postgres in its binary form, each with one fixed type.
 
 psycopg's own lists take their type from what is in them, so that an empty one, or one of larger numbers,
-would be another statement to prepare, hence a second round trip. With these an append is always the same
-statement.
+would be another statement to prepare, hence a second round trip.
 """
 
 from __future__ import annotations
 
 import struct
 from array import array
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import numpy as np
@@ -27,6 +28,8 @@ _ELEMENTS = {kind: np.dtype([("length", ">i4"), ("value", f">i{array(kind).items
 # index.
 _HEAD = struct.Struct("!iiI")
 _DIMENSION = struct.Struct("!ii")
+_FEW: Final = 64
+"""Up to so many integers are packed by one layout: NumPy takes longer to begin than for all of them."""
 
 
 class TextArray(list[str]):
@@ -61,13 +64,38 @@ def arrays_register(connection: Connection[Any]) -> None:
         connection.adapters.register_dumper(kind, dumper)
 
 
+def text_array(values: Iterable[str]) -> bytes:
+    """text[]. Raises UnicodeEncodeError for half a surrogate pair."""
+    return _of_bytes([value.encode() for value in values], _TEXT.oid)
+
+
+def bytea_array(values: Sequence[bytes]) -> bytes:
+    """bytea[]"""
+    return _of_bytes(values, _BYTEA.oid)
+
+
+def uuid_array(values: Iterable[UUID]) -> bytes:
+    """uuid[]"""
+    return _of_bytes([value.bytes for value in values], _UUID.oid)
+
+
+def bigint_array(values: Sequence[int]) -> bytes:
+    """bigint[]. Raises DataError for what is no integer of 64 bits."""
+    return _of_integers(values, "q", _BIGINT.oid)
+
+
+def integer_array(values: Sequence[int]) -> bytes:
+    """integer[]. Raises DataError for what is no integer of 32 bits."""
+    return _of_integers(values, "i", _INTEGER.oid)
+
+
 def _head(count: int, element_oid: int) -> bytes:
     if count == 0:
         return _HEAD.pack(0, 0, element_oid)
     return _HEAD.pack(1, 0, element_oid) + _DIMENSION.pack(count, 1)
 
 
-def _of_bytes(values: list[bytes], element_oid: int) -> bytes:
+def _of_bytes(values: Sequence[bytes], element_oid: int) -> bytes:
     if not values:
         return _head(0, element_oid)
     lengths = [len(value) for value in values]
@@ -81,17 +109,27 @@ def _of_bytes(values: list[bytes], element_oid: int) -> bytes:
     return b"".join(parts)
 
 
-def _of_integers(values: list[int], kind: Literal["i", "q"], element_oid: int) -> bytes:
+def _of_integers(values: Sequence[int], kind: Literal["i", "q"], element_oid: int) -> bytes:
     if not values:
         return _head(0, element_oid)
+    size = _ELEMENTS[kind]["value"].itemsize
     try:
+        if len(values) <= _FEW:
+            parts = [size] * (2 * len(values))
+            parts[1::2] = values
+            return _few(kind, len(values)).pack(1, 0, element_oid, len(values), 1, *parts)
         native = array(kind, values)  # takes nothing but integers that fit
-    except (OverflowError, TypeError) as error:
-        raise DataError(f"an integer does not fit into {array(kind).itemsize} bytes: {error}") from error
+    except (OverflowError, TypeError, struct.error) as error:
+        raise DataError(f"an integer does not fit into {size} bytes: {error}") from error
     elements = np.empty(len(values), _ELEMENTS[kind])
     elements["length"] = native.itemsize
     elements["value"] = native
     return _head(len(values), element_oid) + elements.tobytes()
+
+
+@lru_cache(maxsize=2 * _FEW)
+def _few(kind: Literal["i", "q"], count: int) -> struct.Struct:
+    return struct.Struct(f"!iiIii{f'i{kind}' * count}")
 
 
 class _ByteaArrayDumper(Dumper):
@@ -99,7 +137,7 @@ class _ByteaArrayDumper(Dumper):
     oid = _BYTEA.array_oid
 
     def dump(self, obj: ByteaArray) -> bytes:
-        return _of_bytes(obj, _BYTEA.oid)
+        return bytea_array(obj)
 
 
 class _TextArrayDumper(Dumper):
@@ -107,7 +145,7 @@ class _TextArrayDumper(Dumper):
     oid = _TEXT.array_oid
 
     def dump(self, obj: TextArray) -> bytes:
-        return _of_bytes([value.encode() for value in obj], _TEXT.oid)
+        return text_array(obj)
 
 
 class _UuidArrayDumper(Dumper):
@@ -115,7 +153,7 @@ class _UuidArrayDumper(Dumper):
     oid = _UUID.array_oid
 
     def dump(self, obj: UuidArray) -> bytes:
-        return _of_bytes([value.bytes for value in obj], _UUID.oid)
+        return uuid_array(obj)
 
 
 class _BigintArrayDumper(Dumper):
@@ -123,7 +161,7 @@ class _BigintArrayDumper(Dumper):
     oid = _BIGINT.array_oid
 
     def dump(self, obj: BigintArray) -> bytes:
-        return _of_integers(obj, "q", _BIGINT.oid)
+        return bigint_array(obj)
 
 
 class _IntegerArrayDumper(Dumper):
@@ -131,4 +169,4 @@ class _IntegerArrayDumper(Dumper):
     oid = _INTEGER.array_oid
 
     def dump(self, obj: IntegerArray) -> bytes:
-        return _of_integers(obj, "i", _INTEGER.oid)
+        return integer_array(obj)

@@ -57,6 +57,11 @@ class WatchedConnection(Connection[Row]):
 
     _pulse: Pulse | None = None
 
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.statements: set[bytes] = set()
+        """Those prepared on it by name; see `ledger.log.statement`."""
+
     @classmethod
     def connect(cls, conninfo: str = "", **keywords: Any) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As `connect` of this module."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from struct import Struct
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
@@ -20,11 +21,12 @@ from psycopg.rows import DictRow, TupleRow, tuple_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.numeric import Int8
 
-from ledger.log.arrays import BigintArray, ByteaArray, IntegerArray, TextArray, UuidArray
+from ledger.log.arrays import TextArray, UuidArray, bigint_array, bytea_array, integer_array, text_array, uuid_array
 from ledger.log.checks import entries_check, events_check, positions_check, texts_check
 from ledger.log.datastore import LogDatastore, asked_again
 from ledger.log.migrate import ledger_schema_create
 from ledger.log.queries import queries_load
+from ledger.log.statement import Statement
 from ledger.log.types import (
     AnswerEntry,
     AnyStoredEvent,
@@ -39,6 +41,8 @@ EventRow = tuple[int, str, int, str, bytes]
 """(position, originator_id, originator_version, topic, state)"""
 
 _QUERIES = queries_load("ledger.log", "queries.sql")
+_APPEND = Statement("log_append", _QUERIES["append"])
+_BIGINT = Struct("!q")
 _POSITION_MAX = 2**63 - 1
 
 
@@ -283,34 +287,35 @@ def _append(
     answers: Sequence[AnswerEntry],
     facts: Sequence[FactEntry],
 ) -> AppendOutcome:
-    params = (
-        TextArray([event.originator_id for event in events]),  # pyright: ignore[reportArgumentType] - checked
-        BigintArray([event.originator_version for event in events]),
-        TextArray([event.topic for event in events]),
-        ByteaArray([event.state for event in events]),
-        None if position_expected is None else Int8(position_expected),
-        TextArray([answer.client for answer in answers]),
-        TextArray([answer.key for answer in answers]),
-        ByteaArray([answer.request_sha256 for answer in answers]),
-        ByteaArray([answer.body for answer in answers]),
-        BigintArray([answer.position for answer in answers]),
-        UuidArray([fact.key for fact in facts]),
-        IntegerArray([fact.version for fact in facts]),
-        ByteaArray([fact.content_sha256 for fact in facts]),
-        BigintArray([fact.position for fact in facts]),
+    row = _APPEND.row(
+        connection,
+        (
+            text_array([event.originator_id for event in events]),  # pyright: ignore[reportArgumentType] - checked
+            bigint_array([event.originator_version for event in events]),
+            text_array([event.topic for event in events]),
+            bytea_array([event.state for event in events]),
+            None if position_expected is None else _BIGINT.pack(position_expected),
+            text_array([answer.client for answer in answers]),
+            text_array([answer.key for answer in answers]),
+            bytea_array([answer.request_sha256 for answer in answers]),
+            bytea_array([answer.body for answer in answers]),
+            bigint_array([answer.position for answer in answers]),
+            uuid_array([fact.key for fact in facts]),
+            integer_array([fact.version for fact in facts]),
+            bytea_array([fact.content_sha256 for fact in facts]),
+            bigint_array([fact.position for fact in facts]),
+        ),
     )
-    with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
-        row = cursor.execute(_QUERIES["append"], params, prepare=True).fetchone()
-    assert row is not None
-    outcome, position_first, position_last, position_head = row[:4]
+    outcome = row.text(0)
     if outcome == "appended":
-        return Appended(position_first, position_last)
+        return Appended(row.bigint(1), row.bigint(2))
     if outcome == "moved":
-        return PositionMoved(position_head)
+        return PositionMoved(row.bigint(3))
+    known = row.values()
     return EntriesKnown(
-        [AnswerEntry(*values) for values in _rows(row[4:9])],
-        [FactEntry(*values) for values in _rows(row[9:13])],
-        position_head,
+        [AnswerEntry(*values) for values in _rows(known[4:9])],
+        [FactEntry(*values) for values in _rows(known[9:13])],
+        row.bigint(3),
     )
 
 
