@@ -35,6 +35,8 @@ from ledger.domain.commands import Answer, Rehearsal, Request as Asked
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
+from ledger.domain.forms import names_known
+from ledger.domain.json_places import JsonInvalid
 from ledger.writer.submissions import LEDGER_CLOSED
 
 router = Router(tags=["imports"])
@@ -207,7 +209,7 @@ def _file_take(request: Request, data: bytes, folder: Path) -> _File:
     """The file of an import, written to a folder. Raises Refused, DocumentInvalid."""
     chosen: str | dict[str, Any]
     if _kind(request) == "application/json":
-        body = body_check(json_parse(data, "body"), ImportBody)
+        body = body_check(_json(data), ImportBody)
         filename, chosen, content = body.filename, body.mapping, body.content
     else:
         filename = request.query_params.get("filename", "upload.csv")
@@ -222,6 +224,13 @@ def _file_take(request: Request, data: bytes, folder: Path) -> _File:
     path = folder / filename
     size, digest = _write(path, content)
     return _File(mapping, isinstance(chosen, dict), path, size, digest)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json_parse(data, "body")
+    except JsonInvalid as invalid:
+        raise invalid.named(names_known(ImportBody) | names_known(FileMapping)) from None
 
 
 def mapping_chosen(chosen: str | dict[str, Any]) -> FileMapping:

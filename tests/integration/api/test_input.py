@@ -182,6 +182,43 @@ def test_attributes_that_no_fact_type_has_are_told_by_their_number(api: Api) -> 
         assert answer.json()["field"] in ("attributes.0", "attributes.1", "amount")
 
 
+FAULTS = [
+    (b"99999999999999999999", "64 bits"), (b'"\\u0000"', "NUL"), (b'"\\ud800"', "surrogate"), (b"NaN", "NaN"),
+    (b'1, "amount": 2', "twice"), (b"[" * 50 + b"]" * 50, "levels deep"), (b'"\x01"', "not JSON"), (b"1e400", "decimal"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "told"), FAULTS)
+def test_json_that_is_none_names_the_member_that_is_wrong(api: Api, value: bytes, told: str) -> None:
+    body = orjson.dumps({**FACT, "attributes": {MARK: 1, "amount": 0}}).replace(b'"amount":0', b'"amount":' + value)
+    place = "attributes.amount"
+    for path in (FACTS, FACTS + "/crm/in-1/correct"):
+        problem = problem_check(api.post(path, content=body))
+        if told != "decimal":  # an amount like another, which its fact type refuses
+            assert problem["field"].startswith(place) and told in problem["detail"]
+    [first, line] = api.post(FACTS + "/bulk?dry_run=true", content=orjson.dumps(FACT) + b"\n" + body).content.splitlines()
+    told_line = orjson.loads(line)
+    assert MARK not in line.decode() and (orjson.loads(first)["line"], told_line["line"]) == (1, 2)
+    assert told == "decimal" or (told_line["field"].startswith(place) and told in told_line["reason"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("quarantine/dismiss", b'{"ids": [1, 99999999999999999999], "reason": "r"}', "ids.1"),
+        ("customers", b'{"source": "crm", "reference": "h", "name": "n", "traits": {"zqxjkv": NaN}}', "traits.0"),
+        ("rule-sets", b'{"id": "x", "rules": [{"id": "r", "award": {"points": 99999999999999999999}}]}', "rules.0.award.points"),
+        ("fact-types", b'{"id": "x", "attributes": {"zqxjkv": {"type": "\\ud800"}}}', "attributes.0.type"),
+        ("replays", b'{"rules": {"rules": [{"id": "\\u0000"}]}}', "rules.rules.0.id"),
+        ("imports", b'{"filename": "f", "content": "YQ==", "mapping": {"columns": {"zqxjkv": {"headers": NaN}}}}', "mapping.columns.0.headers"),
+    ],
+)
+def test_json_that_is_none_names_the_member_in_every_body(api: Api, path: str, body: bytes, field: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    problem = problem_check(api.post(f"/v1/ledgers/main/{path}", content=body, headers=headers))
+    assert (problem["code"], problem["field"]) == ("DOCUMENT_INVALID", field)
+
+
 EDGES = [
     MARK, "", "C-9223372036854775807", "C-9223372036854775806", "C-000001", str(2**63 - 1), "0001-01-01", "9999-12-31",
     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1970", "9999", "9999-Q4", "9999-12", "1970-01", "true",
