@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -132,7 +132,7 @@ async def import_start(request: Request) -> Response:
     # On disk, not in memory: many files may wait for their turn.
     folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
     try:
-        async with _receiving(core):
+        async with _receiving(core, principal_of(request).key_id):
             data = await body_bytes(request, core.settings.import_bytes_max)
             file = await in_thread(request, _file_take, request, data, Path(folder.name))
             del data
@@ -172,16 +172,15 @@ async def import_start(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def _receiving(core: Core) -> AsyncGenerator[None]:
+async def _receiving(core: Core, key_id: str) -> AsyncGenerator[None]:
     """While a file comes in, once it is its turn. Raises RetryLater."""
-    try:
-        await asyncio.wait_for(core.receiving.acquire(), RECEIVING_WAIT_SECONDS)
-    except TimeoutError:
-        raise RetryLater("OVERLOADED", "too many files are coming in; send it again later", 5) from None
-    try:
+    async with AsyncExitStack() as seat:
+        try:
+            await seat.enter_async_context(core.receiving.held(key_id, RECEIVING_WAIT_SECONDS))
+        except TimeoutError:
+            reason = "too many files are coming in, of this key or of all; send it again later"
+            raise RetryLater("OVERLOADED", reason, 5) from None
         yield
-    finally:
-        core.receiving.release()
 
 
 def _language(request: Request) -> Language:
