@@ -260,7 +260,7 @@ async def _database(request: Request, error: Exception) -> Response:
 
 async def _disconnected(request: Request, error: Exception) -> Response:
     # Nobody reads this answer; it only ends the request without a trace in the error log.
-    return problem_response(request, "INPUT_INVALID", "the client went away before its body ended")
+    return problem_response(request, "INPUT_INVALID", "the client went away")
 
 
 def _encodable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from fastapi import Query
@@ -49,7 +50,13 @@ async def read_long(
         with ledger.recorder.datastore.get_connection() as connection:
             return function(connection, *args, **keywords)
 
-    return await core_of(request).finance.run(run)
+    return await core_of(request).finance.run(run, gone=partial(client_gone, request))
+
+
+async def client_gone(request: Request) -> None:
+    """Return once whoever asked has gone away, which is known when the body has come whole."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def settling(request: Request, look: Callable[[Relations], T]) -> T:
@@ -66,7 +73,7 @@ async def settling(request: Request, look: Callable[[Relations], T]) -> T:
         columns_check(columns, ledger.recorder)
         return look(state_current(columns, ledger.recorder, timezone))
 
-    return await core_of(request).finance.run(run)
+    return await core_of(request).finance.run(run, gone=partial(client_gone, request))
 
 
 async def settling_page(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
@@ -18,6 +19,7 @@ from api.routes.finance.asking import (
     MONTH_PATTERN,
     PREFIX,
     Period,
+    client_gone,
     month_of_text,
     read_long,
     settling,
@@ -196,14 +198,14 @@ async def journal_read(
     else:
         rows = (row for entry in found for row in entry.rows())
         kind, lines = "text/csv", csv_text(COLUMNS, rows, ("position", "points", "cny"))
-    parts, turns = text_parts(lines), core_of(request).finance
-    first = await turns.run(lambda: next(parts, ""))
+    parts, turns, gone = text_parts(lines), core_of(request).finance, partial(client_gone, request)
+    first = await turns.run(lambda: next(parts, ""), gone=gone)
 
     async def told() -> AsyncIterator[str]:
         part = first
         while part:
             yield part
-            part = await turns.run(lambda: next(parts, ""), begun=True)
+            part = await turns.run(lambda: next(parts, ""), begun=True, gone=gone)
 
     return StreamingResponse(told(), media_type=f"{kind}; charset=utf-8")
 
