@@ -246,6 +246,7 @@ def test_a_slash_that_is_not_written_out_corrects_nothing(api: Api, path: str) -
     new = {k: v for k, v in fact(occurred_at="2026-10-02").items() if k not in ("source", "external_id")}
     answer = api.post(f"{FACTS}/{path}/correct", json=new)
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_UNKNOWN")
+    assert "POST …/facts corrects, too" in answer.json()["detail"]
     assert "%2F" in answer.json()["detail"]
 
 
