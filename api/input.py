@@ -16,12 +16,12 @@ from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.forms import form_problems, names_known
 from ledger.domain.json_places import JsonInvalid
+from ledger.domain.pattern_words import DAY_PATTERN
 
 LIMIT_MAX: Final = 1_000
 PARSED_HERE_BYTES_MAX: Final = 32_768
 """Larger bodies are parsed in a thread: nobody waits for more than a millisecond because of them."""
 _POSITION_MAX: Final = 2**63 - 1
-DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many entries a page has at most.")]
 Cursor = Annotated[

@@ -37,6 +37,7 @@ from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
 from ledger.domain.forms import names_known
 from ledger.domain.json_places import JsonInvalid
+from ledger.domain.pattern_words import in_words
 from ledger.writer.submissions import LEDGER_CLOSED
 
 router = Router(tags=["imports"])
@@ -53,10 +54,15 @@ CSV_EXAMPLE: Final = (
 )  # fmt: skip
 
 
+FILENAME_PATTERN: Final = in_words(
+    r"^[^/\\\x00-\x1f]+$", "the plain name of a file, without slashes and control characters"
+)
+
+
 class ImportBody(Body):
     """A file in JSON: its content in base64, and a mapping by name or as a document."""
 
-    filename: str = Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")
+    filename: str = Field(min_length=1, max_length=200, pattern=FILENAME_PATTERN)
     content: str = Field(description="The file's bytes in base64.", json_schema_extra={"contentEncoding": "base64"})
     mapping: str | dict[str, Any] = Field(
         description="A built-in mapping by its name, or a document.", json_schema_extra={DOCUMENT: "FileMapping"}

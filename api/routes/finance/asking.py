@@ -16,6 +16,7 @@ from api.input import json_response
 from api.lists import PageAsked
 from api.reading import rulebook_of
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import MONTH_PATTERN
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import month_parse
 from ledger.log.columns.reader import Columns
@@ -27,7 +28,6 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 PREFIX: Final = "/v1/ledgers/{ledger}/finance"
-MONTH_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 Period = Annotated[str, Query(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
 
 

@@ -16,7 +16,6 @@ from api.core import context_of, core_of, read, views_reached
 from api.input import Cursor, Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routes.finance.asking import (
-    MONTH_PATTERN,
     PREFIX,
     Period,
     client_gone,
@@ -37,6 +36,7 @@ from api.routes.finance.bodies import (
 from api.routing import Router
 from api.schemas import Page
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import DAY_PATTERN, MONTH_PATTERN
 from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.records import Match
 from ledger.domain.values import customer_number, day_of
@@ -55,8 +55,7 @@ router = Router(tags=["finance"])
 
 DAYS_MAX: Final = 1_100
 PeriodPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
-_DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
+Day = Annotated[str | None, Query(pattern=DAY_PATTERN, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
 
 
 @router.get(

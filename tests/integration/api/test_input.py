@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from api.app import app_create
 from api.routing import Route
 from api.settings import ApiSettings
+from ledger.domain.pattern_words import is_in_words
 from tests.integration.api.ports import LedgersHere
 from tests.integration.api.serving import Api
 
@@ -312,8 +313,40 @@ def test_a_time_whose_plus_became_a_space_is_told_how_to_write_it(api: Api, read
     for wrong in ("2026-11-26T17:30:00 08:00", "2026-11-26T17:30:00"):
         answer = api.get(f"/v1/ledgers/main/customers/C-000001/{read}", params={"as_known_at": wrong})
         problem = problem_check(answer)
-        assert problem["field"] == "as_known_at"
-        assert read != "balance" or "%2B" in problem["detail"]
+        assert problem["field"] == "as_known_at" and "must be a time with its offset" in problem["detail"]
+        assert "%2B" in problem["detail"] and "[0-9]" not in problem["detail"]
+
+
+def patterns_of(document: Any) -> set[str]:
+    """The patterns of all texts in a schema."""
+    parts = list(document.values()) if isinstance(document, dict) else document if isinstance(document, list) else []
+    own = document.get("pattern") if isinstance(document, dict) else None
+    return set().union(*map(patterns_of, parts)) | ({own} if isinstance(own, str) else set())
+
+
+def test_every_pattern_is_told_in_words(app: FastAPI) -> None:
+    found = patterns_of(app.openapi())
+    assert len(found) > 8
+    # What the Idempotency-Key is made of is told by whoever reads that header.
+    assert {pattern for pattern in found if not is_in_words(pattern)} == {"^[!-~]+$"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "told"),
+    [
+        ("GET", "customers/C-000001/tier?as_of=x", None, "as_of", "must be a day written as YYYY-MM-DD"),
+        ("GET", "finance/reconciliation?period=2026", None, "period", "must be a month written as YYYY-MM"),
+        ("GET", "quarantine?state=x", None, "state", "must be open or all"),
+        ("POST", "quarantine/dismiss", {"ids": [1], "reason": " "}, "reason", "must be text that isn't blank"),
+        ("POST", "fact-types", {"id": "X"}, "id", "must be 1 to 63 small letters"),
+        ("POST", "imports", {"filename": "f", "content": "YQ==", "mapping": {"id": "m", "title": "x"}}, "mapping: title", "it may have zh, en"),
+    ],
+)
+def test_a_form_that_is_asked_for_is_told_in_words(
+    api: Api, method: str, path: str, body: Any, field: str, told: str
+) -> None:
+    problem = problem_check(api.send(method, f"/v1/ledgers/main/{path}", json=body))
+    assert problem["field"] == field and told in problem["detail"] and "[" not in problem["detail"]
 
 
 def test_the_ledgers_of_a_key_are_named_as_the_request_has_them(api: Api) -> None:
