@@ -25,10 +25,13 @@ Part = tuple[str | None, int]
 Place = tuple[Part, ...]
 
 _TOKEN: Final = re.compile(
-    r'[ \t\r\n]*+(?:(?P<text>"[^"\\]*+(?:\\.[^"\\]*+)*+")|(?P<mark>[{}\[\],:])|(?P<plain>[^ \t\r\n{}\[\],:"]++))',
-    re.DOTALL,
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|([{}\[\],:])|([^ \t\r\n{}\[\],:"]++)|(")', re.DOTALL
 )
+"""Text; a mark; a number or a word; text that doesn't end. What is left are spaces."""
+_TEXT, _MARK, _PLAIN = 1, 2, 3
 _INTEGER: Final = re.compile(r"-?[0-9]+")
+_PLAIN_SURE_MAX: Final = 18
+"""Integers of so many characters fit."""
 
 
 class JsonInvalid(DocumentInvalid):
@@ -55,10 +58,10 @@ def _problem(whole: str, place: Place, reason: str, known: Container[str]) -> Pr
 
 @dataclass(slots=True)
 class _Level:
-    """An object or a list that has begun. `state`: what comes next in it."""
+    """An object or a list that has begun, and what comes next in it: a name, a value, or (None) its end or a comma."""
 
     named: bool
-    state: str
+    awaits: str | None
     name: str | None = None
     number: int = -1
     names: set[str] = field(default_factory=set[str])
@@ -77,64 +80,60 @@ def fault_find(text: str) -> tuple[Place, str] | None:
 
 def _walk(text: str, end: int) -> tuple[Place, str]:
     levels: list[_Level] = []
-    at = 0
-    while (token := _TOKEN.match(text, at)) is not None and token.end() <= end:
-        at = token.end()
-        if token["mark"] is not None:
-            reason = _mark(levels, token["mark"])
+    # Outside of everything, where a value is awaited and nothing is counted.
+    level = outside = _Level(False, "value")
+    for token in _TOKEN.finditer(text):
+        if token.end() > end:
+            break
+        kind = token.lastindex
+        if kind == _MARK:
+            mark = token[0]
+            if mark == ",":
+                level.awaits = "name" if level.named else "value"
+                level.number += not level.named
+            elif mark in "{[":
+                if len(levels) == DEPTH_MAX:
+                    return _place(levels), TOO_DEEP
+                level = _Level(True, "name") if mark == "{" else _Level(False, "value", number=0)
+                levels.append(level)
+            elif mark in "}]" and levels:
+                levels.pop()
+                level = levels[-1] if levels else outside
+                level.awaits = None
+            continue
+        if kind == _PLAIN:
+            plain = token[0]
+            reason = "" if len(plain) <= _PLAIN_SURE_MAX and plain[-1] not in "Ny" else _plain_fault(plain)
+        elif kind == _TEXT:
+            value = _text(token[0])
+            reason = storage_fault(value)
+            if level.awaits == "name" and not reason:
+                if reason := _name_begins(level, value):
+                    return _place(levels), reason
+                continue
         else:
-            reason = _scalar(levels, token["text"], token["plain"])
+            break
         if reason:
             return _place(levels), reason
+        level.awaits = None
     return _place(levels), ""
 
 
 def _place(levels: Sequence[_Level]) -> Place:
-    return tuple((level.name, level.number) for level in levels if level.state == "value")
+    return tuple((level.name, level.number) for level in levels if level.awaits == "value")
 
 
-def _mark(levels: list[_Level], mark: str) -> str:
-    if mark in "{[":
-        if len(levels) == DEPTH_MAX:
-            return TOO_DEEP
-        levels.append(_Level(True, "name") if mark == "{" else _Level(False, "value", number=0))
-    elif levels and mark in "}]":
-        levels.pop()
-        _value_ends(levels)
-    elif levels and mark == ",":
-        level = levels[-1]
-        level.state = "name" if level.named else "value"
-        level.number += not level.named
-    return ""
-
-
-def _scalar(levels: Sequence[_Level], quoted: str | None, plain: str | None) -> str:
-    reason = ""
-    if plain is not None:
-        if plain.lstrip("-") in ("NaN", "Infinity"):
-            reason = NO_NUMBER
-        elif _INTEGER.fullmatch(plain) and not integer_fits(plain):
-            reason = TOO_LARGE
-    elif quoted is not None:
-        value = _text(quoted)
-        reason = storage_fault(value)
-        if levels and levels[-1].state == "name":
-            return reason or _name_begins(levels[-1], value)
-    if not reason:
-        _value_ends(levels)
-    return reason
+def _plain_fault(plain: str) -> str:
+    if plain.lstrip("-") in ("NaN", "Infinity"):
+        return NO_NUMBER
+    return TOO_LARGE if _INTEGER.fullmatch(plain) and not integer_fits(plain) else ""
 
 
 def _name_begins(level: _Level, name: str) -> str:
     twice = name in level.names
     level.names.add(name)
-    level.name, level.state, level.number = name, "value", level.number + 1
+    level.name, level.awaits, level.number = name, "value", level.number + 1
     return TWICE if twice else ""
-
-
-def _value_ends(levels: Sequence[_Level]) -> None:
-    if levels:
-        levels[-1].state = "end"
 
 
 def _text(quoted: str) -> str:

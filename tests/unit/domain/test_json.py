@@ -93,6 +93,7 @@ KNOWN = {"attributes", "amount", "lines", "note"}
         (b'{"attributes": {"note": "a\nb"}}', "attributes.note", "not JSON (line 1, column 27)"),
         (b'{"attributes": {"note": }}', "attributes.note", "not JSON"),
         (b'{"attributes": {"note": 1 "amount": 2}}', "attributes", "not JSON"),
+        (b'{"attributes": {"note": 01}}', "attributes.note", "not JSON"),
         (b'{"lines": [1, 2,, 3]}', "lines.2", "not JSON"),
         (b'{"attributes": {"note": "ab\xff"}}', "attributes.note", "not UTF-8 (byte 27 of the whole)"),
         (b'{"note": 1} {"amount": 2}', "body", "not JSON"),
