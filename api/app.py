@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import anyio
 from fastapi import FastAPI
 
@@ -42,8 +40,9 @@ def app_create(
         metrics=metrics,
         readiness=Readiness(ledgers),
         kept=KeptAnswers(access.datastore),
-        receiving=asyncio.Semaphore(settings.imports_receiving_max),
-        webhooks_receiving=Seats(settings.webhooks_receiving_max, max(1, settings.webhooks_receiving_max // 4)),
+        under_way=Seats(settings.concurrent_max, 0.5),
+        receiving=Seats(settings.imports_receiving_max, 0.5),
+        webhooks_receiving=Seats(settings.webhooks_receiving_max, 0.25),
         lead_rates=Rates(settings.lead_checks_per_hour / 3_600, settings.lead_checks_burst),
         threads=anyio.CapacityLimiter(settings.threads),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -47,8 +46,10 @@ class Core:
     metrics: Metrics
     readiness: Readiness
     kept: KeptAnswers
-    receiving: asyncio.Semaphore
-    """Of files that come in there are only so many at once: each is held in memory until it is whole."""
+    under_way: Seats
+    """By key: one alone can't fill the service with requests that come in, or are read, slowly."""
+    receiving: Seats
+    """By key: of files that come in there are only so many at once, for each is held in memory until it is whole."""
     webhooks_receiving: Seats
     """By neighbourhood: until a message is whole, nobody knows who sends it."""
     lead_rates: Rates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import orjson
@@ -14,13 +14,14 @@ from starlette.responses import Response
 from api.core import core_of, in_thread
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
-from ledger.domain.forms import form_problems
+from ledger.domain.forms import form_problems, names_known
+from ledger.domain.json_places import JsonInvalid
+from ledger.domain.pattern_words import DAY_PATTERN
 
 LIMIT_MAX: Final = 1_000
 PARSED_HERE_BYTES_MAX: Final = 32_768
 """Larger bodies are parsed in a thread: nobody waits for more than a millisecond because of them."""
 _POSITION_MAX: Final = 2**63 - 1
-DAY_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many entries a page has at most.")]
 Cursor = Annotated[
@@ -67,18 +68,25 @@ async def body_bytes(request: Request, bytes_max: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def json_read(request: Request, bytes_max: int | None = None) -> Any:
-    """The body as plain data. Raises Refused (BODY_TOO_LARGE) and DocumentInvalid."""
+async def json_read(request: Request, bytes_max: int | None = None, names: Container[str] = ()) -> Any:
+    """The body as plain data. Raises Refused (BODY_TOO_LARGE), and JsonInvalid, which may tell these names."""
     limit = core_of(request).settings.body_bytes_max if bytes_max is None else bytes_max
-    data = await body_bytes(request, limit)
-    if len(data) <= PARSED_HERE_BYTES_MAX:
-        return json_parse(data, "body")
-    return await in_thread(request, json_parse, data, "body")
+    return await body_parse(request, await body_bytes(request, limit), names)
+
+
+async def body_parse(request: Request, data: bytes, names: Container[str] = ()) -> Any:
+    """A body that is there as plain data. Raises JsonInvalid, which may tell these names."""
+    try:
+        if len(data) <= PARSED_HERE_BYTES_MAX:
+            return json_parse(data, "body")
+        return await in_thread(request, json_parse, data, "body")
+    except JsonInvalid as invalid:
+        raise invalid.named(names) from None
 
 
 async def body_read(request: Request, model: type[Model]) -> Model:
-    """The body as `model`. Raises Refused naming the first field that is wrong, DocumentInvalid for no JSON."""
-    return body_check(await json_read(request), model)
+    """The body as `model`. Raises Refused naming the first field that is wrong, JsonInvalid for no JSON."""
+    return body_check(await json_read(request, names=names_known(model)), model)
 
 
 def body_check(document: Any, model: type[Model]) -> Model:

@@ -3,10 +3,12 @@ once, all together and from one address. How long a body may make one wait."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import math
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 BUCKETS_MAX = 20_000
 ADDRESS_LENGTH_MAX = 64
@@ -51,14 +53,15 @@ class Rates:
 
 
 class Seats:
-    """So many may be at something at once: `total` of all names together, `each` of one. Used from the event loop
-    only."""
+    """So many may be at something at once: `total` of all names together, a `share` of them of one, at least one. Used
+    from the event loop only."""
 
-    def __init__(self, total: int, each: int) -> None:
+    def __init__(self, total: int, share: float) -> None:
         self.total = total
-        self.each = each
+        self.each = max(1, int(total * share))
         self._taken = 0
         self._by_name: dict[str, int] = {}
+        self._freed = asyncio.Event()
 
     def take(self, name: str) -> bool:
         """Take a seat, where there is one; it is to be given back."""
@@ -75,6 +78,19 @@ class Seats:
         self._by_name[name] -= 1
         if not self._by_name[name]:
             del self._by_name[name]
+        self._freed.set()
+
+    @asynccontextmanager
+    async def held(self, name: str, wait_seconds: float) -> AsyncGenerator[None]:
+        """Hold a seat, for which one waits so long at most. Raises TimeoutError."""
+        async with asyncio.timeout(wait_seconds):
+            while not self.take(name):
+                self._freed.clear()
+                await self._freed.wait()
+        try:
+            yield
+        finally:
+            self.give_back(name)
 
 
 class Pace:

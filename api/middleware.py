@@ -22,6 +22,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
 SLOW: Final = "plumbline.slow"
 """In the scope of a request whose body came too slowly: whoever holds the connection puts it there, and wakes who
 waits for the body."""
+SEAT: Final = "plumbline.seat"
+"""In the scope of a request that holds a seat among its key's: how it is given back."""
 PROBES: Final = frozenset({"/health", "/ready", "/metrics"})
 """Whoever watches the service must reach it, above all when it has too much to do."""
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -88,6 +90,8 @@ class Surroundings:
             )(scope, receive, send_with_id)
         finally:
             self._under_way -= counted
+            if SEAT in scope:
+                scope[SEAT]()
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self.metrics.observe(method, _route(scope), status, seconds)

@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from api.languages import HEADER, TAGS, language_of
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Problem, Refused
+from ledger.domain.pattern_words import reason_of
 from ledger.domain.problem_words import Language, words_of
 from ledger.log.reasons import database_reason
 
@@ -218,7 +219,7 @@ async def _plumbline(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [Problem(field_of(e["loc"][1:]), str(e["msg"])) for e in error.errors()]
+    found = [Problem(field_of(e["loc"][1:]), reason_of(e)) for e in error.errors()]
     first = found[0] if found else Problem("", "the request is not valid")
     return problem_response(
         request, "INPUT_INVALID", f"{first.field}: {first.reason}", first.field, errors=found
@@ -260,7 +261,7 @@ async def _database(request: Request, error: Exception) -> Response:
 
 async def _disconnected(request: Request, error: Exception) -> Response:
     # Nobody reads this answer; it only ends the request without a trace in the error log.
-    return problem_response(request, "INPUT_INVALID", "the client went away before its body ended")
+    return problem_response(request, "INPUT_INVALID", "the client went away")
 
 
 def _encodable(text: str) -> str:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from api.core import context_of, core_of, read, views_reached
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import in_words
 from ledger.domain.values import customer_number, day_of, points_text
 from ledger.rules.narrate import Narrator
 from projections.as_of import Moment
@@ -19,10 +20,11 @@ from projections.history import HistoryRow
 from projections.places import Reader
 from projections.rulebook import Rulebook, rulebook_read
 
-INSTANT_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$"
-)
 INSTANT_FORM: Final = "2026-01-31T10:00:00Z or 2026-01-31T18:00:00+08:00 (in a query the + is sent as %2B)"
+INSTANT_PATTERN: Final = in_words(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    f"a time with its offset, written as {INSTANT_FORM}",
+)
 
 Instant = Annotated[
     str | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI
@@ -12,10 +13,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from api.access.keys import Principal, StrangersMany
 from api.access.roles import Permission
-from api.core import Context, core_of
+from api.core import Context, Core, core_of
+from api.middleware import PROBES, SEAT
 from api.ports import LedgerMissing
 from api.problems import RetryLater
 from ledger.domain.errors import Refused
@@ -213,6 +216,8 @@ async def _admit(request: Request, spec: RouteSpec, queries: set[str]) -> None:
     if principal.customer is not None and params.get("customer") != principal.customer:
         raise denied("this key shows one customer's own data only")
     context = Context(core, scope.get("request_id", ""), principal, None)
+    if scope["path"] not in PROBES:
+        _seat_take(scope, core, principal.key_id)
     name = params.get("ledger")
     if name is not None:
         if principal.ledgers is not None and name not in principal.ledgers:
@@ -221,6 +226,13 @@ async def _admit(request: Request, spec: RouteSpec, queries: set[str]) -> None:
             raise LedgerMissing("no ledger can have this name; GET /v1/ledgers lists those there are")
         context.ledger = await core.ledgers.open(name)
     scope["plumbline"] = context
+
+
+def _seat_take(scope: Scope, core: Core, key_id: str) -> None:
+    """Count a request as under way until its answer is out. Raises RetryLater."""
+    if not core.under_way.take(key_id):
+        raise RetryLater("RATE_EXCEEDED", "too many requests of this key are under way; wait for their answers")
+    scope[SEAT] = partial(core.under_way.give_back, key_id)
 
 
 async def principal_admit(request: Request) -> Principal:

@@ -56,6 +56,25 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = Field(default=[], description="All faults, where there are several.")
 
 
+class MovePartBody(BaseModel):
+    """An event by which points moved: its position in the log, and whose rule it was."""
+
+    position: int
+    rule: str
+    rule_set: str
+    points: str = Points
+
+
+class MoveBody(BaseModel):
+    """What a command did to one customer's points. `awards` are what rules gave or, below zero, took; `reversals` what
+    was taken back of earlier awards."""
+
+    customer: str
+    points: str = Points
+    awards: list[MovePartBody]
+    reversals: list[MovePartBody]
+
+
 class AnswerBody(BaseModel):
     """What came of a command."""
 
@@ -68,8 +87,13 @@ class AnswerBody(BaseModel):
     id: str = Field(description="What was recorded or made: a fact's external id, a customer, a rule set, a ledger.")
     points: str = Field(
         description="The points that it moved, as decimal text with two decimals: the sum over all customers. So a"
-        " correction that gives a fact to another customer may come to 0.00, what one gets less what the other loses.",
+        " correction that gives a fact to another customer may come to 0.00, what one gets less what the other loses:"
+        " `moves` has each.",
         examples=["50.00"],
+    )
+    moves: list[MoveBody] = Field(
+        default=[],
+        description="Customer by customer, where points of others than `customer` moved; else it isn't there.",
     )
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
+from starlette.requests import ClientDisconnect
 
+from api.middleware import RequestSlow
 from api.problems import RetryLater
+from ledger.log.abandoning import abandonable
 
 T = TypeVar("T")
 
@@ -31,25 +36,63 @@ class Turns:
         self._waiting_max = waiting_max
         self._wait_seconds = wait_seconds
 
-    async def run(self, function: Callable[[], T], *, begun: bool = False) -> T:
+    async def run(
+        self, function: Callable[[], T], *, begun: bool = False, gone: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
         """The result of a blocking function once it is its turn. Who has `begun` to answer waits as long as it takes.
+        Once `gone` returns, nobody waits for it any more: it gives up its place, or its turn at the next look within.
 
-        Raises RetryLater (OVERLOADED) where too many wait already, or the turn doesn't come in time.
+        Raises RetryLater (OVERLOADED) where too many wait already, or the turn doesn't come in time; ClientDisconnect.
         """
+        left = threading.Event()
+        watching = None if gone is None else asyncio.create_task(_watch(gone, left))
+        try:
+            await self._turn_come(begun, watching, left)
+            try:
+                return await anyio.to_thread.run_sync(partial(abandonable, function, left), limiter=self._threads)
+            except Exception:
+                if left.is_set():
+                    raise ClientDisconnect from None
+                raise
+            finally:
+                self._free.release()
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+    async def _turn_come(self, begun: bool, watching: asyncio.Task[None] | None, left: threading.Event) -> None:
+        """Wait for a turn and take it. Raises RetryLater, ClientDisconnect."""
         if not begun and self._free.locked() and self._waiting >= self._waiting_max:
             raise _overloaded()
         self._waiting += 1
+        here = True
+
+        def leave(_: object) -> None:
+            if here and left.is_set():
+                waiting.reschedule(asyncio.get_running_loop().time())
+
         try:
-            async with asyncio.timeout(None if begun else self._wait_seconds):
+            async with asyncio.timeout(None if begun else self._wait_seconds) as waiting:
+                if watching is not None:
+                    watching.add_done_callback(leave)
                 await self._free.acquire()
         except TimeoutError:
+            if left.is_set():
+                raise ClientDisconnect from None
             raise _overloaded() from None
         finally:
+            if watching is not None:
+                watching.remove_done_callback(leave)
+            here = False  # it may be called still
             self._waiting -= 1
-        try:
-            return await anyio.to_thread.run_sync(function, limiter=self._threads)
-        finally:
-            self._free.release()
+
+
+async def _watch(gone: Callable[[], Awaitable[None]], left: threading.Event) -> None:
+    try:
+        await gone()
+    except RequestSlow:
+        return  # a body that nobody asked for doesn't come: that says nothing of who waits for the answer
+    left.set()
 
 
 def _overloaded() -> RetryLater:

@@ -22,13 +22,24 @@ KEY_HEADER: Final = "Idempotency-Key"
 
 def answer_document(answer: Answer) -> dict[str, Any]:
     """An answer that is no refusal, for JSON."""
-    return {
+    document: dict[str, Any] = {
         "status": answer.status,
         "position": answer.position,
         "customer": answer.customer,
         "id": answer.id,
         "points": points_text(answer.points),
     }
+    if answer.moves:
+        document["moves"] = [
+            {**move, "points": points_text(move["points"]), "awards": _in_text(move["awards"]),
+             "reversals": _in_text(move["reversals"])}
+            for move in answer.moves
+        ]  # fmt: skip
+    return document
+
+
+def _in_text(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**part, "points": points_text(part["points"])} for part in parts]
 
 
 async def command_send(request: HttpRequest, command: Command) -> Response:

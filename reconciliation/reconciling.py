@@ -13,6 +13,7 @@ from ledger.domain.relations.state import Happened, Relations
 from ledger.domain.settlement.records import may_be_payment
 from ledger.domain.settlement.state import Settlement
 from ledger.domain.values import customer_number, day_recorded, money_text
+from ledger.log.abandoning import abandoned_check
 from ledger.log.codec import state_of
 from ledger.log.collector import collection_deferred
 from ledger.log.columns.reader import Columns, ColumnsBehind
@@ -54,12 +55,14 @@ def state_new() -> Relations:
 
 
 def state_read(columns: Columns) -> Relations:
-    """The state of settlement as the columns have it; of relations it holds nothing else."""
+    """The state of settlement as the columns have it; of relations it holds nothing else. Raises Abandoned where nobody
+    waits for it any more."""
     state = state_new()
     for i, event in enumerate(happened(columns.settling()), 1):
         state.apply(event)
         if i % _FOLDED_AT_ONCE == 0:
             state.journal.commit()
+            abandoned_check()
     state.stand_at(columns.position)
     state.settle()
     return state
@@ -68,7 +71,8 @@ def state_read(columns: Columns) -> Relations:
 def state_current(columns: Columns, recorder: LogRecorder, timezone: str, events_max: int = EVENTS_MAX) -> Relations:
     """The state of settlement at the end of the log: what the columns have of it, and after them the log itself.
 
-    Raises ColumnsBehind where they lack more than `events_max` events: reading so many would take too long.
+    Raises ColumnsBehind where they lack more than `events_max` events: reading so many would take too long; Abandoned
+    where nobody waits for it any more.
     """
     lacking = recorder.position_head() - columns.position
     if lacking > events_max:
@@ -85,6 +89,7 @@ def state_current(columns: Columns, recorder: LogRecorder, timezone: str, events
                 day = day_recorded(fields["recorded_at"], timezone)
                 state.apply(Happened(at, customer_number(stream), topic, fields, day))
         state.journal.commit()
+        abandoned_check()
         position = events[-1][0]
     state.stand_at(position)
     state.settle()

@@ -18,10 +18,9 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import MergedKnown, context_of, core_of, read, read_placed, views_reached
 from api.gathering import Gathering
-from api.input import DAY_PATTERN, Day, MinPosition, json_response
+from api.input import Day, MinPosition, json_response
 from api.ports import LedgerPort
 from api.reading import (
-    INSTANT_FORM,
     INSTANT_PATTERN,
     Instant,
     customer_known,
@@ -34,6 +33,7 @@ from api.reading import (
 from api.routing import Parameter, Router
 from api.schemas import Points
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import DAY_PATTERN, pattern_told
 from ledger.domain.values import date_of, day_of, month_last_day, month_of, points_text
 from projections.as_of import (
     AccountRow,
@@ -47,7 +47,6 @@ router = Router(tags=["points"])
 
 POSITION_MAX: Final = 2**63 - 1
 MERGED_SECONDS: Final = 1.0
-FORMS: Final = {DAY_PATTERN: "YYYY-MM-DD", INSTANT_PATTERN: INSTANT_FORM}
 TIMEZONE_USUAL: Final = "Asia/Shanghai"
 
 
@@ -214,7 +213,7 @@ def _once(request: Request, name: str, pattern: str) -> str | None:
     if len(values) > 1:
         raise Refused("INPUT_INVALID", f"{name} stands more than once; send it once", name)
     if len(values[0]) > 40 or re.search(pattern, values[0]) is None or "\n" in values[0]:
-        raise Refused("INPUT_INVALID", f"{name} must be written as {FORMS[pattern]}", name)
+        raise Refused("INPUT_INVALID", f"{name} {pattern_told(pattern)}", name)
     return values[0]
 
 

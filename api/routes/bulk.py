@@ -19,7 +19,7 @@ from api.ports import LedgerPort
 from api.problems import DATABASE_LOST
 from api.routes.facts import ERRORS, EXAMPLE
 from api.routing import TRUTH, MediaBody, Parameter, Router
-from api.taking import MEDIA_TYPE, Item, fact_take, line_too_long, result_line
+from api.taking import MEDIA_TYPE, Item, LedgerNames, fact_take, line_too_long, result_line
 from ledger.domain.commands import Answer, Request
 from ledger.domain.errors import PlumblineError, Refused
 
@@ -67,6 +67,7 @@ async def facts_bulk(request: HttpRequest, ledger: LedgerOf) -> Response:
     settings = core_of(request).settings
     principal = principal_of(request)
     atomic, dry_run = flag(request, "atomic"), flag(request, "dry_run")
+    names = LedgerNames(ledger.recorder, core_of(request).rulebooks.get(ledger.schema))
     # One line more than may come: whether it does is known before anything is sent.
     size = ATOMIC_LINES_MAX + 1 if atomic or dry_run else settings.bulk_lines
     # The answers wait in a file: a client that reads only after it has sent everything must not block both sides.
@@ -78,7 +79,7 @@ async def facts_bulk(request: HttpRequest, ledger: LedgerOf) -> Response:
                 raise Refused(
                     "ATOMIC_TOO_LARGE", f"atomic and dry_run take at most {ATOMIC_LINES_MAX} lines; send fewer", "body"
                 )
-            items = await in_thread(request, _parse, lines, settings.line_bytes_max, principal)
+            items = await in_thread(request, _parse, lines, settings.line_bytes_max, principal, names)
             if task is not None:
                 spool.write(await task)
             task = asyncio.create_task(_batch_send(ledger, items, atomic, dry_run, first=task is None))
@@ -120,11 +121,14 @@ async def _batches(request: HttpRequest, lines_max: int, bytes_max: int) -> Asyn
         yield lines
 
 
-def _parse(lines: Sequence[Line], bytes_max: int, principal: Principal) -> list[tuple[int, Item]]:
+def _parse(
+    lines: Sequence[Line], bytes_max: int, principal: Principal, names: LedgerNames
+) -> list[tuple[int, Item]]:
     def item(line: bytes | None) -> Item:
         if line is None:
             return line_too_long(bytes_max)
-        return fact_take(line, "line", principal.actor, principal.key_id, may_adjust=principal.may_adjust)
+        actor, client = principal.actor, principal.key_id
+        return fact_take(line, "line", actor, client, may_adjust=principal.may_adjust, names=names)
 
     return [(number, item(line)) for number, line in lines]
 

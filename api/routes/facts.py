@@ -14,12 +14,14 @@ from api.access.keys import Principal
 from api.access.roles import Permission
 from api.core import LedgerOf, in_thread, principal_of
 from api.input import Body, flag, json_read
+from api.reading import rulebook_of
 from api.routing import Router
 from api.schemas import WRITE_RESPONSES, ReferenceBody
 from api.writing import request_send
 from ledger.domain.commands import Request as Asked
 from ledger.domain.errors import Refused
-from ledger.writer.fact_line import request_of_document
+from ledger.domain.json_places import JsonInvalid
+from ledger.writer.fact_line import fact_names, request_of_document
 from ledger.writer.facts import fact_key
 
 router = Router(tags=["facts"])
@@ -36,6 +38,14 @@ ERRORS = (
     "FACT_INVALID", "FACT_TYPE_UNKNOWN", "FACT_IN_FUTURE", "FACT_MONTHS_OPEN", "FACT_ONCE_ONLY", "CUSTOMER_UNKNOWN",
     "TRAIT_UNKNOWN", "TRAIT_INVALID", "CUSTOMER_INVALID", "ADJUSTMENT_DENIED", "COMMAND_FAILED",
 )  # fmt: skip
+
+
+async def fact_read(request: Request) -> Any:
+    """The JSON of a fact. Raises JsonInvalid, which tells the names that the ledger knows."""
+    try:
+        return await json_read(request)
+    except JsonInvalid as invalid:
+        raise invalid.named(fact_names((await rulebook_of(request)).book.fact_types)) from None
 
 
 def fact_request(document: Any, principal: Principal) -> Asked:
@@ -91,7 +101,7 @@ class FactBody(FactCorrectBody):
 async def fact_record(request: Request) -> Response:
     """The hot path: nothing between the key and the writer but the fact's own form."""
     principal = principal_of(request)
-    document = await json_read(request)
+    document = await fact_read(request)
     asked = fact_request(document, principal)
     return await request_send(request, asked, flag(request, "dry_run"))
 
@@ -123,7 +133,7 @@ async def fact_correct(
     """A new version of a fact that is there."""
     source, external_id = _ids_sent(request)
     principal = principal_of(request)
-    document: Any = await json_read(request)
+    document: Any = await fact_read(request)
     if isinstance(document, dict):
         named = cast(dict[str, Any], document)
         if not named.keys() <= FactCorrectBody.model_fields.keys():

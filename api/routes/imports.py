@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +35,9 @@ from ledger.domain.commands import Answer, Rehearsal, Request as Asked
 from ledger.domain.documents import json_parse
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
+from ledger.domain.forms import names_known
+from ledger.domain.json_places import JsonInvalid
+from ledger.domain.pattern_words import in_words
 from ledger.writer.submissions import LEDGER_CLOSED
 
 router = Router(tags=["imports"])
@@ -51,10 +54,15 @@ CSV_EXAMPLE: Final = (
 )  # fmt: skip
 
 
+FILENAME_PATTERN: Final = in_words(
+    r"^[^/\\\x00-\x1f]+$", "the plain name of a file, without slashes and control characters"
+)
+
+
 class ImportBody(Body):
     """A file in JSON: its content in base64, and a mapping by name or as a document."""
 
-    filename: str = Field(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")
+    filename: str = Field(min_length=1, max_length=200, pattern=FILENAME_PATTERN)
     content: str = Field(description="The file's bytes in base64.", json_schema_extra={"contentEncoding": "base64"})
     mapping: str | dict[str, Any] = Field(
         description="A built-in mapping by its name, or a document.", json_schema_extra={DOCUMENT: "FileMapping"}
@@ -130,7 +138,7 @@ async def import_start(request: Request) -> Response:
     # On disk, not in memory: many files may wait for their turn.
     folder = tempfile.TemporaryDirectory(prefix="plumbline-import-")
     try:
-        async with _receiving(core):
+        async with _receiving(core, principal_of(request).key_id):
             data = await body_bytes(request, core.settings.import_bytes_max)
             file = await in_thread(request, _file_take, request, data, Path(folder.name))
             del data
@@ -170,16 +178,15 @@ async def import_start(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def _receiving(core: Core) -> AsyncGenerator[None]:
+async def _receiving(core: Core, key_id: str) -> AsyncGenerator[None]:
     """While a file comes in, once it is its turn. Raises RetryLater."""
-    try:
-        await asyncio.wait_for(core.receiving.acquire(), RECEIVING_WAIT_SECONDS)
-    except TimeoutError:
-        raise RetryLater("OVERLOADED", "too many files are coming in; send it again later", 5) from None
-    try:
+    async with AsyncExitStack() as seat:
+        try:
+            await seat.enter_async_context(core.receiving.held(key_id, RECEIVING_WAIT_SECONDS))
+        except TimeoutError:
+            reason = "too many files are coming in, of this key or of all; send it again later"
+            raise RetryLater("OVERLOADED", reason, 5) from None
         yield
-    finally:
-        core.receiving.release()
 
 
 def _language(request: Request) -> Language:
@@ -207,7 +214,7 @@ def _file_take(request: Request, data: bytes, folder: Path) -> _File:
     """The file of an import, written to a folder. Raises Refused, DocumentInvalid."""
     chosen: str | dict[str, Any]
     if _kind(request) == "application/json":
-        body = body_check(json_parse(data, "body"), ImportBody)
+        body = body_check(_json(data), ImportBody)
         filename, chosen, content = body.filename, body.mapping, body.content
     else:
         filename = request.query_params.get("filename", "upload.csv")
@@ -222,6 +229,13 @@ def _file_take(request: Request, data: bytes, folder: Path) -> _File:
     path = folder / filename
     size, digest = _write(path, content)
     return _File(mapping, isinstance(chosen, dict), path, size, digest)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json_parse(data, "body")
+    except JsonInvalid as invalid:
+        raise invalid.named(names_known(ImportBody) | names_known(FileMapping)) from None
 
 
 def mapping_chosen(chosen: str | dict[str, Any]) -> FileMapping:

@@ -21,6 +21,7 @@ from api.schemas import Page
 from connectors.files.quarantine import resolved_documents
 from ledger.domain.commands import Answer, Request as Asked
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import in_words
 
 router = Router(tags=["imports"])
 
@@ -63,7 +64,7 @@ class DismissBody(Body):
     """Which rows will never be submitted, and why."""
 
     ids: list[RowId] = Field(min_length=1, max_length=1_000)
-    reason: str = Field(min_length=1, max_length=1_000, pattern=r"\S")
+    reason: str = Field(min_length=1, max_length=1_000, pattern=in_words(r"\S", "text that isn't blank"))
 
 
 class StillRefused(BaseModel):
@@ -114,7 +115,10 @@ class DismissAnswer(BaseModel):
 async def quarantine_list(
     request: Request,
     ledger: LedgerOf,
-    state: Annotated[str, Query(pattern="^(open|all)$", description="`open`, or `all`: resolved ones too.")] = "open",
+    state: Annotated[
+        str,
+        Query(pattern=in_words("^(open|all)$", "open or all"), description="`open`, or `all`: resolved ones too."),
+    ] = "open",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

@@ -19,6 +19,7 @@ from api.routes.jobs import JOB_RESPONSES, JobBody, job_begin, job_rehearsed, le
 from api.routing import Router
 from api.schemas import DOCUMENT
 from ledger.domain.errors import DocumentInvalid, Refused
+from ledger.domain.forms import names_known
 from ledger.domain.values import customer_id, day_of
 from ledger.rules.document import RuleSet, canonical_bytes
 from ledger.writer.orders import activations_of, rule_set_check
@@ -54,6 +55,9 @@ class ReplayBody(Body):
     )  # fmt: skip
 
 
+_NAMES: Final = names_known(ReplayBody) | names_known(RuleSet)
+
+
 @router.post(
     "/v1/ledgers/{ledger}/replays",
     permission=Permission.REPLAYS_RUN,
@@ -78,7 +82,7 @@ class ReplayBody(Body):
 )  # fmt: skip
 async def replay_start(request: Request) -> Response:
     """Try other rules over the same facts."""
-    body = body_check(await json_read(request, core_of(request).settings.document_bytes_max), ReplayBody)
+    body = body_check(await json_read(request, core_of(request).settings.document_bytes_max, _NAMES), ReplayBody)
     rulebook = await rulebook_of(request)
     points = (body.rules is not None) + (body.rule_set is not None)
     if points > 1 or body.recorded is bool(points or body.assignment_rules is not None):

@@ -16,6 +16,7 @@ from api.reading import Trait, rulebook_of, today
 from api.routing import Router
 from api.schemas import Points, ReportPage
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import MONTH_PATTERN, in_words
 from ledger.domain.values import day_of, month_of
 from projections.reports import (
     EVER,
@@ -40,12 +41,16 @@ _STEPS: Final = {"month": 1, "quarter": 3, "year": 12}
 Period = Annotated[
     str,
     Query(
-        pattern=r"^([0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?|all)$", examples=["2026-Q1"],
+        pattern=in_words(
+            r"^([0-9]{4}(-(Q[1-4]|0[1-9]|1[0-2]))?|all)$",
+            "a year (2026), a quarter (2026-Q1), a month (2026-03) or all",
+        ),
+        examples=["2026-Q1"],
         description="A year (2026), a quarter (2026-Q1), a month (2026-03) or `all`.",
     ),
 ]  # fmt: skip
 Month = Annotated[
-    str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-01"], description="A month, YYYY-MM.")
+    str | None, Query(pattern=MONTH_PATTERN, examples=["2026-01"], description="A month, YYYY-MM.")
 ]
 
 

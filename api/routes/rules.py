@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +17,7 @@ from api.writing import command_send
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, DeclareFactType, ProposeRuleSet
 from ledger.domain.errors import Refused
 from ledger.domain.fact_types import FactType
+from ledger.domain.forms import names_known
 from ledger.rules.document import RuleSet
 
 router = Router(tags=["rules"])
@@ -44,8 +45,8 @@ class RuleSetActivateBody(Body):
     effective_from: str = Field(description="A date, YYYY-MM-DD.", examples=["2026-02-01"])
 
 
-async def _document(request: Request) -> dict[str, Any]:
-    document = await json_read(request, core_of(request).settings.document_bytes_max)
+async def _document(request: Request, model: type[BaseModel]) -> dict[str, Any]:
+    document = await json_read(request, core_of(request).settings.document_bytes_max, names_known(model))
     if not isinstance(document, dict):
         raise Refused("DOCUMENT_INVALID", "the body is no JSON object", "body")
     return cast(dict[str, Any], document)
@@ -65,7 +66,7 @@ async def _document(request: Request) -> dict[str, Any]:
 )
 async def fact_type_declare(request: Request) -> Response:
     """Declare a fact type."""
-    return await command_send(request, DeclareFactType(await _document(request)))
+    return await command_send(request, DeclareFactType(await _document(request, FactType)))
 
 
 @router.post(
@@ -82,7 +83,7 @@ async def fact_type_declare(request: Request) -> Response:
 )
 async def rule_set_propose(request: Request) -> Response:
     """Propose a rule set."""
-    return await command_send(request, ProposeRuleSet(await _document(request)))
+    return await command_send(request, ProposeRuleSet(await _document(request, RuleSet)))
 
 
 @router.post(

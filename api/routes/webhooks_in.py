@@ -18,7 +18,7 @@ from starlette.responses import Response
 from api.access.kept import KeptAnswer, request_sha256
 from api.access.roles import Permission
 from api.core import Core, context_of, core_of, in_thread
-from api.input import PARSED_HERE_BYTES_MAX, body_bytes, flag, json_response
+from api.input import body_bytes, body_parse, flag, json_response
 from api.limits import neighbourhood_of
 from api.ports import LedgerMissing, LedgerPort
 from api.problems import RetryLater
@@ -29,8 +29,8 @@ from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import mapping_parse
 from connectors.files.records import MappedRecords, records_map, records_read, records_settle
 from ledger.domain.commands import Answer, Request as Asked
-from ledger.domain.documents import json_parse
 from ledger.domain.errors import DocumentInvalid, Refused
+from ledger.domain.json_places import JsonInvalid
 from webhooks.senders import (
     ACTOR_PREFIX,
     NAME,
@@ -228,7 +228,10 @@ def _release(message: _Message) -> None:
 
 async def _carry_out(request: Request, message: _Message, body: bytes, dry_run: bool) -> Response:
     core, ledger = core_of(request), message.ledger
-    document = await _parsed(request, body)
+    try:
+        document = await body_parse(request, body)
+    except JsonInvalid as invalid:
+        raise invalid.named(await in_thread(request, _names, message)) from None
     client = f"{ACTOR_PREFIX}{ledger.schema}/{message.sender}"
     asked = request_sha256("webhook", hashlib.sha256(body).hexdigest())
     counted = core.metrics.webhooks.labels
@@ -260,12 +263,6 @@ def _answer_found(core: Core, client: str, message_id: str, asked: bytes) -> Kep
         raise Refused("IDEMPOTENCY_CONFLICT", reason, HEADER_ID) from None
 
 
-async def _parsed(request: Request, body: bytes) -> Any:
-    if len(body) <= PARSED_HERE_BYTES_MAX:
-        return json_parse(body, "body")
-    return await in_thread(request, json_parse, body, "body")
-
-
 async def _recorded(
     request: Request, message: _Message, document: Any, fact_type_of: FactTypeOf, dry_run: bool
 ) -> ImportReport:
@@ -289,6 +286,13 @@ async def _recorded(
 def _mapped(message: _Message, document: Any, fact_type_of: FactTypeOf) -> MappedRecords:
     mapping = _mapping_of(message.living.mapping, message.living.mapping_sha256)
     return records_map(mapping, fact_type_of, records_read(document, mapping, message.id))
+
+
+def _names(message: _Message) -> frozenset[str]:
+    """The members that the sender's mapping names: whoever declared it knows them."""
+    mapping = _mapping_of(message.living.mapping, message.living.mapping_sha256)
+    paths = [header for column in mapping.columns.values() for header in column.headers] + [mapping.records or ""]
+    return frozenset(name for path in paths for name in path.split("."))
 
 
 @lru_cache(maxsize=64)

@@ -11,8 +11,9 @@ from connectors.files.importing import RefusedRow, Rejection
 from connectors.files.rows import storable
 from ledger.domain.commands import Command
 from ledger.domain.documents import json_parse
-from ledger.domain.errors import DocumentInvalid, Refused
-from ledger.writer.fact_line import field_of_fact, request_of_document
+from ledger.domain.errors import Refused
+from ledger.domain.json_places import JsonInvalid
+from ledger.writer.fact_line import FACT_NAMES, field_of_fact, request_of_document
 
 FACT_JSON: Final = "fact.json"
 """In the place of a mapping: the cell holds a fact as the API takes it."""
@@ -36,7 +37,8 @@ def fact_command(cells: Mapping[str, object]) -> tuple[Command, str]:
         request = request_of_document(json_parse(str(cells.get(CELL) or ""), CELL), actor="", client="")
     except Refused as refusal:
         raise RowRefused(refusal.field, refusal.reason) from None
-    except DocumentInvalid as invalid:
-        raise RowRefused(CELL, invalid.problems[0].reason) from None
+    except JsonInvalid as invalid:
+        [told] = invalid.named(FACT_NAMES).problems
+        raise RowRefused(told.field, told.reason) from None
     occurred: str = getattr(request.command, "occurred", "")
     return request.command, occurred

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from connectors.files.kinds import KINDS, KindId, kind_problems
 from connectors.files.patterns import pattern_compile
 from ledger.domain.fact_types import Identifier, Strict, Words
+from ledger.domain.pattern_words import in_words
 from ledger.domain.values import decimal_exact
 
 Encoding: TypeAlias = Literal["utf-8", "gb18030", "big5", "latin-1", "cp1252", "shift_jis"]
@@ -51,7 +52,8 @@ def _date_checked(value: str) -> str:
 
 
 Pattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_pattern_checked)]
-DateFormat = Annotated[str, Field(pattern="%", max_length=60), AfterValidator(_format_checked)]
+_FORM_OF_DATES = in_words("%", "a form of dates with % in it, such as %Y-%m-%d")
+DateFormat = Annotated[str, Field(pattern=_FORM_OF_DATES, max_length=60), AfterValidator(_format_checked)]
 Limit = Annotated[int | str, AfterValidator(_decimal_checked)]
 IsoDate = Annotated[str, AfterValidator(_date_checked)]
 Header = Annotated[str, Field(min_length=1, max_length=200)]

@@ -302,18 +302,19 @@ class Quarantine:
         resolved_at: datetime,
         ids: Sequence[int] = (),
         open_since_before: datetime | None = None,
+        rows_max: int | None = None,
         dry_run: bool = False,
     ) -> list[int]:
         """Forget rows altogether: their cells, and the digest by which they would be known again; their ids.
 
-        `ids` names rows, open or resolved; `open_since_before` those that are open and were kept before a moment. The
-        same row is new when it comes again. With `dry_run` none is forgotten. Raises QuarantineRowUnknown, forgetting
-        none.
+        `ids` names rows, open or resolved; `open_since_before` those that are open and were kept before a moment, the
+        first `rows_max` of them where that is given. The same row is new when it comes again. With `dry_run` none is
+        forgotten. Raises QuarantineRowUnknown, forgetting none.
         """
         if ids:
             self._rows(ids, {})
         parameters = {"ids": sorted(set(ids)), "before": open_since_before, "resolved_at": resolved_at,
-                      "resolution": f"purged by {actor}"}  # fmt: skip
+                      "rows_max": rows_max, "resolution": f"purged by {actor}"}  # fmt: skip
         purged: list[int] = []
         with (
             self._connected() as connection,

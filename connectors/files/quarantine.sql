@@ -62,10 +62,12 @@ WHERE id = ANY (%(ids)s::bigint[]) AND row_sha256 IS NOT NULL
 RETURNING id
 
 -- name: purge_open
--- The same of rows that have been open since before a moment.
+-- The same of rows that have been open since before a moment; of the first so many of them, all where that is null.
 UPDATE quarantine
 SET raw = '{}', row_sha256 = NULL, resolved_at = %(resolved_at)s, resolution = %(resolution)s
-WHERE resolved_at IS NULL AND recorded_at < %(before)s
+WHERE resolved_at IS NULL AND id = ANY (ARRAY(
+    SELECT id FROM quarantine WHERE resolved_at IS NULL AND recorded_at < %(before)s ORDER BY id LIMIT %(rows_max)s
+))
 RETURNING id
 
 -- name: reason_renew

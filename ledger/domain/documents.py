@@ -13,10 +13,21 @@ from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 from ledger.domain.errors import DocumentInvalid, Problem
+from ledger.domain.json_places import (
+    DEPTH_MAX,
+    NO_NUMBER,
+    TOO_DEEP,
+    TOO_LARGE,
+    TWICE,
+    JsonInvalid,
+    fault_find,
+    integer_fits,
+    place_at,
+    storage_fault,
+)
+from ledger.domain.values import INTEGER_MAX
 
 BYTES_MAX = 2_000_000
-DEPTH_MAX = 40
-INTEGER_MAX = 2**63 - 1
 VALUES_MAX = 100_000
 
 
@@ -74,7 +85,7 @@ def yaml_parse(text: str, name: str) -> Any:
         raise DocumentInvalid([Problem(name, "lies too deep in itself")]) from None
 
 
-class _JsonInvalid(ValueError):
+class _Fault(ValueError):
     """Something that JSON allows, or that parsers let pass, and a ledger can't take. The text never echoes it."""
 
 
@@ -84,32 +95,35 @@ def json_parse(data: bytes | str, name: str) -> Any:
     (counted before they are read, by what separates them, which text may hold, too). A number with a decimal point or
     an exponent stays the text that was written.
 
-    Raises DocumentInvalid; `name` says what was read ("body", "line 3"). The input is never echoed.
+    Raises JsonInvalid, which tells the place; `name` says what was read ("body", "line"). The input is never echoed.
     """
     if isinstance(data, bytes) and len(data) <= _QUICK_BYTES_MAX and (quick := _json_quick(data)) is not None:
         return quick
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
-        if len(text) > VALUES_MAX and text.count(",") + text.count("{") + text.count("[") > VALUES_MAX:
-            raise _JsonInvalid(f"holds more than {VALUES_MAX} values")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8")
+        place = place_at(before, len(before))
+        raise JsonInvalid(name, place, f"is not UTF-8 (byte {error.start} of the whole)") from None
+    if len(text) > VALUES_MAX and text.count(",") + text.count("{") + text.count("[") > VALUES_MAX:
+        raise JsonInvalid(name, (), f"holds more than {VALUES_MAX} values")
+    try:
         parsed = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_float=str, parse_constant=_constant
         )
         if text.count("{") + text.count("[") > DEPTH_MAX and _depth(parsed) > DEPTH_MAX:
-            raise _JsonInvalid(f"lies more than {DEPTH_MAX} levels deep")
+            raise _Fault(TOO_DEEP)
         # A strict parser refuses bare control characters and bytes that are no UTF-8; escapes could still hide some.
         if "\\u" in text or isinstance(data, str):
             _texts_check(parsed)
         return parsed
-    except _JsonInvalid as error:
-        raise DocumentInvalid([Problem(name, str(error))]) from None
-    except UnicodeDecodeError as error:
-        raise DocumentInvalid([Problem(name, f"is not UTF-8 (byte {error.start})")]) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise DocumentInvalid([Problem(name, f"is not JSON ({where})")]) from None
+        raise JsonInvalid(name, place_at(text, error.pos), f"is not JSON ({where})") from None
+    except _Fault as fault:
+        raise JsonInvalid(name, *(fault_find(text) or ((), str(fault)))) from None
     except RecursionError:
-        raise DocumentInvalid([Problem(name, f"lies more than {DEPTH_MAX} levels deep")]) from None
+        raise JsonInvalid(name, *(fault_find(text) or ((), TOO_DEEP))) from None
 
 
 _QUICK_BYTES_MAX: Final = 4_096
@@ -152,20 +166,18 @@ def _json_quick(data: bytes) -> dict[str, Any] | None:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _JsonInvalid("has an object in which a name stands twice")
+        raise _Fault(TWICE)
     return found
 
 
 def _integer(digits: str) -> int:
-    # 20 characters hold every 64-bit integer; longer ones are not even converted.
-    number = int(digits) if len(digits) <= 20 else INTEGER_MAX + 1
-    if abs(number) > INTEGER_MAX:
-        raise _JsonInvalid("holds an integer that does not fit 64 bits")
-    return number
+    if not integer_fits(digits):
+        raise _Fault(TOO_LARGE)
+    return int(digits)
 
 
 def _constant(_: str) -> Any:
-    raise _JsonInvalid("holds NaN or Infinity, which are no JSON")
+    raise _Fault(NO_NUMBER)
 
 
 def _depth(data: Any) -> int:
@@ -186,10 +198,8 @@ def _texts_check(data: Any) -> None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
-            if "\0" in value:
-                raise _JsonInvalid("holds text with a NUL character")
-            if not value.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in value):
-                raise _JsonInvalid("holds text with half of a surrogate pair")
+            if fault := storage_fault(value):
+                raise _Fault(fault)
         elif isinstance(value, dict):
             for key, part in cast("dict[str, Any]", value).items():
                 waiting += [key, part]

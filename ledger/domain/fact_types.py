@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ledger.domain.errors import DocumentInvalid, Problem
 from ledger.domain.forms import form_problems
+from ledger.domain.pattern_words import IDENTIFIER_PATTERN
 from ledger.domain.values import INTEGER_MAX, day_parse, day_text, scaled_parse, scaled_text, text_checked
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN)]
 Value: TypeAlias = int | str
 ADJUSTMENT: Final = "manual_adjustment"
 """The fact type by which points are moved by hand: not everybody who records facts may."""

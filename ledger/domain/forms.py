@@ -9,6 +9,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from ledger.domain.errors import Problem
+from ledger.domain.pattern_words import reason_of
 
 _MEMBER_UNKNOWN = "has a member that isn't known"
 _NO_MEMBERS = "must have named members, each written name: value"
@@ -24,13 +25,14 @@ def form_problems(
     """
     problems: dict[str, Problem] = {}
     for found in error.errors(include_url=False, include_input=False):
-        kind, location, reason = found["type"], found["loc"], found["msg"]
+        kind, location, reason = found["type"], found["loc"], reason_of(found)
         if kind == "extra_forbidden":
             location = location[:-1]
             members = _members(model, location)
             reason = f"{_MEMBER_UNKNOWN}; it may have {', '.join(members)}" if members else _MEMBER_UNKNOWN
         elif kind in ("model_type", "model_attributes_type", "dict_type"):
-            reason = _NO_MEMBERS
+            members = _members(model, location) if location else []
+            reason = f"{_NO_MEMBERS}; it may have {', '.join(members)}" if members else _NO_MEMBERS
         elif kind == "union_tag_invalid":
             # The message would quote the tag that was sent.
             reason = f"{found.get('ctx', {})['discriminator']} is none of {found.get('ctx', {})['expected_tags']}"

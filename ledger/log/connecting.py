@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import psycopg
@@ -18,6 +19,8 @@ from psycopg import Connection
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
 from psycopg.rows import Row, TupleRow
+
+from ledger.log.abandoning import LOOK_SECONDS, left_of_work
 
 CONNECT_SECONDS: Final = 3
 """How long a connection may take before a database is taken for silent, where neither the URL (`connect_timeout`) nor
@@ -72,14 +75,25 @@ class WatchedConnection(Connection[Row]):
         return connection
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
-        """The driver's own wait, cut into pieces. Raises DatabaseSilent."""
+        """The driver's own wait, cut into pieces. Raises DatabaseSilent, QueryCanceled where the work was abandoned."""
         pulse = self._pulse
         if pulse is None or timeout is not None:  # who gives a time of their own comes back by themselves
             return super().wait(gen, interval, timeout)
+        left = left_of_work()
+        waited_seconds = 0.0
         while True:
+            piece_seconds = pulse.patience_seconds if left is None else min(LOOK_SECONDS, pulse.patience_seconds)
             try:
-                return super().wait(gen, interval, pulse.patience_seconds)
+                return super().wait(gen, interval, piece_seconds)
             except psycopg.errors._WaitTimeout:  # pyright: ignore[reportPrivateUsage]  # as `wait` documents it
+                if left is not None and left.is_set():
+                    left = None
+                    with suppress(psycopg.Error):  # where it can't be cancelled it is waited for
+                        self.cancel_safe(timeout=pulse.patience_seconds)
+                waited_seconds += piece_seconds
+                if waited_seconds < pulse.patience_seconds:
+                    continue
+                waited_seconds = 0.0
                 if pulse.silent():
                     self.close()
                     raise DatabaseSilent(pulse.told) from None

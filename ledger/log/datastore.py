@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import PoolTimeout
 
+from ledger.log.abandoning import abandoned_check
 from ledger.log.arrays import arrays_register
 from ledger.log.connecting import WatchedConnection, pulse_of
 from ledger.log.migrate import schema_name_check
@@ -83,6 +84,7 @@ def asked_again(ask: Callable[P, T]) -> Callable[P, T]:
             except (InterfaceError, OperationalError):
                 if time.monotonic() >= deadline:
                     raise
+                abandoned_check()
             time.sleep(AGAIN_PAUSE_SECONDS)
 
     return again

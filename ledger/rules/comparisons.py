@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Discriminator, Field, Tag as Mark, model_validator
 
 from ledger.domain.fact_types import Identifier, Strict
+from ledger.domain.pattern_words import PAIR_PATTERN
 
 TRAITS = ("industry", "region", "customer_type", "scale")
 """What rules weigh of a customer, in the order of the columns."""
@@ -113,7 +114,7 @@ class NeedIs(Comparison):
 class KnowledgeIs(Strict):
     """The customer or its region bears this piece of soft knowledge, as "kind:value". Assignment rules only."""
 
-    knowledge: Annotated[str, Field(pattern=r"^[^:]{1,100}:.{1,200}$")]
+    knowledge: Annotated[str, Field(pattern=PAIR_PATTERN)]
 
 
 class All(Strict):

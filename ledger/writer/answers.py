@@ -27,7 +27,10 @@ def request_sha256(request: Request) -> bytes:
 
 def answer_entry(request: Request, answer: Answer) -> AnswerEntry:
     """An answer as it is stored under the request's key."""
-    body = orjson.dumps({k: v for k, v in asdict(answer).items() if k not in ("hit", "obstacles")})
+    told = {k: v for k, v in asdict(answer).items() if k not in ("hit", "obstacles")}
+    if answer.moves is None:
+        del told["moves"]
+    body = orjson.dumps(told)
     return AnswerEntry(request.client, request.key, request_sha256(request), body, answer.position)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from ledger.domain.commands import Answer, Request
@@ -22,6 +22,22 @@ from ledger.writer.facts import FactPreparer, Item
 from ledger.writer.folding import fact_read
 from ledger.writer.state import NO_CLOSINGS, LedgerState
 from ledger.writer.versions import Versions
+
+MOVING: Final = (PointsGranted, PointsDeducted, PointsReversed)
+"""The events by which a fact moves points."""
+
+
+def moves_of(events: Sequence[Event], before: int) -> list[dict[str, Any]]:
+    """The moves of an answer by its events, the first of which stands behind the position `before`."""
+    moves: dict[str, dict[str, Any]] = {}
+    for position, event in enumerate(events, before + 1):
+        if isinstance(event, MOVING):
+            customer = event.originator_id
+            move = moves.setdefault(customer, {"customer": customer, "points": 0, "awards": [], "reversals": []})
+            move["points"] += event.points
+            part = {"position": position, "rule": event.rule, "rule_set": event.rule_set, "points": event.points}
+            move["reversals" if isinstance(event, PointsReversed) else "awards"].append(part)
+    return list(moves.values())
 
 
 @dataclass(slots=True)
@@ -147,6 +163,8 @@ class BatchDecider:
             assert item.answer is not None
             points = 0
             cause = 0
+            elsewhere = False
+            first = len(events)
             for event in item.inputs:
                 event.originator_version = version_next(event.originator_id)
                 events.append(event)
@@ -164,12 +182,15 @@ class BatchDecider:
                     now = in_force(fact.booked_on)
                     for i in outs:
                         event = writer.event(i, stamp, now, final_of)
-                        if isinstance(event, (PointsGranted, PointsDeducted, PointsReversed)):
+                        if isinstance(event, MOVING):
                             points += event.points
+                            elsewhere = elsewhere or event.originator_id != fact.originator_id
                         events.append(event)
             answer = item.answer
             if item.inputs:
                 answer.position, answer.points = self.base + len(events), points
+                if elsewhere:
+                    answer.moves = moves_of(events[first:], self.base + first)
             elif answer.status == "duplicate":
                 answer = replace(answer, position=final_of(answer.position))
             elif answer.status == "repeated":

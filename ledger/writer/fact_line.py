@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from ledger.domain.book import TRAITS
 from ledger.domain.commands import CustomerReference, RecordFact, RegisterCustomer, Request
 from ledger.domain.errors import Refused
+from ledger.domain.fact_types import FactType
 
 _REQUIRED: Final = ("customer", "external_id", "fact_type", "occurred_at", "source")
 """In the order in which the first that is missing is told."""
@@ -15,6 +17,8 @@ _REFERENCE_REQUIRED: Final = ("reference", "source")
 _REFERENCE_MEMBERS: Final = frozenset(_REFERENCE_REQUIRED)
 _REGISTRATION_REQUIRED: Final = ("name", "reference", "source")
 _REGISTRATION_MEMBERS: Final = frozenset({"source", "reference", "name", "traits"})
+FACT_NAMES: Final = _MEMBERS | _REFERENCE_MEMBERS | _REGISTRATION_MEMBERS | frozenset(TRAITS)
+"""All names in a fact's JSON but those of its attributes."""
 
 
 def request_of_document(document: Any, *, actor: str, client: str, may_adjust: bool = True) -> Request:
@@ -51,6 +55,11 @@ def request_of_document(document: Any, *, actor: str, client: str, may_adjust: b
     )
     key = _text(found, "key") if found.get("key") is not None else ""
     return Request(command, actor, client if key else "", key, may_adjust)
+
+
+def fact_names(fact_types: Mapping[str, FactType]) -> frozenset[str]:
+    """All names in the JSON of facts of these types."""
+    return FACT_NAMES.union(*(fact_type.attributes for fact_type in fact_types.values()))
 
 
 def field_of_fact(field: str) -> str:

@@ -16,6 +16,7 @@ from ledger.domain.posting_day import NOTHING_OPENED, open_day_after, posting_da
 from ledger.domain.postings import POSTING_TOPICS, RuleName, adjusting_rules, debt_of
 from ledger.domain.valuation import VALUE_DEFAULT, PointValue, point_value_of
 from ledger.domain.values import customer_number, day_parse, day_text, month_last_day, month_of
+from ledger.log.abandoning import abandoned_check
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from projections.view import day_expired
@@ -116,7 +117,7 @@ def _month(text: str | None) -> int:
 
 def movements(connection: Connection[Any] | Connected, stop: int = POSITION_MAX) -> Iterator[Movement]:
     """Every event that moves points up to a position, in order. Read page by page: where `connection` opens one, it is
-    held while a page is read."""
+    held while a page is read. Raises Abandoned between two where nobody waits any more."""
     adjusting: frozenset[RuleName] = frozenset()
     holds = _Holds()
     open_day = NOTHING_OPENED
@@ -161,6 +162,7 @@ def _events(
 ) -> Iterator[tuple[int, str, str, dict[str, Any]]]:
     after = 0
     while True:
+        abandoned_check()
         page = {"after": after, "stop": stop, "topics": _TOPICS, "limit": _PAGE}
         with (
             connection() if callable(connection) else nullcontext(connection) as opened,

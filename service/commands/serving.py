@@ -42,6 +42,13 @@ def serve(
         ),
     ] = 1,
     no_close: Annotated[bool, typer.Option("--no-close", help="Close no days by itself. 不自动关账。")] = False,
+    quarantine_open_days: Annotated[
+        int | None,
+        typer.Option(
+            "--quarantine-open-days", envvar="PLUMBLINE_QUARANTINE_OPEN_DAYS", min=1,
+            help="Forget, once a day, what refused rows hold that have been open so long; without it none. 隔离行保留天数。",
+        ),
+    ] = None,
     stream_check_hour: Annotated[
         int,
         typer.Option(
@@ -131,6 +138,7 @@ def serve(
         # The service brings libraries that no other command needs to wait for.
         from service.serving.keeper import CloseRule
         from service.serving.process import serve
+        from service.serving.purging import PurgeRule
         from service.serving.settings import ServeSettings
         from service.serving.stream_checking import CheckRule
         from webhooks.addresses import networks_of
@@ -140,6 +148,7 @@ def serve(
             ServeSettings(
                 host=host, port=None if no_http else port, roles=chosen,
                 close_rule=CloseRule(None if no_close else close_after_days),
+                purge_rule=PurgeRule(quarantine_open_days),
                 check_rule=CheckRule(None if no_stream_check else stream_check_hour),
                 head_seconds=head_seconds, head_bytes_max=head_bytes_max,
                 trusted_proxies=networks_of(trusted_proxies), log_level=log_level,

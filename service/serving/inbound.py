@@ -27,13 +27,24 @@ from nats.errors import ConnectionClosedError, Error as NatsError
 
 from api.problems import DATABASE_LOST
 from api.settings import ApiSettings
-from api.taking import AGAIN, MEDIA_TYPE, Item, fact_take, line_too_long, result_document, result_line
+from api.taking import (
+    AGAIN,
+    MEDIA_TYPE,
+    Item,
+    LedgerNames,
+    Names,
+    fact_take,
+    line_too_long,
+    result_document,
+    result_line,
+)
 from connectors.files.fact_cells import fact_refused
 from connectors.files.quarantine import Quarantine
 from connectors.files.rows import storable
 from ledger.domain.commands import Answer, Request
-from ledger.domain.errors import LedgerUnavailable, PlumblineError
-from ledger.writer.fact_line import field_of_fact
+from ledger.domain.errors import DocumentInvalid, LedgerUnavailable, PlumblineError
+from ledger.log.recorder import LogRecorder
+from ledger.writer.fact_line import FACT_NAMES, field_of_fact
 from service.serving.link import Link
 from streams.senders import facts_subjects, sender_of
 from streams.subjects import dead_subject
@@ -74,6 +85,11 @@ class LedgerTaking(Protocol):
     @property
     def name(self) -> str:
         """The ledger's name."""
+        ...
+
+    @property
+    def recorder(self) -> LogRecorder:
+        """Its log."""
         ...
 
     @property
@@ -247,7 +263,7 @@ class Inbound:
         parts = [_Part(1, letter.body, refusal or _refused("INTERNAL_ERROR", "was not read", "body"))]
         try:
             if refusal is None:
-                parts = await self._read(letter)
+                parts = await self._read(name, letter)
             answers = await self._recorded(name, letter, parts)
         except (PlumblineError, *DATABASE_LOST) as error:
             code = error.code if isinstance(error, PlumblineError) else "DATABASE_UNREACHABLE"
@@ -262,11 +278,16 @@ class Inbound:
             return b"".join(result_line(part.number, answer) for part, answer in found), MEDIA_TYPE
         return orjson.dumps(result_document(answers[0])), "application/json"
 
-    async def _read(self, letter: _Letter) -> list[_Part]:
-        """The facts of a message; a long one is read in a thread, so that nobody waits for it."""
+    async def _read(self, name: str, letter: _Letter) -> list[_Part]:
+        """The facts of a message. A long one is read in a thread, so that nobody waits for it; one that holds what is no
+        JSON, too, for what the ledger calls its members is to be looked up."""
         if len(letter.body) <= PARSED_HERE_BYTES_MAX:
-            return _parts(letter, self._settings.line_bytes_max)
-        return await asyncio.to_thread(_parts, letter, self._settings.line_bytes_max)
+            parts = _parts(letter, self._settings.line_bytes_max, lambda: FACT_NAMES)
+            if not any(isinstance(p.item, Answer) and p.item.code == DocumentInvalid.code for p in parts):
+                return parts
+        ledger = self._open.get(name)
+        names = (lambda: FACT_NAMES) if ledger is None else LedgerNames(ledger.recorder)
+        return await asyncio.to_thread(_parts, letter, self._settings.line_bytes_max, names)
 
     async def _recorded(self, name: str, letter: _Letter, parts: Sequence[_Part]) -> list[Answer]:
         """The answer to each part; those that are refused are kept first. Raises WriterUnavailable."""
@@ -331,28 +352,28 @@ def _letter(message: Msg, name: str) -> tuple[_Letter, Answer | None]:
     return letter, None
 
 
-def _parts(letter: _Letter, line_bytes_max: int) -> list[_Part]:
+def _parts(letter: _Letter, line_bytes_max: int, names: Names) -> list[_Part]:
     """The facts of a message. Without an id, and without a key of its own, a fact is known by source and external id."""
     if not letter.lines:
-        return [_Part(1, letter.body, _keyed(_taken(letter, letter.body, "body"), letter, letter.id))]
+        return [_Part(1, letter.body, _keyed(_taken(letter, letter.body, "body", names), letter, letter.id))]
     lines = [(number, line) for number, line in enumerate(letter.body.split(b"\n"), 1) if line.strip()]
     if not 0 < len(lines) <= LINES_MAX:
         reason = f"a message holds 1 to {LINES_MAX} lines that aren't blank; send it in parts"
         return [_Part(1, letter.body, _refused("BODY_TOO_LARGE" if lines else "DOCUMENT_INVALID", reason, "body"))]
-    return [_Part(number, line, _line(letter, number, line, line_bytes_max)) for number, line in lines]
+    return [_Part(number, line, _line(letter, number, line, line_bytes_max, names)) for number, line in lines]
 
 
-def _line(letter: _Letter, number: int, line: bytes, bytes_max: int) -> Item:
+def _line(letter: _Letter, number: int, line: bytes, bytes_max: int, names: Names) -> Item:
     if len(line) > bytes_max:
         return line_too_long(bytes_max)
-    item = _taken(letter, line, "line")
+    item = _taken(letter, line, "line", names)
     if isinstance(item, Request) and item.key:
         return item
     return _keyed(item, letter, f"{letter.id}:{number}" if letter.id else "")
 
 
-def _taken(letter: _Letter, data: bytes, place: str) -> Item:
-    return fact_take(data, place, letter.actor, letter.actor, may_adjust=False)
+def _taken(letter: _Letter, data: bytes, place: str, names: Names) -> Item:
+    return fact_take(data, place, letter.actor, letter.actor, may_adjust=False, names=names)
 
 
 def _keyed(item: Item, letter: _Letter, key: str) -> Item:

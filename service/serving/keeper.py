@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from eventsourcing.persistence import InterfaceError, OperationalError
 
+from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import CloseDays, Request
 from ledger.domain.errors import PlumblineError
 from ledger.domain.values import day_of, day_text
@@ -25,6 +26,7 @@ from ledger.log.reasons import database_reason
 from ledger.log.recorder import LogRecorder, recorder_open
 from ledger.writer import LedgerState, Writer, WriterStopped
 from service.bootstrap import SCHEMA_PREFIX, clock
+from service.serving.purging import PURGE_NEVER, PurgeRule, Purging
 from service.settings import Settings
 
 ACTOR_SERVICE: Final = "plumbline-serve"
@@ -91,6 +93,7 @@ class Keeper:
         reading: LogRecorder,
         close_rule: CloseRule,
         changed: Callable[[Writer | None], None],
+        purge_rule: PurgeRule = PURGE_NEVER,
     ) -> None:
         self.name = name
         self.writer: Writer | None = None
@@ -103,6 +106,7 @@ class Keeper:
         self._close_rule = close_rule
         self._warn_at = 0.0
         self._changed = changed
+        self._purging = Purging(name, Quarantine(reading.datastore), purge_rule, ACTOR_SERVICE)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"keeper-{name}", daemon=True)
 
@@ -181,6 +185,7 @@ class Keeper:
                 if now.timestamp() >= close_at:
                     close_at = now.timestamp() + CLOSE_CHECK_SECONDS
                     self._days_close(writer, now)
+                self._purging.look(now, writer.state.book.timezone)
         finally:
             self.writer = None
             self.status = "stopped"

@@ -357,8 +357,9 @@ class LedgersServed:
                     asyncio.run_coroutine_threadsafe(self._writer_changed(ledger, writer), self._loop)
 
             ledger.keeper = Keeper(
-                self._settings, name, self.database_url, ledger.recorder, self._serving.close_rule, changed
-            )
+                self._settings, name, self.database_url, ledger.recorder, self._serving.close_rule, changed,
+                self._serving.purge_rule,
+            )  # fmt: skip
             ledger.run(ledger.keeper)
         if Role.FOLLOWER in roles:
             ledger.following = Following(self._settings, name, ledger.recorder)

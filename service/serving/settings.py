@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from api.settings import ApiSettings
 from service.serving.address import HEAD_BYTES_MAX, HEAD_SECONDS
 from service.serving.keeper import CloseRule
+from service.serving.purging import PURGE_NEVER, PurgeRule
 from service.serving.roles import Role
 from service.serving.stream_checking import CheckRule
 from webhooks.addresses import Network
@@ -21,6 +22,7 @@ class ServeSettings:
     """0: any that is free, the log names it; None: nothing is answered over HTTP."""
     roles: frozenset[Role] = frozenset(Role)
     close_rule: CloseRule = field(default_factory=CloseRule)
+    purge_rule: PurgeRule = PURGE_NEVER
     check_rule: CheckRule = field(default_factory=CheckRule)
     head_seconds: float = HEAD_SECONDS
     """How long address and headers of a request may take to come."""

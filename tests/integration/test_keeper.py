@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
 
+from connectors.files.importing import RefusedRow, Rejection
+from connectors.files.quarantine import Quarantine
 from ledger.domain.commands import CloseDays, RegisterCustomer, Request
 from ledger.domain.values import date_of, day_of
 from ledger.log.migrate import ledger_schema_create
@@ -18,9 +21,10 @@ from ledger.log.recorder import recorder_open
 from ledger.writer import Writer, WriterStopped
 from service import embedded
 from service.bootstrap import clock, ledger_open
-from service.serving import keeper as keeping
+from service.serving import keeper as keeping, purging
 from service.serving.keeper import CloseRule, Keeper
 from service.serving.metrics import closed_through
+from service.serving.purging import PURGE_NEVER, PurgeRule
 from service.settings import Settings
 from tests.ledgers import fact
 
@@ -77,6 +81,45 @@ def test_days_are_closed_once_a_person_has_closed_the_first(
         until(lambda: again.writer is not None and again.writer.state.book.closed_day >= yesterday)
     finally:
         again.stop()
+
+
+def kept_rows(quarantine: Quarantine, ages_days: Sequence[float]) -> None:
+    """Refused rows, each kept so many days ago."""
+    for number, days in enumerate(ages_days, 1):
+        row = RefusedRow("crm", Rejection(number, "phone", "is missing", "people.csv"), {"name": f"p{number}"}, "m", b"1" * 32, "ann")
+        quarantine.put_many([row], clock() - timedelta(days=days))
+
+
+def test_rows_that_were_open_for_so_long_are_forgotten_once_a_day_and_none_unless_it_is_asked_for(
+    settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "LEASE_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(purging, "ROWS_AT_ONCE", 2)
+    url = embedded.database_url(settings)
+
+    def told(rule: PurgeRule, until_told: bool) -> list[MutableMapping[str, Any]]:
+        reading = recorder_open(url, f"ledger_{name}")
+        kept = Keeper(settings, name, url, reading, CloseRule(None), lambda _: None, rule)
+        with structlog.testing.capture_logs() as lines:
+            kept.start()
+            try:
+                until(lambda: kept.writer is not None)
+                if until_told:
+                    until(lambda: any(e["event"] == "quarantine purged" for e in lines))
+                time.sleep(0.2)
+            finally:
+                kept.stop()
+                reading.close()
+        return [e for e in lines if e["event"].startswith("quarantine")]
+
+    with recorder_open(url, f"ledger_{name}") as recorder:
+        quarantine = Quarantine(recorder.datastore)
+        kept_rows(quarantine, (40, 31, 30.01, 29.99, 0))
+        assert told(PURGE_NEVER, False) == []
+        assert len(quarantine.list()) == 5
+        [line] = told(PurgeRule(30), True)
+        assert (line["rows"], line["open_days"], line["ledger"]) == (3, 30, name)
+        assert [row.row for row in quarantine.list()] == [4, 5]
 
 
 def test_a_history_that_is_being_taken_over_is_not_closed_ahead_of_whoever_does(

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
+from ledger.domain.commands import RegisterCustomer, Request
 from ledger.domain.errors import LedgerMissing, LedgerUnavailable
 from service.bootstrap import days_never_closed, ledger_open
 from service.serving import ledgers as serving
@@ -113,7 +114,7 @@ def test_who_may_name_any_ledger_without_a_key_costs_the_database_nothing(
     asyncio.run(run())
 
 
-def test_a_history_that_is_complete_is_closed_though_the_first_attempt_ended_before_it_was(
+def test_what_is_asked_for_when_a_ledger_is_made_waits_for_its_writer_and_a_first_attempt_that_ended_is_made_good(
     settings: Settings, database_url: str, nats_url: str, names: list[str]
 ) -> None:
     alone, served, _ = names
@@ -127,15 +128,25 @@ def test_a_history_that_is_complete_is_closed_though_the_first_attempt_ended_bef
         assert handle.recorder.position_head() == closed
 
     async def run() -> None:
-        gate = Gate(nats_url)
-        ledgers = LedgersServed(settings, serving_of(Role.WRITER), database_url, nats_url, gate)
+        gates = [Gate(nats_url), Gate(nats_url)]
+        for gate in gates:
+            await gate.connect(30.0)
+        ledgers = LedgersServed(settings, serving_of(Role.WRITER), database_url, nats_url, gates[0])
+        reading = LedgersServed(settings, serving_of(Role.API), database_url, nats_url, gates[1])
         await ledgers.start()
         try:
             await until(lambda: {s.name for s in ledgers.served() if s.handover is not None} == set(names))
             ledger = await ledgers.create(served, "alice", history_complete=True)
             assert not days_never_closed(ledger.recorder)
+            # Made by a process that doesn't write: the first command waits until one that does has found the ledger.
+            ledger = await reading.create(f"{served}_new", "alice")
+            names.append(ledger.name)
+            [answer] = await ledger.submit([Request(RegisterCustomer("crm", "a", "A", {}), "bob")])
+            assert answer.status == "accepted"
         finally:
-            await ledgers.stop()
+            await asyncio.gather(ledgers.stop(), reading.stop())
+            for gate in gates:
+                await gate.close()
 
     asyncio.run(run())
 

@@ -191,6 +191,11 @@ def test_a_correction_that_moves_a_fact_takes_from_the_one_and_gives_to_the_othe
     before = books.position
     moved = books.do(fact("1", "project_completed", "2026-10-05", "C-000002"))
     assert (moved.status, moved.customer, moved.points) == ("corrected", "C-000002", -5_000 + 5_000)
+    rule = {"rule": "project_completed", "rule_set": "RS-0001"}
+    assert moved.moves == [
+        {"customer": "C-000001", "points": -5_000, "awards": [], "reversals": [{"position": before + 2, **rule, "points": -5_000}]},
+        {"customer": "C-000002", "points": 5_000, "awards": [{"position": before + 3, **rule, "points": 5_000}], "reversals": []},
+    ]
     assert [(stream, name) for _, stream, name, _ in books.log(before)] == [
         ("C-000002", "FactRecorded"), ("C-000001", "PointsReversed"), ("C-000002", "PointsGranted")
     ]  # fmt: skip

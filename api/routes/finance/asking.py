@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from fastapi import Query
@@ -15,6 +16,7 @@ from api.input import json_response
 from api.lists import PageAsked
 from api.reading import rulebook_of
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import MONTH_PATTERN
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import month_parse
 from ledger.log.columns.reader import Columns
@@ -26,7 +28,6 @@ T = TypeVar("T")
 Row = TypeVar("Row")
 
 PREFIX: Final = "/v1/ledgers/{ledger}/finance"
-MONTH_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 Period = Annotated[str, Query(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
 
 
@@ -49,7 +50,13 @@ async def read_long(
         with ledger.recorder.datastore.get_connection() as connection:
             return function(connection, *args, **keywords)
 
-    return await core_of(request).finance.run(run)
+    return await core_of(request).finance.run(run, gone=partial(client_gone, request))
+
+
+async def client_gone(request: Request) -> None:
+    """Return once whoever asked has gone away, which is known when the body has come whole."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def settling(request: Request, look: Callable[[Relations], T]) -> T:
@@ -66,7 +73,7 @@ async def settling(request: Request, look: Callable[[Relations], T]) -> T:
         columns_check(columns, ledger.recorder)
         return look(state_current(columns, ledger.recorder, timezone))
 
-    return await core_of(request).finance.run(run)
+    return await core_of(request).finance.run(run, gone=partial(client_gone, request))
 
 
 async def settling_page(

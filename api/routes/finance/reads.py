@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path, Query
@@ -15,9 +16,9 @@ from api.core import context_of, core_of, read, views_reached
 from api.input import Cursor, Limit, json_response
 from api.reading import day_of_text, rulebook_of, today
 from api.routes.finance.asking import (
-    MONTH_PATTERN,
     PREFIX,
     Period,
+    client_gone,
     month_of_text,
     read_long,
     settling,
@@ -35,6 +36,7 @@ from api.routes.finance.bodies import (
 from api.routing import Router
 from api.schemas import Page
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import DAY_PATTERN, MONTH_PATTERN
 from ledger.domain.relations.state import Relations
 from ledger.domain.settlement.records import Match
 from ledger.domain.values import customer_number, day_of
@@ -53,8 +55,7 @@ router = Router(tags=["finance"])
 
 DAYS_MAX: Final = 1_100
 PeriodPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2025-06"], description="A month, YYYY-MM.")]
-_DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-Day = Annotated[str | None, Query(pattern=_DAY, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
+Day = Annotated[str | None, Query(pattern=DAY_PATTERN, examples=["2025-06-30"], description="A day, YYYY-MM-DD.")]
 
 
 @router.get(
@@ -196,14 +197,14 @@ async def journal_read(
     else:
         rows = (row for entry in found for row in entry.rows())
         kind, lines = "text/csv", csv_text(COLUMNS, rows, ("position", "points", "cny"))
-    parts, turns = text_parts(lines), core_of(request).finance
-    first = await turns.run(lambda: next(parts, ""))
+    parts, turns, gone = text_parts(lines), core_of(request).finance, partial(client_gone, request)
+    first = await turns.run(lambda: next(parts, ""), gone=gone)
 
     async def told() -> AsyncIterator[str]:
         part = first
         while part:
             yield part
-            part = await turns.run(lambda: next(parts, ""), begun=True)
+            part = await turns.run(lambda: next(parts, ""), begun=True, gone=gone)
 
     return StreamingResponse(told(), media_type=f"{kind}; charset=utf-8")
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.access.roles import Permission
 from api.core import context_of, principal_of
 from api.input import Body, body_read, flag, json_response
-from api.routes.finance.asking import MONTH_PATTERN, PREFIX, month_of_text, settling
+from api.routes.finance.asking import PREFIX, month_of_text, settling
 from api.routes.finance.bodies import ReconciledBody
 from api.routes.finance.reads import report_shortened
 from api.routing import Router
@@ -30,6 +30,7 @@ from ledger.domain.commands import (
     UndoSettlement,
 )
 from ledger.domain.errors import Refused
+from ledger.domain.pattern_words import MONTH_PATTERN
 from ledger.domain.relations.state import Relations
 from ledger.domain.values import month_last_day
 from ledger.writer.forms import fields_load

@@ -8,6 +8,8 @@ from plumbline_client.results.answers import (
     LeadCheck,
     LeadRehearsal,
     LineResult,
+    Move,
+    MovePart,
     Rehearsal,
     RehearsedEvent,
 )
@@ -201,6 +203,8 @@ __all__ = [
     "Match",
     "Measures",
     "Milestone",
+    "Move",
+    "MovePart",
     "Nearby",
     "Obstacle",
     "Offer",

@@ -9,9 +9,31 @@ from plumbline_client.forms import Points
 
 
 @dataclass(frozen=True, slots=True)
+class MovePart:
+    """An event by which points moved: its position in the log, and whose rule it was."""
+
+    position: int
+    rule: str
+    rule_set: str
+    points: Points
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a command did to one customer's points. `awards` are what rules gave or, below zero, took; `reversals` what
+    was taken back of earlier awards."""
+
+    customer: str
+    points: Points
+    awards: tuple[MovePart, ...]
+    reversals: tuple[MovePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a command. `position` is where the log contains it. `points` are those that it moved,
-    of all customers together. `hit`: the first answer given once more."""
+    of all customers together; `moves` says it customer by customer where points of others than `customer` moved, as by
+    a correction that gives a fact to another. `hit`: the first answer given once more."""
 
     status: str
     position: int
@@ -19,6 +41,7 @@ class Answer:
     id: str
     points: Points
     hit: bool = False
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +104,4 @@ class LineResult:
     code: str = ""
     reason: str = ""
     field: str = ""
+    moves: tuple[Move, ...] = ()

@@ -37,6 +37,11 @@ class Answer:
 
     A refusal has a code, a reason and the field concerned, and where several things stand in the way, each of them in
     `obstacles`; all others have the position of the log that contains them.
+
+    `points` are those of all customers together. Where those of others than `customer` moved, `moves` has an entry for
+    each customer: `{"customer": …, "points": …, "awards": […], "reversals": […]}`. Awards are what rules gave or took
+    (below zero), reversals what was taken back of earlier awards; each
+    `{"position": of its event, "rule": …, "rule_set": …, "points": …}`.
     """
 
     status: str
@@ -49,6 +54,7 @@ class Answer:
     points: int = 0
     hit: bool = False
     obstacles: list[dict[str, Any]] | None = None
+    moves: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

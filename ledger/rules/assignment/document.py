@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from ledger.domain.fact_types import Identifier, Strict, Words
+from ledger.domain.pattern_words import PAIR_PATTERN, in_words
 from ledger.domain.relations.policy import Terms
 from ledger.domain.relations.records import LEVEL_MAX
 from ledger.domain.values import scaled_parse
@@ -34,9 +35,10 @@ FALLBACK: Final = "fallback"
 WEIGHT_MAX: Final = 1_000_000
 POINTS_MAX: Final = 1_000_000
 
-StaffId: TypeAlias = Annotated[str, Field(pattern=r"^S-[0-9]{6,12}$")]
+_STAFF_PATTERN: Final = in_words(r"^S-[0-9]{6,12}$", "the id of a member of staff, such as S-000001")
+StaffId: TypeAlias = Annotated[str, Field(pattern=_STAFF_PATTERN)]
 TeamId: TypeAlias = Annotated[str, Field(min_length=1, max_length=100)]
-SkillName: TypeAlias = Annotated[str, Field(pattern=r"^[^:]{1,100}:.{1,200}$")]
+SkillName: TypeAlias = Annotated[str, Field(pattern=PAIR_PATTERN)]
 Level: TypeAlias = Annotated[int, Field(ge=1, le=LEVEL_MAX)]
 Weight: TypeAlias = Annotated[int, Field(ge=1, le=WEIGHT_MAX)]
 Points: TypeAlias = Annotated[int, Field(ge=0, le=POINTS_MAX)]

@@ -235,23 +235,49 @@ def test_a_file_in_base64_is_the_file_and_nothing_else_is_taken_for_one(api: Api
         assert api.post(f"{BASE}/imports", json={**body, "content": wrong}).json()["code"] == "IMPORT_INVALID"
 
 
-def test_only_so_many_files_come_in_at_once(
+def slow_body(begun: threading.Event, go: threading.Event) -> Any:
+    """A body that begins, and ends when it may."""
+
+    async def pieces() -> Any:
+        yield b"fact_type,external_id\n"
+        begun.set()
+        while not go.is_set():
+            await asyncio.sleep(0.01)
+
+    return pieces()
+
+
+def test_only_so_many_files_come_in_at_once_and_half_of_them_of_one_key(
     ledgers: LedgersHere, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.routes.imports.RECEIVING_WAIT_SECONDS", 0.1)
-    few = app_create(ledgers, api.access, ApiSettings(imports_receiving_max=1))
-
-    async def slow() -> Any:
-        yield b"fact_type,external_id\n"
-        await asyncio.sleep(1.0)
-
+    few = app_create(ledgers, api.access, ApiSettings(imports_receiving_max=2))
+    begun, go, path = threading.Event(), threading.Event(), f"{BASE}/imports?mapping=facts"
     with Api(few, api.access) as served, ThreadPoolExecutor(2) as pool:
-        first = pool.submit(served.post, f"{BASE}/imports?mapping=facts", content=slow())
-        time.sleep(0.4)
-        second = served.post(f"{BASE}/imports?mapping=facts", content=b"x")
+        first = pool.submit(served.post, path, content=slow_body(begun, go))
+        assert begun.wait(60)
+        second = served.post(path, content=b"x")
         assert (second.status_code, second.json()["code"]) == (503, "OVERLOADED")
+        assert served.post(path, content=b"x", key="operator").status_code == 202
+        go.set()
         assert first.result().status_code == 202
-        assert served.post(f"{BASE}/imports?mapping=facts", content=b"x").status_code == 202
+        assert served.post(path, content=b"x").status_code == 202
+
+
+def test_slow_bodies_of_one_key_leave_others_their_place(ledgers: LedgersHere, api: Api) -> None:
+    few = app_create(ledgers, api.access, ApiSettings(concurrent_max=2))
+    begun, go = threading.Event(), threading.Event()
+    with Api(few, api.access) as served, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(served.post, f"{BASE}/facts/bulk", content=slow_body(begun, go))
+        assert begun.wait(60)
+        refused = served.get(f"{BASE}/customers")
+        assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "RATE_EXCEEDED", "1")
+        # Whoever watches the service gets through under the same key.
+        assert served.get("/metrics").status_code == 200
+        assert served.get(f"{BASE}/customers", key="operator").status_code == 200
+        go.set()
+        assert first.result().status_code == 200
+        assert served.get(f"{BASE}/customers").status_code == 200
 
 
 def test_a_large_body_is_parsed_beside_other_requests_and_too_many_values_not_at_all(

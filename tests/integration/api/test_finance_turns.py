@@ -7,22 +7,29 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 from psycopg import Connection
+from starlette.requests import ClientDisconnect
 
 from api.access.keys import AccessStore
 from api.app import app_create
 from api.problems import RetryLater
+from api.routes.finance import asking, reads
 from api.settings import ApiSettings
 from api.turns import Turns
 from ledger.domain.valuation import VALUE_DEFAULT
-from projections.finance import reading, sheets
+from ledger.log.abandoning import Abandoned, abandonable
+from ledger.log.columns.reader import Columns
+from projections.finance import journal, reading, sheets
 from projections.finance.beancount import beancount_text
 from projections.finance.journal import COLUMNS, entries
 from projections.finance.sheets import csv_text
+from reconciliation import reconciling
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
 from tests.ledgers import fact
@@ -119,6 +126,113 @@ def test_a_turn_is_given_back_by_a_read_that_fails() -> None:
                 await turns.run(lambda: 1 // 0)
 
     asyncio.run(run())
+
+
+def test_who_goes_away_gives_up_the_place_in_the_row_and_the_turn_and_its_query_is_cancelled(ledger: LedgerHere) -> None:
+    datastore, began = ledger.recorder.datastore, threading.Event()
+
+    def sleep() -> None:
+        with datastore.get_connection() as connection:
+            began.set()
+            connection.execute("SELECT pg_sleep(600)")
+
+    async def run() -> None:
+        turns, gone, nobody = Turns(1, waiting_max=1, wait_seconds=60.0), asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(turns.run(sleep, gone=lambda: _returned(gone)))
+        assert await asyncio.to_thread(began.wait, 60)
+        left = asyncio.create_task(turns.run(lambda: "left", gone=lambda: _returned(gone)))
+        await asyncio.sleep(0)
+        with pytest.raises(RetryLater):
+            await turns.run(lambda: "too many")
+        gone.set()
+        for task in (running, left):
+            with pytest.raises(ClientDisconnect):
+                await task
+        # The only turn is free, and the connection is whole.
+        one = turns.run(partial(ledger.recorder.select_range, 0, 1), gone=lambda: _returned(nobody))
+        assert len(await one) == 1
+        with pytest.raises(ZeroDivisionError):
+            await turns.run(lambda: 1 // 0, gone=lambda: _returned(nobody))
+
+    asyncio.run(run())
+    with datastore.get_connection() as connection:
+        found = connection.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(600)%'").fetchall()
+    assert found == []
+
+
+async def _returned(gone: asyncio.Event) -> None:
+    await gone.wait()
+
+
+@pytest.mark.parametrize("read", ["movements", "state_current"])
+def test_what_goes_through_the_whole_log_looks_between_two_pages_whether_anybody_waits(
+    ledger: LedgerHere, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: str
+) -> None:
+    monkeypatch.setattr(reading, "_PAGE", 5)
+    monkeypatch.setattr(reconciling, "_FOLDED_AT_ONCE", 5)
+    left, seen = threading.Event(), 0
+    select_range = ledger.recorder.select_range
+
+    def selected(*args: Any, **keywords: Any) -> Any:
+        nonlocal seen
+        seen += 5
+        left.set()
+        return select_range(*args, **keywords)
+
+    def work() -> None:
+        nonlocal seen
+        if read == "movements":
+            for _ in reading.movements(ledger.recorder.datastore.get_connection):
+                seen += 1
+                left.set()
+        else:
+            monkeypatch.setattr(ledger.recorder, "select_range", selected)
+            reconciling.state_current(Columns.open(tmp_path), ledger.recorder, "Asia/Shanghai")
+
+    with pytest.raises(Abandoned):
+        abandonable(work, left)
+    assert 0 < seen <= 5
+
+
+@pytest.mark.parametrize("path", ["liability", "journal/check", "proposals", "journal"])
+def test_a_read_over_http_ends_when_the_connection_does(
+    api: Api, ledger: LedgerHere, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    api.app.state.core.finance = Turns(1, wait_seconds=30.0)
+    sent: list[Any] = []
+
+    def slow(connection: Any, *args: Any, **keywords: Any) -> Any:
+        with ledger.recorder.datastore.get_connection() as own:
+            began.set()
+            own.execute("SELECT pg_sleep(600)")
+
+    async def read() -> None:
+        first = True
+
+        async def receive() -> Any:
+            nonlocal first
+            if first:
+                first = False
+                return {"type": "http.request", "body": b"", "more_body": False}
+            while not began.is_set():
+                await asyncio.sleep(0.01)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", f"Bearer {api.keys['admin']}".encode())]
+        await api.app({"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "headers": headers,
+                       "path": f"{FINANCE}/{path}", "raw_path": f"{FINANCE}/{path}".encode(), "root_path": "",
+                       "query_string": b"", "scheme": "http", "server": ("test", 80), "client": ("test", 1)}, receive, send)  # fmt: skip
+
+    began = threading.Event()
+    with monkeypatch.context() as slowed:
+        for module, name in ((reads, "liability_read"), (reads, "journal_check"), (asking, "state_current"), (journal, "movements")):
+            slowed.setattr(module, name, slow)
+        api._portal.call(read)
+    assert began.is_set()
+    assert api.get(f"{FINANCE}/{path}").status_code == 200
 
 
 @pytest.mark.parametrize("form", ["csv", "beancount"])

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from api.app import app_create
 from api.routing import Route
 from api.settings import ApiSettings
+from ledger.domain.pattern_words import is_in_words
 from tests.integration.api.ports import LedgersHere
 from tests.integration.api.serving import Api
 
@@ -182,6 +183,43 @@ def test_attributes_that_no_fact_type_has_are_told_by_their_number(api: Api) -> 
         assert answer.json()["field"] in ("attributes.0", "attributes.1", "amount")
 
 
+FAULTS = [
+    (b"99999999999999999999", "64 bits"), (b'"\\u0000"', "NUL"), (b'"\\ud800"', "surrogate"), (b"NaN", "NaN"),
+    (b'1, "amount": 2', "twice"), (b"[" * 50 + b"]" * 50, "levels deep"), (b'"\x01"', "not JSON"), (b"1e400", "decimal"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "told"), FAULTS)
+def test_json_that_is_none_names_the_member_that_is_wrong(api: Api, value: bytes, told: str) -> None:
+    body = orjson.dumps({**FACT, "attributes": {MARK: 1, "amount": 0}}).replace(b'"amount":0', b'"amount":' + value)
+    place = "attributes.amount"
+    for path in (FACTS, FACTS + "/crm/in-1/correct"):
+        problem = problem_check(api.post(path, content=body))
+        if told != "decimal":  # an amount like another, which its fact type refuses
+            assert problem["field"].startswith(place) and told in problem["detail"]
+    [first, line] = api.post(FACTS + "/bulk?dry_run=true", content=orjson.dumps(FACT) + b"\n" + body).content.splitlines()
+    told_line = orjson.loads(line)
+    assert MARK not in line.decode() and (orjson.loads(first)["line"], told_line["line"]) == (1, 2)
+    assert told == "decimal" or (told_line["field"].startswith(place) and told in told_line["reason"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("quarantine/dismiss", b'{"ids": [1, 99999999999999999999], "reason": "r"}', "ids.1"),
+        ("customers", b'{"source": "crm", "reference": "h", "name": "n", "traits": {"zqxjkv": NaN}}', "traits.0"),
+        ("rule-sets", b'{"id": "x", "rules": [{"id": "r", "award": {"points": 99999999999999999999}}]}', "rules.0.award.points"),
+        ("fact-types", b'{"id": "x", "attributes": {"zqxjkv": {"type": "\\ud800"}}}', "attributes.0.type"),
+        ("replays", b'{"rules": {"rules": [{"id": "\\u0000"}]}}', "rules.rules.0.id"),
+        ("imports", b'{"filename": "f", "content": "YQ==", "mapping": {"columns": {"zqxjkv": {"headers": NaN}}}}', "mapping.columns.0.headers"),
+    ],
+)
+def test_json_that_is_none_names_the_member_in_every_body(api: Api, path: str, body: bytes, field: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    problem = problem_check(api.post(f"/v1/ledgers/main/{path}", content=body, headers=headers))
+    assert (problem["code"], problem["field"]) == ("DOCUMENT_INVALID", field)
+
+
 EDGES = [
     MARK, "", "C-9223372036854775807", "C-9223372036854775806", "C-000001", str(2**63 - 1), "0001-01-01", "9999-12-31",
     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1970", "9999", "9999-Q4", "9999-12", "1970-01", "true",
@@ -275,8 +313,40 @@ def test_a_time_whose_plus_became_a_space_is_told_how_to_write_it(api: Api, read
     for wrong in ("2026-11-26T17:30:00 08:00", "2026-11-26T17:30:00"):
         answer = api.get(f"/v1/ledgers/main/customers/C-000001/{read}", params={"as_known_at": wrong})
         problem = problem_check(answer)
-        assert problem["field"] == "as_known_at"
-        assert read != "balance" or "%2B" in problem["detail"]
+        assert problem["field"] == "as_known_at" and "must be a time with its offset" in problem["detail"]
+        assert "%2B" in problem["detail"] and "[0-9]" not in problem["detail"]
+
+
+def patterns_of(document: Any) -> set[str]:
+    """The patterns of all texts in a schema."""
+    parts = list(document.values()) if isinstance(document, dict) else document if isinstance(document, list) else []
+    own = document.get("pattern") if isinstance(document, dict) else None
+    return set().union(*map(patterns_of, parts)) | ({own} if isinstance(own, str) else set())
+
+
+def test_every_pattern_is_told_in_words(app: FastAPI) -> None:
+    found = patterns_of(app.openapi())
+    assert len(found) > 8
+    # What the Idempotency-Key is made of is told by whoever reads that header.
+    assert {pattern for pattern in found if not is_in_words(pattern)} == {"^[!-~]+$"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "told"),
+    [
+        ("GET", "customers/C-000001/tier?as_of=x", None, "as_of", "must be a day written as YYYY-MM-DD"),
+        ("GET", "finance/reconciliation?period=2026", None, "period", "must be a month written as YYYY-MM"),
+        ("GET", "quarantine?state=x", None, "state", "must be open or all"),
+        ("POST", "quarantine/dismiss", {"ids": [1], "reason": " "}, "reason", "must be text that isn't blank"),
+        ("POST", "fact-types", {"id": "X"}, "id", "must be 1 to 63 small letters"),
+        ("POST", "imports", {"filename": "f", "content": "YQ==", "mapping": {"id": "m", "title": "x"}}, "mapping: title", "it may have zh, en"),
+    ],
+)
+def test_a_form_that_is_asked_for_is_told_in_words(
+    api: Api, method: str, path: str, body: Any, field: str, told: str
+) -> None:
+    problem = problem_check(api.send(method, f"/v1/ledgers/main/{path}", json=body))
+    assert problem["field"] == field and told in problem["detail"] and "[" not in problem["detail"]
 
 
 def test_the_ledgers_of_a_key_are_named_as_the_request_has_them(api: Api) -> None:

@@ -65,6 +65,30 @@ def test_a_fact_is_recorded_once_and_corrected(api: Api, main: LedgerHere) -> No
     assert api.post(path, json={**new, "source": "other"}).json()["code"] == "FACT_INVALID"
 
 
+def test_a_correction_to_another_customer_tells_what_each_of_them_loses_and_gets(api: Api, main: LedgerHere) -> None:
+    old = fact(fact_type="project_completed", customer="C-000001", attributes={})
+    assert "moves" not in api.post(FACTS, json=old).json()
+    new, headers = {**old, "customer": "C-000002"}, {"Idempotency-Key": "moved"}
+    dry = api.post(FACTS + "?dry_run=true", json=new).json()["answer"]
+    answer = api.post(FACTS, json=new, headers=headers).json()
+    assert (answer["status"], answer["customer"], answer["points"]) == ("corrected", "C-000002", "0.00")
+    events = {p: (s, n, d["points"]) for p, s, n, d in main.books.log() if n in ("PointsGranted", "PointsReversed")}
+
+    def told(name: str, part: dict[str, Any]) -> tuple[str, str, int]:
+        return events[part["position"]][0], name, round(float(part["points"]) * 100)
+
+    assert [(m["customer"], m["points"], len(m["awards"]), len(m["reversals"])) for m in answer["moves"]] == [
+        ("C-000001", "-50.00", 0, 1), ("C-000002", "50.00", 1, 0)
+    ]  # fmt: skip
+    taken, given = answer["moves"][0]["reversals"][0], answer["moves"][1]["awards"][0]
+    assert told("PointsReversed", taken) == events[taken["position"]] and told("PointsGranted", given) == events[given["position"]]
+    assert dry == answer and api.post(FACTS, json=new, headers=headers).json() == answer
+    [line] = lines_of(api.post(FACTS + "/bulk", content=orjson.dumps(old)))
+    assert line["status"] == "duplicate"
+    [line] = lines_of(api.post(FACTS + "/bulk", content=orjson.dumps({**old, "revert": True})))
+    assert {m["customer"]: m["points"] for m in line["moves"]} == {"C-000001": "50.00", "C-000002": "-50.00"}
+
+
 def test_the_actor_of_the_log_is_the_keys(api: Api, main: LedgerHere) -> None:
     position = api.post(FACTS, key="service", json=fact()).json()["position"]
     entries = main.books.log(position - 5)
@@ -222,6 +246,7 @@ def test_a_slash_that_is_not_written_out_corrects_nothing(api: Api, path: str) -
     new = {k: v for k, v in fact(occurred_at="2026-10-02").items() if k not in ("source", "external_id")}
     answer = api.post(f"{FACTS}/{path}/correct", json=new)
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_UNKNOWN")
+    assert "POST …/facts corrects, too" in answer.json()["detail"]
     assert "%2F" in answer.json()["detail"]
 
 

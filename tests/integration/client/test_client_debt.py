@@ -32,7 +32,11 @@ def test_taking_back_what_earned_points_already_spent_leaves_a_debt_that_shows(
         held = plumbline.send(of.reserve(one, "small", points="120"))
         plumbline.send(of.commit(held.id))
         # The first project turns out to be another customer's: of its 50 points 30 are left, 20 were spent.
-        plumbline.send(of.correct("crm", "1", "project_completed", other, "2026-10-05"))
+        moved = plumbline.send(of.correct("crm", "1", "project_completed", other, "2026-10-05"))
+        assert (moved.points, [(m.customer, m.points) for m in moved.moves]) == (0, [(one, -50_00), (other, 50_00)])
+        assert [(m.reversals[0].points if m.reversals else 0, [a.rule for a in m.awards]) for m in moved.moves] == [
+            (-50_00, []), (0, ["project_completed"])
+        ]  # fmt: skip
         balance = plumbline.send(of.balance(one))
         assert (balance.balance, balance.debt, balance.available) == (-20_00, 20_00, -20_00)
         quote = plumbline.send(of.quote(one, "small", points="10"))

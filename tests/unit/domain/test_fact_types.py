@@ -126,7 +126,7 @@ def test_bounds_are_those_of_the_integers() -> None:
         (document(size=number(colour="red")), "attributes.0: has a member that isn't known"),
         (document(size={k: x for k, x in number().items() if k != "max"}), r"attributes\.0\.max"),
         (document(size=number(type="secret")), "attributes.0: 'type' is none of"),
-        (document(Size=number()), "attributes.0: String should match"),
+        (document(Size=number()), "attributes.0: must be 1 to 63 small letters"),
         (document(**{f"n{i}": number() for i in range(17)}), "at most 16"),
         ({**document(), "derived": {"d": {"days_from": "x", "days_to": "y", "title": WORDS}}}, r"derived\.0\.days_from names no date"),
         (

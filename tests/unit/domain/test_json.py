@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from ledger.domain.documents import DEPTH_MAX, _json_quick, json_parse  # pyright: ignore[reportPrivateUsage]
 from ledger.domain.errors import DocumentInvalid, Refused
+from ledger.domain.json_places import JsonInvalid
 from ledger.writer.fact_line import request_of_document
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -68,8 +69,70 @@ def test_a_number_with_a_point_stays_the_text_that_was_written() -> None:
 def test_what_a_ledger_cannot_take_is_named_and_not_echoed(data: bytes, told: str) -> None:
     with pytest.raises(DocumentInvalid) as refused:
         json_parse(data, "body")
-    assert told in str(refused.value) and str(refused.value).startswith("body: ")
+    assert told in str(refused.value) and str(refused.value).startswith("body")
     assert "secret" not in str(refused.value) and len(str(refused.value)) < 200
+
+
+KNOWN = {"attributes", "amount", "lines", "note"}
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "told"),
+    [
+        (b'{"attributes": {"amount": 99999999999999999999}}', "attributes.amount", "64 bits"),
+        (b'{"attributes": {"x": 1, "y": {"amount": -9223372036854775808}}}', "attributes.1.amount", "64 bits"),
+        (b'{"lines": [{}, {"note": ""}, {"note": "a\\u0000"}]}', "lines.2.note", "NUL"),
+        (b'{"lines": [1, [2, "\\udc00"]]}', "lines.1.1", "surrogate"),
+        (b'{"n\\u006fte": NaN}', "note", "NaN"),
+        (b'{"attributes": {"amount": 1, "note": "x", "amo\\u0075nt": 2}}', "attributes.amount", "stands twice"),
+        (b'{"secret": 1, "secret": 2}', "body.1", "stands twice"),
+        (b'{"attributes": {"\\u0000": 1}}', "attributes", "NUL"),
+        (b"[{}, -Infinity]", "body.1", "Infinity"),
+        (b'{"lines": ' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}", "lines" + ".0" * 7, "something deeper within it lies more than"),
+        (b'{"note": ' * 100_000, ".".join(["note"] * 8), "something deeper within it lies more than"),
+        (b'{"attributes": {"note": "a\nb"}}', "attributes.note", "not JSON (line 1, column 27)"),
+        (b'{"attributes": {"note": }}', "attributes.note", "not JSON"),
+        (b'{"attributes": {"note": 1 "amount": 2}}', "attributes", "not JSON"),
+        (b'{"attributes": {"note": 01}}', "attributes.note", "not JSON"),
+        (b'{"lines": [1, 2,, 3]}', "lines.2", "not JSON"),
+        (b'{"attributes": {"note": "ab\xff"}}', "attributes.note", "not UTF-8 (byte 27 of the whole)"),
+        (b'{"note": 1} {"amount": 2}', "body", "not JSON"),
+    ],
+)
+def test_a_fault_is_told_with_its_place_in_known_names_and_else_in_numbers(data: bytes, field: str, told: str) -> None:
+    with pytest.raises(JsonInvalid) as refused:
+        json_parse(data, "body")
+    [problem] = refused.value.named(KNOWN).problems
+    assert problem.field == field and told in problem.reason
+    assert not any(name in str(refused.value) for name in KNOWN)
+
+
+@st.composite
+def faulty(draw: st.DrawFn) -> tuple[object, list[tuple[str | None, int]]]:
+    """A document in which NaN stands once, and the way to it."""
+    found: object = float("nan")
+    way: list[tuple[str | None, int]] = []
+    for _ in range(draw(st.integers(0, 5))):
+        if draw(st.booleans()):
+            before, after = draw(st.lists(PLAIN, max_size=2)), draw(st.lists(PLAIN, max_size=2))
+            found = [*before, found, *after]
+            way.insert(0, (None, len(before)))
+        else:
+            names = draw(st.lists(TEXTS, min_size=1, max_size=3, unique=True))
+            at = draw(st.integers(0, len(names) - 1))
+            found = {name: found if i == at else draw(PLAIN) for i, name in enumerate(names)}
+            way.insert(0, (names[at], at))
+    return found, way
+
+
+@given(faulty(), st.booleans(), st.sampled_from([None, 1]))
+def test_the_place_of_a_fault_is_the_way_to_it(
+    made: tuple[object, list[tuple[str | None, int]]], ascii_only: bool, indent: int | None
+) -> None:
+    document, way = made
+    with pytest.raises(JsonInvalid) as refused:
+        json_parse(json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode(), "body")
+    assert refused.value.place == tuple(way)
 
 
 FACT = {"source": "crm", "external_id": "1", "fact_type": "login", "customer": "C-000001", "occurred_at": "2026-01-02"}

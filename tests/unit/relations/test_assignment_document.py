@@ -39,7 +39,7 @@ def when(condition: dict[str, Any]) -> dict[str, Any]:
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     (rule(choose={"least_loaded": {}, "previous_owner": True}), "assignment.rules.0.choose", "exactly one of"),
     (rule(choose={"least_loaded": {"rest": -1}}), "assignment.rules.0.choose.least_loaded.rest", "greater than"),
-    (rule(choose={"named": ["Zhang"]}), "assignment.rules.0.choose.named.0", "pattern"),
+    (rule(choose={"named": ["Zhang"]}), "assignment.rules.0.choose.named.0", "must be the id of a member of staff"),
     (rule(choose={"previous_owner": False}), "assignment.rules.0.choose.previous_owner", "True"),
     (
         rule(choose={"rotation": {"weights": {"teams": {"east": 0}}}}),
@@ -70,7 +70,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (when({"lead": "amount", "above": "1.234"}), "assignment.rules.0", "the amount has more than 2 decimals"),
     (when({"lead": "amount", "one_of": ["many"]}), "assignment.rules.0", "the amount is not a plain decimal"),
     (when({"lead": "weight", "equals": 1}), "assignment.rules.0.when.lead.lead", "'amount' or 'channel'"),
-    (when({"knowledge": "quiet"}), "assignment.rules.0.when.knowledge.knowledge", "pattern"),
+    (when({"knowledge": "quiet"}), "assignment.rules.0.when.knowledge.knowledge", "kind:value"),
     (when({"tier": "at_least", "level": "gold"}), "document", "assignment.rules.0 names no tier that is declared"),
     (when({"not": {"any": [{"tag": "small"}, {"tag": "big"}]}}), "document", "assignment.rules.0 names no tag"),
     (when({"grade": ["a", "z"]}), "document", "assignment.rules.0 names no grade"),
@@ -275,4 +275,4 @@ def test_what_is_no_document_is_told_in_plain_words(document: object) -> None:
 
 
 def test_a_section_that_is_no_document_is_told_in_plain_words() -> None:
-    assert refused(terms="none") == {"assignment.terms": "must have named members, each written name: value"}
+    assert refused(terms="none") == {"assignment.terms": "must have named members, each written name: value; it may have " + ", ".join(AssignmentTerms.model_fields)}

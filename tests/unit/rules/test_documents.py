@@ -46,7 +46,7 @@ WRONG_FORM: list[tuple[dict[str, Any], str, str]] = [
     (rule_set(rule(weights=[{"when": {"tag": "t"}, "percent": 0.5}])), "rules.0.weights.0.percent", "is not a number"),
     (rule_set(rule(secret=1)), "rules.0", "has a member that isn't known"),
     (rule_set({**rule(), "fact": None}), "rules.0.fact", "valid string"),
-    (rule_set(rule("Big")), "rules.0.id", "pattern"),
+    (rule_set(rule("Big")), "rules.0.id", "must be 1 to 63 small letters"),
     (rule_set(rule(nth={"n": 1, "window": "month"})), "rules.0.nth.n", "greater than or equal to 2"),
     (rule_set(rule(nth={"n": 3, "window": "week"})), "rules.0.nth.window", "'lifetime'"),
     (rule_set(rule(limits=[{"window": "day"}])), "rules.0.limits.0", "give times, points or both"),

@@ -293,10 +293,33 @@ def test_hosts_are_limited_by_neighbourhood(address: str, neighbourhood: str) ->
 
 
 def test_seats_are_so_many_in_all_and_so_many_for_each() -> None:
-    seats = Seats(3, 2)
-    assert [seats.take(name) for name in "aaabb"] == [True, True, False, True, False]
+    seats = Seats(4, 0.5)
+    assert [seats.take(name) for name in "aaabbc"] == [True, True, False, True, True, False]
     seats.give_back("a")
-    assert [seats.take(name) for name in "cb"] == [True, False]
+    assert [seats.take(name) for name in "ba"] == [False, True]
+    assert [Seats(total, 0.5).each for total in (1, 2, 3, 4)] == [1, 1, 1, 2]
+
+
+def test_who_waits_for_a_seat_gets_the_first_that_is_free_and_may_be_his() -> None:
+    async def run() -> None:
+        seats, order = Seats(2, 0.5), list[str]()
+
+        async def sit(name: str, wait_seconds: float = 60.0) -> None:
+            async with seats.held(name, wait_seconds):
+                order.append(name)
+
+        assert seats.take("a") and seats.take("b")
+        waiting = [asyncio.create_task(sit(name)) for name in "abc"]
+        with pytest.raises(TimeoutError):
+            await sit("d", 0.01)
+        seats.give_back("b")
+        await asyncio.gather(*waiting[1:])
+        assert order == ["b", "c"] and not waiting[0].done()
+        seats.give_back("a")
+        await waiting[0]
+        assert order == ["b", "c", "a"] and [seats.take(name) for name in "xyz"] == [True, True, False]
+
+    asyncio.run(run())
 
 
 def borne(*waits: tuple[float, int], times: int = 1) -> int:

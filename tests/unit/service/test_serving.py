@@ -135,6 +135,12 @@ def test_every_limit_is_set_by_a_variable_or_an_option_and_the_option_wins(monke
     assert served(options, variables) == (ApiSettings(**{n: v * 2 for n, v in LIMITS.items()}), 6, 4_000)
 
 
+def test_rows_of_the_quarantine_are_purged_only_where_days_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served_with(monkeypatch, [], {}).purge_rule.open_days is None
+    assert served_with(monkeypatch, [], {"PLUMBLINE_QUARANTINE_OPEN_DAYS": "90"}).purge_rule.open_days == 90
+    assert served_with(monkeypatch, ["--quarantine-open-days", "7"], {}).purge_rule.open_days == 7
+
+
 def test_the_networks_that_webhooks_may_call_are_named_and_read(monkeypatch: pytest.MonkeyPatch) -> None:
     found = served_with(monkeypatch, [], {"PLUMBLINE_WEBHOOK_NETWORKS": "10.1.0.0/16, fd00::/8"}).api
     assert [str(network) for network in found.webhook_networks] == ["10.1.0.0/16", "fd00::/8"]
