@@ -149,8 +149,8 @@ class Subscriber(Generic[Transaction]):
         asyncio.run(whole())
 
     async def run(self) -> None:
-        """Follow until `stop`. Raises a SubscribingError for what it can't put right, and an ApiError of the history that
-        says more than that the service can't answer now."""
+        """Follow until `stop`. Raises a SubscribingError for what it can't put right, and an ApiError of the
+        history that says more than that the service can't answer now."""
         connection: Client | None = None
         missing: float | None = None
         try:
