@@ -16,6 +16,7 @@ from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.log.pages import Seek
+from ledger.writer.submissions import LEDGER_CLOSED
 from service.bootstrap import clock, ledger_open
 from service.commanding import commands
 from service.output import (
@@ -71,6 +72,8 @@ def import_(
             out.progress("导入", "importing") as update,
             _outcomes_to(outcomes) as told,
         ):
+            if writing.book().closed:
+                raise Refused(LEDGER_CLOSED.code, LEDGER_CLOSED.reason, LEDGER_CLOSED.field)
             report = import_files(
                 writing.submit,
                 [(document, file) for file in files],
