@@ -131,6 +131,22 @@ def test_another_attempt_that_fails_leaves_the_letter_dead(hooks: Hooks, receive
     assert (letter.state, letter.status) == ("dead", 503)
 
 
+def test_more_dead_letters_than_are_sent_at_once_are_all_sent(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.delivering.LETTERS_AT_ONCE", 2)
+    hooks.books.register("K-1", "K-2", "K-3", "K-4", "K-5")
+    head = hooks.books.position
+    receiver.answer = lambda count, got: Answer(400) if count < 5 else Answer()
+    hooks.make("many", receiver.url, from_position=head - 4, attempts_max=1)
+    with hooks.delivered():
+        hooks.until("many", lambda w: w.dead == 5)
+        for letter in hooks.dead("many"):
+            hooks.use(dead_retry, "many", letter.id)
+        hooks.until("many", lambda w: w.dead == 0, 5)
+    assert sorted(receiver.ids[5:]) == sorted(receiver.ids[:5])
+
+
 def test_one_that_holds_the_order_stops_at_what_is_given_up_until_it_is_resumed(hooks: Hooks, receiver: Receiver) -> None:
     hooks.books.register("K-1", "K-2")
     head = hooks.books.position
