@@ -165,7 +165,7 @@ def _make(
             files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         description = {
             "format": FORMAT, "created_at": now.isoformat(), "database": _database(settings), "postgres": MAJOR_VERSION,
-            "ledgers": heads, "files": files,
+            "ledgers": heads, "files": files, "folders": _folders(partial),
         }  # fmt: skip
         with (partial / DESCRIPTION).open("wb") as file:
             file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
@@ -179,7 +179,8 @@ def _make(
     progress(steps, steps)
     if keep is not None:
         for old in [b for b in backups_list(destination) if _installation_of(b) == installation][:-keep]:
-            shutil.rmtree(old)
+            # What is removed in part must not look whole; what stays of it goes with the next.
+            shutil.rmtree(old.rename(old.with_name(old.name + PARTIAL)))
     return backup_read(folder)
 
 
@@ -284,7 +285,7 @@ def _database_check(settings: Settings, description: dict[str, Any]) -> None:
 
 def _restored_check(settings: Settings, heads: dict[str, int]) -> None:
     """Every ledger is there, no shorter than when the backup began, and its columns are of its log."""
-    leave = _database(settings) == "external" or any(s.running for s in servers_status(settings))
+    leave = _database(settings) == "external" or any(s.running and not s.external for s in servers_status(settings))
     try:
         for name, head in heads.items():
             with ledger_open(settings, name, "restore") as handle:
@@ -309,8 +310,9 @@ def _description(folder: Path) -> dict[str, Any]:
                 f"{folder} is of PostgreSQL {description['postgres']}, this is {MAJOR_VERSION}; restore it with a"
                 " Plumbline of its time, then move on by a logical dump"
             )
-        folders = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_dir()]
-        return {**description, "folders": sorted(folders)}
+        # Empty ones are lost on some ways, such as stores of objects; PostgreSQL doesn't start without its own. Backups
+        # made before 0.5.0 don't name them.
+        return {**description, "folders": sorted({*_folders(folder), *description.get("folders", ())})}
     except FileNotFoundError:
         raise BackupError(f"{folder} is no backup: it has no {DESCRIPTION}") from None
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -371,6 +373,10 @@ def _database_copy(url: str, target: Path) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_dir())
 
 
 def _owner_set(home: Path) -> None:
