@@ -51,7 +51,16 @@ _WORKBOOK_ERRORS = (
     OSError,
     EOFError,
     SyntaxError,
+    RuntimeError,
 )
+ROWS_MAX = 1_048_576
+"""So many rows a sheet has at most; a larger number in a workbook is none that a spreadsheet program wrote."""
+COLUMNS_USUAL = 1_000
+CELLS_BEYOND_MAX = 5_000_000
+"""So many cells of a sheet may lie beyond the usual columns, empty ones before a filled or coloured one counted: a few
+kilobytes of a workbook can hold billions of them."""
+TEXTS_BYTES_MAX = 200_000_000
+"""What of a workbook is read at once, unpacked: its texts and styles. Sheets are read row by row."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -194,6 +203,14 @@ def _workbook_open(path: Path, mapping: FileMapping, language: Language) -> Gene
     # As an open file, because openpyxl goes by the name where it is given one.
     with path.open("rb") as file:
         try:
+            with zipfile.ZipFile(file) as archive:
+                # No more of a part is unpacked than it says.
+                sizes = [p.file_size for p in archive.infolist() if not p.filename.startswith("xl/worksheets/")]
+            if sum(sizes) > TEXTS_BYTES_MAX:
+                raise FileRefused(
+                    f"{path.name} holds more than {TEXTS_BYTES_MAX // 1_000_000} MB of texts and pictures; save its"
+                    " sheet as CSV UTF-8, or in parts."
+                )
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
         except _WORKBOOK_ERRORS as error:
             raise FileRefused(
@@ -242,8 +259,15 @@ def _sheet_choose(workbook: Any, path: Path, mapping: FileMapping) -> Any:
 def _sheet_rows(sheet: Any) -> Iterator[RawRow]:
     # What a workbook says of its own size is often wrong, and cuts rows off: it is not believed.
     sheet.reset_dimensions()
+    beyond = 0
     try:
         for row, cells in enumerate(sheet.iter_rows(), start=1):
+            beyond += max(0, len(cells) - COLUMNS_USUAL)
+            if row > ROWS_MAX or beyond > CELLS_BEYOND_MAX:
+                raise FileRefused(
+                    f"The sheet {sheet.title} has rows or columns far beyond any table; delete what lies below and to"
+                    " the right of the data and save it again."
+                )
             yield RawRow(row, tuple(_cell_read(cell) for cell in cells))
     except _WORKBOOK_ERRORS as error:
         raise FileRefused(

@@ -196,6 +196,37 @@ def test_files_without_rows_are_refused_with_advice(tmp_path: Path, content: byt
         rows_of(path)
 
 
+def test_a_workbook_of_a_few_kilobytes_that_unfolds_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.files.reading.ROWS_MAX", 100)
+    monkeypatch.setattr("connectors.files.reading.CELLS_BEYOND_MAX", 20_000)
+    path = tmp_path / "book.xlsx"
+    table = [["客户", "金额", "日期"], ["甲", 1, "x"]]
+
+    def saved(*cells: tuple[int, int]) -> None:
+        workbook = openpyxl.Workbook()
+        sheet = workbook.create_sheet("S", 0)
+        for row in table:
+            sheet.append(row)
+        for row, column in cells:
+            # Nothing but a format, as it is left behind where somebody has cleared a cell.
+            sheet.cell(row, column).number_format = "0.00"
+        workbook.save(path)
+
+    saved((101, 1))
+    with pytest.raises(FileRefused, match="far beyond any table"):
+        rows_of(path)
+    saved((3, 16_384), (4, 16_384))
+    with pytest.raises(FileRefused, match="far beyond any table"):
+        rows_of(path)
+    saved((2, 16_384))
+    assert len(rows_of(path)) == 1, "one stray cell does no harm"
+    monkeypatch.setattr("connectors.files.reading.TEXTS_BYTES_MAX", 1_000)
+    with pytest.raises(FileRefused, match="as CSV UTF-8"):
+        rows_of(path)
+
+
 def test_a_workbook_damaged_within_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"
     workbook_save(path, {"S": [["客户", "金额", "日期"], *[["甲", n, "x"] for n in range(2000)]]})
