@@ -12,6 +12,7 @@ import csv
 import unicodedata
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,20 +183,54 @@ def _header_under(lines: list[str], delimiter: str) -> list[str]:
 
 
 def _text_rows(file: Iterable[str], delimiter: str, language: Language) -> Iterator[RawRow]:
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    """The records of a text. A quotation mark that is never closed, or closed somewhere far below, costs its own line:
+    what follows is read again line by line."""
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     row = 0
     while True:
-        line = reader.line_num + 1
+        line = lines.begin()
         row += 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            lines.back()
             reason = text("quotes", language, line=line, detail=error)
             yield RawRow(row, (), Fault("", reason))
             continue
         yield RawRow(row, tuple(cell.strip() or None for cell in cells))
+
+
+class _Lines:
+    """The lines of a text, of which those of the record at hand can be read again. No cell is longer than the reader of
+    CSV takes, and so no more than that waits."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._number = 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._taken.append(line)
+        return line
+
+    def begin(self) -> int:
+        """A record begins; the number of its line, from 1."""
+        self._number += len(self._taken)
+        self._taken.clear()
+        return self._number
+
+    def back(self) -> None:
+        """Give the lines of the record again, but for its first."""
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
 
 
 @contextmanager

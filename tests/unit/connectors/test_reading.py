@@ -114,9 +114,20 @@ def test_a_quotation_mark_in_the_wrong_place_costs_its_own_row_only(tmp_path: Pa
 def test_a_quotation_mark_never_closed_is_told_and_not_swallowed(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text('客户,金额,日期\n甲,1,2\n"乙,3,4\n丙,5,6\n')
-    good, bad = rows_of(path)
+    good, bad, next_ = rows_of(path)
     assert good.fault is None
-    assert bad.row == 3 and bad.fault is not None
+    assert bad.row == 3 and bad.fault is not None and "near line 3" in bad.fault.reason
+    assert next_.row == 4 and next_.cells == ("丙", "5", "6")
+
+
+def test_rows_between_a_quotation_mark_that_is_never_closed_and_the_next_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    many = "".join(f"丙{n},{n},6\n" for n in range(20_000))
+    path.write_text(f'客户,金额,日期\n"乙,3,4\n{many}"丁",7,8\n"戊\n公司",9,10\n', encoding="utf-8")
+    bad, *good = rows_of(path)
+    assert bad.row == 2 and bad.fault is not None
+    assert [row.row for row in good] == list(range(3, 20_005)) and not any(row.fault for row in good)
+    assert [row.cells[0] for row in good[-2:]] == ["丁", "戊\n公司"]
 
 
 @pytest.mark.parametrize(
