@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from tests.ledgers import fact
 from tests.receiver import Answer, Receiver, receiving
 from webhooks.backoff import Retries
 from webhooks.subscriptions import (
+    Webhook,
     WebhookAsked,
     asked_checked,
     dead_retry,
@@ -285,13 +287,32 @@ def test_while_a_secret_is_changed_both_sign(hooks: Hooks, receiver: Receiver) -
             after.verified(secret)
 
 
+def test_of_two_changes_at_once_neither_undoes_the_other(hooks: Hooks) -> None:
+    hooks.make("both", "https://a.example/")
+
+    def typed(found: Webhook) -> WebhookAsked:
+        # Somebody changes something else while this one makes up their mind.
+        other.start()
+        other.join(0.2)
+        return replace(found.asked, types=("DayClosed",))
+
+    def moved(found: Webhook) -> WebhookAsked:
+        return replace(found.asked, url="https://b.example/")
+
+    other = threading.Thread(target=hooks.use, args=[webhook_change, "both", moved, "ben"])
+    hooks.use(webhook_change, "both", typed, "ann")
+    other.join()
+    found = hooks.find("both")
+    assert (found.url, found.types, found.changed_by) == ("https://b.example/", ["DayClosed"], "ben")
+
+
 def test_changes_hold_for_the_next_message_and_a_deleted_one_is_called_no_more(hooks: Hooks, receiver: Receiver) -> None:
     hooks.make("moving", receiver.url)
     with receiving() as elsewhere, hooks.delivered() as deliverer:
         hooks.books.register("K-1")
         receiver.wait(1)
         changed = asked_checked(WebhookAsked("event", elsewhere.url), parts().caller().networks)
-        hooks.use(webhook_change, "moving", changed, "ben")
+        hooks.use(webhook_change, "moving", lambda found: changed, "ben")
         time.sleep(0.15)
         hooks.books.register("K-2")
         elsewhere.wait(1)
