@@ -196,9 +196,9 @@ def _text_rows(file: Iterable[str], delimiter: str, language: Language) -> Itera
         except StopIteration:
             return
         except csv.Error as error:
-            lines.back()
+            first = lines.back()
             reason = text("quotes", language, line=line, detail=error)
-            yield RawRow(row, (), Fault("", reason))
+            yield RawRow(row, (), Fault("", reason), first.strip())
             continue
         yield RawRow(row, tuple(cell.strip() or None for cell in cells))
 
@@ -227,10 +227,11 @@ class _Lines:
         self._taken.clear()
         return self._number
 
-    def back(self) -> None:
-        """Give the lines of the record again, but for its first."""
+    def back(self) -> str:
+        """Give the lines of the record again, but for its first, which is returned."""
         self._again.extendleft(reversed(self._taken[1:]))
         del self._taken[1:]
+        return self._taken[0]
 
 
 @contextmanager

@@ -234,10 +234,15 @@ def test_rows_nobody_could_tell_apart_are_kept_by_where_they_stood(
     report = imported(quarantine, path, Recorded())
     assert len(report.rejected) == 3
     kept = quarantine.list()
-    assert [row.raw.get("+row") for row in kept] == ["2", "3", None]
+    assert [(row.raw.get("+row"), row.raw.get("+line")) for row in kept] == [("2", '"a"b,1'), ("3", '"c"d,2'), (None, None)]
     assert kept[2].field == "external_id" and kept[2].raw["external_id"] == "\N{SYMBOL FOR NULL}"
     again = quarantine.retry(Recorded().submit, FACT_TYPES.get, actor="mender", resolved_at=LATER)
     assert [number for number, _ in again.rejected] == [1, 2, 3]
+    # Another file of that name, with another row in that place.
+    quarantine.dismiss([1, 2, 3], reason="mended in the file", actor="mender", resolved_at=LATER)
+    path.write_text('fact_type,external_id,customer,occurred,score\n"a"b,1\n"x"y,3\n')
+    imported(quarantine, path, Recorded())
+    assert [row.raw["+line"] for row in quarantine.list()] == ['"x"y,3']
 
 
 def test_what_the_ledger_refuses_again_stays_open_with_its_reason(
