@@ -52,6 +52,7 @@ INSTALLATION: Final = "installation"
 """The file that names a home to its backups: only those it made itself are its to remove. Restored, it goes on with them."""
 LOCK: Final = "backup.lock"
 PARTIAL: Final = ".partial"
+LOST_FOUND: Final = "lost+found"
 HOME_MODE: Final = 0o711
 """The database's own account finds its folder there, and reads nothing else."""
 _PREFIX: Final = "plumbline-"
@@ -199,13 +200,14 @@ def backup_read(folder: Path) -> Backup:
 
 
 def backup_restore(source: Path, settings: Settings, progress: Progress) -> Backup:
-    """Put a backup in the place of `settings.home`, which must not be there or be empty. Starts nothing for good.
+    """Put a backup in the place of `settings.home`, which must not be there or be empty, as a new disk is that is mounted
+    there. Starts nothing for good.
 
     Raises BackupError, before anything is put in place, for a file that is missing or altered, and for a database of
     one's own that is not restored yet.
     """
     home = settings.home
-    if home.exists() and any(home.iterdir()):
+    if home.exists() and _entries(home):
         raise BackupError(f"{home} is not empty; point PLUMBLINE_HOME to a new folder, or move this one away")
     description = _description(source)
     _database_check(settings, description)
@@ -238,7 +240,7 @@ def backup_restore(source: Path, settings: Settings, progress: Progress) -> Back
         folder_sync(home.parent)
     except BaseException:
         # It was empty: whatever lies there now is of this attempt.
-        for entry in home.iterdir() if inside else [making]:
+        for entry in _entries(home) if inside else [making]:
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -247,6 +249,11 @@ def backup_restore(source: Path, settings: Settings, progress: Progress) -> Back
     progress(len(files), len(files))
     _restored_check(settings, description["ledgers"])
     return backup_read(source)
+
+
+def _entries(home: Path) -> list[Path]:
+    """What lies in a home, but for what a file system puts into its own top folder."""
+    return [path for path in home.iterdir() if path.name != LOST_FOUND]
 
 
 def _move_in(making: Path, home: Path) -> None:
