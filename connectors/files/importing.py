@@ -254,7 +254,6 @@ def import_files(
         rows = rows_sorted(_mapped(run, files), spill, SORT_ROWS)
         run.keep()
         _submit_all(run, files, submit, rows, run.read - len(run.rejected))
-        run.keep()
     return run.report()
 
 
@@ -304,6 +303,8 @@ def _submit_all(
         for ((_, number, row), _, cells), answer in zip(batch, answers, strict=True):
             if not answer.books_closed:
                 run.take(number, files[number], RawRow(row, cells), answer)
+        # Now, as the next batch may find no writer, and so end the run.
+        run.keep()
         books_open_check(answers)
         done += len(batch)
         run.progress("recording", done, total)

@@ -16,7 +16,7 @@ from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapping_parse
 from connectors.files.quarantine import Quarantine, QuarantineRowUnknown
 from ledger.domain.commands import Answer, Command, RecordFact, Request
-from ledger.domain.errors import Refused
+from ledger.domain.errors import Refused, WriterUnavailable
 from ledger.domain.fact_types import fact_type_parse
 from ledger.log.migrate import ledger_schema_create, migrations_read
 from ledger.log.pages import Seek
@@ -407,6 +407,25 @@ def test_a_row_that_closed_books_have_already_is_resolved(quarantine: Quarantine
             raw_override={row.id: {"score": "91"} for row in quarantine.list() if row.row == 3},
         )  # fmt: skip
     assert [row.row for row in quarantine.list()] == [3, 4, 5]
+
+
+def test_rows_that_were_refused_before_an_import_broke_off_are_kept(
+    quarantine: Quarantine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.files.importing.BATCH_ROWS", 2)
+    path = tmp_path / "facts.csv"
+    path.write_text(SAMPLE.splitlines()[0] + "".join(f"\nlogin,L{n},K1,2024-02-01," for n in range(4)), encoding="utf-8")
+    recorded = Recorded(refuse="L1")
+
+    class BreaksOff(Recorded):
+        def submit(self, requests: Sequence[Request]) -> list[Answer]:
+            if recorded.facts:
+                raise WriterUnavailable("no writer now")
+            return recorded.submit(requests)
+
+    with pytest.raises(WriterUnavailable):
+        imported(quarantine, path, BreaksOff())
+    assert [(row.row, row.reason) for row in quarantine.list()] == [(3, "names nobody")]
 
 
 def test_books_that_are_closed_while_a_file_comes_in_end_the_import(quarantine: Quarantine, tmp_path: Path) -> None:
