@@ -287,7 +287,8 @@ class Deliverer:
         if told is None or work is None or told.row["created_at"] != work.row["created_at"]:
             # It is gone, or another was made under its name: that one is begun with the next look.
             return None
-        await self._letters(outcomes, told, caller, changed)
+        if told.row["state"] != "paused":
+            await self._letters(outcomes, told, caller, changed)
         if told.row["state"] != "active":
             return None
         retry_at: datetime | None = told.row["retry_at"]

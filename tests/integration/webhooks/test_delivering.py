@@ -133,6 +133,21 @@ def test_another_attempt_that_fails_leaves_the_letter_dead(hooks: Hooks, receive
     assert (letter.state, letter.status) == ("dead", 503)
 
 
+def test_one_that_is_paused_sends_no_dead_letter_either_until_it_is_resumed(hooks: Hooks, receiver: Receiver) -> None:
+    head = hooks.books.position
+    receiver.answer = lambda count, got: Answer(400) if count < 1 else Answer()
+    hooks.make("quiet", receiver.url, from_position=head, attempts_max=1)
+    with hooks.delivered():
+        hooks.until("quiet", lambda w: w.dead == 1)
+        hooks.use(webhook_pause, "quiet", "ann")
+        hooks.use(dead_retry, "quiet", f"{head}.0")
+        time.sleep(0.3)
+        assert len(receiver.got) == 1 and hooks.dead("quiet")[0].state == "waiting"
+        hooks.use(webhook_resume, "quiet", "ann")
+        hooks.until("quiet", lambda w: w.dead == 0)
+    assert receiver.ids == ids(head, head)
+
+
 def test_more_dead_letters_than_are_sent_at_once_are_all_sent(
     hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
