@@ -338,8 +338,8 @@ def dead_find(connection: Connection[DictRow], name: str, letter: str) -> DeadLe
 
 
 def dead_retry(connection: Connection[DictRow], name: str, letter: str, *, dry_run: bool = False) -> DeadLetter:
-    """Let a dead letter have another attempt soon; of a webhook that is paused, once it is resumed. One that waits or was
-    delivered stays as it is. Raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_LETTER_UNKNOWN)."""
+    """Let a dead letter have another attempt soon; of a webhook that is paused, once it is resumed. One that waits or
+    was delivered stays as it is. Raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_LETTER_UNKNOWN)."""
     webhook_find(connection, name)
     found = dead_find(connection, name, letter)
     if not dry_run:
