@@ -52,6 +52,7 @@ INSTALLATION: Final = "installation"
 """The file that names a home to its backups: only those it made itself are its to remove. Restored, it goes on with them."""
 LOCK: Final = "backup.lock"
 PARTIAL: Final = ".partial"
+LOST_FOUND: Final = "lost+found"
 HOME_MODE: Final = 0o711
 """The database's own account finds its folder there, and reads nothing else."""
 _PREFIX: Final = "plumbline-"
@@ -165,7 +166,7 @@ def _make(
             files[name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         description = {
             "format": FORMAT, "created_at": now.isoformat(), "database": _database(settings), "postgres": MAJOR_VERSION,
-            "ledgers": heads, "files": files,
+            "ledgers": heads, "files": files, "folders": _folders(partial),
         }  # fmt: skip
         with (partial / DESCRIPTION).open("wb") as file:
             file.write(orjson.dumps(description, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
@@ -179,7 +180,8 @@ def _make(
     progress(steps, steps)
     if keep is not None:
         for old in [b for b in backups_list(destination) if _installation_of(b) == installation][:-keep]:
-            shutil.rmtree(old)
+            # What is removed in part must not look whole; what stays of it goes with the next.
+            shutil.rmtree(old.rename(old.with_name(old.name + PARTIAL)))
     return backup_read(folder)
 
 
@@ -198,13 +200,14 @@ def backup_read(folder: Path) -> Backup:
 
 
 def backup_restore(source: Path, settings: Settings, progress: Progress) -> Backup:
-    """Put a backup in the place of `settings.home`, which must not be there or be empty. Starts nothing for good.
+    """Put a backup in the place of `settings.home`, which must not be there or be empty, as a new disk is that is mounted
+    there. Starts nothing for good.
 
     Raises BackupError, before anything is put in place, for a file that is missing or altered, and for a database of
     one's own that is not restored yet.
     """
     home = settings.home
-    if home.exists() and any(home.iterdir()):
+    if home.exists() and _entries(home):
         raise BackupError(f"{home} is not empty; point PLUMBLINE_HOME to a new folder, or move this one away")
     description = _description(source)
     _database_check(settings, description)
@@ -237,7 +240,7 @@ def backup_restore(source: Path, settings: Settings, progress: Progress) -> Back
         folder_sync(home.parent)
     except BaseException:
         # It was empty: whatever lies there now is of this attempt.
-        for entry in home.iterdir() if inside else [making]:
+        for entry in _entries(home) if inside else [making]:
             if entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             else:
@@ -246,6 +249,11 @@ def backup_restore(source: Path, settings: Settings, progress: Progress) -> Back
     progress(len(files), len(files))
     _restored_check(settings, description["ledgers"])
     return backup_read(source)
+
+
+def _entries(home: Path) -> list[Path]:
+    """What lies in a home, but for what a file system puts into its own top folder."""
+    return [path for path in home.iterdir() if path.name != LOST_FOUND]
 
 
 def _move_in(making: Path, home: Path) -> None:
@@ -284,7 +292,7 @@ def _database_check(settings: Settings, description: dict[str, Any]) -> None:
 
 def _restored_check(settings: Settings, heads: dict[str, int]) -> None:
     """Every ledger is there, no shorter than when the backup began, and its columns are of its log."""
-    leave = _database(settings) == "external" or any(s.running for s in servers_status(settings))
+    leave = _database(settings) == "external" or any(s.running and not s.external for s in servers_status(settings))
     try:
         for name, head in heads.items():
             with ledger_open(settings, name, "restore") as handle:
@@ -309,8 +317,9 @@ def _description(folder: Path) -> dict[str, Any]:
                 f"{folder} is of PostgreSQL {description['postgres']}, this is {MAJOR_VERSION}; restore it with a"
                 " Plumbline of its time, then move on by a logical dump"
             )
-        folders = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_dir()]
-        return {**description, "folders": sorted(folders)}
+        # Empty ones are lost on some ways, such as stores of objects; PostgreSQL doesn't start without its own. Backups
+        # made before 0.5.0 don't name them.
+        return {**description, "folders": sorted({*_folders(folder), *description.get("folders", ())})}
     except FileNotFoundError:
         raise BackupError(f"{folder} is no backup: it has no {DESCRIPTION}") from None
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -371,6 +380,10 @@ def _database_copy(url: str, target: Path) -> None:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_dir())
 
 
 def _owner_set(home: Path) -> None:

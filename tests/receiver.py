@@ -23,6 +23,8 @@ class Got:
     headers: dict[str, str]
     body: bytes
     at: float
+    port: int
+    """From which port of the caller's: the same, the same connection."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 # Whoever sent it was killed between its headers and its body: a receiver has been told nothing.
                 self.close_connection = True
                 return
-            got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.time())
+            got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body, time.time(), self.client_address[1])
             answer = holder[0].take(got)
             if answer.after_seconds:
                 time.sleep(answer.after_seconds)

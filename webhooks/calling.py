@@ -59,7 +59,7 @@ class Sent:
 @dataclass(slots=True)
 class Caller:
     """Calls to one receiver; `close` it. Never shared among receivers: a connection that was opened for one name must
-    serve no other name at the same address.
+    serve no other name at the same address. So one whose name changes begins anew.
 
     Nothing of the environment (proxies, netrc) is used, and no redirect is followed.
     """
@@ -69,6 +69,7 @@ class Caller:
     answer_seconds: float = ANSWER_SECONDS
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     _client: httpx.AsyncClient | None = None
+    _host: str = ""
 
     async def call(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> Sent:
         """Send a message, signed at `timestamp` (Unix seconds)."""
@@ -95,6 +96,10 @@ class Caller:
             self._client = None
 
     async def _post(self, url: str, message: Message, secrets: Sequence[str], timestamp: int) -> tuple[int, str, float]:
+        target = await target_find(url, self.networks, self.resolve)
+        if target.host != self._host:
+            await self.close()
+            self._host = target.host
         if self._client is None:
             # The time as a whole is watched from outside; httpx's own limits count from byte to byte.
             self._client = httpx.AsyncClient(
@@ -103,7 +108,6 @@ class Caller:
             )  # fmt: skip
         # What a receiver would have us remember isn't sent back to it.
         self._client.cookies.clear()
-        target = await target_find(url, self.networks, self.resolve)
         headers = {
             **sign_all(secrets, message.id, timestamp, message.body), "host": target.authority,
             "content-type": message.content_type, "user-agent": USER_AGENT, "accept-encoding": "identity",

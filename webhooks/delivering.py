@@ -184,6 +184,9 @@ class Deliverer:
                 work.row = row
                 work.changed.set()
                 work.wake()
+            elif row["waiting"]:
+                # More dead letters than are sent at once, or others that were asked for since the last look.
+                work.wake()
         self.lags = [Lag(**row) for row in await outcomes.rows("lag_read")]
         for lag in self.lags:
             # What doesn't concern a webhook it needn't look at each time, but now and then it moves past it.
@@ -284,7 +287,8 @@ class Deliverer:
         if told is None or work is None or told.row["created_at"] != work.row["created_at"]:
             # It is gone, or another was made under its name: that one is begun with the next look.
             return None
-        await self._letters(outcomes, told, caller)
+        if told.row["state"] != "paused":
+            await self._letters(outcomes, told, caller, changed)
         if told.row["state"] != "active":
             return None
         retry_at: datetime | None = told.row["retry_at"]
@@ -310,8 +314,8 @@ class Deliverer:
             await outcomes.skip(told, through)
         return 0 if more else None
 
-    async def _letters(self, outcomes: Outcomes, told: Told, caller: Caller) -> None:
-        """Another attempt for each dead letter that waits for one."""
+    async def _letters(self, outcomes: Outcomes, told: Told, caller: Caller, changed: asyncio.Event) -> None:
+        """Another attempt for the first dead letters that wait for one."""
         values = {"name": told.name, "limit": LETTERS_AT_ONCE}
         rows = await outcomes.rows("dead_waiting", values)
         if rows and told.row["kind"] == "notice":
@@ -319,6 +323,8 @@ class Deliverer:
             [places] = await outcomes.rows("places_read")
             rows = [row for row in rows if row["position"] <= places["folded"]]
         for row in rows:
+            if changed.is_set() or self._stop.is_set():
+                return
             at = self._parts.clock()
             placed = await self._letter(outcomes, told, row["position"], row["part"])
             if placed is None:

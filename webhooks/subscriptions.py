@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
@@ -244,18 +244,22 @@ def webhooks_list(connection: Connection[DictRow], seek: Seek = BEGINNING, limit
 
 
 def webhook_change(
-    connection: Connection[DictRow], name: str, asked: WebhookAsked, actor: str, *, dry_run: bool = False
-) -> None:
-    """Let it be what was checked. Its kind stays; raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_INVALID, CUSTOMER_UNKNOWN of
-    a customer that it didn't have before)."""
+    connection: Connection[DictRow], name: str, change: Callable[[Webhook], WebhookAsked], actor: str, *,
+    dry_run: bool = False,
+) -> WebhookAsked:  # fmt: skip
+    """Let it be what `change` makes of it, which is returned; of two at once the second begins with what the first did.
+    Its kind stays; raises what `change` does, Refused (WEBHOOK_UNKNOWN, WEBHOOK_INVALID, CUSTOMER_UNKNOWN of a customer
+    that it didn't have before)."""
     with connection.transaction():
         found = _locked(connection, name)
+        asked = change(found)
         if asked.kind != found.kind:
             raise _invalid("the kind of a webhook can't be changed; make another", "kind")
         _customers_check(connection, asked.customers, found.customers)
         if not dry_run:
             values = {f.name: _value_of(getattr(asked, f.name)) for f in fields(asked)}
             connection.execute(_QUERIES["webhook_change"], {**values, "name": name, "actor": actor})
+    return asked
 
 
 def webhook_pause(connection: Connection[DictRow], name: str, actor: str) -> None:
@@ -334,8 +338,8 @@ def dead_find(connection: Connection[DictRow], name: str, letter: str) -> DeadLe
 
 
 def dead_retry(connection: Connection[DictRow], name: str, letter: str, *, dry_run: bool = False) -> DeadLetter:
-    """Let a dead letter have another attempt soon; one that waits or was delivered stays as it is. Raises Refused
-    (WEBHOOK_UNKNOWN, WEBHOOK_LETTER_UNKNOWN)."""
+    """Let a dead letter have another attempt soon; of a webhook that is paused, once it is resumed. One that waits or
+    was delivered stays as it is. Raises Refused (WEBHOOK_UNKNOWN, WEBHOOK_LETTER_UNKNOWN)."""
     webhook_find(connection, name)
     found = dead_find(connection, name, letter)
     if not dry_run:

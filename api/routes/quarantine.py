@@ -135,7 +135,7 @@ async def quarantine_list(
 @router.post(
     "/v1/ledgers/{ledger}/quarantine/retry",
     permission=Permission.IMPORTS_WRITE,
-    errors=("QUARANTINE_ROW_UNKNOWN", "CELLS_INVALID", "WRITER_UNAVAILABLE"),
+    errors=("QUARANTINE_ROW_UNKNOWN", "CELLS_INVALID", "LEDGER_CLOSED", "WRITER_UNAVAILABLE"),
     body=RetryBody,
     body_example={"ids": [1], "cells": {"1": {"金额": "1000000"}}},
     response_model=RetryAnswer,

@@ -92,7 +92,7 @@ class AsyncPlumbline:
         return await self._take(self._session.wait(ledger, kind, job, progress, seconds_max))
 
     async def _take(self, steps: Steps[T]) -> T:
-        outcome: httpx.Response | httpx.TransportError | None = None
+        outcome: httpx.Response | httpx.RequestError | None = None
         while True:
             try:
                 step = steps.send(outcome)
@@ -106,5 +106,5 @@ class AsyncPlumbline:
                 outcome = await self._http.request(
                     step.method, step.path, params=step.params, headers=step.headers, content=step.body
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome = error

@@ -119,15 +119,22 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> ApiError
         found: Any = json.loads(body)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or "code" not in found:
+    if not isinstance(found, dict) or not isinstance(cast(dict[str, Any], found).get("code"), str):
         reason = f"answered {status} without a problem document"
         return ApiError(status, "HTTP_ERROR", reason, retry_after_seconds=retry_after)
     problem = cast(dict[str, Any], found)
-    errors = [(str(e.get("field", "")), str(e.get("reason", ""))) for e in problem.get("errors", ())]
+    told: Any = problem.get("errors")
+    listed = cast(list[Any], told) if isinstance(told, list) else []
+    entries = [cast(dict[str, Any], entry) for entry in listed if isinstance(entry, dict)]
+    errors = [(_text(entry, "field"), _text(entry, "reason")) for entry in entries]
     return ApiError(
-        status, problem["code"], problem.get("detail", ""), problem.get("field", ""), problem.get("request_id", ""),
-        errors, retry_after, problem.get("title", ""), problem.get("advice", ""),
+        status, problem["code"], _text(problem, "detail"), _text(problem, "field"), _text(problem, "request_id"),
+        errors, retry_after, _text(problem, "title"), _text(problem, "advice"),
     )  # fmt: skip
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    return str(document.get(name) or "")
 
 
 def key_new() -> str:

@@ -6,6 +6,7 @@ Nothing here talks to anybody or waits: each method gives steps, and a client ta
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Pause:
     seconds: float
 
 
-Outcome: TypeAlias = httpx.Response | httpx.TransportError | None
+Outcome: TypeAlias = httpx.Response | httpx.RequestError | None
 Steps: TypeAlias = Generator[Attempt | Pause, Outcome, T]
 
 
@@ -79,17 +80,27 @@ class Retries:
 
 
 class Session:
-    """What a client knows of one service. `positions` are the last that it has written, by ledger."""
+    """What a client knows of one service. `positions` are the last that it has written, by ledger.
+
+    Raises ValueError for a URL that is none of HTTP, and for a key that can't be sent; a line's end after it, as files
+    have it, is left out.
+    """
 
     def __init__(
         self, url: str, key: str, retries: Retries | None, consistent: bool, language: Language
     ) -> None:
+        if httpx.URL(url).scheme not in ("http", "https"):
+            raise ValueError("url must begin with http:// or https://, such as http://127.0.0.1:8700")
+        key = key.strip()
+        if not (key.isascii() and key.isprintable() and key):
+            raise ValueError("key must be a key of the API, such as plk_…")
         self.url = url
         self.retries = retries or Retries()
         self.positions: dict[str, int] = {}
         self._key = key
         self._consistent = consistent
         self._language: Language = language
+        self._noting = threading.Lock()
 
     def send(self, call: Call[T]) -> Steps[T]:
         """Send a call, again where that is safe."""
@@ -139,7 +150,7 @@ class Session:
             progress(job.progress_done, job.progress_of)
         return job
 
-    def _failure(self, outcome: httpx.Response | httpx.TransportError) -> ApiError | ConnectionLost:
+    def _failure(self, outcome: httpx.Response | httpx.RequestError) -> ApiError | ConnectionLost:
         if isinstance(outcome, httpx.Response):
             return read_error(outcome.status_code, outcome.headers, outcome.content)
         lost = ConnectionLost(f"no answer from {self.url}: {type(outcome).__name__}")
@@ -147,8 +158,10 @@ class Session:
         return lost
 
     def _note(self, ledger: str, position: int) -> None:
-        if position > self.positions.get(ledger, 0):
-            self.positions[ledger] = position
+        # Of two threads the one that comes later may have written before the other.
+        with self._noting:
+            if position > self.positions.get(ledger, 0):
+                self.positions[ledger] = position
 
 
 def _again(call: Call[Any], outcome: Outcome, failure: ApiError | ConnectionLost) -> bool:

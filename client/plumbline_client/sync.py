@@ -22,8 +22,9 @@ class Plumbline:
     """Sends calls. Several threads may share one; close it after use.
 
     With `consistent`, reads contain what this client has written; `positions` says, by ledger, how far that is.
-    `language` is that of the title and advice of refusals. Raises, from every method that sends: ApiError for a
-    refusal, ConnectionLost where no answer came in time, AnswerInvalid for one that can't be read.
+    `language` is that of the title and advice of refusals. Raises ValueError for a URL or a key that can be none; from
+    every method that sends: ApiError for a refusal, ConnectionLost where no whole answer came in time, AnswerInvalid
+    for one that can't be read.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Plumbline:
         return self._take(self._session.wait(ledger, kind, job, progress, seconds_max))
 
     def _take(self, steps: Steps[T]) -> T:
-        outcome: httpx.Response | httpx.TransportError | None = None
+        outcome: httpx.Response | httpx.RequestError | None = None
         while True:
             try:
                 step = steps.send(outcome)
@@ -112,5 +113,5 @@ class Plumbline:
                 outcome = self._http.request(
                     step.method, step.path, params=step.params, headers=step.headers, content=step.body
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome = error

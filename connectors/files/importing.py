@@ -26,7 +26,7 @@ from connectors.files.reading import RawFile, file_open
 from connectors.files.rehearsing import Rehearse, RowsRehearsed
 from connectors.files.rows import RawCells, RawRow, row_keep
 from connectors.files.sorting import WaitingRow, rows_sorted
-from connectors.files.submitting import RowAnswer, Submit, rows_submit
+from connectors.files.submitting import RowAnswer, Submit, books_open_check, rows_submit
 from ledger.domain.commands import Command, RecordFact
 from ledger.domain.fact_types import FactType
 
@@ -240,7 +240,8 @@ def import_files(
     Registrations have no date and come first. `recorded_at` (with time zone) is when refused rows are kept. `outcomes`
     is told of every row that the ledger took. With `rehearse` it is a dry run: the writer is asked what would come of
     the rows, nothing is submitted or kept. Raises FileRefused where a file can't be read and DocumentInvalid where a
-    mapping does not fit its fact type, both before anything was submitted.
+    mapping does not fit its fact type, both before anything was submitted; Refused (LEDGER_CLOSED) where the books are
+    closed for good, perhaps while it runs.
     """
     rehearsed = None if rehearse is None else RowsRehearsed(rehearse, fact_type_of, actor)
     run = _Run(actor, progress, None if rehearsed is not None else quarantine, recorded_at, outcomes, rehearsed)
@@ -253,7 +254,6 @@ def import_files(
         rows = rows_sorted(_mapped(run, files), spill, SORT_ROWS)
         run.keep()
         _submit_all(run, files, submit, rows, run.read - len(run.rejected))
-        run.keep()
     return run.report()
 
 
@@ -301,6 +301,10 @@ def _submit_all(
         rehearsed = run.rehearsed
         answers = rows_submit(submit, commands, run.actor) if rehearsed is None else rehearsed.rows(commands)
         for ((_, number, row), _, cells), answer in zip(batch, answers, strict=True):
-            run.take(number, files[number], RawRow(row, cells), answer)
+            if not answer.books_closed:
+                run.take(number, files[number], RawRow(row, cells), answer)
+        # Now, as the next batch may find no writer, and so end the run.
+        run.keep()
+        books_open_check(answers)
         done += len(batch)
         run.progress("recording", done, total)

@@ -31,7 +31,7 @@ from connectors.files.mapping_apply import RowMapper
 from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapping_parse
 from connectors.files.messages import Language
 from connectors.files.rows import RawCells, row_digest, row_restore, storable
-from connectors.files.submitting import Submit, rows_submit
+from connectors.files.submitting import Submit, books_open_check, rows_submit
 from ledger.domain.commands import Answer, Command
 from ledger.domain.errors import PlumblineError
 from ledger.log.datastore import LogDatastore
@@ -212,7 +212,8 @@ class Quarantine:
         others stay open with the reason of today. A row whose source gives no id is submitted as the first of its
         equals. Rows that were resolved before are left as they are, so that who didn't get the answer may ask again.
         With `dry_run`, `submit` must record nothing, and no row changes. Raises QuarantineRowUnknown, before anything
-        is submitted.
+        is submitted; Refused (LEDGER_CLOSED) where the books are closed for good: rows then stay as they are, but for
+        those that the ledger has.
         """
         override = raw_override or {}
         mapping_of = mapping_of or self.mapping_find
@@ -253,6 +254,8 @@ class Quarantine:
             for item, answer in zip(batch, answers, strict=True):
                 statuses[answer.status] += 1
                 position = max(position, answer.position)
+                if answer.books_closed:
+                    continue
                 if answer.refusal is not None:
                     rejected.append(item.refused(answer.refusal))
                 else:
@@ -264,6 +267,7 @@ class Quarantine:
                     )
             if not dry_run:
                 self._resolve(resolved, resolved_at)
+            books_open_check(answers)
         if not dry_run:
             self._reasons_renew(rejected)
         return RetryReport(

@@ -12,6 +12,7 @@ import csv
 import unicodedata
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,16 @@ _WORKBOOK_ERRORS = (
     OSError,
     EOFError,
     SyntaxError,
+    RuntimeError,
 )
+ROWS_MAX = 1_048_576
+"""So many rows a sheet has at most; a larger number in a workbook is none that a spreadsheet program wrote."""
+COLUMNS_USUAL = 1_000
+CELLS_BEYOND_MAX = 5_000_000
+"""So many cells of a sheet may lie beyond the usual columns, empty ones before a filled or coloured one counted: a few
+kilobytes of a workbook can hold billions of them."""
+TEXTS_BYTES_MAX = 200_000_000
+"""What of a workbook is read at once, unpacked: its texts and styles. Sheets are read row by row."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -173,20 +183,55 @@ def _header_under(lines: list[str], delimiter: str) -> list[str]:
 
 
 def _text_rows(file: Iterable[str], delimiter: str, language: Language) -> Iterator[RawRow]:
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    """The records of a text. A quotation mark that is never closed, or closed somewhere far below, costs its own line:
+    what follows is read again line by line."""
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     row = 0
     while True:
-        line = reader.line_num + 1
+        line = lines.begin()
         row += 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
+            first = lines.back()
             reason = text("quotes", language, line=line, detail=error)
-            yield RawRow(row, (), Fault("", reason))
+            yield RawRow(row, (), Fault("", reason), first.strip())
             continue
         yield RawRow(row, tuple(cell.strip() or None for cell in cells))
+
+
+class _Lines:
+    """The lines of a text, of which those of the record at hand can be read again. No cell is longer than the reader of
+    CSV takes, and so no more than that waits."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+        self._number = 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._taken.append(line)
+        return line
+
+    def begin(self) -> int:
+        """A record begins; the number of its line, from 1."""
+        self._number += len(self._taken)
+        self._taken.clear()
+        return self._number
+
+    def back(self) -> str:
+        """Give the lines of the record again, but for its first, which is returned."""
+        self._again.extendleft(reversed(self._taken[1:]))
+        del self._taken[1:]
+        return self._taken[0]
 
 
 @contextmanager
@@ -194,6 +239,14 @@ def _workbook_open(path: Path, mapping: FileMapping, language: Language) -> Gene
     # As an open file, because openpyxl goes by the name where it is given one.
     with path.open("rb") as file:
         try:
+            with zipfile.ZipFile(file) as archive:
+                # No more of a part is unpacked than it says.
+                sizes = [p.file_size for p in archive.infolist() if not p.filename.startswith("xl/worksheets/")]
+            if sum(sizes) > TEXTS_BYTES_MAX:
+                raise FileRefused(
+                    f"{path.name} holds more than {TEXTS_BYTES_MAX // 1_000_000} MB of texts and pictures; save its"
+                    " sheet as CSV UTF-8, or in parts."
+                )
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
         except _WORKBOOK_ERRORS as error:
             raise FileRefused(
@@ -242,8 +295,15 @@ def _sheet_choose(workbook: Any, path: Path, mapping: FileMapping) -> Any:
 def _sheet_rows(sheet: Any) -> Iterator[RawRow]:
     # What a workbook says of its own size is often wrong, and cuts rows off: it is not believed.
     sheet.reset_dimensions()
+    beyond = 0
     try:
         for row, cells in enumerate(sheet.iter_rows(), start=1):
+            beyond += max(0, len(cells) - COLUMNS_USUAL)
+            if row > ROWS_MAX or beyond > CELLS_BEYOND_MAX:
+                raise FileRefused(
+                    f"The sheet {sheet.title} has rows or columns far beyond any table; delete what lies below and to"
+                    " the right of the data and save it again."
+                )
             yield RawRow(row, tuple(_cell_read(cell) for cell in cells))
     except _WORKBOOK_ERRORS as error:
         raise FileRefused(

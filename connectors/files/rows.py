@@ -21,9 +21,11 @@ RawCells: TypeAlias = dict[str, object]
 """A row as it is kept: by header, each cell text, null, or {"date": ISO text}.
 
 Keys that begin with "+" are no columns but what made the row unreadable: surplus cells by their number, or
-where the row stood whose cells could not be told apart. While one is filled the row stays refused.
+where the row stood whose cells could not be told apart, and its line. While one is filled the row stays refused.
 """
 
+LINE_KEPT_MAX: Final = 10_000
+"""So many characters of a line are kept whose cells could not be told apart."""
 SHEET_ERROR: Final = "#ERROR:"
 _NUL_SHOWN: Final = "\N{SYMBOL FOR NULL}"
 _BROKEN_SHOWN: Final = "\N{REPLACEMENT CHARACTER}"
@@ -45,12 +47,14 @@ class Fault:
 class RawRow:
     """A row as it stands in the file.
 
-    With a `fault` its cells can't be trusted, but are kept for people to see.
+    With a `fault` its cells can't be trusted, but are kept for people to see; `line` is the text of one whose cells
+    could not be told apart.
     """
 
     row: int
     cells: tuple[Cell, ...]
     fault: Fault | None = None
+    line: str = ""
 
 
 def header_normal(header: str) -> str:
@@ -78,7 +82,8 @@ def characters_check(cells: Sequence[Cell], headers: Sequence[str], language: La
 def row_keep(raw: RawRow, headers: Sequence[str], file: str) -> RawCells:
     """A row as the quarantine keeps it. What no database text can hold is replaced by a sign for it."""
     if not raw.cells:
-        return {"+file": file, "+row": str(raw.row)}
+        # With its line: another file of the same name may have another row there, which is not the same.
+        return {"+file": file, "+row": str(raw.row), "+line": storable(raw.line[:LINE_KEPT_MAX])}
     kept: RawCells = {}
     for number, cell in enumerate(raw.cells, start=1):
         key = headers[number - 1] if number <= len(headers) else f"+{number}"

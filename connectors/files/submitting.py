@@ -8,7 +8,9 @@ from typing import Final, TypeAlias
 
 from connectors.files.kinds import BY_CONTENT, kind_name
 from ledger.domain.commands import Answer, Command, Request
+from ledger.domain.errors import Refused
 from ledger.writer.answers import request_sha256
+from ledger.writer.submissions import LEDGER_CLOSED
 
 CLIENT: Final = "import"
 """Under whose name the keys of rows are kept."""
@@ -42,6 +44,17 @@ class RowAnswer:
         if answer.status in ("accepted", "corrected") and not answer.hit:
             self.status = answer.status
             self.made.append(kind)
+
+    @property
+    def books_closed(self) -> bool:
+        """Whether it wasn't taken because the books are closed for good: no fault of the row, none to mend."""
+        return self.refusal is not None and self.refusal.code == LEDGER_CLOSED.code
+
+
+def books_open_check(answers: Sequence[RowAnswer]) -> None:
+    """Raises Refused (LEDGER_CLOSED) where books took rows no more that are closed for good."""
+    if any(answer.books_closed for answer in answers):
+        raise Refused(LEDGER_CLOSED.code, LEDGER_CLOSED.reason, LEDGER_CLOSED.field)
 
 
 def rows_submit(submit: Submit, rows: Sequence[tuple[Command, ...]], actor: str) -> list[RowAnswer]:

@@ -16,6 +16,8 @@ from connectors.files.mapping_loading import mapping_load, mapping_names
 from ledger.domain.documents import yaml_parse
 from ledger.domain.errors import PlumblineError, Refused
 from ledger.log.pages import Seek
+from ledger.writer.submissions import LEDGER_CLOSED
+from projections.cells import text_safe
 from service.bootstrap import clock, ledger_open
 from service.commanding import commands
 from service.output import (
@@ -69,8 +71,10 @@ def import_(
         with (
             commands(handle, actor) as writing,
             out.progress("导入", "importing") as update,
-            _outcomes_to(outcomes) as told,
+            outcomes_to(outcomes, files) as told,
         ):
+            if writing.book().closed:
+                raise Refused(LEDGER_CLOSED.code, LEDGER_CLOSED.reason, LEDGER_CLOSED.field)
             report = import_files(
                 writing.submit,
                 [(document, file) for file in files],
@@ -90,11 +94,14 @@ def import_(
 
 
 @contextmanager
-def _outcomes_to(path: Path | None) -> Generator[Callable[[Outcome], None]]:
-    """Where rows that were taken are told: a CSV file, or nowhere. Raises Refused where the file can't be written."""
+def outcomes_to(path: Path | None, files: Sequence[Path]) -> Generator[Callable[[Outcome], None]]:
+    """Where rows that were taken are told: a CSV file, or nowhere. Raises Refused where the file can't be written, or is
+    one of those that are read."""
     if path is None:
         yield lambda outcome: None
         return
+    if path.exists() and any(path.samefile(file) for file in files):
+        raise Refused("USAGE", "is a file that is imported; name another, as it is written anew", "outcomes")
     try:
         file = path.open("w", encoding="utf-8-sig", newline="")
     except OSError as error:
@@ -105,7 +112,8 @@ def _outcomes_to(path: Path | None) -> Generator[Callable[[Outcome], None]]:
 
         def tell(outcome: Outcome) -> None:
             became = " ".join(f"{kind}:{made}" for kind, made in outcome.became)
-            writer.writerow([outcome.file, outcome.row, outcome.status, became, outcome.note, outcome.position])
+            name, note = text_safe(outcome.file), text_safe(outcome.note)
+            writer.writerow([name, outcome.row, outcome.status, became, note, outcome.position])
 
         yield tell
 

@@ -189,16 +189,25 @@ def test_what_was_never_finished_is_no_backup(parent: Path, made: tuple[Path, in
 
 
 def test_a_home_that_is_there_and_empty_is_filled_and_stays_the_folder_it_is(
-    parent: Path, made: tuple[Path, int, str]
+    parent: Path, made: tuple[Path, int, str], nats_url: str
 ) -> None:
-    home = parent / "mounted"
+    home, copy = parent / "mounted", parent / "copy-sparse"
     home.mkdir()
     # A mount point can be neither removed nor exchanged for another folder.
     inode = home.stat().st_ino
-    backup_restore(made[0], Settings(home), quiet)
+    # A store of objects knows no empty folders.
+    shutil.copytree(made[0], copy)
+    empty = [p for p in copy.rglob("*") if p.is_dir() and not any(p.iterdir())]
+    assert empty
+    for folder in empty:
+        folder.rmdir()
+    # NATS of one's own is no server that a restore starts, or would end.
+    settings = Settings(home, nats_url=nats_url)
+    backup_restore(copy, settings, quiet)
     assert home.stat().st_ino == inode and not list(home.glob("*restoring*"))
     assert {"postgres", "columns", "admin.key"} <= {p.name for p in home.iterdir()}
-    embedded.servers_down(Settings(home))
+    assert [s.running for s in embedded.servers_status(settings)] == [False, True]
+    shutil.rmtree(copy)
 
 
 def test_a_home_that_is_there_is_empty_again_where_the_backup_was_touched(
@@ -206,12 +215,13 @@ def test_a_home_that_is_there_is_empty_again_where_the_backup_was_touched(
 ) -> None:
     copy, home = parent / "copy-mounted", parent / "mounted-never"
     shutil.copytree(made[0], copy)
-    home.mkdir()
+    # As a new disk is.
+    (home / "lost+found").mkdir(parents=True)
     victim = max((p for p in (copy / "columns").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
     victim.write_bytes(bytes(victim.stat().st_size))
     with pytest.raises(BackupError, match="altered"):
         backup_restore(copy, Settings(home), quiet)
-    assert list(home.iterdir()) == []
+    assert [path.name for path in home.iterdir()] == ["lost+found"]
     shutil.rmtree(copy)
 
 
@@ -264,6 +274,28 @@ def test_only_the_newest_are_kept(tmp_path: Path, databases: Callable[[], str]) 
     newer = backup_make(settings, tmp_path / "kept", NOW, quiet, 1)
     newest = backup_make(settings, tmp_path / "kept", NOW.replace(hour=13), quiet, 1)
     assert backups_list(tmp_path / "kept") == [newest.folder] != [newer.folder]
+
+
+def test_an_old_one_that_is_removed_in_part_only_is_no_backup_and_goes_with_the_next(
+    tmp_path: Path, databases: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, kept = Settings(tmp_path / "home", database_url=databases()), tmp_path / "kept"
+    settings.home.mkdir()
+    (settings.home / "admin.key").touch(0o600)
+    backup_make(settings, kept, NOW, quiet, 1)
+
+    def cut_short(folder: Path) -> None:
+        next(p for p in folder.rglob("*") if p.is_file() and p.name not in ("backup.json", "installation")).unlink()
+        raise KeyboardInterrupt
+
+    backup_make(settings, kept, NOW.replace(hour=13), quiet, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            backup_make(settings, kept, NOW.replace(hour=14), quiet, 1)
+    assert len(backups_list(kept)) == 2, "of three the first is none any more"
+    last = backup_make(settings, kept, NOW.replace(hour=15), quiet, 1)
+    assert list(kept.iterdir()) == [last.folder]
 
 
 def test_only_what_a_home_has_made_itself_is_removed_and_that_also_where_it_was_never_finished(

@@ -16,11 +16,13 @@ from connectors.files.mapping import FileMapping
 from connectors.files.mapping_loading import MappingNotFound, mapping_load, mapping_parse
 from connectors.files.quarantine import Quarantine, QuarantineRowUnknown
 from ledger.domain.commands import Answer, Command, RecordFact, Request
+from ledger.domain.errors import Refused, WriterUnavailable
 from ledger.domain.fact_types import fact_type_parse
 from ledger.log.migrate import ledger_schema_create, migrations_read
 from ledger.log.pages import Seek
 from ledger.log.recorder import recorder_open
 from ledger.standard import fact_types_standard
+from ledger.writer.submissions import LEDGER_CLOSED
 
 FACT_TYPES = {document["id"]: fact_type_parse(document) for document in fact_types_standard()}
 NOW = datetime(2024, 6, 1, 8, 0, tzinfo=UTC)
@@ -34,11 +36,12 @@ performance_scored,S4,K1,2024-01-03
 
 
 class Recorded:
-    """Keeps the commands it is given and accepts each external id once."""
+    """Keeps the commands it is given and accepts each external id once, up to `facts_max`: then the books are closed."""
 
-    def __init__(self, refuse: str = "") -> None:
+    def __init__(self, refuse: str = "", facts_max: int = 1_000) -> None:
         self.facts: list[RecordFact] = []
         self.refuse = refuse
+        self.facts_max = facts_max
 
     def submit(self, requests: Sequence[Request]) -> list[Answer]:
         return [self._answer(request.command) for request in requests]
@@ -49,6 +52,8 @@ class Recorded:
             return Answer("refused", code="CUSTOMER_UNKNOWN", reason="names nobody", field="customer")
         if command in self.facts:
             return Answer("duplicate", position=self.facts.index(command) + 1)
+        if len(self.facts) >= self.facts_max:
+            return LEDGER_CLOSED
         self.facts.append(command)
         return Answer("accepted", position=len(self.facts))
 
@@ -229,10 +234,15 @@ def test_rows_nobody_could_tell_apart_are_kept_by_where_they_stood(
     report = imported(quarantine, path, Recorded())
     assert len(report.rejected) == 3
     kept = quarantine.list()
-    assert [row.raw.get("+row") for row in kept] == ["2", "3", None]
+    assert [(row.raw.get("+row"), row.raw.get("+line")) for row in kept] == [("2", '"a"b,1'), ("3", '"c"d,2'), (None, None)]
     assert kept[2].field == "external_id" and kept[2].raw["external_id"] == "\N{SYMBOL FOR NULL}"
     again = quarantine.retry(Recorded().submit, FACT_TYPES.get, actor="mender", resolved_at=LATER)
     assert [number for number, _ in again.rejected] == [1, 2, 3]
+    # Another file of that name, with another row in that place.
+    quarantine.dismiss([1, 2, 3], reason="mended in the file", actor="mender", resolved_at=LATER)
+    path.write_text('fact_type,external_id,customer,occurred,score\n"a"b,1\n"x"y,3\n')
+    imported(quarantine, path, Recorded())
+    assert [row.raw["+line"] for row in quarantine.list()] == ['"x"y,3']
 
 
 def test_what_the_ledger_refuses_again_stays_open_with_its_reason(
@@ -374,6 +384,57 @@ def test_open_rows_are_purged_once_they_are_old_and_resolved_ones_by_their_ids(q
     assert quarantine.list(open_only=False)[0].resolution == "dismissed by operator: a test"
     with pytest.raises(QuarantineRowUnknown):
         quarantine.purge(ids=[1, 99], **arguments)
+
+
+def test_rows_that_closed_books_take_no_more_keep_their_own_reason(quarantine: Quarantine, sample: Path) -> None:
+    imported(quarantine, sample, Recorded(refuse="S1"))
+    before = quarantine.list()
+    closed = Recorded(facts_max=0)
+    for dry_run in (True, False):
+        with pytest.raises(Refused, match="closed for good"):
+            quarantine.retry(closed.submit, FACT_TYPES.get, actor="ann", resolved_at=LATER, dry_run=dry_run)
+    assert quarantine.list() == before and "names nobody" in {row.reason for row in before}
+
+
+def test_a_row_that_closed_books_have_already_is_resolved(quarantine: Quarantine, sample: Path) -> None:
+    imported(quarantine, sample, Recorded(refuse="S1"))
+    taken = Recorded(facts_max=1)
+    imported(quarantine, sample, taken)
+    # Row 2 is in the books, row 3 would not be, mended as it is.
+    with pytest.raises(Refused, match="closed for good"):
+        quarantine.retry(
+            taken.submit, FACT_TYPES.get, actor="ann", resolved_at=LATER,
+            raw_override={row.id: {"score": "91"} for row in quarantine.list() if row.row == 3},
+        )  # fmt: skip
+    assert [row.row for row in quarantine.list()] == [3, 4, 5]
+
+
+def test_rows_that_were_refused_before_an_import_broke_off_are_kept(
+    quarantine: Quarantine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.files.importing.BATCH_ROWS", 2)
+    path = tmp_path / "facts.csv"
+    path.write_text(SAMPLE.splitlines()[0] + "".join(f"\nlogin,L{n},K1,2024-02-01," for n in range(4)), encoding="utf-8")
+    recorded = Recorded(refuse="L1")
+
+    class BreaksOff(Recorded):
+        def submit(self, requests: Sequence[Request]) -> list[Answer]:
+            if recorded.facts:
+                raise WriterUnavailable("no writer now")
+            return recorded.submit(requests)
+
+    with pytest.raises(WriterUnavailable):
+        imported(quarantine, path, BreaksOff())
+    assert [(row.row, row.reason) for row in quarantine.list()] == [(3, "names nobody")]
+
+
+def test_books_that_are_closed_while_a_file_comes_in_end_the_import(quarantine: Quarantine, tmp_path: Path) -> None:
+    path = tmp_path / "facts.csv"
+    path.write_text(SAMPLE.splitlines()[0] + "".join(f"\nlogin,L{n},K1,2024-02-01," for n in range(3)), encoding="utf-8")
+    closed = Recorded(facts_max=1)
+    with pytest.raises(Refused, match="closed for good"):
+        imported(quarantine, path, closed)
+    assert len(closed.facts) == 1 and quarantine.count_open() == 0
 
 
 def test_a_dry_run_of_a_retry_changes_no_row(quarantine: Quarantine, sample: Path) -> None:

@@ -116,14 +116,15 @@ async def webhook_set(request: Request, webhook: str) -> Response:
     body = await body_read(request, WebhookSettings)
 
     async def work() -> tuple[int, dict[str, Any]]:
-        found = await read(request, webhook_find, webhook)
         networks = core_of(request).settings.webhook_networks
-        asked = asked_checked(_asked(body, found.asked), networks, found.url)
         dry_run = flag(request, "dry_run")
-        await read(request, webhook_change, webhook, asked, principal_of(request).actor, dry_run=dry_run)
-        if dry_run:
-            return 200, {**found.document(), **_asked_document(asked)}
-        return 200, (await read(request, webhook_find, webhook)).document()
+
+        def change(found: Webhook) -> WebhookAsked:
+            return asked_checked(_asked(body, found.asked), networks, found.url)
+
+        asked = await read(request, webhook_change, webhook, change, principal_of(request).actor, dry_run=dry_run)
+        document = (await read(request, webhook_find, webhook)).document()
+        return 200, {**document, **_asked_document(asked)} if dry_run else document
 
     return await answered_once(request, body.model_dump(exclude_unset=True), work)
 

@@ -15,7 +15,8 @@ from typing import Any, Final, Generic, TypeVar
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from plumbline_client.errors import ConnectionLost
+from plumbline_client.errors import ApiError, ConnectionLost
+from plumbline_client.sending import REPEATED_STATUSES
 from plumbline_client.subscribing.connecting import Refusals, connect
 from plumbline_client.subscribing.errors import (
     DurableDiffers,
@@ -148,7 +149,8 @@ class Subscriber(Generic[Transaction]):
         asyncio.run(whole())
 
     async def run(self) -> None:
-        """Follow until `stop`. Raises a SubscribingError for what it can't put right, and ApiError of the history."""
+        """Follow until `stop`. Raises a SubscribingError for what it can't put right, and an ApiError of the
+        history that says more than that the service can't answer now."""
         connection: Client | None = None
         missing: float | None = None
         try:
@@ -318,19 +320,35 @@ class Subscriber(Generic[Transaction]):
                 await self._wait(AGAIN_SECONDS)
 
     async def _catch_up(self, history: History, through: int | None) -> None:
-        async for page in history.pages(self.subscription, self.position, through):
-            for first in range(0, len(page.events), self._batch):
-                await self._taking.take(page.events[first : first + self._batch])
-            await self._taking.note(self._taking.place.moved(page.through))
-            async with self._moved:
-                self._moved.notify_all()
+        """Raises ConnectionLost, also where the API says that it can't answer now, and Stopped."""
+        try:
+            async for page in history.pages(self.subscription, self.position, through):
+                for first in range(0, len(page.events), self._batch):
+                    self._stopping_check()
+                    await self._taking.take(page.events[first : first + self._batch])
+                self._stopping_check()
+                await self._taking.note(self._taking.place.moved(page.through))
+                async with self._moved:
+                    self._moved.notify_all()
+        except ApiError as error:
+            if error.status not in REPEATED_STATUSES:
+                raise
+            raise ConnectionLost(f"the API can't answer now ({error})") from error
 
     async def _without(self, why: str) -> None:
         """There is nothing to fetch from now: follow the history meanwhile, and look again."""
         _log.warning("%s: %s; looks again in %.0f s", self.subscription.name, why, AGAIN_SECONDS)
         if self._history is not None:
-            await self._catch_up(self._history, None)
+            try:
+                await self._catch_up(self._history, None)
+            except ConnectionLost as error:
+                _log.warning("%s: %r", self.subscription.name, error)
         await self._wait(AGAIN_SECONDS)
+
+    def _stopping_check(self) -> None:
+        """Raises Stopped."""
+        if self._stopping.is_set():
+            raise Stopped
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

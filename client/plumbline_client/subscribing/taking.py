@@ -72,8 +72,8 @@ class Taking(Generic[Transaction]):
         self._in_handler = False
 
     async def open(self) -> Place:
-        """Take the subscription, and learn its place."""
-        self.place = await self._store.open(self._subscription)
+        """Take the subscription, and learn its place. Raises Stopped where it was told to stop while another has it."""
+        self.place = await self._opened()
         return self.place
 
     async def take(self, events: Sequence[LedgerEvent], through: int = 0, number: int = 0) -> None:
@@ -169,12 +169,29 @@ class Taking(Generic[Transaction]):
             return
         raise Stopped
 
+    async def _opened(self) -> Place:
+        """What the store says, which may wait for as long as another process has the subscription. Raises Stopped."""
+        opening = asyncio.ensure_future(self._store.open(self._subscription))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                return opening.result()
+            raise Stopped
+        finally:
+            opening.cancel()
+            stopping.cancel()
+            # It lets go of what it has, before the store is closed.
+            await asyncio.wait({opening})
+
     async def _place_again(self) -> None:
         """Learn whether what failed was committed after all; waits until the store can be asked."""
         attempt = 0
         while True:
             try:
-                found = await self._store.open(self._subscription)
+                found = await self._opened()
+            except Stopped:
+                raise
             except Exception as error:
                 attempt += 1
                 await self._pause(attempt, error)

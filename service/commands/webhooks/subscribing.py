@@ -159,11 +159,13 @@ def change(
     """Change a webhook from its next message on; what isn't given stays as it is. 修改回调。"""
     out, networks = output_of(json, language), networks_of(webhook_networks)
 
-    def work(connection: Connection[DictRow]) -> Webhook:
-        before = webhook_find(connection, name).asked
-        before = replace(before, types=(), customers=()) if everything else before
+    def changed(found: Webhook) -> WebhookAsked:
+        before = replace(found.asked, types=(), customers=()) if everything else found.asked
         asked = _asked(before, url, types, customers, batch, consent, on_dead, attempts_max)
-        webhook_change(connection, name, asked_checked(asked, networks, before.url), actor)
+        return asked_checked(asked, networks, found.url)
+
+    def work(connection: Connection[DictRow]) -> Webhook:
+        webhook_change(connection, name, changed, actor)
         return webhook_find(connection, name)
 
     _shown(out, using(ledger, actor, work))

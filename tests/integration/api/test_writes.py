@@ -17,6 +17,7 @@ from prometheus_client import Gauge
 
 from api.app import app_create
 from api.settings import ApiSettings
+from connectors.files.fact_cells import fact_refused
 from ledger.domain.errors import WriterUnavailable
 from ledger.writer.closing import DaysNotClosed
 from ledger.writer.submissions import LogMoving
@@ -315,6 +316,14 @@ def test_a_ledger_is_created_lives_and_is_closed_for_good(api: Api, ledgers: Led
         headers = {"Content-Type": "text/csv"}
         refused = api.post(f"{base}/imports", content="fact_type\nlogin\n", headers=headers, params=params)
         assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
+    told: dict[str, Any] = {"source": "erp", "file": "message 1", "number": 1, "field": "customer", "reason": "names nobody", "actor": "erp"}
+    ledgers.ledgers["second"].quarantine.put_many([fact_refused(orjson.dumps(fact()), **told)], ledgers.clock())
+    for dry_run in ("true", "false"):
+        refused = api.post(f"{base}/quarantine/retry", json={"ids": [1]}, params={"dry_run": dry_run})
+        assert (refused.status_code, refused.json()["code"]) == (409, "LEDGER_CLOSED")
+    [row] = api.get(f"{base}/quarantine").json()["data"]
+    assert row["reason"] == "names nobody"
+    assert api.post(f"{base}/quarantine/dismiss", json={"ids": [1], "reason": "moved"}).json()["dismissed"] == [1]
 
 
 @pytest.mark.parametrize(

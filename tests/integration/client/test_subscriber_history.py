@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from plumbline_client import AsyncPlumbline
+from plumbline_client import ApiError, AsyncPlumbline, Retries
 from plumbline_client.subscribing import (
     EventInvalid,
     History,
@@ -34,6 +35,21 @@ from tests.ledgers import fact
 from tests.subscribing import Stream, ledger_name, reached, running, sqlite_book, sqlite_booked, stream_open
 
 pytestmark = pytest.mark.anyio
+
+
+class Away(httpx.ASGITransport):
+    """An application that can't be reached, or says that it can't answer, before it can."""
+
+    def __init__(self, app: FastAPI, answers: Sequence[int]) -> None:
+        super().__init__(app)
+        self._answers = list(answers)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The next of the answers, or the application's."""
+        answer = self._answers.pop(0) if self._answers else None
+        if answer == 0:
+            raise httpx.ConnectError("refused", request=request)
+        return await super().handle_async_request(request) if answer is None else httpx.Response(answer)
 
 
 class Served:
@@ -59,10 +75,11 @@ class Served:
             self.ledger.books.do(fact(f"f{self._facts}", kind, "2026-01-05", f"C-00000{self._facts % 3 + 1}", **attributes))
 
     @asynccontextmanager
-    async def history(self, page_events: int = 7) -> AsyncIterator[History]:
-        """The API, with the key of a service."""
-        transport = httpx.ASGITransport(self._app)
-        async with AsyncPlumbline("http://test", self._key, transport=transport) as plumbline:
+    async def history(self, page_events: int = 7, *answers: int) -> AsyncIterator[History]:
+        """The API, with the key of a service. First requests get other `answers`: a status, or 0 for none at all."""
+        transport = Away(self._app, answers)
+        retries = Retries(attempts_max=1)
+        async with AsyncPlumbline("http://test", self._key, transport=transport, retries=retries) as plumbline:
             yield History(plumbline, page_events=page_events)
 
     async def relay(self, stream: Stream) -> None:
@@ -186,6 +203,41 @@ async def test_a_consumer_whose_database_was_restored_gets_again_what_it_had_ack
         async with running(subscriber):
             await reached(subscriber, served.head)
         assert sqlite_booked(file) == served.expected(subscriber.subscription)
+
+
+async def test_without_a_stream_an_api_that_is_away_is_waited_for(
+    broker_url: str, served: Served, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plumbline_client.subscribing.subscriber.AGAIN_SECONDS", 0.02)
+    async with served.history(7, 0, 503) as history, stream_open(broker_url, served.ledger.name, make=False):
+        following = subscriber_of(served, broker_url, file, history, create=False)
+        async with running(following):
+            await reached(following, served.head)
+        assert sqlite_booked(file) == served.expected(following.subscription)
+
+
+async def test_what_the_api_refuses_ends_a_subscriber(broker_url: str, served: Served, file: Path) -> None:
+    async with served.history(7, 403) as history, stream_open(broker_url, served.ledger.name, make=False):
+        with pytest.raises(ApiError):
+            await subscriber_of(served, broker_url, file, history, create=False).run()
+
+
+async def test_a_subscriber_that_is_told_to_stop_reads_no_further_in_the_history(
+    broker_url: str, served: Served, file: Path
+) -> None:
+    async def stop() -> None:
+        following.stop()
+
+    def stop_at_three(event: LedgerEvent, connection: sqlite3.Connection) -> None:
+        sqlite_book(event, connection)
+        if event.position == 3:
+            asyncio.run_coroutine_threadsafe(stop(), loop).result(5)
+
+    loop = asyncio.get_running_loop()
+    async with served.history() as history, stream_open(broker_url, served.ledger.name, make=False):
+        following = subscriber_of(served, broker_url, file, history, create=False, handler=stop_at_three)
+        await asyncio.wait_for(following.run(), 5)
+    assert [position for position, _, _ in sqlite_booked(file)] == [1, 2, 3]
 
 
 async def test_a_ledger_that_ends_before_the_stored_position_is_another_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from tests.ledgers import fact
 from tests.receiver import Answer, Receiver, receiving
 from webhooks.backoff import Retries
 from webhooks.subscriptions import (
+    Webhook,
     WebhookAsked,
     asked_checked,
     dead_retry,
@@ -129,6 +131,37 @@ def test_another_attempt_that_fails_leaves_the_letter_dead(hooks: Hooks, receive
         hooks.until("never", lambda w: hooks.dead("never")[0].attempts == 2)
     [letter] = hooks.dead("never")
     assert (letter.state, letter.status) == ("dead", 503)
+
+
+def test_one_that_is_paused_sends_no_dead_letter_either_until_it_is_resumed(hooks: Hooks, receiver: Receiver) -> None:
+    head = hooks.books.position
+    receiver.answer = lambda count, got: Answer(400) if count < 1 else Answer()
+    hooks.make("quiet", receiver.url, from_position=head, attempts_max=1)
+    with hooks.delivered():
+        hooks.until("quiet", lambda w: w.dead == 1)
+        hooks.use(webhook_pause, "quiet", "ann")
+        hooks.use(dead_retry, "quiet", f"{head}.0")
+        time.sleep(0.3)
+        assert len(receiver.got) == 1 and hooks.dead("quiet")[0].state == "waiting"
+        hooks.use(webhook_resume, "quiet", "ann")
+        hooks.until("quiet", lambda w: w.dead == 0)
+    assert receiver.ids == ids(head, head)
+
+
+def test_more_dead_letters_than_are_sent_at_once_are_all_sent(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.delivering.LETTERS_AT_ONCE", 2)
+    hooks.books.register("K-1", "K-2", "K-3", "K-4", "K-5")
+    head = hooks.books.position
+    receiver.answer = lambda count, got: Answer(400) if count < 5 else Answer()
+    hooks.make("many", receiver.url, from_position=head - 4, attempts_max=1)
+    with hooks.delivered():
+        hooks.until("many", lambda w: w.dead == 5)
+        for letter in hooks.dead("many"):
+            hooks.use(dead_retry, "many", letter.id)
+        hooks.until("many", lambda w: w.dead == 0, 5)
+    assert sorted(receiver.ids[5:]) == sorted(receiver.ids[:5])
 
 
 def test_one_that_holds_the_order_stops_at_what_is_given_up_until_it_is_resumed(hooks: Hooks, receiver: Receiver) -> None:
@@ -269,13 +302,32 @@ def test_while_a_secret_is_changed_both_sign(hooks: Hooks, receiver: Receiver) -
             after.verified(secret)
 
 
+def test_of_two_changes_at_once_neither_undoes_the_other(hooks: Hooks) -> None:
+    hooks.make("both", "https://a.example/")
+
+    def typed(found: Webhook) -> WebhookAsked:
+        # Somebody changes something else while this one makes up their mind.
+        other.start()
+        other.join(0.2)
+        return replace(found.asked, types=("DayClosed",))
+
+    def moved(found: Webhook) -> WebhookAsked:
+        return replace(found.asked, url="https://b.example/")
+
+    other = threading.Thread(target=hooks.use, args=[webhook_change, "both", moved, "ben"])
+    hooks.use(webhook_change, "both", typed, "ann")
+    other.join()
+    found = hooks.find("both")
+    assert (found.url, found.types, found.changed_by) == ("https://b.example/", ["DayClosed"], "ben")
+
+
 def test_changes_hold_for_the_next_message_and_a_deleted_one_is_called_no_more(hooks: Hooks, receiver: Receiver) -> None:
     hooks.make("moving", receiver.url)
     with receiving() as elsewhere, hooks.delivered() as deliverer:
         hooks.books.register("K-1")
         receiver.wait(1)
         changed = asked_checked(WebhookAsked("event", elsewhere.url), parts().caller().networks)
-        hooks.use(webhook_change, "moving", changed, "ben")
+        hooks.use(webhook_change, "moving", lambda found: changed, "ben")
         time.sleep(0.15)
         hooks.books.register("K-2")
         elsewhere.wait(1)

@@ -122,6 +122,21 @@ def test_an_error_is_read_also_where_a_proxy_gave_it() -> None:
     assert (proxied.title, proxied.advice) == ("", "")
 
 
+@pytest.mark.parametrize(("body", "code", "errors"), [
+    ({"code": 503, "message": "no backend"}, "HTTP_ERROR", ()),
+    ({"code": "Throttled", "errors": ["too many"], "detail": None}, "Throttled", ()),
+    ({"code": "Throttled", "errors": {"field": "x"}}, "Throttled", ()),
+    ({"code": "Throttled", "errors": None}, "Throttled", ()),
+    ({"code": "INPUT_INVALID", "errors": [{"field": "name"}]}, "INPUT_INVALID", (("name", ""),)),
+])  # fmt: skip
+def test_a_refusal_of_something_in_between_is_one_whatever_it_looks_like(
+    body: dict[str, Any], code: str, errors: tuple[tuple[str, str], ...]
+) -> None:
+    error = read_error(503, {}, json.dumps(body).encode())
+    assert (error.code, error.errors, error.request_id) == (code, errors, "")
+    assert "None" not in str(error)
+
+
 def test_an_answer_given_again_says_so_and_what_is_new_in_it_is_left_out() -> None:
     call = MAIN.record("login", "C-000001", "2026-01-01", source="app", external_id="1")
     document = {"status": "accepted", "position": 7, "customer": "C-000001", "id": "1", "points": "1.00", "new": [1]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +24,7 @@ KEY = {
 WRITE = MAIN.register("crm", "a", "A")
 ONCE = Admin.key_create("erp", "service")
 
-Outcome = httpx.Response | httpx.TransportError
+Outcome = httpx.Response | httpx.RequestError
 Send = Callable[[Call[Any], Sequence[Outcome]], tuple[Any, int]]
 
 
@@ -40,7 +42,7 @@ class Played(httpx.MockTransport):
         def handle(request: httpx.Request) -> httpx.Response:
             self.sent.append(request)
             outcome = left.pop(0)
-            if isinstance(outcome, httpx.TransportError):
+            if isinstance(outcome, httpx.RequestError):
                 raise outcome
             # A new one each time: a client leaves its mark on what it is given.
             return httpx.Response(outcome.status_code, headers=outcome.headers, content=outcome.content)
@@ -78,6 +80,7 @@ def send(request: pytest.FixtureRequest) -> Send:
 @pytest.mark.parametrize("failure", [
     httpx.Response(502), httpx.Response(503, text="<html>"), httpx.Response(504), httpx.Response(429),
     problem(503, "WRITER_UNAVAILABLE"), httpx.ReadTimeout("late"), httpx.ReadError("cut"), httpx.ConnectError("no"),
+    httpx.DecodingError("cut within what is compressed"),
 ])  # fmt: skip
 def test_a_write_with_a_key_is_sent_again_under_it_whatever_happened(send: Send, failure: Outcome) -> None:
     answer, count = send(WRITE, [failure, httpx.Response(201, json=ANSWER)])
@@ -157,3 +160,49 @@ def test_lines_whose_fate_is_unknown_are_sent_again_by_both_clients() -> None:
             check([r async for r in client.record_many(MAIN, facts)], played, client.positions["main"])
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("client", [Plumbline, AsyncPlumbline])
+def test_a_url_or_a_key_that_can_be_none_is_refused_at_once(client: type[Plumbline] | type[AsyncPlumbline]) -> None:
+    for url in ("127.0.0.1:8700", "localhost", "ftp://test"):
+        with pytest.raises(ValueError, match="http://"):
+            client(url, "plk")
+    for key in ("", " \n", "plk\n_x", "plk_é"):
+        with pytest.raises(ValueError, match="key"):
+            client("http://test", key)
+
+
+def test_a_key_as_its_file_has_it_is_sent_without_the_end_of_the_line() -> None:
+    played = Played([httpx.Response(201, json=ANSWER)])
+    with Plumbline("http://test", "plk\n", transport=played) as client:
+        client.send(WRITE)
+    assert played.sent[0].headers["authorization"] == "Bearer plk"
+
+
+class SlowName(str):
+    """A ledger's name over which one of two threads takes its time whenever it looks something up by it."""
+
+    def __hash__(self) -> int:
+        if threading.current_thread().name == "slow":
+            time.sleep(0.05)
+        return super().__hash__()
+
+    __eq__ = str.__eq__
+
+
+def test_of_two_threads_that_write_the_later_position_stays() -> None:
+    clients = Plumbline("http://test", "plk", transport=httpx.MockTransport(
+        lambda request: httpx.Response(201, json={**ANSWER, "position": 5 if b"slow" in request.content else 9})
+    ))  # fmt: skip
+    ledger = Ledger(SlowName("main"))
+    with clients as client:
+        threads = [
+            threading.Thread(name=name, target=client.send, args=[ledger.register("crm", name, name)])
+            for name in ("slow", "quick")
+        ]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.12)
+        for thread in threads:
+            thread.join()
+    assert client.positions["main"] == 9

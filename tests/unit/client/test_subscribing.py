@@ -287,3 +287,18 @@ def test_the_client_alone_needs_no_client_of_nats_or_postgres() -> None:
         " import plumbline_client.subscribing.sqlite; assert 'nats' in sys.modules and 'psycopg' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(client)], check=True)
+
+
+def test_a_subscriber_that_waits_for_another_process_can_be_told_to_stop(tmp_path: Path) -> None:
+    subscription = Subscription("main", "billing")
+
+    async def whole() -> None:
+        other = SqlitePositions(tmp_path / "consumer.db")
+        await other.open(subscription)
+        store = SqlitePositions(tmp_path / "consumer.db")
+        waiting = Subscriber(subscription, store, url="nats://127.0.0.1:1", handler=lambda event, transaction: None)
+        asyncio.get_running_loop().call_later(0.05, waiting.stop)
+        await asyncio.wait_for(waiting.run(), 5)
+        await other.close()
+
+    asyncio.run(whole())

@@ -114,9 +114,20 @@ def test_a_quotation_mark_in_the_wrong_place_costs_its_own_row_only(tmp_path: Pa
 def test_a_quotation_mark_never_closed_is_told_and_not_swallowed(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text('客户,金额,日期\n甲,1,2\n"乙,3,4\n丙,5,6\n')
-    good, bad = rows_of(path)
+    good, bad, next_ = rows_of(path)
     assert good.fault is None
-    assert bad.row == 3 and bad.fault is not None
+    assert bad.row == 3 and bad.fault is not None and "near line 3" in bad.fault.reason
+    assert next_.row == 4 and next_.cells == ("丙", "5", "6")
+
+
+def test_rows_between_a_quotation_mark_that_is_never_closed_and_the_next_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    many = "".join(f"丙{n},{n},6\n" for n in range(20_000))
+    path.write_text(f'客户,金额,日期\n"乙,3,4\n{many}"丁",7,8\n"戊\n公司",9,10\n', encoding="utf-8")
+    bad, *good = rows_of(path)
+    assert bad.row == 2 and bad.fault is not None
+    assert [row.row for row in good] == list(range(3, 20_005)) and not any(row.fault for row in good)
+    assert [row.cells[0] for row in good[-2:]] == ["丁", "戊\n公司"]
 
 
 @pytest.mark.parametrize(
@@ -193,6 +204,37 @@ def test_files_without_rows_are_refused_with_advice(tmp_path: Path, content: byt
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(FileRefused, match=advice):
+        rows_of(path)
+
+
+def test_a_workbook_of_a_few_kilobytes_that_unfolds_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.files.reading.ROWS_MAX", 100)
+    monkeypatch.setattr("connectors.files.reading.CELLS_BEYOND_MAX", 20_000)
+    path = tmp_path / "book.xlsx"
+    table = [["客户", "金额", "日期"], ["甲", 1, "x"]]
+
+    def saved(*cells: tuple[int, int]) -> None:
+        workbook = openpyxl.Workbook()
+        sheet = workbook.create_sheet("S", 0)
+        for row in table:
+            sheet.append(row)
+        for row, column in cells:
+            # Nothing but a format, as it is left behind where somebody has cleared a cell.
+            sheet.cell(row, column).number_format = "0.00"
+        workbook.save(path)
+
+    saved((101, 1))
+    with pytest.raises(FileRefused, match="far beyond any table"):
+        rows_of(path)
+    saved((3, 16_384), (4, 16_384))
+    with pytest.raises(FileRefused, match="far beyond any table"):
+        rows_of(path)
+    saved((2, 16_384))
+    assert len(rows_of(path)) == 1, "one stray cell does no harm"
+    monkeypatch.setattr("connectors.files.reading.TEXTS_BYTES_MAX", 1_000)
+    with pytest.raises(FileRefused, match="as CSV UTF-8"):
         rows_of(path)
 
 

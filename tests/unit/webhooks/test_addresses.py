@@ -144,6 +144,22 @@ def test_a_name_that_leads_inside_the_second_time_is_refused_then() -> None:
         assert len(receiver.got) == 1 and receiver.got[0].headers["host"] == f"hook.example:{port}" and len(asked) == 2
 
 
+def test_a_connection_that_was_opened_for_one_name_serves_no_other_at_the_same_address() -> None:
+    with receiving() as receiver:
+        port = receiver.url.split(":")[2].split("/")[0]
+        resolve, _ = resolving(["127.0.0.1"])
+
+        async def run() -> None:
+            caller = Caller(networks=LOOPBACK, resolve=resolve)
+            for name in ("one.example", "one.example", "two.example"):
+                await caller.call(f"http://{name}:{port}/x", MESSAGE, [SECRET], 0)
+            await caller.close()
+
+        asyncio.run(run())
+        first, again, other = [got.port for got in receiver.got]
+        assert first == again != other
+
+
 def test_without_tls_only_the_networks_that_are_set_may_be_called() -> None:
     with pytest.raises(Refused, match="must begin with https://"):
         url_checked("http://example.com/", ())
