@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import Phase, given, settings, strategies as st
 from psycopg import Connection
 
@@ -143,6 +144,39 @@ def test_where_debt_stands_a_grant_forms_its_lot_beside_it(books: Books) -> None
     assert had(books, "2026-03-01", "2026-03-02") == [
         (-20_00, 20_00, 0, []), (10_00, 20_00, 0, [("2028-03-31", 30_00)]),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def closed(books: Books) -> Books:
+    """20 points of January, valid until the end of February, that a penalty took; 10 of May were recorded before."""
+    document = {**rules_standard(), "id": "short", "expiry_months": 1}
+    proposed = books.do(ProposeRuleSet(document), actor="alice")
+    books.do(ApproveRuleSet(proposed.id))
+    books.do(ActivateRuleSet(proposed.id, "2025-01-01"))
+    books.register("a")
+    books.do(signed("0", "2026-05-01", 50_000))
+    books.do(signed("1", "2026-01-10", 100_000))
+    books.do(adjusted("2", "2026-01-20", -20))
+    return books
+
+
+def test_points_given_back_to_a_closed_month_expire_at_the_next_close(closed: Books) -> None:
+    closed.do(CloseDays("2026-03-31"))
+    closed.do(adjusted("2", "2026-01-20", 0))
+    # Back to the lot of February, which is over as of April: they lie in that of March, the last one closed.
+    assert had(closed, "2026-01-31", "2026-03-30", "2026-04-02") == [
+        (20_00, 0, 0, [("2026-02-28", 20_00)]), (20_00, 0, 0, [("2026-02-28", 20_00)]),
+        (20_00, 0, 0, [("2026-03-31", 20_00)]),
+    ]  # fmt: skip
+
+
+def test_a_grant_is_taken_back_from_no_lot_of_a_closed_month(closed: Books) -> None:
+    closed.do(CloseDays("2026-02-28"))
+    closed.do(adjusted("2", "2026-01-20", 0))
+    closed.do(signed("1", "2026-01-10", 0))
+    # As of January the grant's own lot is open: the 20 that came back to it are taken. As of February it is closed: they
+    # stay there until the next close, and what is taken back is debt, since no lot of a later month is there.
+    assert had(closed, "2026-01-31", "2026-02-28") == [(0, 0, 0, []), (0, 20_00, 0, [("2026-02-28", 20_00)])]
 
 
 def points_rows(connection: Connection[Any], customer: int, moment: Moment) -> list[HistoryRow]:
