@@ -19,8 +19,8 @@ from api.schemas import WRITE_RESPONSES, ReferenceBody
 from api.writing import request_send
 from ledger.domain.commands import Request as Asked
 from ledger.domain.errors import Refused
+from ledger.log.types import fact_key
 from ledger.writer.fact_line import request_of_document
-from ledger.writer.facts import fact_key
 
 router = Router(tags=["facts"])
 

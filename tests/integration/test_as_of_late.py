@@ -29,11 +29,13 @@ from projections.balances import Moves
 from projections.history import HistoryRow, HistoryView
 from projections.lots import Lots
 from projections.rulebook import Rulebook, rulebook_read
+from projections.standing.reading import standing_then
 from projections.view import CustomerEvent
 from tests.catalogue import catalogue, catalogue_activate
 from tests.integration.test_projections import following
 from tests.ledgers import Books, books_open, fact
 
+DECIDED = ("TierChanged", "GradeChanged", "TagsChanged")
 JANUARY = month_parse("2026-01")
 MONTHS = 4
 CUSTOMERS = 5
@@ -226,6 +228,10 @@ def everything_check(connection: Connection[Any], rulebook: Rulebook, books: Boo
     found = account_then(connection, customer, Moment())
     assert (found.debt, found.held, dict(found.lots)) == recorded.add()
     assert (found.balance, found.debt, found.held) == (account["balance"], account["debt"], account["held"])
+    stood = standing_then(connection, customer, Moment(), rulebook)
+    assert (stood.tier, stood.grade, stood.tags) == (account["tier"], account["grade"], account["tags"])
+    told = {row.topic: row.position for row in history_then(connection, customer, Moment(), topics=DECIDED, limit=1_000)}
+    assert [stood.tier_position, stood.grade_position, stood.tags_position] == [told.get(topic, 0) for topic in DECIDED]
 
 
 @settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])

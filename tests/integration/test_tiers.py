@@ -15,10 +15,12 @@ from ledger.log.recorder import recorder_open
 from ledger.rules.document import Ladder, rule_set_parse
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.standard import rules_standard
+from projections.as_of import Moment
 from projections.balances import BalancesView
 from projections.explaining import tier_parts
 from projections.history import HistoryView
 from projections.redemptions import holder_read
+from projections.standing.reading import standing_then
 from projections.tiers import TiersView, ladder_months, tier_read
 from tests.catalogue import words
 from tests.integration.test_projections import following
@@ -104,6 +106,9 @@ def compare(books: Books, day: int) -> None:
             # What can be spent on a day is told by balances, and has tests of its own.
             assert replace(view, available=0) == replace(engine, available=0)
             assert [e.id for e in entitlements if e.holds(view)] == [e.id for e in entitlements if e.holds(engine)]
+            stood = standing_then(connection, number, Moment())
+            account = books.account(f"C-{number:06d}")
+            assert (stood.tier, stood.grade, stood.tags) == (account["tier"], account["grade"], account["tags"])
             row = tier_read(connection, ladder, number, day)
             assert (row.earned, row.earned_ever) == (engine.earned, engine.earned_ever)
             parts = tier_parts(connection, ladder, number, *dates)

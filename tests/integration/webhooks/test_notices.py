@@ -26,7 +26,8 @@ from ledger.log.queries import queries_load
 from ledger.log.recorder import recorder_open
 from ledger.standard import rules_standard
 from projections import views
-from projections.as_of import Moment, standing_then
+from projections.as_of import Moment
+from projections.standing.reading import standing_then
 from tests.catalogue import catalogue_activate
 from tests.integration.test_projections import following
 from tests.integration.webhooks.delivery import Hooks

@@ -1,0 +1,156 @@
+"""Where a customer stood as of a day is what the engine would have made of what is in view, and of no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from ledger.domain.book import ActivationEntry, Book
+from ledger.domain.values import day_text, month_last_day
+from ledger.rules import layout as at
+from ledger.rules.document import RuleSet, rule_set_parse
+from projections.standing.account import Account, Step
+from projections.standing.conditions import Words, words_of
+from projections.standing.steps import Fact, Told, ladder_first, steps_of
+from tests.unit.rules.generators import plays
+from tests.unit.rules.play import TYPES, Out, Play, Result
+
+TOPICS = {
+    "grant": "PointsGranted", "penalty": "PointsDeducted", "reversal": "PointsReversed", "expiry": "PointsExpired",
+    "spend": "PointsRedeemed", "return": "PointsReturned", "hold": "PointsHeld",
+}  # fmt: skip
+Where = tuple[str | None, str | None, list[str]]
+"""Tier, grade, tags."""
+
+
+class Stage:
+    """A play, with what its events would say."""
+
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.result = play.run()
+        self.book = Book(
+            fact_types={t.id: t for t in TYPES},
+            activations=[ActivationEntry(a.rule_set, a.day_from, a.position) for a in play.activations],
+        )
+        self.rules: dict[str, RuleSet] = {a.rule_set: a.rules for a in play.activations}
+        self.days = {row[0]: row[5] for row in play.rows if row[2] != at.OP_REVERSE}
+        self.corrects = {row[0]: row[6] for row in play.rows if row[2] == at.OP_REVERSE}
+        self.facts = {position: self._fact(position) for position in play.versions}
+
+        self.words = cache(self._words)
+        self.steps = cache(self._steps)
+
+    def account(self, number: int, day: int | None = None) -> Account:
+        """The account as of a day, or of all that there is."""
+        steps = [step for step in self.steps(number) if day is None or step.day <= day]
+        first = ladder_first(self.book, self.rules.__getitem__)
+        found = Account(sorted({step.day for step in steps}), self.words, self._in_force, first)
+        found.take(steps)
+        return found
+
+    def _steps(self, number: int) -> list[Step]:
+        told = [self._told(out) for out in self.result.outs if out["account"] == number and out["kind"] in TOPICS]
+        return steps_of(self.book, number, told, self.facts, self.play.closings, self.rules.__getitem__)
+
+    def _words(self, name: str) -> Words:
+        return words_of(name, self.rules[name], self.book.fact_types)
+
+    def _in_force(self, position: int, day: int) -> str:
+        return self.book.in_force(day, position) or ""
+
+    def _fact(self, position: int) -> Fact:
+        content = self.play.versions[position].content
+        [fact_type] = [t for t in TYPES if t.id == content["fact"]]
+        raw = {k: v for k, v in content["attributes"].items() if k in fact_type.attributes}
+        attributes, _ = fact_type.parse(raw, lambda text: int(text.removeprefix("C-")))
+        if content["referrer"]:
+            attributes = {**attributes, "referrer": content["referrer"]}
+        state = {
+            "fact_type": fact_type.id, "booked_on": day_text(self.days[position]), "attributes": attributes,
+            "corrects": self.corrects.get(position, 0),
+        }  # fmt: skip
+        return Fact(position, content["account"], state)
+
+    def _told(self, out: Out) -> Told:
+        state: dict[str, Any] = {"points": out["points"]}
+        if out["kind"] == "expiry":
+            [(cause, last)] = [(p, d) for p, d in self.play.closings if day_text(d) == out["at"]]
+            expired_on = day_text(month_last_day(out["expiry"]))
+            return Told(cause, TOPICS["expiry"], {**state, "cause": cause, "expired_on": expired_on, "occurred_at": day_text(last + 1)})
+        cause: int = out["at"]
+        by = self.corrects[cause] if out["kind"] == "reversal" else cause
+        day = self.days[by]
+        state |= {"cause": cause, "booked_on": day_text(day), "rule_set": self._in_force(by, day)}
+        return Told(cause, TOPICS[out["kind"]], state)
+
+
+def here(account: Account) -> Where:
+    """Where an account stands, by what is decided anew."""
+    return account.tiers.told[0], account.grade, sorted(account.tags)
+
+
+def there(result: Result, number: int) -> Where:
+    """Where it stands by the engine."""
+    if number not in result.play.accounts:
+        return None, None, []
+    state = result.state(number)
+    return state["tier"], state["grade"], state["tags"]
+
+
+def examples(count: int) -> Any:
+    """So many, the same on every run."""
+    return settings(
+        max_examples=count, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )  # fmt: skip
+
+
+@examples(30)
+@given(play=plays(length_max=40))
+def test_all_that_was_recorded_comes_to_where_the_engine_has_the_account(play: Play) -> None:
+    stage = Stage(play)
+    for number in play.accounts:
+        assert here(stage.account(number)) == there(stage.result, number)
+
+
+def memoryless(rules: RuleSet) -> RuleSet:
+    """The same standing by rules whose points depend on the fact alone, and never expire."""
+    document: Mapping[str, Any] = rules.document
+    kept = [
+        {k: r[k] for k in ("id", "title", "fact", "recipient", "award") if k in r}
+        | ({"award": {"points": 5}} if "streak" in r["award"] else {})
+        for r in document["rules"]
+    ]
+    plain = {k: v for k, v in document.items() if k not in ("caps", "expiry_months", "redemption")}
+    return rule_set_parse({**plain, "rules": kept})
+
+
+def view(play: Play, day: int) -> Play:
+    """A history to which only what is booked up to a day was ever told, in the order in which it was."""
+    rows = [row for row in play.rows if row[5] <= day]
+    return replace(play, rules=None, rows=rows, closings=[(p, last) for p, last in play.closings if last < day])
+
+
+@examples(16)
+@given(play=plays(length_max=40))
+def test_as_of_any_day_it_is_as_if_nothing_booked_later_had_ever_been_told(play: Play) -> None:
+    play.rows = [row for row in play.rows if row[2] <= at.OP_REVERSE]
+    play.activations = [replace(a, rules=memoryless(a.rules)) for a in play.activations]
+    stage = Stage(play)
+    results: Callable[[int], Result] = cache(lambda day: view(play, day).run())
+    days = sorted({row[5] for row in play.rows} | {last + 1 for _, last in play.closings})
+    for number in play.accounts:
+        before: Where | None = None
+        since = 0
+        for day in days:
+            account = stage.account(number, day)
+            assert here(account) == there(results(day), number), (number, day_text(day))
+            if before is None or here(account)[0] != before[0]:
+                since, before = day, here(account)
+            told = account.tiers.told[1]
+            assert told in (None, since), (number, day_text(day))
