@@ -1,8 +1,8 @@
 """What was: a customer's points as of a business day, and as the books knew them at a moment.
 
 `as_of` keeps what was booked up to the end of that day, wherever in the log it stands (an event that is booked on no
-day counts by that of what led to it, and else by the day it occurred); `as_known_at` keeps what had been recorded by that moment. Both together say what the
-books said at that moment about that day.
+day counts by that of what led to it, and else by the day it occurred); `as_known_at` keeps what had been recorded by
+that moment. Both together say what the books said at that moment about that day.
 """
 
 from __future__ import annotations
