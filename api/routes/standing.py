@@ -84,7 +84,7 @@ async def tier(
 
 
 def _tier_then(found: Standing, ladder: Ladder | None) -> str | None:
-    """The tier it is on: where nothing ever moved it, on the lowest that the ladder in force has for it."""
+    """The tier it is on: where it began on it, and the ladder in force hasn't that, on its lowest."""
     if found.tier_since is not None:
         return found.tier
     if ladder is None or not found.known:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.domain.rows import NULL
-from ledger.domain.values import month_first_day, month_last_day, month_of
+from ledger.domain.values import month_first_day, month_of
 from projections.standing.conditions import Words
 from projections.standing.ladders import NOWHERE, WINDOW_MONTHS, TiersByDay
 
@@ -63,6 +63,7 @@ class Account:
         self.balance = 0
         self._words_of = words_of
         self._in_force = in_force
+        self._closed = NOWHERE
         self._day_last = NOWHERE
         self._set_last = ""
         self._measured: dict[tuple[str, str, int], list[int]] = {}
@@ -129,7 +130,7 @@ class Account:
                     self.tiers.review(at, ladder, month)
                     if self.tiers.tier != before:
                         self.tier_cause = step.cause
-        self.tiers.closed[at:] = month
+        self._closed = month
         if self.tiers.entered:
             if self._day_last > last:
                 self._review(step.cause, self._set_last, self._day_last)
@@ -140,22 +141,11 @@ class Account:
         sign = 1 if step.stage == COUNT else -1
         for counter in words.counters.get(step.fact_type, ()) if words else ():
             window = _window(counter.window, step.day)
-            if counter.counts(step.columns) and (sign > 0 or self._is_open(counter.window, window)):
+            if counter.counts(step.columns):
                 value = NULL if counter.column is None else step.columns[counter.column]
                 counted = self._measured.setdefault((counter.id, counter.window, window), [0, 0])
                 counted[0] += sign
                 counted[1] += sign * (0 if value == NULL else value)
-
-    @property
-    def _closed(self) -> int:
-        return int(self.tiers.closed[-1])
-
-    def _is_open(self, kind: str, window: int) -> bool:
-        """A fact can still be booked in a window."""
-        if kind == "day":
-            return self._closed == NOWHERE or window > month_last_day(self._closed)
-        months = WINDOW_MONTHS[kind]
-        return not months or (window + 1) * months - 1 > self._closed
 
     def _review(self, cause: int, rule_set: str, day: int) -> None:
         """The grade, then the tags, as they stand now."""

@@ -56,8 +56,6 @@ class TiersByDay:
     def __init__(self, days: Sequence[int], first: str | None) -> None:
         self.days = days
         count = len(days)
-        self.closed: Ints = np.full(count, NOWHERE, np.int64)
-        """The last month that is closed."""
         self.earned_ever: Ints = np.zeros(count, np.int64)
         self._names: dict[str, int] = {}
         self._first = NOWHERE if first is None else self._number(first)
@@ -79,15 +77,14 @@ class TiersByDay:
         self._entered[at:] = True
 
     def earn(self, at: int, ladder: Steps | None, month: int, points: int) -> None:
-        """Count points earned under a ladder in a month's window, as far as that is open; below zero: no longer."""
+        """Count points earned under a ladder in a month's window; below zero: no longer. (The kernel takes none back
+        from a window that is closed, which nobody looks at any more.)"""
         self.earned_ever[at:] += points
         if ladder is not None and ladder.window_months:
-            window = ladder.window(month)
-            key = ladder.window_months, window
+            key = ladder.window_months, ladder.window(month)
             if key not in self._earned:
                 self._earned[key] = np.zeros(len(self.days), np.int64)
-            month_last = (window + 1) * ladder.window_months - 1
-            self._earned[key][at:] += points * (self.closed[at:] < month_last)
+            self._earned[key][at:] += points
 
     def counted(self, ladder: Steps, month: int) -> Ints:
         """What counts in the window of a month."""
@@ -110,7 +107,7 @@ class TiersByDay:
         best = np.maximum.reduce(later) if later else np.zeros(len(self.days), np.int64)
         now = self._level(ladder)[at:]
         reached = np.maximum(ladder.reached(best[at:]), now - ladder.fall_most)
-        self._move(at, ladder, reached, self._entered[at:] & (reached < now))
+        self._move(at, ladder, reached, reached < now)
 
     def level(self, ladder: Steps | None) -> int:
         """The place on a ladder as of the last day; the lowest where the ladder doesn't know the tier."""
@@ -128,14 +125,12 @@ class TiersByDay:
 
     @property
     def told(self) -> tuple[str | None, int | None]:
-        """The tier as of the last day, and the day since which it is so, None where nothing ever moved it."""
+        """The tier as of the last day, and the day since which it is so, None where it began on it."""
         if not len(self.days) or self._tier[-1] == NOWHERE:
             return None, None
-        tier = list(self._names)[self._tier[-1]]
-        if not self._decided[-1]:
-            return tier, None
-        other = np.flatnonzero((self._tier != self._tier[-1]) | ~self._decided)
-        return tier, self.days[int(other[-1]) + 1 if len(other) else 0]
+        other = np.flatnonzero(self._tier != self._tier[-1])
+        first = int(other[-1]) + 1 if len(other) else 0
+        return list(self._names)[self.tier], self.days[first] if self._decided[first] else None
 
     def _number(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))

@@ -10,14 +10,14 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 
 from ledger.domain.book import ActivationEntry, Book
-from ledger.domain.values import day_text, month_last_day
+from ledger.domain.values import day_parse, day_text, month_last_day
 from ledger.rules import layout as at
 from ledger.rules.document import RuleSet, rule_set_parse
 from projections.standing.account import Account, Step
 from projections.standing.conditions import Words, words_of
 from projections.standing.steps import Fact, Told, ladder_first, steps_of
 from tests.unit.rules.generators import plays
-from tests.unit.rules.play import TYPES, Out, Play, Result
+from tests.unit.rules.play import TYPES, Out, Play, Result, level, rule, rule_set, tag
 
 TOPICS = {
     "grant": "PointsGranted", "penalty": "PointsDeducted", "reversal": "PointsReversed", "expiry": "PointsExpired",
@@ -110,7 +110,7 @@ def examples(count: int) -> Any:
     )  # fmt: skip
 
 
-@examples(30)
+@examples(20)
 @given(play=plays(length_max=40))
 def test_all_that_was_recorded_comes_to_where_the_engine_has_the_account(play: Play) -> None:
     stage = Stage(play)
@@ -136,7 +136,7 @@ def view(play: Play, day: int) -> Play:
     return replace(play, rules=None, rows=rows, closings=[(p, last) for p, last in play.closings if last < day])
 
 
-@examples(16)
+@examples(12)
 @given(play=plays(length_max=40))
 def test_as_of_any_day_it_is_as_if_nothing_booked_later_had_ever_been_told(play: Play) -> None:
     play.rows = [row for row in play.rows if row[2] <= at.OP_REVERSE]
@@ -154,3 +154,65 @@ def test_as_of_any_day_it_is_as_if_nothing_booked_later_had_ever_been_told(play:
                 since, before = day, here(account)
             told = account.tiers.told[1]
             assert told in (None, since), (number, day_text(day))
+
+
+LADDER = {"levels": [level("low", 0), level("mid", 10), level("top", 25)]}
+
+
+def told(play: Play, day: str) -> tuple[str | None, str | None]:
+    """The tier of the first account as of a day, and since when."""
+    tier, since = Stage(play).account(1, day_parse(day)).tiers.told
+    return tier, None if since is None else day_text(since)
+
+
+def test_one_falls_the_day_after_the_window_ends_and_not_while_its_own_points_hold_the_tier() -> None:
+    play = Play(rule_set(rule(), tiers={"window": "year", **LADDER}))
+    play.fact("2024-03-01")
+    play.fact("2024-05-02")
+    play.close(*(f"2024-{m:02d}" for m in range(1, 13)), *(f"2025-{m:02d}" for m in range(1, 13)))
+    # Twice five points are the 10 of the middle. 2024 holds it to its end, 2025 has none.
+    assert told(play, "2024-05-01") == ("low", None)
+    assert told(play, "2024-05-02") == told(play, "2025-12-31") == ("mid", "2024-05-02")
+    assert told(play, "2026-01-01") == ("low", "2026-01-01")
+
+
+def test_what_later_windows_have_earned_already_holds_a_tier_from_its_day_on() -> None:
+    play = Play(rule_set(rule(), tiers={"window": "year", **LADDER}))
+    for day in ("2024-03-01", "2024-05-02", "2025-02-01", "2025-02-02"):
+        play.fact(day)
+    play.close(*(f"2024-{m:02d}" for m in range(1, 13)))
+    # The close of 2024 found its own 10; and as of January the 10 of February are not in view.
+    play.close(*(f"2025-{m:02d}" for m in range(1, 13)))
+    assert told(play, "2026-01-01") == ("mid", "2024-05-02")
+    play = Play(rule_set(rule(), tiers={"window": "month", **LADDER}))
+    play.close("2024-01", "2024-02")
+    for day in ("2024-03-01", "2024-03-02", "2024-04-10", "2024-04-11"):
+        visit = play.fact(day)
+    play.correct(visit - 2, fact="done")
+    play.close("2024-03")
+    # One visit of March was none: 5 are left of its 10, so it is low again as of April, until that has 10 of its own.
+    assert told(play, "2024-03-31") == ("mid", "2024-03-02")
+    assert told(play, "2024-04-01") == ("low", "2024-04-01")
+    assert told(play, "2024-04-11") == ("mid", "2024-04-11")
+
+
+def test_a_ladder_that_begins_in_the_middle_of_its_window_demotes_nobody_at_its_end() -> None:
+    play = Play(rule_set(rule(), tiers={"window": "year", **LADDER}))
+    play.fact("2024-03-01")
+    play.fact("2024-03-02")
+    play.activate("2024-04-15", rule_set(rule(), tiers={"window": "month", **LADDER}))
+    play.fact("2024-04-20")
+    play.close(*(f"2024-{m:02d}" for m in range(1, 6)))
+    # April, in which it began to count by the month, has 5 points and demotes nobody; May has none.
+    assert told(play, "2024-05-01") == told(play, "2024-05-31") == ("mid", "2024-03-02")
+    assert told(play, "2024-06-01") == ("low", "2024-06-01")
+
+
+def test_a_redemption_moves_no_tag_that_looks_at_no_points() -> None:
+    often = {"id": "often", "fact": "visit", "window": "month"}
+    for when, tags in (({"measure": "often", "at_least": 1}, ["busy"]), ({"balance": True, "at_least": 3}, [])):
+        play = Play(rule_set(rule(), measures=[often], tags=[tag("busy", when)]))
+        play.fact("2024-03-01")
+        play.spend(play.hold("2024-04-01", 300), 300, occurred="2024-04-01")
+        # It is looked at again with the next fact or close: in April there was no visit. Of 5 points 2 are left.
+        assert here(Stage(play).account(1))[2] == there(play.run(), 1)[2] == tags
