@@ -16,7 +16,7 @@ from api.routing import Router
 from ledger.domain.values import day_text, points_text
 from ledger.rules.document import Ladder
 from projections.standing.reading import Standing, standing_then
-from projections.tiers import tier_on, tier_read
+from projections.tiers import tier_read
 
 router = Router(tags=["points"])
 
@@ -84,12 +84,10 @@ async def tier(
 
 
 def _tier_then(found: Standing, ladder: Ladder | None) -> str | None:
-    """The tier it is on: where it began on it, and the ladder in force hasn't that, on its lowest."""
+    """The tier it is on: the lowest of the ladder in force, where it was on no other than the one it began on."""
     if found.tier_since is not None:
         return found.tier
-    if ladder is None or not found.known:
-        return None
-    return tier_on(ladder, found.tier)
+    return ladder.levels[0].id if ladder is not None and found.known else None
 
 
 class TagBody(BaseModel):

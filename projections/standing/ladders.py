@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,9 @@ class TiersByDay:
         self._decided = np.zeros(count, bool)
         self._earned: dict[tuple[int, int], Ints] = {}
         """By the months of a window, and its number."""
-        self._places: dict[int, Ints] = {}
+        self._places: dict[tuple[int, int], Ints] = {}
+        """By ladder (as an object), and how many names there are: the place of each on it."""
+        self._nothing: Ints = np.zeros(count, np.int64)
 
     def at(self, day: int) -> int:
         """The place of a day."""
@@ -72,6 +74,8 @@ class TiersByDay:
 
     def enter(self, at: int, ladder: Steps | None) -> None:
         """There is something of the account: it begins on the lowest level."""
+        if self._entered[at]:
+            return
         new = ~self._entered[at:]
         self._tier[at:][new] = self._first if ladder is None else self._number(ladder.ids[0])
         self._entered[at:] = True
@@ -90,13 +94,13 @@ class TiersByDay:
         """What counts in the window of a month."""
         if not ladder.window_months:
             return self.earned_ever
-        return self._earned.get((ladder.window_months, ladder.window(month)), np.zeros(len(self.days), np.int64))
+        return self._earned.get((ladder.window_months, ladder.window(month)), self._nothing)
 
     def rise(self, at: int, ladder: Steps | None, month: int) -> None:
         """To the level that is reached in the window of a month, where that is higher."""
         if ladder is not None:
             reached = ladder.reached(self.counted(ladder, month)[at:])
-            self._move(at, ladder, reached, reached > self._level(ladder)[at:])
+            self._move(at, ladder, reached, reached > self._level(at, ladder))
 
     def review(self, at: int, ladder: Steps, month: int) -> None:
         """At the end of the window whose last month this is: to the level of the best window that is still open, by so
@@ -104,14 +108,14 @@ class TiersByDay:
         window = ladder.window(month)
         months = ladder.window_months
         later = [points for key, points in self._earned.items() if key[0] == months and key[1] >= window]
-        best = np.maximum.reduce(later) if later else np.zeros(len(self.days), np.int64)
-        now = self._level(ladder)[at:]
-        reached = np.maximum(ladder.reached(best[at:]), now - ladder.fall_most)
+        best = np.maximum.reduce([points[at:] for points in later]) if later else self._nothing[at:]
+        now = self._level(at, ladder)
+        reached = np.maximum(ladder.reached(best), now - ladder.fall_most)
         self._move(at, ladder, reached, reached < now)
 
     def level(self, ladder: Steps | None) -> int:
         """The place on a ladder as of the last day; the lowest where the ladder doesn't know the tier."""
-        return 0 if ladder is None else int(self._level(ladder)[-1])
+        return 0 if ladder is None else int(self._level(-1, ladder)[0])
 
     @property
     def entered(self) -> bool:
@@ -135,11 +139,14 @@ class TiersByDay:
     def _number(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))
 
-    def _level(self, ladder: Steps) -> Ints:
-        for name in ladder.ids:
-            self._number(name)
-        places: Any = [ladder.ids.index(name) if name in ladder.ids else 0 for name in self._names]
-        return np.array([*places, 0], np.int64)[self._tier]
+    def _level(self, at: int, ladder: Steps) -> Ints:
+        """The places on a ladder from a day on; the lowest of whoever is nowhere."""
+        key = id(ladder), len(self._names)
+        places = self._places.get(key)
+        if places is None:
+            of_names = [ladder.ids.index(name) if name in ladder.ids else 0 for name in self._names]
+            places = self._places[key] = np.array([*of_names, 0], np.int64)
+        return places[self._tier[at:]]
 
     def _move(self, at: int, ladder: Steps, reached: Ints, which: NDArray[np.bool_]) -> None:
         if which.any():
