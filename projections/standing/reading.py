@@ -54,10 +54,11 @@ def standing_then(
 
     A referral that brought its referrer nothing, neither points nor another standing, is none of the referrer's.
     """
-    rulebook = rulebook_read(connection, rulebook)
     known = bool(history_then(connection, customer, moment, limit=1))
     with connection.cursor(row_factory=tuple_row) as cursor:
         through: int = cursor.execute(_QUERIES["history_through"]).fetchall()[0][0]
+    # Afterwards, so that it has every rule set by which anything up to there was decided.
+    rulebook = rulebook_read(connection, rulebook)
     rows = _rows(connection, customer, moment, through)
     facts = _facts(connection, customer, rows, moment, through)
     closings = _closings(connection, moment, through)

@@ -216,3 +216,16 @@ def test_a_redemption_moves_no_tag_that_looks_at_no_points() -> None:
         play.spend(play.hold("2024-04-01", 300), 300, occurred="2024-04-01")
         # It is looked at again with the next fact or close: in April there was no visit. Of 5 points 2 are left.
         assert here(Stage(play).account(1))[2] == there(play.run(), 1)[2] == tags
+
+
+def test_a_complaint_that_was_told_late_counts_from_its_own_day_on() -> None:
+    gripes = {"id": "gripes", "fact": "gripe", "window": "month"}
+    play = Play(rule_set(rule(), measures=[gripes], tags=[tag("risk", {"measure": "gripes", "at_least": 2})]))
+    for day, fact in (("2024-03-20", "gripe"), ("2024-05-05", "visit"), ("2024-03-10", "gripe")):
+        play.fact(day, fact)
+    stage = Stage(play)
+    # March has two with the one that came last, from the 20th on. The account stood in May by then, which has none, so
+    # nobody ever decided the tag.
+    days = ("2024-03-10", "2024-03-19", "2024-03-20", "2024-05-04", "2024-05-05")
+    assert [sorted(stage.account(1, day_parse(day)).tags) for day in days] == [[], [], ["risk"], ["risk"], []]
+    assert "tags" not in [out["kind"] for out in stage.result.outs]
