@@ -196,6 +196,15 @@ def test_what_later_windows_have_earned_already_holds_a_tier_from_its_day_on() -
     assert told(play, "2024-04-11") == ("mid", "2024-04-11")
 
 
+def test_a_rise_that_a_close_takes_back_for_a_day_leaves_the_tier_that_one_began_on() -> None:
+    play = Play(rule_set(rule(), tiers={"window": "month", **LADDER}))
+    play.fact("2024-03-01")
+    play.correct(play.fact("2024-03-02"), fact="done")
+    assert told(play, "2024-03-02") == ("mid", "2024-03-02")
+    # The close of February comes after it and finds 5 in the best window that is open.
+    play.close("2024-01", "2024-02")
+    assert told(play, "2024-03-01") == told(play, "2024-03-02") == ("low", None)
+
 def test_a_ladder_that_begins_in_the_middle_of_its_window_demotes_nobody_at_its_end() -> None:
     play = Play(rule_set(rule(), tiers={"window": "year", **LADDER}))
     play.fact("2024-03-01")
