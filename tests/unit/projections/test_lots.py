@@ -121,6 +121,58 @@ def test_no_more_is_freed_than_is_held() -> None:
     assert decided(terms(), granted(1, 100, MAY), held, freed) == (0, 0, ((MAY, 100),))
 
 
+def test_parts_of_a_redemption_take_what_is_held_one_after_the_other_and_come_back_by_themselves() -> None:
+    rows = [granted(1, 60, FEBRUARY), granted(2, 40, MAY), row(3, "PointsHeld", 100)]
+    rows += [row(4 + n, "PointsRedeemed", points, part=n) for n, points in ((1, -30), (2, -40))]
+    assert decided(terms(), *rows) == (0, 30, ())
+    # The first part is 30 of February, the second its other 30 and 10 of May; 30 of May are still held.
+    rows.append(row(7, "PointsReturned", 40, part=2, debt_paid=0))
+    assert decided(terms(), *rows) == (0, 30, ((FEBRUARY, 30), (MAY, 10)))
+    rows.append(row(8, "PointsFreed", 30))
+    assert decided(terms(), *rows) == (0, 0, ((FEBRUARY, 30), (MAY, 40)))
+    rows.append(row(9, "PointsReturned", 30, part=1, debt_paid=0))
+    assert decided(terms(), *rows) == (0, 0, ((FEBRUARY, 60), (MAY, 40)))
+
+
+def test_what_was_taken_in_as_recorded_is_known_to_what_is_decided_anew() -> None:
+    lots = Lots()
+    for event in (
+        granted(1, 60, FEBRUARY), granted(2, 40, MAY), row(3, "PointsDeducted", -70, lots=[[FEBRUARY, 60], [MAY, 10]], debt=0),
+        granted(4, 20, JUNE), row(5, "PointsHeld", 45, lots=[[MAY, 30], [JUNE, 10]], debt=5),
+    ):  # fmt: skip
+        lots.recorded(event)
+    assert (lots.debt, lots.held, lots.told()) == (5, 45, ((JUNE, 10),))
+    said = terms()
+    for event, told in (
+        # The grant of 20 is taken back: 10 of its own lot, 10 more become debt.
+        (row(10, "PointsReversed", -20, reverses=4), (15, 45, ())),
+        # 35 of what is held: the 30 of May and 5 of June. They come back to there, and 15 of May's pay the debt.
+        (row(11, "PointsRedeemed", -35), (15, 10, ())),
+        (row(12, "PointsReturned", 35, debt_paid=0), (0, 10, ((MAY, 15), (JUNE, 5)))),
+        # The rest of what is held: 5 of June; and 5 that were debt, which come back as new points of June.
+        (row(13, "PointsFreed", 10), (0, 0, ((MAY, 15), (JUNE, 15)))),
+        # The penalty is given back: 60 of February, 10 of May.
+        (row(14, "PointsReversed", 70, reverses=3), (0, 0, ((FEBRUARY, 60), (MAY, 25), (JUNE, 15)))),
+    ):
+        lots.decided(event, said)
+        assert (lots.debt, lots.held, lots.told()) == told, event.position
+
+
+def test_a_part_that_was_recorded_comes_back_to_where_it_was_taken_from() -> None:
+    lots = Lots()
+    lots.recorded(granted(1, 60, None))
+    lots.recorded(row(2, "PointsHeld", 50, lots=[[None, 50]], debt=0))
+    lots.recorded(row(3, "PointsRedeemed", -30))
+    lots.recorded(row(4, "PointsReturned", 10, lots=[[None, 10]], debt_paid=0))
+    lots.recorded(row(5, "PointsFreed", 15, lots=[[None, 15]], debt=0))
+    assert (lots.debt, lots.held, lots.told()) == (0, 5, ((None, 35),))
+    # 20 of the part are left, 5 of what is held; what would come back of more is new.
+    lots.decided(row(6, "PointsReturned", 25, debt_paid=0), terms())
+    assert (lots.held, lots.told()) == (5, ((JUNE, 5), (None, 55)))
+    lots.decided(row(7, "PointsFreed", 15), terms())
+    assert (lots.held, lots.told()) == (0, ((JUNE, 5), (None, 60)))
+
+
 def test_what_was_spent_as_debt_comes_back_by_the_rules_in_force_when_it_was_recorded() -> None:
     spent = (row(2, "PointsHeld", 30), row(3, "PointsRedeemed", -30))
     for position, month in ((50, JUNE), (95, FEBRUARY)):

@@ -17,7 +17,7 @@ from projections.standing.account import Account, Step
 from projections.standing.conditions import Words, words_of
 from projections.standing.steps import Fact, Told, ladder_first, steps_of
 from tests.unit.rules.generators import plays
-from tests.unit.rules.play import TYPES, Out, Play, Result, level, rule, rule_set, tag
+from tests.unit.rules.play import TYPES, Out, Play, Result, level, rule, rule_set, tag, words
 
 TOPICS = {
     "grant": "PointsGranted", "penalty": "PointsDeducted", "reversal": "PointsReversed", "expiry": "PointsExpired",
@@ -238,3 +238,17 @@ def test_a_complaint_that_was_told_late_counts_from_its_own_day_on() -> None:
     days = ("2024-03-10", "2024-03-19", "2024-03-20", "2024-05-04", "2024-05-05")
     assert [sorted(stage.account(1, day_parse(day)).tags) for day in days] == [[], [], ["risk"], ["risk"], []]
     assert "tags" not in [out["kind"] for out in stage.result.outs]
+
+
+def test_a_grade_is_the_first_whose_share_is_reached_in_the_window_that_the_account_stands_in() -> None:
+    every: dict[str, Any] = {"id": "all", "fact": "deal", "window": "month"}
+    measures = [every, {**every, "id": "good", "when": {"attribute": "kind", "equals": "a"}}]
+    grades = [{"id": g, "title": words(g), "at_least_percent": p} for g, p in (("g1", "66.66"), ("g2", 50))]
+    play = Play(rule_set(rule(), measures=measures, credit={"good": "good", "all": "all", "grades": grades}))
+    for day, kind in (("2024-03-01", "a"), ("2024-03-02", "b"), ("2024-03-03", "a"), ("2024-04-01", "c")):
+        play.fact(day, "deal", kind=kind)
+    stage = Stage(play)
+    # 1 of 1; 1 of 2 is 50 %; 2 of 3 are 66.66 %, rounded down; 0 of 1 in April.
+    days = ("2024-03-01", "2024-03-02", "2024-03-03", "2024-04-01")
+    assert [stage.account(1, day_parse(day)).grade for day in days] == ["g1", "g2", "g1", None]
+    assert stage.result.state()["grade"] is None
