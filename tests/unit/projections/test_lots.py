@@ -62,12 +62,30 @@ def test_what_is_taken_comes_from_lots_that_expire_with_its_own_month_or_later()
     assert decided(terms(), granted(1, 30, JANUARY), granted(2, 30, FEBRUARY), taken) == (
         0, 0, ((JANUARY, 30), (FEBRUARY, 20)),
     )  # fmt: skip
+    # So it is with what is held, and with what is redeemed of more than was held: 10, then 15 more.
+    held, spent = row(3, "PointsHeld", 10, "2026-02-10"), row(4, "PointsRedeemed", -25, "2026-02-10")
+    assert decided(terms(), granted(1, 30, JANUARY), granted(2, 30, FEBRUARY), held, spent) == (
+        0, 0, ((JANUARY, 30), (FEBRUARY, 5)),
+    )  # fmt: skip
 
 
 def test_a_grant_is_taken_back_from_its_own_lot_before_older_ones() -> None:
     back = row(3, "PointsReversed", -50, reverses=2)
     # 40 of June, the rest of the oldest.
     assert decided(terms(), granted(1, 30, FEBRUARY), granted(2, 40, JUNE), back) == (0, 0, ((FEBRUARY, 20),))
+    lots = Lots()
+    for event in (granted(1, 30, FEBRUARY), granted(2, 40, JUNE)):
+        lots.recorded(event)
+    lots.decided(back, terms())
+    assert (lots.debt, lots.told()) == (0, ((FEBRUARY, 20),))
+
+
+def test_of_two_penalties_of_one_fact_each_comes_back_to_where_it_was_taken_from() -> None:
+    penalties = row(3, "PointsDeducted", -30), row(3, "PointsDeducted", -10, rule="short")
+    back = row(4, "PointsReversed", 10, reverses=3, rule="short")
+    # One took the 30 of February, the other 10 of May.
+    lots = (granted(1, 30, FEBRUARY), granted(2, 40, MAY))
+    assert decided(terms(), *lots, *penalties, back) == (0, 0, ((MAY, 40),))
 
 
 def test_what_expires_is_taken_from_its_lot_and_what_that_lacks_from_the_oldest() -> None:
@@ -181,7 +199,10 @@ def test_what_was_spent_as_debt_comes_back_by_the_rules_in_force_when_it_was_rec
         assert decided(terms(), *spent, granted(4, 30, MAY), back) == (0, 0, ((month, 30),))
 
 
-def test_what_came_back_to_a_debt_is_taken_in_as_it_was_recorded() -> None:
+def test_what_became_debt_or_paid_one_is_taken_in_as_it_was_recorded() -> None:
+    lots = Lots()
+    lots.recorded(row(1, "PointsReversed", -8, lots=[[MAY, -3]], debt=5))
+    assert (lots.debt, lots.told()) == (5, ((MAY, -3),))
     lots = Lots()
     lots.recorded(row(1, "PointsHeld", 30, lots=[], debt=30))
     assert (lots.debt, lots.held, lots.told()) == (30, 30, ())
