@@ -1,16 +1,16 @@
 """What was: a customer's points as of a business day, and as the books knew them at a moment.
 
-`as_of` keeps what was booked up to the end of that day, wherever in the log it stands (an event that moves no points
-counts by the day it occurred); `as_known_at` keeps what had been recorded by that moment. Both together say what the
-books said at that moment about that day.
+`as_of` keeps what was booked up to the end of that day, wherever in the log it stands (an event that is booked on no
+day counts by that of what led to it, and else by the day it occurred); `as_known_at` keeps what had been recorded by
+that moment. Both together say what the books said at that moment about that day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
@@ -28,7 +28,6 @@ from projections.places import reads
 from projections.rulebook import Rulebook, rulebook_read
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
-STANDING_TOPICS: Final = ("TierChanged", "GradeChanged", "TagsChanged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +70,6 @@ class TotalsRow:
     redeemed: int
     position: int
     events: int
-
-
-@dataclass(slots=True)
-class Standing:
-    """Tier, grade and tags as last decided, with the events that decided them (positions). `known`: there was any event
-    of the customer at that moment."""
-
-    known: bool = False
-    tier: str | None = None
-    tier_since: datetime | None = None
-    tier_position: int = 0
-    grade: str | None = None
-    grade_position: int = 0
-    tags: list[str] = field(default_factory=list[str])
-    tags_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +156,7 @@ def _out_first(connection: Connection[Any], customer: int, moment: Moment, befor
 
 def terms_read(connection: Connection[Any], moment: Moment, rulebook: Rulebook | None = None) -> Terms:
     """Rule sets, and the months closed as far as they are in view; `rulebook` saves reading it."""
-    params = {"calendar": STREAM_CALENDAR, "as_of": moment.as_of}
+    params = {"calendar": STREAM_CALENDAR, "as_of": moment.as_of, "as_known_at": moment.as_known_at}
     with connection.cursor(row_factory=tuple_row) as cursor:
         closings = [(p, month_of(day_of(day))) for p, day in cursor.execute(_QUERIES["months_closed"], params)]
     return Terms(rulebook_read(connection, rulebook), closings)
@@ -195,25 +179,6 @@ def history_then(
         query = _QUERIES["history_then"]
         rows = page_read(cursor, query, ("position",), params, seek, limit, descending=newest_first)
     return [_row(row) for row in rows]
-
-
-@reads(HistoryView.name)
-def standing_then(connection: Connection[Any], customer: int, moment: Moment) -> Standing:
-    """Tier, grade and tags at a moment: each decision counts from the day of what led to it, a fact that came late
-    with all that was recorded before it."""
-    found = Standing(known=bool(history_then(connection, customer, moment, limit=1)))
-    seek = BEGINNING
-    while rows := history_then(connection, customer, moment, seek=seek, topics=STANDING_TOPICS, limit=1_000):
-        for row in rows:
-            if row.topic == "TierChanged":
-                found.tier, found.tier_since, found.tier_position = row.state["tier"], row.occurred_at, row.position
-            elif row.topic == "GradeChanged":
-                found.grade, found.grade_position = row.state["grade"], row.position
-            else:
-                found.tags = sorted((set(found.tags) | set(row.state["added"])) - set(row.state["removed"]))
-                found.tags_position = row.position
-        seek = Seek((rows[-1].position,))
-    return found
 
 
 @reads(HistoryView.name)

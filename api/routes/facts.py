@@ -21,8 +21,8 @@ from api.writing import request_send
 from ledger.domain.commands import Request as Asked
 from ledger.domain.errors import Refused
 from ledger.domain.json_places import JsonInvalid
+from ledger.log.types import fact_key
 from ledger.writer.fact_line import fact_names, request_of_document
-from ledger.writer.facts import fact_key
 
 router = Router(tags=["facts"])
 

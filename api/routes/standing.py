@@ -13,8 +13,9 @@ from api.core import read
 from api.input import Day, MinPosition, json_response
 from api.reading import Instant, customer_known, day_asked, day_since, moment_of, rulebook_of
 from api.routing import Router
-from ledger.domain.values import points_text
-from projections.as_of import standing_then
+from ledger.domain.values import day_text, points_text
+from ledger.rules.document import Ladder
+from projections.standing.reading import Standing, standing_then
 from projections.tiers import tier_read
 
 router = Router(tags=["points"])
@@ -24,8 +25,10 @@ class TierBody(BaseModel):
     """Where a customer stands: as last decided, or on the lowest tier of the ladder that was in force; null where there
     was no ladder, or the books knew nothing of the customer by then, neither its registration nor a fact. `since` is
     the day, in the ledger's time zone, of what led to the tier: of the fact, or the first after the window whose review
-    did. `earned` is what counts in the ladder's window of the day, `points_missing` what the next tier still asks for;
-    both null where the tier is asked for at another time."""
+    did; at another time the first day, as far as was known, as of which it is on that tier and stays. `position` is
+    where the log says so; at another time, where it nowhere does, that of the fact or close that leads to it. `earned`
+    is what counts in the ladder's window of the day, `points_missing` what the next tier still asks for; both null
+    where the tier is asked for at another time."""
 
     customer: str
     as_of: str | None
@@ -45,8 +48,9 @@ class TierBody(BaseModel):
     errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TierBody,
     summary="A customer's tier now or at another time",
-    description="As of a day it is as decided by facts and closes of days up to it, each with all that had been"
-    " recorded by then: a fact that came late counts back to its day, with points of later days recorded before it.",
+    description="As of a day it is what the ladder's rules make of the points booked up to it, in the order of the log:"
+    " one rises on the day as of which the points that count reach a level, whenever they were recorded, and falls on"
+    " the first day after a window whose close had its tier reviewed. Nothing booked later has a part in it.",
 )
 async def tier(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
@@ -68,15 +72,22 @@ async def tier(
             "points_missing": None if row.points_missing is None else points_text(row.points_missing),
         }  # fmt: skip
     else:
-        found = await read(request, standing_then, number, moment)
-        name = found.tier or (ladder.levels[0].id if ladder and found.known else None)
+        found = await read(request, standing_then, number, moment, rulebook)
+        since = None if found.tier_since is None else day_text(found.tier_since)
         document |= {
-            "tier": name, "since": day_since(found.tier_since, moment.timezone),
+            "tier": _tier_then(found, ladder), "since": since,
             "position": found.tier_position, "earned": None, "tier_next": None, "points_missing": None,
         }  # fmt: skip
     level = next((lv for lv in ladder.levels if lv.id == document["tier"]), None) if ladder else None
     document["tier_title"] = None if level is None else {"zh": level.title.zh, "en": level.title.en}
     return json_response(document)
+
+
+def _tier_then(found: Standing, ladder: Ladder | None) -> str | None:
+    """The tier it is on: the lowest of the ladder in force, where it was on no other than the one it began on."""
+    if found.tier_since is not None:
+        return found.tier
+    return ladder.levels[0].id if ladder is not None and found.known else None
 
 
 class TagBody(BaseModel):
@@ -87,7 +98,8 @@ class TagBody(BaseModel):
 
 
 class TagsBody(BaseModel):
-    """The tags that a customer bears and its credit grade, as the engine decided them, and where in the log."""
+    """The tags that a customer bears and its credit grade, and where in the log they were decided; at another time,
+    where no decision there says so, where the fact or close stands that leads to them."""
 
     customer: str
     as_of: str | None
@@ -104,8 +116,8 @@ class TagsBody(BaseModel):
     errors=("CUSTOMER_UNKNOWN", "DATE_INVALID", "VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=TagsBody,
     summary="A customer's tags and credit grade, now or at another time",
-    description="As of a day they are as decided by facts and closes of days up to it, each with all that had been"
-    " recorded by then: a fact that came late counts back to its day, with points of later days recorded before it.",
+    description="As of a day they are what the rules make of the facts booked up to it, in the order of the log, and of"
+    " their points: one that came late counts from its day on, and nothing booked later has a part in it.",
 )
 async def tags(
     request: Request, customer: str, as_of: Day = None, as_known_at: Instant = None, min_position: MinPosition = None
@@ -114,7 +126,7 @@ async def tags(
     number = await customer_known(request, customer, min_position, standing_then)
     rulebook = await rulebook_of(request)
     moment = moment_of(as_of, as_known_at, rulebook.book.timezone)
-    found = await read(request, standing_then, number, moment)
+    found = await read(request, standing_then, number, moment, rulebook)
     rules = rulebook.in_force(day_asked(request, rulebook, moment), moment.as_known_at)
     titles = {t.id: {"zh": t.title.zh, "en": t.title.en} for t in rules.tags} if rules else {}
     return json_response({

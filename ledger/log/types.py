@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from eventsourcing.persistence import StoredEvent
 
@@ -34,6 +36,21 @@ class AnswerEntry:
     request_sha256: bytes
     body: bytes
     position: int
+
+
+@lru_cache(maxsize=16_384)
+def fact_key(source: str, external_id: str) -> UUID:
+    """The key of a fact: the first 16 bytes of SHA-256 over source, NUL, external id."""
+    key = _new_uuid(UUID)
+    # Its constructor takes longer than the hash, only to find out which of its arguments were given.
+    _set(key, "int", int.from_bytes(hashlib.sha256(f"{source}\0{external_id}".encode()).digest()[:16]))
+    _set(key, "is_safe", _UNKNOWN)
+    return key
+
+
+_UNKNOWN = SafeUUID.unknown
+_new_uuid = object.__new__
+_set = object.__setattr__
 
 
 @dataclass(slots=True)

@@ -9,9 +9,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
-from uuid import UUID, SafeUUID
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -39,7 +38,7 @@ from ledger.domain.events import (
 from ledger.domain.fact_types import ADJUSTMENT, FactType
 from ledger.domain.rows import Row
 from ledger.domain.values import customer_id, day_of, day_parse, day_text, text_checked
-from ledger.log.types import FactEntry
+from ledger.log.types import FactEntry, fact_key
 
 REFERENCE_LENGTH_MAX = 200
 NAME_LENGTH_MAX = 200
@@ -71,21 +70,6 @@ class Version:
     position: int
     customer: int = 0
     state: Mapping[str, Any] | None = None
-
-
-@lru_cache(maxsize=16_384)
-def fact_key(source: str, external_id: str) -> UUID:
-    """The key of a fact: the first 16 bytes of SHA-256 over source, NUL, external id."""
-    key = _new_uuid(UUID)
-    # Its constructor takes longer than the hash, only to find out which of its arguments were given.
-    _set(key, "int", int.from_bytes(hashlib.sha256(f"{source}\0{external_id}".encode()).digest()[:16]))
-    _set(key, "is_safe", _UNKNOWN)
-    return key
-
-
-_UNKNOWN = SafeUUID.unknown
-_new_uuid = object.__new__
-_set = object.__setattr__
 
 
 def content_sha256(fact_type: str, customer: int, occurred_at: str, attributes: Mapping[str, Any]) -> bytes:

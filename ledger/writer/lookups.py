@@ -8,9 +8,8 @@ from uuid import UUID
 
 from ledger.domain.commands import Answer, RecordFact, Request
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry
+from ledger.log.types import AnswerEntry, EntriesKnown, FactEntry, fact_key
 from ledger.writer.answers import answer_again
-from ledger.writer.facts import fact_key
 
 
 @dataclass(slots=True)

@@ -46,18 +46,26 @@ SELECT coalesce(sum(points), 0)::bigint AS balance,
        coalesce(max(position), 0)::bigint AS position, count(*)::bigint AS events
 FROM history
 WHERE customer = %(customer)s
-  AND (%(as_of)s::date IS NULL OR coalesce(booked_on, (occurred_at AT TIME ZONE %(timezone)s)::date) <= %(as_of)s::date)
+  AND (%(as_of)s::date IS NULL OR coalesce(
+      booked_on,
+      (SELECT (convert_from(c.state, 'UTF8')::jsonb ->> 'booked_on')::date FROM event c WHERE c.notification_id = cause),
+      (occurred_at AT TIME ZONE %(timezone)s)::date
+  ) <= %(as_of)s::date)
   AND (%(as_known_at)s::timestamptz IS NULL OR recorded_at <= %(as_known_at)s::timestamptz)
 
 -- name: history_then
--- A customer's events at a moment with their state: a list by position.
+-- A customer's events at a moment with their state: a list by position. What is booked on no day itself, as a tier that
+-- changes, counts by the day of what led to it, and else by the day it occurred.
 SELECT h.customer, h.position, h.topic, h.occurred_at, h.recorded_at, h.booked_on, h.actor, h.cause, h.rule,
        h.rule_set, h.points, h.balance, e.state
 FROM history h
 JOIN event e ON e.notification_id = h.position
 WHERE h.customer = %(customer)s
-  AND (%(as_of)s::date IS NULL
-       OR coalesce(h.booked_on, (h.occurred_at AT TIME ZONE %(timezone)s)::date) <= %(as_of)s::date)
+  AND (%(as_of)s::date IS NULL OR coalesce(
+      h.booked_on,
+      (SELECT (convert_from(c.state, 'UTF8')::jsonb ->> 'booked_on')::date FROM event c WHERE c.notification_id = h.cause),
+      (h.occurred_at AT TIME ZONE %(timezone)s)::date
+  ) <= %(as_of)s::date)
   AND (%(as_known_at)s::timestamptz IS NULL OR h.recorded_at <= %(as_known_at)s::timestamptz)
   AND (%(topics)s::text[] IS NULL OR h.topic = ANY (%(topics)s))
 
@@ -71,12 +79,29 @@ ORDER BY position
 LIMIT 1
 
 -- name: months_closed
--- Months that end by a day (NULL: all), as closed: where in the log, and their last days.
+-- Months that end by a day and were closed by a moment (NULL: all): where in the log, and their last days.
 SELECT notification_id, day
-FROM event CROSS JOIN LATERAL (SELECT (convert_from(state, 'UTF8')::jsonb ->> 'day')::date AS day) AS closed
+FROM event CROSS JOIN LATERAL (
+    SELECT (said ->> 'day')::date AS day, (said ->> 'recorded_at')::timestamptz AS recorded_at
+    FROM (SELECT convert_from(state, 'UTF8')::jsonb AS said) AS decoded
+) AS closed
 WHERE originator_id = %(calendar)s AND topic = 'DayClosed' AND (%(as_of)s::date IS NULL OR day <= %(as_of)s::date)
+  AND (%(as_known_at)s::timestamptz IS NULL OR recorded_at <= %(as_known_at)s::timestamptz)
   AND extract(day FROM day + 1) = 1
 ORDER BY originator_version
+
+-- name: history_through
+-- How far the history has come.
+SELECT coalesce((SELECT position FROM view WHERE name = 'history'), 0)::bigint
+
+-- name: facts_at
+-- Which of these events are versions of facts, in whose streams.
+SELECT notification_id, originator_id, state FROM event
+WHERE notification_id = ANY (%(positions)s::bigint[]) AND topic = 'FactRecorded'
+
+-- name: versions_of
+-- Where all versions of some facts were recorded.
+SELECT position FROM fact WHERE key = ANY (%(keys)s::uuid[])
 
 -- name: history_of_cause
 -- What an input led to, in one customer's stream or (customer NULL) in all.

@@ -23,8 +23,7 @@ from ledger.domain.errors import PlumblineError, Refused
 from ledger.domain.values import day_text, points_text
 from ledger.log.codec import state_of
 from ledger.log.recorder import LogRecorder
-from ledger.log.types import FactEntry
-from ledger.writer.facts import fact_key
+from ledger.log.types import FactEntry, fact_key
 from projections import VIEW_NAMES
 from service.bootstrap import LedgerHandle, ledger_open
 from service.commanding import commands

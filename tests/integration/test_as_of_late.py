@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import Phase, given, settings, strategies as st
 from psycopg import Connection
 
@@ -28,11 +29,13 @@ from projections.balances import Moves
 from projections.history import HistoryRow, HistoryView
 from projections.lots import Lots
 from projections.rulebook import Rulebook, rulebook_read
+from projections.standing.reading import standing_then
 from projections.view import CustomerEvent
 from tests.catalogue import catalogue, catalogue_activate
 from tests.integration.test_projections import following
 from tests.ledgers import Books, books_open, fact
 
+DECIDED = ("TierChanged", "GradeChanged", "TagsChanged")
 JANUARY = month_parse("2026-01")
 MONTHS = 4
 CUSTOMERS = 5
@@ -145,6 +148,39 @@ def test_where_debt_stands_a_grant_forms_its_lot_beside_it(books: Books) -> None
     ]  # fmt: skip
 
 
+@pytest.fixture
+def closed(books: Books) -> Books:
+    """20 points of January, valid until the end of February, that a penalty took; 10 of May were recorded before."""
+    document = {**rules_standard(), "id": "short", "expiry_months": 1}
+    proposed = books.do(ProposeRuleSet(document), actor="alice")
+    books.do(ApproveRuleSet(proposed.id))
+    books.do(ActivateRuleSet(proposed.id, "2025-01-01"))
+    books.register("a")
+    books.do(signed("0", "2026-05-01", 50_000))
+    books.do(signed("1", "2026-01-10", 100_000))
+    books.do(adjusted("2", "2026-01-20", -20))
+    return books
+
+
+def test_points_given_back_to_a_closed_month_expire_at_the_next_close(closed: Books) -> None:
+    closed.do(CloseDays("2026-03-31"))
+    closed.do(adjusted("2", "2026-01-20", 0))
+    # Back to the lot of February, which is over as of April: they lie in that of March, the last one closed.
+    assert had(closed, "2026-01-31", "2026-03-30", "2026-04-02") == [
+        (20_00, 0, 0, [("2026-02-28", 20_00)]), (20_00, 0, 0, [("2026-02-28", 20_00)]),
+        (20_00, 0, 0, [("2026-03-31", 20_00)]),
+    ]  # fmt: skip
+
+
+def test_a_grant_is_taken_back_from_no_lot_of_a_closed_month(closed: Books) -> None:
+    closed.do(CloseDays("2026-02-28"))
+    closed.do(adjusted("2", "2026-01-20", 0))
+    closed.do(signed("1", "2026-01-10", 0))
+    # As of January the grant's own lot is open: the 20 that came back to it are taken. As of February it is closed: they
+    # stay there until the next close, and what is taken back is debt, since no lot of a later month is there.
+    assert had(closed, "2026-01-31", "2026-02-28") == [(0, 0, 0, []), (0, 20_00, 0, [("2026-02-28", 20_00)])]
+
+
 def points_rows(connection: Connection[Any], customer: int, moment: Moment) -> list[HistoryRow]:
     return history_then(connection, customer, moment, topics=sorted(POINTS_TOPICS), limit=100_000)
 
@@ -192,6 +228,10 @@ def everything_check(connection: Connection[Any], rulebook: Rulebook, books: Boo
     found = account_then(connection, customer, Moment())
     assert (found.debt, found.held, dict(found.lots)) == recorded.add()
     assert (found.balance, found.debt, found.held) == (account["balance"], account["debt"], account["held"])
+    stood = standing_then(connection, customer, Moment(), rulebook)
+    assert (stood.tier, stood.grade, stood.tags) == (account["tier"], account["grade"], account["tags"])
+    told = {row.topic: row.position for row in history_then(connection, customer, Moment(), topics=DECIDED, limit=1_000)}
+    assert [stood.tier_position, stood.grade_position, stood.tags_position] == [told.get(topic, 0) for topic in DECIDED]
 
 
 @settings(max_examples=3, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])

@@ -32,6 +32,7 @@ from projections import (
 from projections.lags import views_followed
 from projections.places import PositionAhead, Reader, ViewBehind, position_read, views_status, views_wait
 from projections.reports import EVER, Months, Segment
+from projections.standing import reading
 from tests.integration.test_projections import following, live_a_little
 from tests.integration.test_reports import campaign_rules
 from tests.integration.test_writer_rules import activate
@@ -55,7 +56,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 MODULES = (
-    alerts, as_of, balances, campaigns, customers, explaining, history, merged, reports, search, tiers,
+    alerts, as_of, balances, campaigns, customers, explaining, history, merged, reading, reports, search, tiers,
 )  # fmt: skip
 READERS: dict[str, Reader[..., Any]] = {
     name: found for module in MODULES for name, found in vars(module).items() if isinstance(found, Reader)

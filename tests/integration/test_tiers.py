@@ -15,10 +15,12 @@ from ledger.log.recorder import recorder_open
 from ledger.rules.document import Ladder, rule_set_parse
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.standard import rules_standard
+from projections.as_of import Moment
 from projections.balances import BalancesView
 from projections.explaining import tier_parts
 from projections.history import HistoryView
 from projections.redemptions import holder_read
+from projections.standing.reading import standing_then
 from projections.tiers import TiersView, ladder_months, tier_read
 from tests.catalogue import words
 from tests.integration.test_projections import following
@@ -114,6 +116,14 @@ def compare(books: Books, day: int) -> None:
                 assert (row.tier_next, row.points_missing) == told == (parts.row.tier_next, parts.row.points_missing)
 
 
+def compare_anew(books: Books) -> None:
+    """What is decided anew of all customers, from all that was recorded."""
+    with books.recorder.datastore.get_connection() as connection:
+        for number in range(1, CUSTOMERS + 1):
+            stood, account = standing_then(connection, number, Moment()), books.account(f"C-{number:06d}")
+            assert (stood.tier, stood.grade, stood.tags) == (account["tier"], account["grade"], account["tags"])
+
+
 @settings(
     max_examples=10,
     deadline=None,
@@ -147,6 +157,7 @@ def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladder
                 assert books.do(step).status != "refused" or isinstance(step, CloseDays)
         with following(books, [BalancesView(), HistoryView(), TiersView()]) as follower:
             assert follower.follow_once() == {}
+        compare_anew(books)
         first_open = books.state.book.closed_month + 1 or month_of(TODAY)
         for month in range(first_open, month_of(TODAY) + 1):
             compare(books, min(month_last_day(month), TODAY))

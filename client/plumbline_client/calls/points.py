@@ -31,12 +31,12 @@ class PointCalls(LedgerCalls):
         return self._read(path, Totals, waits=True, as_of=as_of, as_known_at=as_known_at)
 
     def tier(self, customer: str, *, as_of: str | None = None, as_known_at: str | None = None) -> Call[Tier]:
-        """A customer's tier."""
+        """A customer's tier; as of a day by the points booked up to it, whenever they were recorded."""
         path = f"/customers/{part(customer)}/tier"
         return self._read(path, Tier, waits=True, as_of=as_of, as_known_at=as_known_at)
 
     def tags(self, customer: str, *, as_of: str | None = None, as_known_at: str | None = None) -> Call[Tags]:
-        """A customer's tags and credit grade."""
+        """A customer's tags and credit grade; as of a day by the facts booked up to it, whenever they were recorded."""
         path = f"/customers/{part(customer)}/tags"
         return self._read(path, Tags, waits=True, as_of=as_of, as_known_at=as_known_at)
 

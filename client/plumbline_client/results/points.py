@@ -65,7 +65,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Where a customer stands on the ladder."""
+    """Where a customer stands on the ladder. `since` is the day of what led to the tier; at another time the first day
+    as of which it is on it and stays. `position` is where the log says so, or else what leads to it."""
 
     customer: str
     as_of: str | None
@@ -89,7 +90,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Tags and credit grade, and the positions of the events that decided them."""
+    """Tags and credit grade, and the positions of the events that decided them, or else of what leads to them."""
 
     customer: str
     as_of: str | None

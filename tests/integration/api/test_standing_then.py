@@ -12,6 +12,7 @@ import pytest
 from api.access.keys import AccessStore
 from api.app import app_create
 from api.settings import ApiSettings
+from ledger.domain.commands import CloseDays
 from ledger.standard import rules_standard
 from tests.integration.api.ports import LedgerHere, LedgersHere
 from tests.integration.api.serving import Api
@@ -83,20 +84,57 @@ def test_since_is_the_day_of_what_led_to_the_tier_where_the_books_are_kept(api: 
             assert (found["tier"], found["since"]) == ("gold", since), found
 
 
-def test_a_fact_that_came_late_counts_back_with_all_that_was_recorded_before_it(api: Api, ledger: LedgerHere) -> None:
+def test_one_rises_on_the_day_as_of_which_the_points_reach_a_tier_whatever_came_late(api: Api, ledger: LedgerHere) -> None:
     [customer] = ledger.books.register("late")
-    # 800 points of May, then 200 of March: 1,000 are silver.
+    # 800 points of May, then 200 of March: 1,000 are silver, from the day in May on that both are there.
     for n, (occurred, amount) in enumerate((("2026-05-10", 4_000_000), ("2026-03-01", 1_000_000))):
         ledger.books.do(fact(f"late{n}", "contract_signed", occurred, customer, amount=amount))
         ledger.books.now += timedelta(hours=1)
     ledger.follow()
     path = f"/v1/ledgers/main/customers/{customer}"
-    as_of = {"as_of": "2026-03-01"}
-    known = as_of | {"as_known_at": (ledger.books.now - timedelta(minutes=90)).isoformat()}
-    assert api.get(f"{path}/balance", params=as_of).json()["balance"] == "200.00"
-    said = [api.get(f"{path}/tier", params=params).json() for params in ({}, as_of, known)]
-    march = "2026-03-01"
-    assert [(tier["tier"], tier["since"]) for tier in said] == [("silver", march), ("silver", march), (None, None)]
+    assert api.get(f"{path}/balance", params={"as_of": "2026-03-01"}).json()["balance"] == "200.00"
+    before = (ledger.books.now - timedelta(minutes=90)).isoformat()
+    asked: list[tuple[dict[str, str], str, str | None]] = [
+        ({"as_of": "2026-03-01"}, "stone", None), ({"as_of": "2026-05-09"}, "stone", None),
+        ({"as_of": "2026-05-10"}, "silver", "2026-05-10"), ({"as_of": "2026-10-31"}, "silver", "2026-05-10"),
+        # Before the contract of March was recorded there were 800, whatever day is asked about.
+        ({"as_of": "2026-10-31", "as_known_at": before}, "stone", None), ({"as_known_at": before}, "stone", None),
+    ]  # fmt: skip
+    for params, tier, since in asked:
+        found = api.get(f"{path}/tier", params=params).json()
+        assert (found["tier"], found["since"]) == (tier, since), (params, found)
+    # As of now the view tells the fact that led to it, in the log's own words.
+    now = api.get(f"{path}/tier").json()
+    then = api.get(f"{path}/tier", params={"as_of": "2026-10-31"}).json()
+    assert (now["tier"], now["since"], now["position"]) == ("silver", "2026-03-01", then["position"])
+
+
+def test_a_tier_that_no_decision_tells_of_names_the_fact_that_leads_to_it(api: Api, ledger: LedgerHere) -> None:
+    [customer] = ledger.books.register("led")
+    path = f"/v1/ledgers/main/customers/{customer}"
+    # 6,000 points of June are gold at once; 1,000 of March came later and moved nothing, but are silver as of March.
+    for n, (occurred, amount) in enumerate((("2026-06-01", 30_000_000), ("2026-03-01", 5_000_000))):
+        signed = ledger.books.do(fact(f"led{n}", "contract_signed", occurred, customer, amount=amount))
+    ledger.follow()
+    found = api.get(f"{path}/tier", params={"as_of": "2026-05-31"}).json()
+    recorded = api.get(f"{path}/history", params={"sort": "position:desc"}).json()["data"]
+    [position] = [row["position"] for row in recorded if row["event"] == "FactRecorded"][:1]
+    assert position < signed.position
+    assert (found["tier"], found["since"], found["position"]) == ("silver", "2026-03-01", position)
+
+
+def test_a_fact_of_a_closed_month_counts_from_the_day_that_it_is_booked_on(api: Api, ledger: LedgerHere) -> None:
+    [customer] = ledger.books.register("booked")
+    ledger.books.do(CloseDays("2025-12-31"))
+    # 1,000 points of December are booked on 1 January.
+    ledger.books.do(fact("booked", "contract_signed", "2025-12-20", customer, amount=5_000_000))
+    ledger.follow()
+    path = f"/v1/ledgers/main/customers/{customer}/tier"
+    said = [api.get(path, params={"as_of": day}).json() for day in ("2025-12-31", "2026-01-01")]
+    assert [(tier["tier"], tier["since"]) for tier in said] == [(None, None), ("silver", "2026-01-01")]
+    # Nor does the history as of December tell of the tier without its fact.
+    told = api.get(f"/v1/ledgers/main/customers/{customer}/history", params={"as_of": "2025-12-31"}).json()
+    assert told["data"] == []
 
 
 def test_a_registered_customer_is_on_the_lowest_tier_before_its_first_fact(api: Api, ledger: LedgerHere) -> None:

@@ -12,11 +12,11 @@ from ledger.domain.book import Book
 from ledger.domain.commands import Answer, CloseDays, ProposeRuleSet, RecordFact, RegisterCustomer, Request
 from ledger.domain.fact_types import fact_type_parse
 from ledger.domain.values import day_parse
+from ledger.log.types import fact_key
 from ledger.standard import fact_types_standard
 from ledger.writer.answers import answer_again, answer_entry, request_sha256
 from ledger.writer.checks import request_refusal
 from ledger.writer.closing import days_to_close
-from ledger.writer.facts import fact_key
 from tests.ledgers import fact
 
 REQUEST = Request(fact("1", "contract_signed", "2026-10-05", amount="1", project="桥"), "bob", "app", "k")
