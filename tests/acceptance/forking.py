@@ -36,6 +36,8 @@ MODULES = (
     "tests.acceptance.webhooks_process",
 )  # fmt: skip
 WAIT_SECONDS = 120.0
+START_SECONDS = 600.0
+"""The first start on a machine compiles the kernel."""
 
 SHIM = '''#!{python} -IS
 """`plumbline`, begun where its imports have ended."""
@@ -106,7 +108,7 @@ class Forks:
         self.path = str(self._folder / "socket")
         command = [sys.executable, "-c", "import sys; from tests.acceptance.forking import serve; serve(sys.argv[1])", self.path]
         self._server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not Path(self.path).exists():
             assert self._server.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
