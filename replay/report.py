@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ledger.domain.book import Book
 from ledger.domain.values import money_text, points_text
-from replay.comparison import CustomerChange, GroupChange, Language, PointChange, value_of
+from replay.comparison import CustomerChange, GroupChange, Language, PointChange
 from replay.recorded import Difference
 from replay.redemptions import RedemptionsCompared
 from replay.run import RunResult
@@ -72,7 +72,7 @@ def comparison_print(console: Console, language: Language, found: Backtest, book
         table.add_row(label, _points(before), _points(after), _signed(after - before))
     change = b.liability - a.liability
     table.add_row(
-        _liability_words(zh, value_of(found.recorded), value_of(found.candidate)),
+        _liability_words(zh, a.value, b.value),
         grouped(money_text(a.liability)),
         grouped(money_text(b.liability)),
         ("+" if change > 0 else "") + grouped(money_text(change)),

@@ -45,11 +45,13 @@ class PartResult:
     """[account, kind]: points by kind."""
     awards: Ints
     facts: int
+    day_last: int
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run. Accounts ascend; `sums[i]` and `records[i]` belong to `accounts[i]`."""
+    """A finished run. Accounts ascend; `sums[i]` and `records[i]` belong to `accounts[i]`. `day_last` is the last day that
+    anything is booked on, 0 where nothing is."""
 
     run_id: str
     scenario: Scenario
@@ -61,6 +63,7 @@ class RunResult:
     records: Ints
     sums: Ints
     awards: Ints
+    day_last: int
     digest: str = ""
 
 
@@ -133,7 +136,7 @@ def part_run(
     kept = int(program.tables.sizes[at.SIZE_LOTS_OFFSET] + program.tables.sizes[at.SIZE_LOTS_RING])
     records = records[:, :kept].copy()
     facts = int(((batch.rows.operations == at.OP_FACT) & (batch.rows.roles == at.ROLE_CUSTOMER)).sum())
-    return PartResult(batch.accounts, records, sums, awards, facts)
+    return PartResult(batch.accounts, records, sums, awards, facts, int(rows.days.max(initial=0)))
 
 
 def scenario_run(
@@ -170,7 +173,7 @@ def scenario_run(
     result = RunResult(
         run_id_of(columns, scenario), scenario, program, columns.position, sum(r.facts for r in found), 0.0,
         np.concatenate([r.accounts for r in found]), np.concatenate([r.records for r in found]),
-        np.concatenate([r.sums for r in found]), awards,
+        np.concatenate([r.sums for r in found]), awards, max(r.day_last for r in found),
     )  # fmt: skip
     digest = run_digest(result) if keep else ""
     return replace(result, digest=digest, seconds=time.perf_counter() - started)
