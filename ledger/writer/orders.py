@@ -112,10 +112,15 @@ class OrderDecider:
         return [event], Answer("accepted", id=new.id)
 
     def _still_compiles(self, new: FactType) -> None:
-        """Every rule set that was ever activated must go on compiling with the changed type. Raises Refused."""
+        """Every rule set that was ever activated must go on compiling with the changed type, and its sums have the room that
+        they have now. Raises Refused."""
         types = {**self.book.fact_types, new.id: new}
+        activations = activations_of(self.book)
         try:
-            program_compile(activations_of(self.book), list(types.values()), Vocabulary())
+            program_compile(activations, list(types.values()), Vocabulary())
+            for activation in activations:
+                if _sums_fit(activation.rules, self.book.fact_types):
+                    sums_check(activation.rules, types)
         except DocumentInvalid as invalid:
             raise Refused(
                 "FACT_TYPE_CONFLICT", f"an active rule set doesn't fit it: {invalid}; add a new fact type instead", new.id
@@ -183,6 +188,15 @@ def rule_set_check(document: Mapping[str, Any], book: Book) -> RuleSet:
         raise Refused("RULESET_INVALID", str(invalid), invalid.problems[0].field) from None
     canonical_bytes(rules.document)
     return rules
+
+
+def _sums_fit(rules: RuleSet, fact_types: Mapping[str, FactType]) -> bool:
+    """Whether the sums of a rule set have room; those of one that was in force before that was asked may have none."""
+    try:
+        sums_check(rules, fact_types)
+    except DocumentInvalid:
+        return False
+    return True
 
 
 def _texts_check(document: object, code: str, place: str = "") -> None:
