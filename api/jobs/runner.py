@@ -98,27 +98,36 @@ class JobRunner:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     async def _wait(self, ledger: LedgerPort, job: str, work: Work, close: Callable[[], None]) -> None:
-        beating = asyncio.create_task(self._beat_waiting(ledger, job))
+        waiting = asyncio.create_task(self._beat_waiting(ledger, job))
+        turn = asyncio.create_task(self._running.acquire())
         try:
-            async with self._running:
-                beating.cancel()
-                await asyncio.to_thread(_run, ledger, job, work, self._stopping)
+            await asyncio.wait((waiting, turn), return_when=asyncio.FIRST_COMPLETED)
+            if turn.done():
+                waiting.cancel()
+                try:
+                    await asyncio.to_thread(_run, ledger, job, work, self._stopping)
+                finally:
+                    self._running.release()
         except Exception as error:
             # The database was away when the end was to be written: the job will be seen as lost.
             _log.error("job not finished", job=job, exc_info=error)
         finally:
-            beating.cancel()
+            waiting.cancel()
+            turn.cancel()
             await asyncio.to_thread(close)
 
     async def _beat_waiting(self, ledger: LedgerPort, job: str) -> None:
+        """Say that a job lives that waits for its turn, until somebody cancels it."""
+
         def beat() -> bool:
             with ledger.recorder.datastore.get_connection() as connection:
                 return job_beat(connection, job, 0, 0)
 
-        while True:
+        waits = True
+        while waits:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await asyncio.to_thread(beat)
+                waits = await asyncio.to_thread(beat)
             except Exception as error:
                 _log.info("job could not beat", job=job, error=type(error).__name__)
 
@@ -139,7 +148,7 @@ def _run(ledger: LedgerPort, job: str, work: Work, stopping: threading.Event) ->
         beats.stop()
         with datastore.get_connection() as connection:
             if stopping.is_set():
-                reason = "the service was stopped meanwhile; ask for it again"
+                reason = "the service was stopped meanwhile; ask for it again, under another Idempotency-Key"
                 error = {"code": "JOB_STOPPED", "reason": reason, "field": ""}
                 job_finish(connection, job, "failed", error=error)
             else:

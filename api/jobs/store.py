@@ -52,7 +52,8 @@ class Job:
         """The job for JSON, without its result."""
         error = self.error
         if self.lost:
-            error = {"code": "JOB_LOST", "reason": "the process that ran it is gone; ask for it again"}
+            reason = "the process that ran it is gone; ask for it again, under another Idempotency-Key"
+            error = {"code": "JOB_LOST", "reason": reason, "field": ""}
         return {
             "id": self.id, "state": "failed" if self.lost else self.state, "request": self.request,
             "created_by": self.created_by, "created_at": self.created_at.isoformat(),
