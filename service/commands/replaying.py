@@ -11,6 +11,7 @@ import typer
 from ledger.domain.book import Book
 from ledger.domain.errors import Refused
 from ledger.domain.values import customer_id, day_parse
+from ledger.log.columns.keeping import columns_kept
 from ledger.log.columns.reader import Columns
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.writer.orders import rule_set_check
@@ -68,8 +69,7 @@ def replay(
         raise Refused("USAGE", "--from and --customer go with --rules", "rules")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow(columns_only=recorded)
-        columns = handle.columns()
-        with out.progress("推演", "replaying") as update:
+        with columns_kept(handle.columns()) as columns, out.progress("推演", "replaying") as update:
             section = None if assignment_rules is None else _section_read(assignment_rules)
             if rules is not None:
                 document = _mapping_read(rules)

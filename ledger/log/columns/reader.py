@@ -37,7 +37,7 @@ class ColumnsBehind(PlumblineError):
 class Columns:
     """The columns of one ledger as of `position`. They stay so, however far the follower goes on meanwhile;
     after about a minute, merging may take files away, and reading raises FileNotFoundError: open them
-    again."""
+    again, or keep them (`keeping.py`)."""
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
         self.folder = folder
