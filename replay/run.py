@@ -21,13 +21,16 @@ from ledger.domain.values import INTEGER_MAX
 from ledger.log.columns.reader import REDEMPTION_WEIGHED, Columns
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, program_compile
-from ledger.rules.engine import batch_of, records_new, run, span_of
+from ledger.rules.engine import Batch, batch_of, batch_pieces, records_new, run, span_of
 from ledger.rules.kernel.room import points_sum
 from replay.scenario import Redemptions, Scenario
 
 Ints = NDArray[np.int64]
 ROWS_PER_PART = 700_000
 """A part's rows, attributes and outputs together stay well under 200 MB."""
+RECORDS_BYTES_MAX = 1 << 26
+"""So much the records are that are folded together. Where rules count by the day and years are open, a record holds a place
+for each of their days: then the accounts of a part are folded some at a time."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,18 @@ def part_run(
     rows = columns.rows(part, parts, weighed)
     if redemptions == "decided":
         rows.operations[rows.operations == at.OP_HOLD] = at.OP_HOLD_COVERED
-    accounts = columns.accounts(part, parts)
-    batch = batch_of(rows, accounts, is_sorted=True)
+    batch = batch_of(rows, columns.accounts(part, parts), is_sorted=True)
+    together = max(1, RECORDS_BYTES_MAX // (8 * program.record_size))
+    if len(batch.accounts) <= together:
+        return _batch_run(program, batch, keep, closings)
+    found = [_batch_run(program, piece, keep, closings) for piece in batch_pieces(batch, together)]
+    return PartResult(
+        batch.accounts, np.concatenate([r.records for r in found]), np.concatenate([r.sums for r in found]),
+        np.concatenate([r.awards for r in found]), sum(r.facts for r in found), max(r.day_last for r in found),
+    )  # fmt: skip
+
+
+def _batch_run(program: Program, batch: Batch, keep: bool, closings: Ints) -> PartResult:
     records = records_new(program, len(batch.accounts))
     outcome = run(program, batch, records, closings, detail=keep)
     outs = outcome.outs
@@ -136,7 +149,7 @@ def part_run(
     kept = int(program.tables.sizes[at.SIZE_LOTS_OFFSET] + program.tables.sizes[at.SIZE_LOTS_RING])
     records = records[:, :kept].copy()
     facts = int(((batch.rows.operations == at.OP_FACT) & (batch.rows.roles == at.ROLE_CUSTOMER)).sum())
-    return PartResult(batch.accounts, records, sums, awards, facts, int(rows.days.max(initial=0)))
+    return PartResult(batch.accounts, records, sums, awards, facts, int(batch.rows.days.max(initial=0)))
 
 
 def scenario_run(

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, ProposeRuleSet
 from ledger.rules.document import rule_set_parse
 from ledger.standard import rules_standard
-from replay.what_if import what_if
+from replay import run as running
+from replay.scenario import scenario_recorded
+from replay.what_if import threads_run, what_if
 from tests.integration.test_redemption_laws import columns_build
 from tests.ledgers import Books, fact
 
@@ -63,3 +67,28 @@ def test_who_never_had_a_fact_does_not_change_where_the_lowest_tier_is_called_ot
     found = what_if(columns_build(books, tmp_path), rule_set_parse(rules), 1, quiet).comparison
     assert [(c.customer, c.tier, c.tier_candidate) for c in found.customers] == [("C-000001", "bronze", "lowest")]
     assert found.tier_moves == {("bronze", "lowest"): 1}
+
+
+def test_accounts_that_are_folded_one_at_a_time_come_to_the_same(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.register("a", "b", "idle", "c")
+    for n, customer in enumerate(("C-000001", "C-000002", "C-000004")):
+        books.send(*(fact(f"{n}{i}", "project_completed", f"2024-0{1 + i}-05", customer) for i in range(n + 2)))
+    books.do(fact("00", "project_completed", "2024-03-07", "C-000004"))
+    books.do(CloseDays("2026-03-31"))
+    columns = columns_build(books, tmp_path)
+    whole = threads_run(columns, scenario_recorded(columns), 1, quiet)
+    monkeypatch.setattr(running, "RECORDS_BYTES_MAX", 1)
+    pieces: list[int] = []
+    engine_run = running.run
+
+    def counted(program: Any, batch: Any, *rest: Any, **more: Any) -> Any:
+        pieces.append(len(batch.accounts))
+        return engine_run(program, batch, *rest, **more)
+
+    monkeypatch.setattr(running, "run", counted)
+    by_one = threads_run(columns, scenario_recorded(columns), 1, quiet)
+    assert pieces == [1, 1, 1, 1]
+    assert (by_one.digest, by_one.facts, by_one.day_last) == (whole.digest, 10, whole.day_last)
+    assert by_one.sums.tolist() == whole.sums.tolist() and by_one.records.tolist() == whole.records.tolist()
