@@ -145,11 +145,11 @@ def _movers(console: Console, zh: bool, changes: list[CustomerChange], limit: in
 
 def _tiers(console: Console, zh: bool, found: Backtest) -> None:
     moves = found.comparison.tier_moves
-    names = list(dict.fromkeys([*found.recorded.program.tiers, *found.candidate.program.tiers]))
+    names = list(dict.fromkeys(["", *found.recorded.program.tiers, *found.candidate.program.tiers]))
     names = [n for n in names if any(n in move for move in moves)]
-    if not names:
+    if not any(names):
         return
-    titles: dict[str, str] = {}
+    titles = {"": "（无）" if zh else "(none)"}
     for result in (found.candidate, found.recorded):
         for activation in result.program.activations:
             for level in activation.rules.tiers.levels if activation.rules.tiers else ():

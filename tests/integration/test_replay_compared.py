@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ledger.domain.commands import ActivateRuleSet, ApproveRuleSet, CloseDays, ProposeRuleSet
 from ledger.rules.document import rule_set_parse
 from ledger.standard import rules_standard
 from replay import run as running
+from replay.report import comparison_print
 from replay.scenario import scenario_recorded
 from replay.what_if import threads_run, what_if
 from tests.integration.test_redemption_laws import columns_build
@@ -67,6 +70,20 @@ def test_who_never_had_a_fact_does_not_change_where_the_lowest_tier_is_called_ot
     found = what_if(columns_build(books, tmp_path), rule_set_parse(rules), 1, quiet).comparison
     assert [(c.customer, c.tier, c.tier_candidate) for c in found.customers] == [("C-000001", "bronze", "lowest")]
     assert found.tier_moves == {("bronze", "lowest"): 1}
+
+
+def test_rules_without_tiers_are_told_as_such(books: Books, tmp_path: Path) -> None:
+    books.register("a")
+    books.do(fact("f", "contract_signed", "2026-10-30", "C-000001", amount=10_000))
+    columns = columns_build(books, tmp_path)
+    rules = {"id": "other", "title": {"zh": "另一套", "en": "Other"}, "rules": []}
+    found = what_if(columns, rule_set_parse(rules), 1, quiet)
+    console = Console(file=StringIO(), width=120)
+    comparison_print(console, "en", found, columns.book())
+    assert isinstance(console.file, StringIO)
+    told = console.file.getvalue().partition("Tier moves")[2].splitlines()
+    # One that was bronze has none.
+    assert [line.split() for line in told[1:4]] == [["(none)", "Bronze"], ["(none)", "0", "0"], ["Bronze", "1", "0"]]
 
 
 def test_accounts_that_are_folded_one_at_a_time_come_to_the_same(
