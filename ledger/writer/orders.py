@@ -226,6 +226,9 @@ def _extends(old: FactType, new: FactType) -> None:
         return Refused("FACT_TYPE_CONFLICT", f"{place} {reason}; add a new fact type instead", place)
 
     if list(new.columns)[: len(old.columns)] != list(old.columns):
+        if [name for name in new.columns if name in old.columns] == list(old.columns):
+            # What is derived stands behind the attributes, and would have another place in facts that are there.
+            raise refuse("attributes", "that rules can weigh can't be added where numbers are derived from dates")
         raise refuse("attributes", "were removed or reordered")
     for name, attribute in new.attributes.items():
         before = old.attributes.get(name)
