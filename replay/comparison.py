@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -275,6 +276,11 @@ def customer_changes(
     """For one customer: every decision on points that differs, and the rule's clause on both sides."""
     number = customer_number(customer)
     sides = _points_by_key(recorded, number), _points_by_key(candidate, number)
+
+    @cache
+    def clause(run: int, rule: int | None) -> str:
+        return _clause(book, (recorded, candidate)[run], rule, language)
+
     found: list[PointChange] = []
     for key in sorted(set(sides[0]) | set(sides[1])):
         before, after = sides[0].get(key), sides[1].get(key)
@@ -288,8 +294,8 @@ def customer_changes(
                 rule,
                 before[0] if before else 0,
                 after[0] if after else 0,
-                _clause(book, recorded, before, language),
-                _clause(book, candidate, after, language),
+                clause(0, before and before[1]),
+                clause(1, after and after[1]),
             )
         )
     return found
@@ -307,12 +313,13 @@ def _points_by_key(result: RunResult, number: int) -> dict[tuple[int, int, str],
     return found
 
 
-def _clause(book: Book, result: RunResult, side: tuple[int, int] | None, language: Language) -> str:
-    if side is None:
+def _clause(book: Book, result: RunResult, row: int | None, language: Language) -> str:
+    """What the rule of a row says; below 0 stands what no rule decides, None for nothing."""
+    if row is None:
         return {"zh": "（无）", "en": "(nothing)"}[language]
-    if side[1] < 0:
+    if row < 0:
         return {"zh": "积分到期", "en": "points expire"}[language]
-    activation, rule = result.program.rule(side[1])
+    activation, rule = result.program.rule(row)
     rules: RuleSet = activation.rules
     title = getattr(rule.title, language)
     sentence = rule_sentence(rule, ("zh", "en").index(language), called_of(rules, book.fact_types))
