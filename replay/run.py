@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import orjson
@@ -31,6 +32,7 @@ ROWS_PER_PART = 700_000
 RECORDS_BYTES_MAX = 1 << 26
 """So much the records are that are folded together. Where rules count by the day and years are open, a record holds a place
 for each of their days: then the accounts of a part are folded some at a time."""
+_NO_AWARDS: Final[Ints] = np.zeros((0, 8), np.int64)
 
 
 @dataclass(frozen=True)
@@ -170,17 +172,10 @@ def scenario_run(
     started = time.perf_counter()
     program = scenario_compile(columns, scenario, span or columns_span(columns))
     count = parts or max(1, -(-columns.inputs_count // ROWS_PER_PART))
-    closings = columns.closings()
-    futures = {
-        executor.submit(part_run, columns, program, part, count, keep, closings, scenario.redemptions): part
-        for part in range(count)
-    }
-    results: list[PartResult | None] = [None] * count
-    for done, future in enumerate(as_completed(futures), 1):
-        results[futures[future]] = future.result()
-        progress(done, count)
-    found = [r for r in results if r is not None]
+    found = _parts_run(columns, program, count, keep, scenario.redemptions, executor, progress)
     awards = np.concatenate([r.awards for r in found])
+    # What was put together is by far the most of a run, and is not held twice.
+    found = [replace(r, awards=_NO_AWARDS) for r in found]
     if keep:
         awards = awards[np.lexsort((awards[:, 1], awards[:, 0]))]
     result = RunResult(
@@ -190,6 +185,27 @@ def scenario_run(
     )  # fmt: skip
     digest = run_digest(result) if keep else ""
     return replace(result, digest=digest, seconds=time.perf_counter() - started)
+
+
+def _parts_run(
+    columns: Columns,
+    program: Program,
+    count: int,
+    keep: bool,
+    redemptions: Redemptions,
+    executor: Executor,
+    progress: Callable[[int, int], None],
+) -> list[PartResult]:
+    closings = columns.closings()
+    futures = {
+        executor.submit(part_run, columns, program, part, count, keep, closings, redemptions): part
+        for part in range(count)
+    }
+    results: list[PartResult | None] = [None] * count
+    for done, future in enumerate(as_completed(futures), 1):
+        results[futures[future]] = future.result()
+        progress(done, count)
+    return [r for r in results if r is not None]
 
 
 def canonical_awards(program: Program, awards: Ints) -> tuple[Ints, dict[str, list[str]]]:
