@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ledger.domain.book import TRAITS, Book
-from ledger.domain.values import customer_id, customer_number, money_text, points_text
+from ledger.domain.values import DAY_LAST, customer_id, customer_number, money_text, points_text
 from ledger.log.columns.reader import Columns
 from ledger.rules import layout as at
 from ledger.rules.document import RuleSet
@@ -27,16 +28,18 @@ def liability_fen(points: int, value: tuple[int, int]) -> int:
     return points * value[1] // value[0]
 
 
-def value_of(result: RunResult) -> tuple[int, int]:
-    """What points are worth by the rules that decide last in a run: so many are so many fen."""
-    last = max(result.program.activations, key=lambda a: (a.day_from, a.position), default=None)
+def value_on(result: RunResult, day: int) -> tuple[int, int]:
+    """What points are worth by the rules that decide in a run on a day: so many are so many fen."""
+    in_force = [a for a in result.program.activations if a.day_from <= day]
+    last = max(in_force, key=lambda a: (a.day_from, a.position), default=None)
     return point_value(last.rules) if last is not None else VALUE_STANDARD
 
 
 @dataclass(frozen=True)
 class Totals:
     """A run in sums, in 1/100 points (liability in fen). `outstanding` are the points in lots and those held; debt is
-    apart. `redeemed` is what was spent, `returned` what came back of it, `held` what is held at the end."""
+    apart. `redeemed` is what was spent, `returned` what came back of it, `held` what is held at the end. `value`: so many
+    points are so many fen."""
 
     granted: int
     deducted: int
@@ -51,6 +54,7 @@ class Totals:
     redeemed: int = 0
     returned: int = 0
     held: int = 0
+    value: tuple[int, int] = VALUE_STANDARD
 
     def document(self) -> dict[str, Any]:
         """As plain data, points and money as decimal text."""
@@ -156,7 +160,11 @@ class Comparison:
 
 
 def compare(columns: Columns, recorded: RunResult, candidate: RunResult) -> Comparison:
-    """Compare two runs over the same facts."""
+    """Compare two runs over the same facts.
+
+    On record points are worth what the rules in force say on the last day that anything is booked on, or the first that is
+    open; in the candidate what its own rules say, from whatever day on they decide.
+    """
     book = columns.book()
     balances = recorded.records[:, at.REC_BALANCE], candidate.records[:, at.REC_BALANCE]
     tiers = _tiers(recorded), _tiers(candidate)
@@ -182,11 +190,13 @@ def compare(columns: Columns, recorded: RunResult, candidate: RunResult) -> Comp
         for index, trait in enumerate(TRAITS)
         if trait in ("region", "industry")
     }
-    return Comparison(totals(recorded), totals(candidate), changes, groups, moves)
+    now = max(recorded.day_last, book.closed_day + 1)
+    sums = totals(recorded, value_on(recorded, now)), totals(candidate, value_on(candidate, DAY_LAST))
+    return Comparison(*sums, changes, groups, moves)
 
 
-def totals(result: RunResult) -> Totals:
-    """A run in sums."""
+def totals(result: RunResult, value: tuple[int, int]) -> Totals:
+    """A run in sums, where so many points are worth so many fen."""
     sums = [int(v) for v in result.sums.sum(axis=0)]
     lots = lots_of(result.program, result.accounts, result.records)
     held = int(result.records[:, at.REC_HELD].sum())
@@ -203,19 +213,23 @@ def totals(result: RunResult) -> Totals:
         balance=int(result.records[:, at.REC_BALANCE].sum()),
         outstanding=outstanding,
         debt=int(result.records[:, at.REC_DEBT].sum()),
-        liability=liability_fen(outstanding, value_of(result)),
+        liability=liability_fen(outstanding, value),
         tiers={t: by_name[t] for t in ladder},
         digest=result.digest,
         redeemed=sums[at.KIND_SPEND],
         returned=sums[at.KIND_RETURN],
         held=held,
+        value=value,
     )
 
 
 def _tiers(result: RunResult) -> NDArray[Any]:
+    """The tier of each account; "" where there are none, or nothing ever happened to the account."""
     if not result.program.tiers:
         return np.full(len(result.accounts), "", object)
-    return np.array(result.program.tiers, object)[result.records[:, at.REC_TIER]]
+    tiers = np.array(result.program.tiers, object)[result.records[:, at.REC_TIER]]
+    tiers[result.records[:, at.REC_ACTIVE] == 0] = ""
+    return tiers
 
 
 def _groups(book: Book, trait: int, accounts: Ints, balances: tuple[Ints, Ints]) -> list[GroupChange]:
@@ -262,6 +276,11 @@ def customer_changes(
     """For one customer: every decision on points that differs, and the rule's clause on both sides."""
     number = customer_number(customer)
     sides = _points_by_key(recorded, number), _points_by_key(candidate, number)
+
+    @cache
+    def clause(run: int, rule: int | None) -> str:
+        return _clause(book, (recorded, candidate)[run], rule, language)
+
     found: list[PointChange] = []
     for key in sorted(set(sides[0]) | set(sides[1])):
         before, after = sides[0].get(key), sides[1].get(key)
@@ -275,8 +294,8 @@ def customer_changes(
                 rule,
                 before[0] if before else 0,
                 after[0] if after else 0,
-                _clause(book, recorded, before, language),
-                _clause(book, candidate, after, language),
+                clause(0, before and before[1]),
+                clause(1, after and after[1]),
             )
         )
     return found
@@ -294,12 +313,13 @@ def _points_by_key(result: RunResult, number: int) -> dict[tuple[int, int, str],
     return found
 
 
-def _clause(book: Book, result: RunResult, side: tuple[int, int] | None, language: Language) -> str:
-    if side is None:
+def _clause(book: Book, result: RunResult, row: int | None, language: Language) -> str:
+    """What the rule of a row says; below 0 stands what no rule decides, None for nothing."""
+    if row is None:
         return {"zh": "（无）", "en": "(nothing)"}[language]
-    if side[1] < 0:
+    if row < 0:
         return {"zh": "积分到期", "en": "points expire"}[language]
-    activation, rule = result.program.rule(side[1])
+    activation, rule = result.program.rule(row)
     rules: RuleSet = activation.rules
     title = getattr(rule.title, language)
     sentence = rule_sentence(rule, ("zh", "en").index(language), called_of(rules, book.fact_types))

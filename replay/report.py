@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ledger.domain.book import Book
 from ledger.domain.values import money_text, points_text
-from replay.comparison import CustomerChange, GroupChange, Language, PointChange, value_of
+from replay.comparison import CustomerChange, GroupChange, Language, PointChange
 from replay.recorded import Difference
 from replay.redemptions import RedemptionsCompared
 from replay.run import RunResult
@@ -72,7 +72,7 @@ def comparison_print(console: Console, language: Language, found: Backtest, book
         table.add_row(label, _points(before), _points(after), _signed(after - before))
     change = b.liability - a.liability
     table.add_row(
-        _liability_words(zh, value_of(found.recorded), value_of(found.candidate)),
+        _liability_words(zh, a.value, b.value),
         grouped(money_text(a.liability)),
         grouped(money_text(b.liability)),
         ("+" if change > 0 else "") + grouped(money_text(change)),
@@ -145,11 +145,11 @@ def _movers(console: Console, zh: bool, changes: list[CustomerChange], limit: in
 
 def _tiers(console: Console, zh: bool, found: Backtest) -> None:
     moves = found.comparison.tier_moves
-    names = list(dict.fromkeys([*found.recorded.program.tiers, *found.candidate.program.tiers]))
+    names = list(dict.fromkeys(["", *found.recorded.program.tiers, *found.candidate.program.tiers]))
     names = [n for n in names if any(n in move for move in moves)]
-    if not names:
+    if not any(names):
         return
-    titles: dict[str, str] = {}
+    titles = {"": "（无）" if zh else "(none)"}
     for result in (found.candidate, found.recorded):
         for activation in result.program.activations:
             for level in activation.rules.tiers.levels if activation.rules.tiers else ():

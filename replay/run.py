@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import orjson
@@ -21,13 +22,17 @@ from ledger.domain.values import INTEGER_MAX
 from ledger.log.columns.reader import REDEMPTION_WEIGHED, Columns
 from ledger.rules import layout as at
 from ledger.rules.compile import Program, program_compile
-from ledger.rules.engine import batch_of, records_new, run, span_of
+from ledger.rules.engine import Batch, batch_of, batch_pieces, records_new, run, span_of
 from ledger.rules.kernel.room import points_sum
 from replay.scenario import Redemptions, Scenario
 
 Ints = NDArray[np.int64]
 ROWS_PER_PART = 700_000
 """A part's rows, attributes and outputs together stay well under 200 MB."""
+RECORDS_BYTES_MAX = 1 << 26
+"""So much the records are that are folded together. Where rules count by the day and years are open, a record holds a place
+for each of their days: then the accounts of a part are folded some at a time."""
+_NO_AWARDS: Final[Ints] = np.zeros((0, 8), np.int64)
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,13 @@ class PartResult:
     """[account, kind]: points by kind."""
     awards: Ints
     facts: int
+    day_last: int
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run. Accounts ascend; `sums[i]` and `records[i]` belong to `accounts[i]`."""
+    """A finished run. Accounts ascend; `sums[i]` and `records[i]` belong to `accounts[i]`. `day_last` is the last day that
+    anything is booked on, 0 where nothing is."""
 
     run_id: str
     scenario: Scenario
@@ -61,6 +68,7 @@ class RunResult:
     records: Ints
     sums: Ints
     awards: Ints
+    day_last: int
     digest: str = ""
 
 
@@ -105,8 +113,18 @@ def part_run(
     rows = columns.rows(part, parts, weighed)
     if redemptions == "decided":
         rows.operations[rows.operations == at.OP_HOLD] = at.OP_HOLD_COVERED
-    accounts = columns.accounts(part, parts)
-    batch = batch_of(rows, accounts, is_sorted=True)
+    batch = batch_of(rows, columns.accounts(part, parts), is_sorted=True)
+    together = max(1, RECORDS_BYTES_MAX // (8 * program.record_size))
+    if len(batch.accounts) <= together:
+        return _batch_run(program, batch, keep, closings)
+    found = [_batch_run(program, piece, keep, closings) for piece in batch_pieces(batch, together)]
+    return PartResult(
+        batch.accounts, np.concatenate([r.records for r in found]), np.concatenate([r.sums for r in found]),
+        np.concatenate([r.awards for r in found]), sum(r.facts for r in found), max(r.day_last for r in found),
+    )  # fmt: skip
+
+
+def _batch_run(program: Program, batch: Batch, keep: bool, closings: Ints) -> PartResult:
     records = records_new(program, len(batch.accounts))
     outcome = run(program, batch, records, closings, detail=keep)
     outs = outcome.outs
@@ -133,7 +151,7 @@ def part_run(
     kept = int(program.tables.sizes[at.SIZE_LOTS_OFFSET] + program.tables.sizes[at.SIZE_LOTS_RING])
     records = records[:, :kept].copy()
     facts = int(((batch.rows.operations == at.OP_FACT) & (batch.rows.roles == at.ROLE_CUSTOMER)).sum())
-    return PartResult(batch.accounts, records, sums, awards, facts)
+    return PartResult(batch.accounts, records, sums, awards, facts, int(batch.rows.days.max(initial=0)))
 
 
 def scenario_run(
@@ -154,26 +172,40 @@ def scenario_run(
     started = time.perf_counter()
     program = scenario_compile(columns, scenario, span or columns_span(columns))
     count = parts or max(1, -(-columns.inputs_count // ROWS_PER_PART))
+    found = _parts_run(columns, program, count, keep, scenario.redemptions, executor, progress)
+    awards = np.concatenate([r.awards for r in found])
+    # What was put together is by far the most of a run, and is not held twice.
+    found = [replace(r, awards=_NO_AWARDS) for r in found]
+    if keep:
+        awards = awards[np.lexsort((awards[:, 1], awards[:, 0]))]
+    result = RunResult(
+        run_id_of(columns, scenario), scenario, program, columns.position, sum(r.facts for r in found), 0.0,
+        np.concatenate([r.accounts for r in found]), np.concatenate([r.records for r in found]),
+        np.concatenate([r.sums for r in found]), awards, max(r.day_last for r in found),
+    )  # fmt: skip
+    digest = run_digest(result) if keep else ""
+    return replace(result, digest=digest, seconds=time.perf_counter() - started)
+
+
+def _parts_run(
+    columns: Columns,
+    program: Program,
+    count: int,
+    keep: bool,
+    redemptions: Redemptions,
+    executor: Executor,
+    progress: Callable[[int, int], None],
+) -> list[PartResult]:
     closings = columns.closings()
     futures = {
-        executor.submit(part_run, columns, program, part, count, keep, closings, scenario.redemptions): part
+        executor.submit(part_run, columns, program, part, count, keep, closings, redemptions): part
         for part in range(count)
     }
     results: list[PartResult | None] = [None] * count
     for done, future in enumerate(as_completed(futures), 1):
         results[futures[future]] = future.result()
         progress(done, count)
-    found = [r for r in results if r is not None]
-    awards = np.concatenate([r.awards for r in found])
-    if keep:
-        awards = awards[np.lexsort((awards[:, 1], awards[:, 0]))]
-    result = RunResult(
-        run_id_of(columns, scenario), scenario, program, columns.position, sum(r.facts for r in found), 0.0,
-        np.concatenate([r.accounts for r in found]), np.concatenate([r.records for r in found]),
-        np.concatenate([r.sums for r in found]), awards,
-    )  # fmt: skip
-    digest = run_digest(result) if keep else ""
-    return replace(result, digest=digest, seconds=time.perf_counter() - started)
+    return [r for r in results if r is not None]
 
 
 def canonical_awards(program: Program, awards: Ints) -> tuple[Ints, dict[str, list[str]]]:

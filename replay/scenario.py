@@ -29,7 +29,7 @@ class Scenario:
 
 def scenario_recorded(columns: Columns) -> Scenario:
     """The rule sets as they were activated."""
-    book = columns.book()
+    book = columns.book(customers=False)
     parsed: dict[str, RuleSet] = {}
     for entry in book.activations:
         parsed.setdefault(entry.rule_set, rule_set_parse(book.rule_sets[entry.rule_set].document))

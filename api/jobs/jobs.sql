@@ -34,8 +34,10 @@ WHERE id = %(id)s AND state IN ('queued', 'running')
 RETURNING cancelling
 
 -- name: job_finish
+-- No row where it has ended already.
 UPDATE job SET state = %(state)s, finished_at = now(), beat_at = now(), result = %(result)s, error = %(error)s
 WHERE id = %(id)s AND state IN ('queued', 'running')
+RETURNING id
 
 -- name: job_cancel
 UPDATE job

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from api.jobs.runner import JobDone, Progress, Work
 from api.ports import LedgerPort
 from ledger.domain.book import Book
 from ledger.domain.values import customer_number, points_text
+from ledger.log.columns.keeping import columns_kept
 from ledger.log.columns.reader import Columns
 from ledger.rules.document import RuleSet
 from ledger.writer.state import columns_check
@@ -35,13 +37,13 @@ def candidate_work(
     """
 
     def work(progress: Progress) -> JobDone:
-        columns = _columns(ledger, position, progress)
-        found, ownership = rules_what_if(columns, rules, THREADS, progress, day_from=day_from)
+        with _columns(ledger, position, progress) as columns:
+            found, ownership = rules_what_if(columns, rules, THREADS, progress, day_from=day_from)
+            book = columns.book()
         changes = found.comparison.customers
         chosen = [*customers]
         chosen += [c.customer for c in changes[:EXAMPLES] if c.change > 0]
         chosen += [c.customer for c in changes[: -EXAMPLES - 1 : -1] if c.change < 0]
-        book = columns.book()
         examples = [example_document(found, book, customer) for customer in dict.fromkeys(chosen)]
         result: dict[str, Any] = {
             "kind": "candidate", **found.document(MOVERS), "examples": examples,
@@ -59,10 +61,11 @@ def assignment_work(ledger: LedgerPort, position: int, section: Mapping[str, Any
     """Compare who serves whom, up to a position or further, with other assignment rules; the points as they were."""
 
     def work(progress: Progress) -> JobDone:
-        columns = _columns(ledger, position, progress)
-        found = assignment_what_if(columns, section, THREADS, progress)
+        with _columns(ledger, position, progress) as columns:
+            found = assignment_what_if(columns, section, THREADS, progress)
+            book = columns.book()
         result = {"kind": "assignment", "position": columns.position, **found.document(MOVERS)}
-        return JobDone(result, {"owners": _owner_rows(found, columns.book())})
+        return JobDone(result, {"owners": _owner_rows(found, book)})
 
     return work
 
@@ -81,20 +84,23 @@ def recorded_work(ledger: LedgerPort, position: int) -> Work:
     """Decide everything, up to a position or further, again by the rules in force, and compare with the record."""
 
     def work(progress: Progress) -> JobDone:
-        columns = _columns(ledger, position, progress)
-        return JobDone({"kind": "recorded", **record_check(columns, THREADS, progress).document()})
+        with _columns(ledger, position, progress) as columns:
+            found = record_check(columns, THREADS, progress)
+        return JobDone({"kind": "recorded", **found.document()})
 
     return work
 
 
-def _columns(ledger: LedgerPort, position: int, progress: Progress) -> Columns:
-    """The columns of this log that hold a position: over less, or over another log, nothing would be proved.
+@contextmanager
+def _columns(ledger: LedgerPort, position: int, progress: Progress) -> Generator[Columns]:
+    """The columns of this log that hold a position, kept for as long as they are read: over less, or over another log,
+    nothing would be proved.
 
     Raises ColumnsBehind, StateDiffers.
     """
-    columns = Columns.reach(ledger.columns_folder, position, lambda: progress(0, 0))
-    columns_check(columns, ledger.recorder)
-    return columns
+    with columns_kept(Columns.reach(ledger.columns_folder, position, lambda: progress(0, 0))) as columns:
+        columns_check(columns, ledger.recorder)
+        yield columns
 
 
 def example_document(found: Backtest, book: Book, customer: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
+from eventsourcing.persistence import InterfaceError, OperationalError
 
-from api.jobs.store import JobKey, job_beat, job_finish, job_insert, job_start
+from api.jobs.store import JobKey, job_beat, job_finish, job_insert, job_start, row_text
 from api.ports import LedgerPort
 from api.problems import RetryLater
 from ledger.domain.errors import DocumentInvalid, PlumblineError, Refused
@@ -21,6 +22,9 @@ RUNNING_MAX: Final = 1
 """A replay takes every core there is; a second one would only make both late."""
 WAITING_MAX: Final = 20
 BEAT_SECONDS: Final = 2.0
+FINISH_SECONDS_MAX: Final = 60.0
+"""How long it is tried to write what came of a job, where the database is away."""
+FINISH_PAUSE_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 15.0
 """How long the end of the process waits for jobs to notice it; what has not by then is seen as lost later."""
 
@@ -98,27 +102,36 @@ class JobRunner:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     async def _wait(self, ledger: LedgerPort, job: str, work: Work, close: Callable[[], None]) -> None:
-        beating = asyncio.create_task(self._beat_waiting(ledger, job))
+        waiting = asyncio.create_task(self._beat_waiting(ledger, job))
+        turn = asyncio.create_task(self._running.acquire())
         try:
-            async with self._running:
-                beating.cancel()
-                await asyncio.to_thread(_run, ledger, job, work, self._stopping)
+            await asyncio.wait((waiting, turn), return_when=asyncio.FIRST_COMPLETED)
+            if turn.done():
+                waiting.cancel()
+                try:
+                    await asyncio.to_thread(_run, ledger, job, work, self._stopping)
+                finally:
+                    self._running.release()
         except Exception as error:
             # The database was away when the end was to be written: the job will be seen as lost.
             _log.error("job not finished", job=job, exc_info=error)
         finally:
-            beating.cancel()
+            waiting.cancel()
+            turn.cancel()
             await asyncio.to_thread(close)
 
     async def _beat_waiting(self, ledger: LedgerPort, job: str) -> None:
+        """Say that a job lives that waits for its turn, until somebody cancels it."""
+
         def beat() -> bool:
             with ledger.recorder.datastore.get_connection() as connection:
                 return job_beat(connection, job, 0, 0)
 
-        while True:
+        waits = True
+        while waits:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await asyncio.to_thread(beat)
+                waits = await asyncio.to_thread(beat)
             except Exception as error:
                 _log.info("job could not beat", job=job, error=type(error).__name__)
 
@@ -132,22 +145,48 @@ def _run(ledger: LedgerPort, job: str, work: Work, stopping: threading.Event) ->
     try:
         beats.progress(0, 0)
         done = work(beats.progress)
-        beats.stop()
-        with datastore.get_connection() as connection:
-            job_finish(connection, job, "done", done.result, rows=done.rows)
+        rows = {name: [row_text(row) for row in listed] for name, listed in done.rows.items()}
+        ended = _Ended("done", done.result, None, rows)
     except JobCancelled:
-        beats.stop()
-        with datastore.get_connection() as connection:
-            if stopping.is_set():
-                reason = "the service was stopped meanwhile; ask for it again"
-                error = {"code": "JOB_STOPPED", "reason": reason, "field": ""}
-                job_finish(connection, job, "failed", error=error)
-            else:
-                job_finish(connection, job, "cancelled")
+        ended = _Ended("failed", error=_STOPPED) if stopping.is_set() else _Ended("cancelled")
     except Exception as error:
-        beats.stop()
-        with datastore.get_connection() as connection:
-            job_finish(connection, job, "failed", error=_error_document(error, job))
+        ended = _Ended("failed", error=_error_document(error, job))
+    beats.stop()
+    try:
+        _finish(ledger, job, stopping, ended)
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception as error:
+        _finish(ledger, job, stopping, _Ended("failed", error=_error_document(error, job)))
+
+
+class _Ended(NamedTuple):
+    """What came of a job."""
+
+    state: str
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    rows: Mapping[str, Sequence[str]] | None = None
+
+
+_STOPPED: Final = {
+    "code": "JOB_STOPPED", "field": "",
+    "reason": "the service was stopped meanwhile; ask for it again, under another Idempotency-Key",
+}  # fmt: skip
+
+
+def _finish(ledger: LedgerPort, job: str, stopping: threading.Event, ended: _Ended) -> None:
+    """Write what came of a job; said again for a while where the database is away, as work of minutes hangs on it."""
+    deadline = time.monotonic() + FINISH_SECONDS_MAX
+    while True:
+        try:
+            with ledger.recorder.datastore.get_connection() as connection:
+                return job_finish(connection, job, *ended)
+        except (InterfaceError, OperationalError) as away:
+            if stopping.is_set() or time.monotonic() >= deadline:
+                raise
+            _log.info("job could not finish yet", job=job, error=type(away).__name__)
+        stopping.wait(FINISH_PAUSE_SECONDS)
 
 
 def _error_document(error: Exception, job: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -52,7 +52,8 @@ class Job:
         """The job for JSON, without its result."""
         error = self.error
         if self.lost:
-            error = {"code": "JOB_LOST", "reason": "the process that ran it is gone; ask for it again"}
+            reason = "the process that ran it is gone; ask for it again, under another Idempotency-Key"
+            error = {"code": "JOB_LOST", "reason": reason, "field": ""}
         return {
             "id": self.id, "state": "failed" if self.lost else self.state, "request": self.request,
             "created_by": self.created_by, "created_at": self.created_at.isoformat(),
@@ -141,19 +142,26 @@ def job_finish(
     state: str,
     result: dict[str, Any] | None = None,
     error: dict[str, Any] | None = None,
-    rows: Mapping[str, Iterable[dict[str, Any]]] | None = None,
+    rows: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """What came of it, with the rows of its result, list by list."""
+    """What came of it, with the rows of its result (`row_text`), list by list. Of a job that has ended nothing changes,
+    so where the answer was lost it may be said again."""
     with connection.transaction():
-        with connection.cursor() as cursor, cursor.copy(_QUERIES["job_rows_copy"]) as copy:
-            for name, rows_of_list in (rows or {}).items():
-                for number, row in enumerate(rows_of_list, 1):
-                    copy.write_row((job, name, number, _dumps(row)))
         values = {
             "id": job, "state": state, "result": None if result is None else Jsonb(result, _dumps),
             "error": None if error is None else Jsonb(error, _dumps),
         }  # fmt: skip
-        connection.execute(_QUERIES["job_finish"], values)
+        if connection.execute(_QUERIES["job_finish"], values).fetchone() is None:
+            return
+        with connection.cursor() as cursor, cursor.copy(_QUERIES["job_rows_copy"]) as copy:
+            for name, texts in (rows or {}).items():
+                for number, text in enumerate(texts, 1):
+                    copy.write_row((job, name, number, text))
+
+
+def row_text(row: Mapping[str, Any]) -> str:
+    """A row of a result as it is kept."""
+    return _dumps(row)
 
 
 def job_cancel(connection: Connection[Any], kind: str, job: str) -> None:

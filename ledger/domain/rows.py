@@ -99,8 +99,8 @@ class Rows:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def take(self, order: Array) -> Rows:
-        """These rows in another order."""
+    def take(self, order: Array | slice) -> Rows:
+        """These rows in another order, or some of them."""
         return Rows(
             self.positions[order], self.accounts[order], self.operations[order], self.fact_types[order],
             self.roles[order], self.days[order], self.refers[order],

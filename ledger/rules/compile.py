@@ -161,6 +161,7 @@ class _Compiler:
         )  # fmt: skip
 
     def rule_set(self, number: int, rules: RuleSet) -> None:
+        self.leaf_compiler.begin()
         row = [at.NONE] * at.SET_FIELDS
         level_ids: list[str] = []
         row[at.SET_DEBT_STANDS] = int(rules.redemption is not None and rules.redemption.debt == "negative")

@@ -31,6 +31,10 @@ from ledger.rules.document import (
 )
 
 TERMS_MAX = 256
+MEMBER_MAX = 1_000_000
+"""The highest code or small number that `one_of` may name: its flags are kept from 0 up to it."""
+MEMBERS_MAX = 8 * MEMBER_MAX
+"""So many flags the comparisons of a rule set have together."""
 
 Term = tuple[int, int]
 
@@ -126,6 +130,11 @@ class LeafCompiler:
     def __init__(self, members: list[int], vocabulary: Vocabulary) -> None:
         self.members = members
         self.vocabulary = vocabulary
+        self._members_before = 0
+
+    def begin(self) -> None:
+        """Go on with another rule set."""
+        self._members_before = len(self.members)
 
     def _row(
         self, source: int, column: int, comparison: Comparison, code: Callable[[object], int]
@@ -140,11 +149,16 @@ class LeafCompiler:
         return row
 
     def _members(self, row: list[int], codes: list[int]) -> None:
-        if min(codes) < 0 or max(codes) > 1_000_000:
+        if min(codes) < 0 or max(codes) > MEMBER_MAX:
             raise ValueError("one_of is for codes and small numbers; use at_least and at_most")
+        flags = [0] * (max(codes) + 1)
+        for code in codes:
+            flags[code] = 1
+        if len(self.members) + len(flags) - self._members_before > MEMBERS_MAX:
+            raise ValueError("one_of names large numbers too often; use at_least and at_most, or equals")
         row[at.LEAF_OPERATOR] = at.OPERATOR_IN
-        row[at.LEAF_VALUE], row[at.LEAF_SIZE] = len(self.members), max(codes) + 1
-        self.members.extend(int(c in codes) for c in range(max(codes) + 1))
+        row[at.LEAF_VALUE], row[at.LEAF_SIZE] = len(self.members), len(flags)
+        self.members += flags
 
     def static(self, leaf: Leaf, fact_type: FactType, place: str) -> list[int]:
         """A comparison on the fact or the customer. Raises DocumentInvalid."""

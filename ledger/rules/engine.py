@@ -8,7 +8,7 @@ covered on the day it is booked on is known where an account is folded from its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -103,6 +103,14 @@ def batch_of(rows: Rows, accounts: Ints | None = None, *, is_sorted: bool = Fals
     every = np.union1d(accounts, present).astype(np.int64)
     firsts = np.searchsorted(rows.accounts, every).astype(np.int64)
     return Batch(rows, every, np.append(firsts, len(rows)).astype(np.int64))
+
+
+def batch_pieces(batch: Batch, accounts_max: int) -> Iterator[Batch]:
+    """A batch in pieces of so many accounts each."""
+    for first in range(0, len(batch.accounts), accounts_max):
+        firsts = batch.firsts[first : first + accounts_max + 1]
+        rows = batch.rows.take(slice(int(firsts[0]), int(firsts[-1])))
+        yield Batch(rows, batch.accounts[first : first + accounts_max], firsts - firsts[0])
 
 
 def records_new(program: Program, count: int, closed_month: int = at.NONE) -> Ints:
@@ -398,6 +406,6 @@ def is_month_end(day: int) -> bool:
 
 
 __all__ = [
-    "Batch", "Outcome", "Prior", "Rows", "batch_of", "closings_of", "is_month_end", "records_migrate",
+    "Batch", "Outcome", "Prior", "Rows", "batch_of", "batch_pieces", "closings_of", "is_month_end", "records_migrate",
     "records_new", "ring_size", "rows_of", "run", "span_months", "span_of", "state_of",
 ]  # fmt: skip

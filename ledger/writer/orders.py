@@ -112,10 +112,15 @@ class OrderDecider:
         return [event], Answer("accepted", id=new.id)
 
     def _still_compiles(self, new: FactType) -> None:
-        """Every rule set that was ever activated must go on compiling with the changed type. Raises Refused."""
+        """Every rule set that was ever activated must go on compiling with the changed type, and its sums have the room that
+        they have now. Raises Refused."""
         types = {**self.book.fact_types, new.id: new}
+        activations = activations_of(self.book)
         try:
-            program_compile(activations_of(self.book), list(types.values()), Vocabulary())
+            program_compile(activations, list(types.values()), Vocabulary())
+            for activation in activations:
+                if _sums_fit(activation.rules, self.book.fact_types):
+                    sums_check(activation.rules, types)
         except DocumentInvalid as invalid:
             raise Refused(
                 "FACT_TYPE_CONFLICT", f"an active rule set doesn't fit it: {invalid}; add a new fact type instead", new.id
@@ -185,6 +190,15 @@ def rule_set_check(document: Mapping[str, Any], book: Book) -> RuleSet:
     return rules
 
 
+def _sums_fit(rules: RuleSet, fact_types: Mapping[str, FactType]) -> bool:
+    """Whether the sums of a rule set have room; those of one that was in force before that was asked may have none."""
+    try:
+        sums_check(rules, fact_types)
+    except DocumentInvalid:
+        return False
+    return True
+
+
 def _texts_check(document: object, code: str, place: str = "") -> None:
     """Raises Refused for a text of a new document that can't be stored. Documents on record are read as they are."""
     if isinstance(document, str):
@@ -212,6 +226,9 @@ def _extends(old: FactType, new: FactType) -> None:
         return Refused("FACT_TYPE_CONFLICT", f"{place} {reason}; add a new fact type instead", place)
 
     if list(new.columns)[: len(old.columns)] != list(old.columns):
+        if [name for name in new.columns if name in old.columns] == list(old.columns):
+            # What is derived stands behind the attributes, and would have another place in facts that are there.
+            raise refuse("attributes", "that rules can weigh can't be added where numbers are derived from dates")
         raise refuse("attributes", "were removed or reordered")
     for name, attribute in new.attributes.items():
         before = old.attributes.get(name)

@@ -70,14 +70,15 @@ def _beginnings(columns: Columns, program: Program) -> tuple[Ints, Ints, list[Ch
     accounts: list[Ints] = []
     tiers: list[Ints] = []
     parts = max(1, -(-columns.inputs_count // ROWS_PER_PART))
+    # One more, for rule sets that have no ladder: theirs begins behind the last level, where no rule set has any.
+    tier_of_level = np.append(program.tables.levels[:, at.LEVEL_TIER], 0)
     for part in range(parts):
         rows = columns.rows(part, parts, ())
         first = np.flatnonzero(np.diff(rows.accounts, prepend=-1))
         sets = program.tables.sets[program.rule_sets_of(rows.positions[first], rows.days[first])]
         lowest = sets[:, at.SET_LEVELS_FIRST]
         has_ladder = lowest != sets[:, at.SET_LEVELS_LAST]
-        levels = program.tables.levels
-        tiers.append(np.where(has_ladder, levels[np.minimum(lowest, len(levels) - 1), at.LEVEL_TIER], 0))
+        tiers.append(np.where(has_ladder, tier_of_level[lowest], 0))
         positions.append(rows.positions[first])
         accounts.append(rows.accounts[first])
     changes = [_change(program, at.KIND_TIER, tier) for tier in np.concatenate(tiers).tolist()]

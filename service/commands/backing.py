@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from replay.what_if import recorded_check
+from replay.ownership.what_if import record_check
 from service.backup import Backup, BackupError, backup_make, backup_restore
 from service.bootstrap import clock, ledger_open
 from service.output import ACTOR_DEFAULT, ActorOption, JsonOption, LanguageOption, Output, output_of
@@ -66,8 +66,8 @@ def recorded_as_now(settings: Settings, name: str, actor: str) -> int:
     with ledger_open(settings, name, actor) as handle:
         handle.follow(columns_only=True)
         columns = handle.columns()
-        _, count, _ = recorded_check(columns, 2, lambda done, of: None)
-    if count:
+        found = record_check(columns, 2, lambda done, of: None)
+    if count := found.points_differ + found.owners_differ:
         raise BackupError(f"{name}: {count} decisions differ from the record; see `plumbline replay --recorded`")
     return columns.position
 

@@ -10,7 +10,8 @@ import typer
 
 from ledger.domain.book import Book
 from ledger.domain.errors import Refused
-from ledger.domain.values import day_parse
+from ledger.domain.values import customer_id, day_parse
+from ledger.log.columns.keeping import columns_kept
 from ledger.log.columns.reader import Columns
 from ledger.rules.assignment.document import AssignmentRules
 from ledger.writer.orders import rule_set_check
@@ -68,17 +69,18 @@ def replay(
         raise Refused("USAGE", "--from and --customer go with --rules", "rules")
     with ledger_open(Settings.from_environment(), ledger, actor, create=ledger == "main") as handle:
         handle.follow(columns_only=recorded)
-        columns = handle.columns()
-        with out.progress("推演", "replaying") as update:
+        with columns_kept(handle.columns()) as columns, out.progress("推演", "replaying") as update:
             section = None if assignment_rules is None else _section_read(assignment_rules)
             if rules is not None:
                 document = _mapping_read(rules)
                 if section is not None:
                     document = {**document, "assignment": section}
-                candidate = rule_set_check(document, columns.book())
+                book = columns.book()
+                candidate = rule_set_check(document, book)
+                told = None if customer is None else _customer(book, customer)
                 unknown = people_unknown(handle, candidate.assignment)
                 found, ownership = rules_what_if(columns, candidate, threads, update, day_from=_day(from_))
-                _print(out, found, ownership, columns.book(), customer, limit, unknown)
+                _print(out, found, ownership, book, told, limit, unknown)
             elif section is not None:
                 owners = assignment_what_if(columns, section, threads, update)
                 _assignment(out, owners, limit, people_unknown(handle, AssignmentRules.model_validate(section)))
@@ -135,6 +137,14 @@ def _day(text: str | None) -> int | None:
         raise Refused("DATE_INVALID", f"--from {error}", "from") from None
 
 
+def _customer(book: Book, text: str) -> str:
+    """The id of the customer with this id, or with this "source:reference". Raises Refused."""
+    number = book.customer_find(text)
+    if not number:
+        raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {text}; see `plumbline customers`", "customer")
+    return customer_id(number)
+
+
 def _print(
     out: Output,
     found: Backtest,
@@ -144,9 +154,7 @@ def _print(
     limit: int,
     unknown: Sequence[tuple[str, str]],
 ) -> None:
-    if customer is not None and not book.customer_find(customer):
-        raise Refused("CUSTOMER_UNKNOWN", f"there is no customer {customer}; see `plumbline customers`", "customer")
-    changes = found.customer_changes(book, customer, out.language) if customer else None
+    changes = None if customer is None else found.customer_changes(book, customer, out.language)
     if out.json:
         document = found.document(limit)
         if ownership is not None:

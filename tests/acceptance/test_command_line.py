@@ -131,11 +131,12 @@ def test_a_week_of_work_from_import_to_what_if(run: Run, data: Callable[..., Any
     assert all(e["explanation"]["zh"] and e["explanation"]["en"] and e["actor"] for e in history)
     assert data("history", "customers:k1") == history
 
-    what_if = data("replay", "--rules", str(rules), "--customer", "C-000002")
+    what_if = data("replay", "--rules", str(rules), "--customer", "customers:k2")
     # k1: 2 × 3 − 30 = −24; k2: 100 × 3 = 300. Liability counts what is outstanding: 200 and 300 points at 0.05 CNY.
     assert what_if["facts"] == 3 and what_if["customers_changed"] == 2
     assert (what_if["recorded"]["granted"], what_if["candidate"]["granted"]) == ("204.00", "306.00")
     assert (what_if["recorded"]["liability_cny"], what_if["candidate"]["liability_cny"]) == ("10.00", "15.00")
+    assert what_if["customer"] == "C-000002"
     assert [(c["points"], c["points_candidate"]) for c in what_if["changes"]] == [("200.00", "300.00")]
     assert what_if["run_id"] == data("replay", "--rules", str(rules), "--threads", "1")["run_id"]
     assert what_if["digest"] == data("replay", "--rules", str(rules), "--threads", "1")["digest"]

@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 
 from projections.columns import ColumnsView
 from projections.places import ViewFailed
+from replay.ownership import what_if as ownership_replay
+from service.backup import BackupError
 from service.bootstrap import ledger_open
 from service.commands import (
     customers,
@@ -137,8 +139,14 @@ def test_without_the_columns_writing_goes_on_and_what_reads_them_is_refused(
         assert isinstance(refused, ViewFailed) and refused.view == "columns"
 
 
-def test_a_ledger_is_replayed_as_recorded_by_its_columns_alone(failed: str, settings: Settings) -> None:
+def test_a_ledger_is_replayed_as_recorded_by_its_columns_alone(
+    failed: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert recorded_as_now(settings, failed, "restore") > 0
+    # Who serves whom is replayed too: a change of owner that isn't the recorded one is found.
+    monkeypatch.setattr(ownership_replay, "ownership_record_compare", lambda *_: (1, []))
+    with pytest.raises(BackupError, match="1 decisions differ from the record"):
+        recorded_as_now(settings, failed, "restore")
 
 
 def test_a_rebuild_that_meets_the_cause_says_where_and_once_it_is_mended_all_is_there(

@@ -158,6 +158,9 @@ def test_a_measure_whose_sum_could_pass_2_to_the_63_is_refused_where_it_is_propo
     assert books.do(ActivateRuleSet(answer.id, "2026-01-01"), actor="ben").status == "accepted"
     books.send(*(fact(f"b{i}", "big", "2026-10-01", n=highest) for i in range(3)))
     assert "large" in books.account()["tags"]
+    wider = DeclareFactType({"id": "big", "title": title, "attributes": {"n": {**number, "max": "92233720368548"}}})
+    answer = books.do(wider)
+    assert (answer.code, "measures.") == ("FACT_TYPE_CONFLICT", answer.reason.partition(": ")[2][:9])
 
 
 @pytest.mark.parametrize(

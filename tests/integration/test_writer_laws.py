@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from ledger.standard import rules_standard
 from ledger.writer import LedgerState
 from projections.columns import ColumnsView
 from projections.view import Batch
+from replay.scenario import scenario_recorded
+from replay.what_if import recorded_check, threads_run
 from tests.catalogue import catalogue
 from tests.ledgers import Books, books_open, fact, log_check, sums_of
 
@@ -168,6 +171,12 @@ def test_a_state_loaded_from_log_or_columns_is_the_one_that_was_lived(
             assert loaded.book == books.state.book
             assert states(loaded) == states(books.state)
             assert redeemed(loaded) == redeemed(books.state)
+        # Replayed it comes to every decision on record; and so it does where redemptions are decided again.
+        columns = Columns.open(Path(folder))
+        replayed, different, first = recorded_check(columns, 1, lambda done, of: None)
+        assert (different, first) == (0, [])
+        again = threads_run(columns, replace(scenario_recorded(columns), redemptions="decided"), 1, lambda done, of: None)
+        assert again.digest == replayed.digest
         balances = {f"C-{i + 1:06d}": s["balance"] for i, s in enumerate(states(behind)) if s["balance"]}
         assert balances == {c: p for c, p in sums_of(books.log()).items() if p}
         closed_as_rehearsed(books, "2026-10-31")

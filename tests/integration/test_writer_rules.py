@@ -14,7 +14,7 @@ from ledger.domain.commands import (
     DeclareFactType,
     ProposeRuleSet,
 )
-from ledger.standard import rules_standard
+from ledger.standard import fact_types_standard, rules_standard
 from tests.ledgers import Books, fact
 
 
@@ -191,6 +191,10 @@ def test_a_fact_type_may_gain_optional_attributes_and_values_and_nothing_else(bo
     ]
     before = books.position
     assert [(a.status, a.code) for a in books.send(*refused)] == [("refused", "FACT_TYPE_CONFLICT")] * 6
+    [paid] = [d for d in fact_types_standard() if d["id"] == "invoice_paid"]
+    urgent = {"type": "boolean", "title": title("urgent"), "required": False}
+    answer = books.do(DeclareFactType({**paid, "attributes": {**paid["attributes"], "urgent": urgent}}))
+    assert (answer.code, "where numbers are derived" in answer.reason) == ("FACT_TYPE_CONFLICT", True)
     assert books.position == before
     books.register("a")
     books.do(fact("1", "inspection", "2026-10-01", marks=90, kind="site"))

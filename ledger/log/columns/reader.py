@@ -37,7 +37,7 @@ class ColumnsBehind(PlumblineError):
 class Columns:
     """The columns of one ledger as of `position`. They stay so, however far the follower goes on meanwhile;
     after about a minute, merging may take files away, and reading raises FileNotFoundError: open them
-    again."""
+    again, or keep them (`keeping.py`)."""
 
     def __init__(self, folder: Path, manifest: Manifest | None) -> None:
         self.folder = folder
@@ -102,10 +102,14 @@ class Columns:
         """Read every file and compare its SHA-256. Raises ColumnsDamaged."""
         files_verify(self.folder, self.manifest)
 
-    def book(self) -> Book:
-        """The book as of `position`: a new one with each call, the caller may go on from it."""
+    def book(self, *, customers: bool = True) -> Book:
+        """The book as of `position`: a new one with each call, the caller may go on from it. Without `customers`, who
+        are most of it, from the manifest alone."""
         if not self.position:
             return Book()
+        if not customers:
+            nobody = (pl.DataFrame(schema=dict(c)) for c in (ACCOUNT_COLUMNS, REFERENCE_COLUMNS, CLAIM_COLUMNS))
+            return book_load(self.manifest.book, *nobody)
         accounts = table_read(self.folder, self._files("accounts"), ACCOUNT_COLUMNS)
         references = table_read(self.folder, self._files("references"), REFERENCE_COLUMNS)
         claims = table_read(self.folder, self._files("claims"), CLAIM_COLUMNS)

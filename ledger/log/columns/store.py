@@ -34,6 +34,7 @@ from ledger.log.columns.format import (
     manifest_read,
     manifest_write,
 )
+from ledger.log.columns.keeping import kept_forget
 from ledger.log.columns.reader import Columns, accounts_merge, claims_merge
 from ledger.log.columns.relations import RELATIONS_COLUMNS
 from ledger.log.columns.snapshot import book_save
@@ -235,6 +236,7 @@ class ColumnsStore:
         self._superseded = kept
 
     def _leftovers_remove(self) -> None:
+        kept_forget(self.folder)
         known = {MANIFEST, _LOCK}
         if self.manifest is not None:
             known |= self.manifest.file_names()

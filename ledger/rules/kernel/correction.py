@@ -11,6 +11,8 @@ from ledger.rules.kernel.record import (
     give,
     lot_at,
     move_write,
+    moves_of,
+    out_first,
     out_write,
     take,
     window_key,
@@ -29,7 +31,6 @@ from ledger.rules.layout import (
     MONTH_NEVER,
     MOVE_DEBT,
     MOVE_MONTH,
-    MOVE_OUT,
     MOVE_POINTS,
     NONE,
     OP_FACT,
@@ -205,16 +206,10 @@ def correct(
         ):
             low += 1
         end = n
-        o = n_first
-        while o < end:
-            kind = outs[o, OUT_KIND]
-            if outs[o, OUT_ROW] == low and kind in (KIND_GRANT, KIND_PENALTY):
-                m = moves_first
-                while m < moves_n and moves[m, MOVE_OUT] < o:
-                    m += 1
-                m_last = m
-                while m_last < moves_n and moves[m_last, MOVE_OUT] == o:
-                    m_last += 1
+        o = out_first(outs, n_first, n, low)
+        while o < end and outs[o, OUT_ROW] == low:
+            if outs[o, OUT_KIND] in (KIND_GRANT, KIND_PENALTY):
+                m, m_last = moves_of(moves, moves_first, moves_n, o)
                 n, moves_n = award_reverse(
                     t, record, row, outs[o, OUT_RULE], outs[o, OUT_POINTS], outs[o, OUT_EXPIRY_MONTH],
                     moves, m, m_last, moves, moves_n, rule_set, day, month, outs, details, n,

@@ -202,3 +202,35 @@ def out_write(outs: Ints, n: int, row: int, kind: int, rule: int, points: int, e
     outs[n, OUT_POINTS] = points
     outs[n, OUT_EXPIRY_MONTH] = expiry_month
     return n + 1
+
+
+@jit
+def out_first(outs: Ints, low: int, high: int, row: int) -> int:
+    """The first of an account's outputs that came of this row or a later one; `high` where none did. Those of month
+    ends, whose rows are below zero, stand between."""
+    while low < high:
+        middle = (low + high) // 2
+        o = middle
+        while o > low and outs[o, OUT_ROW] < 0:
+            o -= 1
+        if outs[o, OUT_ROW] < row:
+            low = middle + 1
+        else:
+            high = o
+    return low
+
+
+@jit
+def moves_of(moves: Ints, low: int, high: int, out: int) -> tuple[int, int]:
+    """Which of these moves belong to an output: first and last, alike where there is none."""
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if moves[middle, MOVE_OUT] < out:
+            low = middle + 1
+        else:
+            high = middle
+    last = low
+    while last < end and moves[last, MOVE_OUT] == out:
+        last += 1
+    return low, last

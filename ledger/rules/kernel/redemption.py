@@ -10,7 +10,7 @@ it took them, what is given back a stretch of what was spent. So every point ret
 from __future__ import annotations
 
 from ledger.rules._jit import jit
-from ledger.rules.kernel.record import give, lot_at, move_write, out_write, take
+from ledger.rules.kernel.record import give, lot_at, move_write, moves_of, out_first, out_write, take
 from ledger.rules.layout import (
     COLUMN_BEFORE,
     COLUMN_POINTS,
@@ -27,7 +27,6 @@ from ledger.rules.layout import (
     MONTH_NEVER,
     MOVE_DEBT,
     MOVE_MONTH,
-    MOVE_OUT,
     MOVE_POINTS,
     NONE,
     OP_FREE,
@@ -153,26 +152,13 @@ def moved_own(
     outs: Ints, n_first: int, n: int, row: int, kind: int, moves: Ints, moves_first: int, moves_n: int
 ) -> tuple[int, int]:
     """Which moves of this run belong to the output of a kind at a row: first and last, alike where there is none."""
-    o = n - 1
-    while o >= n_first and outs[o, OUT_ROW] != row and (outs[o, OUT_ROW] < 0 or outs[o, OUT_ROW] > row):
-        o -= 1
+    o = out_first(outs, n_first, n, row)
     # The operation's own output stands before the tags and grades that followed from it.
-    while o >= n_first and outs[o, OUT_ROW] == row and outs[o, OUT_KIND] != kind:
-        o -= 1
-    if o < n_first or outs[o, OUT_ROW] != row:
+    while o < n and outs[o, OUT_ROW] == row and outs[o, OUT_KIND] != kind:
+        o += 1
+    if o == n or outs[o, OUT_ROW] != row:
         return 0, 0
-    low = moves_first
-    high = moves_n
-    while low < high:
-        middle = (low + high) // 2
-        if moves[middle, MOVE_OUT] < o:
-            low = middle + 1
-        else:
-            high = middle
-    last = low
-    while last < moves_n and moves[last, MOVE_OUT] == o:
-        last += 1
-    return low, last
+    return moves_of(moves, moves_first, moves_n, o)
 
 
 @jit

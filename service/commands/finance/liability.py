@@ -10,6 +10,7 @@ import typer
 from ledger.domain.errors import Refused
 from ledger.domain.valuation import PointValue, point_value_of
 from ledger.domain.values import day_text, money_text, points_text
+from ledger.log.columns.keeping import columns_kept
 from projections.finance.liability import DAY_COLUMNS, METHOD, Liability, liability_read, sheets_of
 from projections.finance.reading import POSITION_MAX
 from projections.finance.sheets import csv_text, xlsx_bytes
@@ -106,8 +107,8 @@ def _under(out: Output, look: Looking, rules: Path, value: PointValue) -> None:
     """The liability under other rules, by replay: points outstanding, and at what they would be worth."""
     document = document_read(rules)
     candidate = rule_set_check(document, look.book)
-    with out.progress("推演", "replaying") as update:
-        found = what_if(look.handle.columns(), candidate, 2, update).comparison
+    with columns_kept(look.handle.columns()) as columns, out.progress("推演", "replaying") as update:
+        found = what_if(columns, candidate, 2, update).comparison
     other = point_value_of(document)
     before, after = value.fen(found.recorded.outstanding), other.fen(found.candidate.outstanding)
     said: dict[str, Any] = {

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
+import psycopg
 import pytest
 
+from api.jobs import runner as runner_module
 from api.jobs.runner import JobDone, JobRunner, Progress
-from api.jobs.store import Job, job_cancel, job_find
+from api.jobs.store import Job, job_cancel, job_find, job_rows
 from api.problems import RetryLater
+from ledger.log.pages import BEGINNING
 from tests.integration.api.ports import LedgerHere, LedgersHere
 
 SECONDS_MAX = 20.0
@@ -82,6 +86,71 @@ def test_a_job_that_runs_is_cancelled_at_its_next_progress_and_the_next_one_begi
     first, second = asyncio.run(run())
     assert first.state == "cancelled"
     assert (second.state, second.result) == ("done", {"well": True})
+
+
+def test_a_job_that_is_cancelled_while_it_waits_lets_go_of_its_file_and_its_place_at_once(
+    ledger: LedgerHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(runner_module, "WAITING_MAX", 2)
+
+    closed: list[str] = []
+
+    async def has_room(runner: JobRunner) -> None:
+        deadline = time.monotonic() + SECONDS_MAX
+        while True:
+            try:
+                return runner.room_check()
+            except RetryLater:
+                assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    async def run() -> tuple[Job, Job, Job]:
+        runner = JobRunner()
+        first, _ = await runner.start(ledger, "replay", {}, "x", endless)
+        await until(ledger, first, lambda job: job.state == "running")
+        second, _ = await runner.start(ledger, "replay", {}, "x", endless, lambda: closed.append("second"))
+        with pytest.raises(RetryLater):
+            runner.room_check()
+        with ledger.recorder.datastore.get_connection() as connection:
+            job_cancel(connection, "replay", second)
+        await has_room(runner)
+        assert (closed, found(ledger, first).state) == (["second"], "running")
+        third, _ = await runner.start(ledger, "replay", {}, "x", lambda progress: JobDone({}))
+        with ledger.recorder.datastore.get_connection() as connection:
+            job_cancel(connection, "replay", first)
+        done = await until(ledger, third, lambda job: job.state == "done")
+        return found(ledger, first), found(ledger, second), done
+
+    assert [job.state for job in asyncio.run(run())] == ["cancelled", "cancelled", "done"]
+
+
+def test_what_came_of_a_job_is_kept_though_the_database_was_away_when_it_ended(
+    ledger: LedgerHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    finish = runner_module.job_finish
+
+    def away(connection: Any, job: str, state: str, *more: Any) -> None:
+        said.append(state)
+        if len(said) > 1:  # of the second time only the answer is lost
+            finish(connection, job, state, *more)
+        if len(said) < 3:
+            raise psycopg.OperationalError("the connection is lost")
+
+    monkeypatch.setattr(runner_module, "job_finish", away)
+    monkeypatch.setattr(runner_module, "FINISH_PAUSE_SECONDS", 0.01)
+    rows = ({"n": n} for n in range(3))
+
+    async def run() -> Job:
+        job, _ = await JobRunner().start(ledger, "replay", {}, "x", lambda progress: JobDone({"well": True}, {"ns": rows}))
+        return await until(ledger, job, lambda job: job.state not in ("queued", "running"))
+
+    job = asyncio.run(run())
+    assert (job.state, job.result, said) == ("done", {"well": True}, ["done"] * 3)
+    with ledger.recorder.datastore.get_connection() as connection:
+        kept = job_rows(connection, job.id, "ns", BEGINNING, 10)
+    assert [row for _, row in kept] == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
 def test_a_job_that_raises_has_failed_and_does_not_tell_its_secrets(ledger: LedgerHere) -> None:

@@ -139,6 +139,15 @@ def test_a_change_of_the_points_rules_shows_its_effect_on_owners(api: Api) -> No
     assert (job["progress_done"], job["progress_of"]) == (2_000, 2_000)
 
 
+def test_rules_without_a_ladder_are_tried_too(api: Api) -> None:
+    assignment = {**ASSIGNMENT, "rules": ASSIGNMENT["rules"][:1]}
+    rules = {"id": "no_ladder", "title": {"zh": "无等级", "en": "No ladder"}, "rules": [], "assignment": assignment}
+    job = finished(api, begun(api, {"rules": rules}))
+    # Nobody has a tier, so nobody is gold, and no rule is left for such customers.
+    assert [(r["customer"], r["owner_then"]) for r in owners(api, job["id"])] == [("C-000005", None)]
+    assert {m["to"] for m in job["result"]["tier_matrix"]} == {""}
+
+
 def test_rules_and_assignment_rules_are_tried_together(api: Api) -> None:
     rules = {**rules_standard(), "id": "other"}
     both = finished(api, begun(api, {"rules": rules, "assignment_rules": TO_TWO}))

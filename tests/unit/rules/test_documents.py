@@ -187,6 +187,13 @@ def test_every_problem_of_a_document_is_named_at_once() -> None:
     assert {p for p, _ in refused(document)} >= {"title", "rules.0", "rules.1.award.points"}
 
 
+def test_one_of_may_name_large_numbers_but_not_as_often_as_it_likes() -> None:
+    # 10,000.00 is the 1,000,000th; the flags of nine such lists would be more than eight million.
+    nine: list[dict[str, Any]] = [{"attribute": "amount", "one_of": [10_000, *range(i, 499)]} for i in range(9)]
+    is_refused(when({"any": nine}), "rules.0.when", "names large numbers too often")
+    compiled(when({"any": nine[:2]}))
+
+
 @pytest.mark.parametrize("document", [None, [], "text", 7, {}])
 def test_what_is_no_rule_set_at_all_is_refused(document: Any) -> None:
     assert refused(document)

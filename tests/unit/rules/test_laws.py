@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from ledger.domain.values import month_of
 from ledger.rules import engine, layout as at
 from ledger.rules.engine import closings_of, span_months
+from ledger.rules.kernel.record import out_first
 from tests.unit.rules.generators import plays
 from tests.unit.rules.play import ORACLE, Play, Result, level, rule, rule_set, tag
 
@@ -163,6 +164,23 @@ def test_the_order_of_accounts_changes_nothing(play: Play, order: list[int]) -> 
         theirs = [{**o, "account": account} for o in other.by_account()[renamed[account]]]
         assert theirs == outs[account]
         assert other.state(renamed[account]) == states[account]
+
+
+@examples(100)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-2, 2)), max_size=20), st.integers(0, 30))
+def test_what_came_of_a_row_is_found_by_halves_where_looking_at_each_would_find_it(
+    drawn: list[tuple[int, int]], row: int
+) -> None:
+    # Rows ascend; those of month ends, below zero, stand anywhere between.
+    rows: list[int] = []
+    for step, times in drawn:
+        last = max([0, *rows])
+        rows += [last + step] * times if times > 0 else [-1 - n for n in range(-times)]
+    outs = np.zeros((len(rows), at.OUT_FIELDS), np.int64)
+    outs[:, at.OUT_ROW] = rows
+    uncompiled: Any = out_first
+    found = uncompiled.py_func(outs, 0, len(rows), row)
+    assert found == next((o for o, of in enumerate(rows) if of >= row), len(rows))
 
 
 def busy_play() -> Play:
