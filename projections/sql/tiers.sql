@@ -1,10 +1,24 @@
--- Tier, grade and tags as last decided; points earned by the month they were booked in.
+-- Tier, grade and tags as last decided (the tier, where none was, as begun on: without tier_since); points earned by the month they were booked in.
 
 -- name: tiers_load
 SELECT customer, tier, tier_since, tier_cause, grade, tags FROM tier WHERE customer = ANY (%(customers)s)
 
+-- name: tiers_beginning
+-- Those of some customers that no fact has touched before.
+SELECT customer FROM tier WHERE customer = ANY (%(customers)s) AND tier IS NULL
+
+-- name: tiers_begin
+-- On which tiers customers begin; empty where no rule set has had a ladder so far.
+UPDATE tier t SET tier = given.tier
+FROM unnest(%(customer)s::bigint[], %(tier)s::text[]) AS given (customer, tier)
+WHERE t.customer = given.customer
+
+-- name: tiers_name
+-- Whoever began before there was a ladder is on the lowest of the first one.
+UPDATE tier SET tier = %(tier)s WHERE tier = ''
+
 -- name: tiers_store
--- Texts are empty for none.
+-- Texts are empty for none. What one began on stays until a tier is decided.
 MERGE INTO tier AS t
 USING (
     SELECT customer, nullif(tier, '') AS tier, nullif(tier_since, '')::timestamptz AS tier_since, tier_cause,
@@ -16,12 +30,15 @@ USING (
 ) AS given
 ON t.customer = given.customer
 WHEN MATCHED THEN UPDATE
-SET tier = given.tier, tier_since = given.tier_since, tier_cause = given.tier_cause, grade = given.grade,
+SET tier = coalesce(given.tier, t.tier), tier_since = given.tier_since, tier_cause = given.tier_cause, grade = given.grade,
     tags = given.tags, position = given.position
 WHEN NOT MATCHED THEN INSERT (customer, tier, tier_since, tier_cause, grade, tags, position)
 VALUES (
     given.customer, given.tier, given.tier_since, given.tier_cause, given.grade, given.tags, given.position
 )
+
+-- name: tier_begun
+SELECT nullif(tier, '') FROM tier WHERE customer = %(customer)s AND tier_since IS NULL
 
 -- name: windows_store
 -- By which window the ladders of rule sets count, in months; 0 for a lifetime, and where there is no ladder.
