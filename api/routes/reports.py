@@ -193,7 +193,8 @@ class StandingBody(BaseModel):
     errors=("VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[StandingBody],
     summary="How many customers bear each tag, credit grade and tier",
-    description="Who has no tier decided yet is on the one it began on, or, where the rules in force haven't that, on their lowest.",
+    description="Who has no tier decided yet is on the one it began on, or, where the rules in force haven't that, on"
+    " their lowest.",
 )
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
     """How many customers bear each tag, credit grade and tier."""

@@ -54,8 +54,9 @@ class SegmentBody(BaseModel):
 
 _SEGMENT_DESCRIPTION: Final = (
     "Of a tag, grade, tier, region, industry; with `active_days` only those with a fact booked in the last so many"
-    " days, with `inactive_days` only those without. Who has no tier decided yet is on the one it began on, or, where the"
-    " rules in force haven't that, on their lowest. A name that no rule set of the ledger has is refused, with those that there are."
+    " days, with `inactive_days` only those without. Who has no tier decided yet is on the one it began on, or,"
+    " where the rules in force haven't that, on their lowest. A name that no rule set of the ledger has is refused,"
+    " with those that there are."
 )
 
 

@@ -54,6 +54,7 @@ def rules_of(name: str, window: str) -> dict[str, Any]:
         {"id": f"e{i}", "stage": "bidding", "title": words("e"), "reason": words("e"), "when": w} for i, w in enumerate(when)
     ]
     document = {"id": "set", "title": words(f"{name} {window}"), "rules": kept, "redemption": {"entitlements": section}}
+    document["tags"] = [{"id": "has_points", "title": words("t"), "when": {"balance": True, "at_least": 5}}]
     return {**document, "tiers": {"window": window, "levels": ladder}} if levels else document
 
 
@@ -143,7 +144,7 @@ def compare_anew(books: Books) -> None:
 
 
 @settings(
-    max_examples=8,
+    max_examples=7,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -191,23 +192,25 @@ def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladder
 
 def test_who_begins_is_told_step_by_step_as_the_engine_has_it(database_url: str, schema_name: str) -> None:
     """Before there was a ladder, by a referral alone, and under a new lowest level; however far the views had come."""
-    small = {"amount": "50000"}
+    small = "50000"
     steps: list[Command | tuple[str, str, str]] = [
         ("none", "month", "2026-09-01"),
         # C-000001 begins without a ladder, and is on the lowest of the first that comes.
-        fact("1", "contract_signed", "2026-09-05", "C-000001", **small),
+        fact("1", "contract_signed", "2026-09-05", "C-000001", amount=small),
+        # What else is decided of it meanwhile, a tag that it loses, changes nothing of that.
+        fact("0", "complaint_filed", "2026-09-06", "C-000001", severity="major"),
         ("standard", "month", "2026-10-01"),
         # C-000002 begins with a referral that brings it nothing.
-        fact("2", "contract_signed", "2026-10-02", "C-000001", referrer="C-000002", **small),
+        fact("2", "contract_signed", "2026-10-02", "C-000007", referrer="C-000002", amount=small),
         ("beneath", "month", "2026-10-03"),
-        fact("3", "contract_signed", "2026-10-04", "C-000003", **small),
-        fact("4", "contract_signed", "2026-10-05", "C-000004", **small),
-        fact("5", "contract_signed", "2026-10-02", "C-000005", **small),
+        fact("3", "contract_signed", "2026-10-04", "C-000003", amount=small),
+        fact("4", "contract_signed", "2026-10-05", "C-000004", amount=small),
+        fact("5", "contract_signed", "2026-10-02", "C-000005", amount=small),
         # Corrected, a fact may be another customer's: that one begins by the rules of its own day.
-        fact("4", "contract_signed", "2026-10-02", "C-000006", **small),
+        fact("4", "contract_signed", "2026-10-02", "C-000006", amount=small),
     ]
     with books_open(database_url, schema_name) as books:
-        books.register(*"abcdefg")
+        books.register(*"abcdefgh")
         with following(books, [BalancesView(), TiersView()]) as follower:
             for step in steps:
                 if isinstance(step, tuple):
@@ -216,8 +219,8 @@ def test_who_begins_is_told_step_by_step_as_the_engine_has_it(database_url: str,
                     assert books.do(step).status in ("accepted", "corrected")
                 assert follower.follow_once() == {}
                 told = _tiers_told(books)
-                assert told == [books.state.holder(number, TODAY).tier or None for number in range(1, 8)]
-        assert told == ["bronze", "bronze", "iron", "iron", "bronze", "bronze", "iron"]
+                assert told == [books.state.holder(number, TODAY).tier or None for number in range(1, 9)]
+        assert told == ["bronze", "bronze", "iron", "iron", "bronze", "bronze", "bronze", "iron"]
         with following(books, [TiersView()]) as follower:
             assert follower.rebuild("tiers") == books.position
         assert _tiers_told(books) == told

@@ -255,8 +255,8 @@ class Folding:
         return found
 
     async def _begun(self, batch: str, day: int, through: int, ladders: Sequence[_Ladder]) -> dict[int, str]:
-        """On which tiers those began of whom a close tells: the lowest of the ladder that decided the first event of their
-        points, or of the first ladder there was. Nobody's, where all ladders have the same lowest."""
+        """On which tiers those began of whom a close tells: the lowest of the ladder that decided the first event of
+        their points, or of the first ladder there was. Nobody's, where all ladders have the same lowest."""
         lowest = [ladder.levels[0] for ladder in ladders if ladder.levels]
         if len(set(lowest)) < 2:
             return {}
