@@ -324,7 +324,7 @@ CREATE TABLE lot (
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- tiers: tier, grade and tags as last decided, NULL and empty where none was, and the points earned by booked month. A tier
--- without tier_since is the one that the first fact put the customer on; '' where there was no ladder yet.
+-- without tier_since is the one that the first fact put the customer on.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE tier (

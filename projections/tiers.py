@@ -30,7 +30,6 @@ _MONTH_MAX: Final = 2**31 - 1
 _DECIDED: Final = frozenset({"TierChanged", "GradeChanged", "TagsChanged", "CustomerRegistered"})
 _EARNED: Final = frozenset({"PointsGranted", "PointsReversed"})
 _PROPOSED: Final = "RuleSetProposed"
-_ACTIVATED: Final = "RuleSetActivated"
 _FACT: Final = "FactRecorded"
 
 
@@ -65,7 +64,7 @@ class TiersView:
     name = "tiers"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = (*sorted(_DECIDED), *sorted(_EARNED), _PROPOSED, _ACTIVATED, _FACT)
+    topics = (*sorted(_DECIDED), *sorted(_EARNED), _PROPOSED, _FACT)
 
     def __init__(self) -> None:
         self._rulebook: Rulebook | None = None
@@ -76,9 +75,10 @@ class TiersView:
         decided = batch.of(_DECIDED)
         if decided:
             _store(transaction, _folded(transaction, decided))
-        if not batch.topics.isdisjoint((_FACT, _ACTIVATED)):
+        facts = batch.of((_FACT,))
+        if facts:
             self._rulebook = rulebook_read(transaction, self._rulebook)
-            _begin(transaction, batch, self._rulebook)
+            _begin(transaction, facts, self._rulebook)
         proposed = [state_of(topic, state) for _, _, _, topic, state in batch.events if topic == _PROPOSED]
         if proposed:
             transaction.execute(
@@ -107,32 +107,31 @@ class TiersView:
             )  # fmt: skip
 
 
-def _begin(connection: Connection[Any], batch: Batch, rulebook: Rulebook) -> None:
-    """Enter on which tier those begin whom a fact touches for the first time; no event says so. Nothing is decided by
-    a rule set that was activated later: the book knows the positions."""
+def _begin(connection: Connection[Any], facts: Sequence[CustomerEvent], rulebook: Rulebook) -> None:
+    """Enter on which tier those begin whom a fact touches for the first time, which no event says. The rulebook may
+    know more than was known at a fact's position, by which it is asked."""
     book = rulebook.book
-    lowest_first = ladder_first(book, rulebook.rule_set) or ""
     touched: dict[int, tuple[int, str]] = {}
-    for event in batch.of((_FACT,)):
-        found = event.position, event.state["booked_on"]
-        touched.setdefault(event.customer, found)
+    for event in facts:
+        fact = event.position, event.state["booked_on"]
+        touched.setdefault(event.customer, fact)
         referrer = referrer_of(book.fact_types[event.state["fact_type"]], event.state)
         if referrer is not None:
-            touched.setdefault(referrer, found)
-    if touched:
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            beginning = cursor.execute(_QUERIES["tiers_beginning"], {"customers": BigintArray(touched)}).fetchall()
-        tiers: list[str] = []
-        for (customer,) in beginning:
-            position, booked_on = touched[customer]
-            name = book.in_force(day_parse(booked_on), position)
-            ladder = rulebook.rule_set(name).tiers if name else None
-            tiers.append(ladder.levels[0].id if ladder else lowest_first)
-        if beginning:
-            customers = BigintArray([customer for (customer,) in beginning])
-            connection.execute(_QUERIES["tiers_begin"], {"customer": customers, "tier": TextArray(tiers)})
-    if _ACTIVATED in batch.topics and lowest_first:
-        connection.execute(_QUERIES["tiers_name"], {"tier": lowest_first})
+            touched.setdefault(referrer, fact)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        beginning = cursor.execute(_QUERIES["tiers_beginning"], {"customers": BigintArray(touched)}).fetchall()
+    if not beginning:
+        return
+    lowest_first = ladder_first(book, rulebook.rule_set)
+    assert lowest_first is not None, "every ledger begins with the standard rules, which have a ladder"
+    tiers: list[str] = []
+    for (customer,) in beginning:
+        position, booked_on = touched[customer]
+        name = book.in_force(day_parse(booked_on), position)
+        ladder = rulebook.rule_set(name).tiers if name else None
+        tiers.append(ladder.levels[0].id if ladder else lowest_first)
+    customers = BigintArray([customer for (customer,) in beginning])
+    connection.execute(_QUERIES["tiers_begin"], {"customer": customers, "tier": TextArray(tiers)})
 
 
 def _window_months(document: Mapping[str, Any]) -> int:

@@ -8,17 +8,13 @@ SELECT customer, tier, tier_since, tier_cause, grade, tags FROM tier WHERE custo
 SELECT customer FROM tier WHERE customer = ANY (%(customers)s) AND tier IS NULL
 
 -- name: tiers_begin
--- On which tiers customers begin; empty where no rule set has had a ladder so far.
+-- On which tiers customers begin.
 UPDATE tier t SET tier = given.tier
 FROM unnest(%(customer)s::bigint[], %(tier)s::text[]) AS given (customer, tier)
 WHERE t.customer = given.customer
 
--- name: tiers_name
--- Whoever began before there was a ladder is on the lowest of the first one.
-UPDATE tier SET tier = %(tier)s WHERE tier = ''
-
 -- name: tiers_store
--- Texts are empty for none. What one began on stays until a tier is decided.
+-- Texts are empty for none.
 MERGE INTO tier AS t
 USING (
     SELECT customer, nullif(tier, '') AS tier, nullif(tier_since, '')::timestamptz AS tier_since, tier_cause,
@@ -30,7 +26,7 @@ USING (
 ) AS given
 ON t.customer = given.customer
 WHEN MATCHED THEN UPDATE
-SET tier = coalesce(given.tier, t.tier), tier_since = given.tier_since, tier_cause = given.tier_cause, grade = given.grade,
+SET tier = given.tier, tier_since = given.tier_since, tier_cause = given.tier_cause, grade = given.grade,
     tags = given.tags, position = given.position
 WHEN NOT MATCHED THEN INSERT (customer, tier, tier_since, tier_cause, grade, tags, position)
 VALUES (
@@ -38,7 +34,7 @@ VALUES (
 )
 
 -- name: tier_begun
-SELECT nullif(tier, '') FROM tier WHERE customer = %(customer)s AND tier_since IS NULL
+SELECT tier FROM tier WHERE customer = %(customer)s AND tier_since IS NULL
 
 -- name: windows_store
 -- By which window the ladders of rule sets count, in months; 0 for a lifetime, and where there is no ladder.

@@ -166,8 +166,8 @@ def compare_anew(books: Books) -> None:
 ])  # fmt: skip
 @example([
     # 50,000 CNY are 10 points, which lift nobody: the first stays on the bronze it began on, though there is iron below it
-    # now, on which the second begins, and the third, who has no fact, stands.
-    fact("1", "contract_signed", "2026-10-01", "C-000001", amount="50000"),
+    # now, on which the second begins on the same day, and the third, who has no fact, stands.
+    fact("1", "contract_signed", "2026-10-28", "C-000001", amount="50000"),
     ("beneath", "month", "2026-10-20"),
     fact("2", "contract_signed", "2026-10-28", "C-000002", amount="50000"),
 ])  # fmt: skip
@@ -191,13 +191,13 @@ def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladder
 
 
 def test_who_begins_is_told_step_by_step_as_the_engine_has_it(database_url: str, schema_name: str) -> None:
-    """Before there was a ladder, by a referral alone, and under a new lowest level; however far the views had come."""
+    """Under rules without a ladder, by a referral alone, and under a new lowest level; however far the views had come."""
     small = "50000"
     steps: list[Command | tuple[str, str, str]] = [
         ("none", "month", "2026-09-01"),
-        # C-000001 begins without a ladder, and is on the lowest of the first that comes.
+        # C-000001 begins without a ladder, on the lowest of the first there was: that of the rules a ledger begins with.
         fact("1", "contract_signed", "2026-09-05", "C-000001", amount=small),
-        # What else is decided of it meanwhile, a tag that it loses, changes nothing of that.
+        # What else is decided of it, a tag that it loses, changes nothing of that.
         fact("0", "complaint_filed", "2026-09-06", "C-000001", severity="major"),
         ("standard", "month", "2026-10-01"),
         # C-000002 begins with a referral that brings it nothing.
@@ -206,6 +206,8 @@ def test_who_begins_is_told_step_by_step_as_the_engine_has_it(database_url: str,
         fact("3", "contract_signed", "2026-10-04", "C-000003", amount=small),
         fact("4", "contract_signed", "2026-10-05", "C-000004", amount=small),
         fact("5", "contract_signed", "2026-10-02", "C-000005", amount=small),
+        # A second fact, under other rules, is no beginning.
+        fact("6", "contract_signed", "2026-10-06", "C-000005", amount=small),
         # Corrected, a fact may be another customer's: that one begins by the rules of its own day.
         fact("4", "contract_signed", "2026-10-02", "C-000006", amount=small),
     ]
