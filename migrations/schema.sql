@@ -323,7 +323,8 @@ CREATE TABLE lot (
 );
 
 -- ---------------------------------------------------------------------------------------------------------------------
--- tiers: tier, grade and tags as last decided, NULL and empty where none was, and the points earned by booked month.
+-- tiers: tier, grade and tags as last decided, NULL and empty where none was, and the points earned by booked month. A tier
+-- without tier_since is the one that the first fact put the customer on.
 -- ---------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE tier (

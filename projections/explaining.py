@@ -26,7 +26,7 @@ from projections.as_of import (
 )
 from projections.history import HistoryRow, HistoryView
 from projections.places import reads
-from projections.tiers import TierRow, tier_placed
+from projections.tiers import TierRow, TiersView, tier_begun, tier_placed
 
 _QUERIES = queries_load("projections.sql", "reading.sql")
 
@@ -61,24 +61,28 @@ def balance_parts(connection: Connection[Any], customer: int) -> BalanceParts | 
         )
 
 
-@reads(HistoryView.name)
+@reads(HistoryView.name, TiersView.name)
 def tier_parts(
     connection: Connection[Any], ladder: Ladder | None, customer: int, day_first: date, day_last: date
 ) -> TierParts | None:
     """What a customer's tier is made of, of what was booked in these days; None where it has no event."""
-    with _snapshot(connection):
+    with _snapshot(connection, "tiers_hold"):
         if not history_then(connection, customer, Moment(), limit=1):
             return None
         by_rule = earned_by_rule(connection, ladder, customer, day_first, day_last)
         changes = history_then(connection, customer, Moment(), topics=["TierChanged"], newest_first=True, limit=1)
+        begun = None if changes else tier_begun(connection, customer)
     decided = changes[0] if changes else None
-    row = TierRow(customer, tier=decided.state["tier"] if decided else None, earned=sum(r.points for r in by_rule))
+    row = TierRow(
+        customer, tier=decided.state["tier"] if decided else begun, tier_since=decided.occurred_at if decided else None,
+        earned=sum(r.points for r in by_rule),
+    )  # fmt: skip
     return TierParts(tier_placed(row, ladder), by_rule, decided)
 
 
 @contextmanager
-def _snapshot(connection: Connection[Any]) -> Generator[None]:
+def _snapshot(connection: Connection[Any], *holds: str) -> Generator[None]:
     with connection.transaction():
-        connection.execute(_QUERIES["snapshot_begin"])
-        connection.execute(_QUERIES["history_hold"])
+        for query in ("snapshot_begin", "history_hold", *holds):
+            connection.execute(_QUERIES[query])
         yield

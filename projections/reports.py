@@ -136,8 +136,8 @@ class StandingCount:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Which customers: None asks for nothing. `day_active`: a fact was booked on that day or later, `day_inactive`:
-    none was on that day or later (days since 1970-01-01). `tier_lowest` is the tier of those for whom none was decided
-    yet: the lowest of the rules in force, None where those have no tiers."""
+    none was on that day or later (days since 1970-01-01). `levels` are the tiers of the rules in force, the lowest
+    first: who has none decided yet is on the one it began on where it is among them, else on the lowest."""
 
     tag: str | None = None
     grade: str | None = None
@@ -146,7 +146,7 @@ class Segment:
     industry: str | None = None
     day_active: int | None = None
     day_inactive: int | None = None
-    tier_lowest: str | None = None
+    levels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,10 +301,10 @@ def inflation_read(connection: Connection[Any], months: Months, *, limit: int = 
 
 
 @reads(TiersView.name)
-def standing_read(connection: Connection[Any], tier_lowest: str | None = None) -> list[StandingCount]:
-    """How many customers bear each tag, grade and tier; `tier_lowest` is that of those for whom none is decided."""
+def standing_read(connection: Connection[Any], levels: Sequence[str] = ()) -> list[StandingCount]:
+    """How many customers bear each tag, grade and tier; `levels` as in a segment."""
     with connection.cursor(row_factory=class_row(StandingCount)) as cursor:
-        return cursor.execute(_QUERIES["standing_counts"], {"tier_lowest": tier_lowest}).fetchall()
+        return cursor.execute(_QUERIES["standing_counts"], {"levels": list(levels)}).fetchall()
 
 
 @reads(CustomersView.name, BalancesView.name, TiersView.name, ActivityView.name)
@@ -312,7 +312,7 @@ def segment_read(
     connection: Connection[Any], segment: Segment, *, seek: Seek = BEGINNING, limit: int = 100
 ) -> list[SegmentRow]:
     """Customers of a segment by number, which is the key."""
-    params = {f.name: getattr(segment, f.name) for f in fields(segment)}
+    params = {f.name: getattr(segment, f.name) for f in fields(segment)} | {"levels": list(segment.levels)}
     with connection.cursor(row_factory=class_row(SegmentRow)) as cursor:
         return page_read(cursor, _QUERIES["segment"], ("customer",), params, seek, limit)
 

@@ -55,10 +55,10 @@ class Rulebook:
         name = self.book.in_force(day, through)
         return None if name is None else self.rule_set(name)
 
-    def tier_lowest(self, day: int) -> str | None:
-        """The tier of a customer for whom none was decided yet, by the rules in force on a day; None without tiers."""
+    def levels(self, day: int) -> list[str]:
+        """The tiers of the rules in force on a day, the lowest first; none without a ladder."""
         rules = self.in_force(day)
-        return rules.tiers.levels[0].id if rules and rules.tiers else None
+        return [level.id for level in rules.tiers.levels] if rules and rules.tiers else []
 
     def standing_check(self, tag: str | None = None, grade: str | None = None, tier: str | None = None) -> None:
         """Raises Refused (STANDING_UNKNOWN) where no rule set of the ledger knows a tag, grade or tier."""

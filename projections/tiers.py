@@ -11,14 +11,16 @@ from operator import attrgetter
 from typing import Any, Final
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
-from ledger.domain.values import month_of, points_parse
+from ledger.domain.values import day_parse, month_of, points_parse
 from ledger.log.arrays import BigintArray, IntegerArray, TextArray
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from ledger.rules.document import Ladder
 from projections.places import reads
+from projections.rulebook import Rulebook, rulebook_read
+from projections.standing.steps import ladder_first, referrer_of
 from projections.view import BATCH_EVENTS, Batch, CustomerEvent, bigints, month_of_date
 
 _QUERIES = queries_load("projections.sql", "tiers.sql")
@@ -28,14 +30,17 @@ _MONTH_MAX: Final = 2**31 - 1
 _DECIDED: Final = frozenset({"TierChanged", "GradeChanged", "TagsChanged", "CustomerRegistered"})
 _EARNED: Final = frozenset({"PointsGranted", "PointsReversed"})
 _PROPOSED: Final = "RuleSetProposed"
+_FACT: Final = "FactRecorded"
 
 
 @dataclass(slots=True)
 class TierRow:
     """Where a customer stands on a ladder. Points in 1/100.
 
-    `tier` is as last decided, or the ladder's lowest; None without a ladder. `tier_since` is when the event
-    happened that led to it, `tier_cause` that event's position. `earned` is what counts in the window of
+    `tier` is as last decided. Where none was, `tier_since` is None, and it is the one that the customer began on: with
+    its first fact, on the lowest of the ladder that decided it, or of the ledger's first one. Where the ladder asked
+    for doesn't have that, its lowest; None without a ladder. `tier_since` is when the event happened that led to it,
+    `tier_cause` that event's position. `earned` is what counts in the window of
     the day asked for: what rule sets granted, whose ladders have that window (`earned_ever`: all that was ever
     earned). `points_missing` is what is missing of the next tier's threshold, both of which are None at the top.
     """
@@ -59,13 +64,21 @@ class TiersView:
     name = "tiers"
     batch_events = BATCH_EVENTS
     pause_seconds = 0.0
-    topics = (*sorted(_DECIDED), *sorted(_EARNED), _PROPOSED)
+    topics = (*sorted(_DECIDED), *sorted(_EARNED), _PROPOSED, _FACT)
+
+    def __init__(self) -> None:
+        self._rulebook: Rulebook | None = None
+        """As last read; read again where the log has come further since."""
 
     def apply(self, batch: Batch, transaction: Connection[Any]) -> None:
         """Load the customers concerned, fold the events, store them."""
         decided = batch.of(_DECIDED)
         if decided:
             _store(transaction, _folded(transaction, decided))
+        facts = batch.of((_FACT,))
+        if facts:
+            self._rulebook = rulebook_read(transaction, self._rulebook)
+            _begin(transaction, facts, self._rulebook)
         proposed = [state_of(topic, state) for _, _, _, topic, state in batch.events if topic == _PROPOSED]
         if proposed:
             transaction.execute(
@@ -92,6 +105,33 @@ class TiersView:
                     "points": BigintArray(points),
                 },
             )  # fmt: skip
+
+
+def _begin(connection: Connection[Any], facts: Sequence[CustomerEvent], rulebook: Rulebook) -> None:
+    """Enter on which tier those begin whom a fact touches for the first time, which no event says. The rulebook may
+    know more than was known at a fact's position, by which it is asked."""
+    book = rulebook.book
+    touched: dict[int, tuple[int, str]] = {}
+    for event in facts:
+        fact = event.position, event.state["booked_on"]
+        touched.setdefault(event.customer, fact)
+        referrer = referrer_of(book.fact_types[event.state["fact_type"]], event.state)
+        if referrer is not None:
+            touched.setdefault(referrer, fact)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        beginning = cursor.execute(_QUERIES["tiers_beginning"], {"customers": BigintArray(touched)}).fetchall()
+    if not beginning:
+        return
+    lowest_first = ladder_first(book, rulebook.rule_set)
+    assert lowest_first is not None, "every ledger begins with the standard rules, which have a ladder"
+    tiers: list[str] = []
+    for (customer,) in beginning:
+        position, booked_on = touched[customer]
+        name = book.in_force(day_parse(booked_on), position)
+        ladder = rulebook.rule_set(name).tiers if name else None
+        tiers.append(ladder.levels[0].id if ladder else lowest_first)
+    customers = BigintArray([customer for (customer,) in beginning])
+    connection.execute(_QUERIES["tiers_begin"], {"customer": customers, "tier": TextArray(tiers)})
 
 
 def _window_months(document: Mapping[str, Any]) -> int:
@@ -174,6 +214,14 @@ def tier_read(connection: Connection[Any], ladder: Ladder | None, customer: int,
     return rows[0] if rows else tier_placed(TierRow(customer), ladder)
 
 
+@reads(TiersView.name)
+def tier_begun(connection: Connection[Any], customer: int) -> str | None:
+    """The tier that a customer is on by its first fact alone; None where none has come, or a tier was decided."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_QUERIES["tier_begun"], {"customer": customer}).fetchone()
+    return None if row is None else row[0]
+
+
 def ladder_months(ladder: Ladder | None, day: int) -> tuple[int, int]:
     """First and last month of the ladder's window that holds a day."""
     length = _WINDOW_MONTHS[ladder.window] if ladder else 0
@@ -191,13 +239,13 @@ def tier_on(ladder: Ladder | None, tier: str | None) -> str:
 
 
 def tier_placed(row: TierRow, ladder: Ladder | None) -> TierRow:
-    """The row with its place on a ladder: the lowest tier where none was decided, and what is missing to the next."""
+    """The row with its place on a ladder: the tier it is on where none was decided, and what is missing to the next."""
+    if row.tier_since is None:
+        row.tier = tier_on(ladder, row.tier) or None
     if ladder is None:
         return row
     ids = [level.id for level in ladder.levels]
     at = ids.index(tier_on(ladder, row.tier))
-    if row.tier is None:
-        row.tier = ids[0]
     if at + 1 < len(ids):
         row.tier_next = ids[at + 1]
         row.points_missing = max(0, points_parse(ladder.levels[at + 1].points) - row.earned)

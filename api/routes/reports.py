@@ -193,7 +193,8 @@ class StandingBody(BaseModel):
     errors=("VIEW_BEHIND", "POSITION_AHEAD"),
     response_model=ReportPage[StandingBody],
     summary="How many customers bear each tag, credit grade and tier",
-    description="Who has no tier decided yet is on the lowest one of the rules in force.",
+    description="Who has no tier decided yet is on the one it began on, or, where the rules in force haven't that, on"
+    " their lowest.",
 )
 async def standing(request: Request, min_position: MinPosition = None) -> Response:
     """How many customers bear each tag, credit grade and tier."""
@@ -207,7 +208,7 @@ async def standing(request: Request, min_position: MinPosition = None) -> Respon
         titles |= {("grade", g.id): {"zh": g.title.zh, "en": g.title.en} for g in grades}
         levels = rules.tiers.levels if rules.tiers else []
         titles |= {("tier", lv.id): {"zh": lv.title.zh, "en": lv.title.en} for lv in levels}
-    rows, position = await read_placed(request, min_position, standing_read, rulebook.tier_lowest(day))
+    rows, position = await read_placed(request, min_position, standing_read, rulebook.levels(day))
     data = [
         {"kind": r.kind, "name": r.name, "title": titles.get((r.kind, r.name)), "customers": r.customers}
         for r in rows

@@ -54,8 +54,9 @@ class SegmentBody(BaseModel):
 
 _SEGMENT_DESCRIPTION: Final = (
     "Of a tag, grade, tier, region, industry; with `active_days` only those with a fact booked in the last so many"
-    " days, with `inactive_days` only those without. Who has no tier decided yet is on the lowest one of the rules in"
-    " force. A name that no rule set of the ledger has is refused, with those that there are."
+    " days, with `inactive_days` only those without. Who has no tier decided yet is on the one it began on, or,"
+    " where the rules in force haven't that, on their lowest. A name that no rule set of the ledger has is refused,"
+    " with those that there are."
 )
 
 
@@ -161,5 +162,5 @@ async def _segment(request: Request, params: dict[str, Any]) -> Segment:
     return Segment(
         params["tag"], params["grade"], params["tier"], params["region"], params["industry"],
         None if active is None else day - active + 1, None if inactive is None else day - inactive + 1,
-        rulebook.tier_lowest(day),
+        rulebook.levels(day),
     )  # fmt: skip

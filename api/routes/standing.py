@@ -16,19 +16,20 @@ from api.routing import Router
 from ledger.domain.values import day_text, points_text
 from ledger.rules.document import Ladder
 from projections.standing.reading import Standing, standing_then
-from projections.tiers import tier_read
+from projections.tiers import tier_on, tier_read
 
 router = Router(tags=["points"])
 
 
 class TierBody(BaseModel):
-    """Where a customer stands: as last decided, or on the lowest tier of the ladder that was in force; null where there
-    was no ladder, or the books knew nothing of the customer by then, neither its registration nor a fact. `since` is
-    the day, in the ledger's time zone, of what led to the tier: of the fact, or the first after the window whose review
-    did; at another time the first day, as far as was known, as of which it is on that tier and stays. `position` is
-    where the log says so; at another time, where it nowhere does, that of the fact or close that leads to it. `earned`
-    is what counts in the ladder's window of the day, `points_missing` what the next tier still asks for; both null
-    where the tier is asked for at another time."""
+    """Where a customer stands: as last decided; before, on the tier it began on (the lowest when its first fact came),
+    or, where the ladder that was in force hasn't that, on its lowest; null where there was no ladder, or the books knew
+    nothing of the customer by then, neither its registration nor a fact. `since` is the day, in the ledger's time zone,
+    of what led to the tier: of the fact, or the first after the window whose review did; at another time the first day,
+    as far as was known, as of which it is on that tier and stays. `position` is where the log says so; at another time,
+    where it nowhere does, that of the fact or close that leads to it. `earned` is what counts in the ladder's window of
+    the day, `points_missing` what the next tier still asks for; both null where the tier is asked for at another
+    time."""
 
     customer: str
     as_of: str | None
@@ -84,10 +85,10 @@ async def tier(
 
 
 def _tier_then(found: Standing, ladder: Ladder | None) -> str | None:
-    """The tier it is on: the lowest of the ladder in force, where it was on no other than the one it began on."""
+    """The tier it is on: where it was on no other than it began on, that one, or the lowest of a ladder without it."""
     if found.tier_since is not None:
         return found.tier
-    return ladder.levels[0].id if ladder is not None and found.known else None
+    return (tier_on(ladder, found.tier) or None) if found.known else None
 
 
 class TagBody(BaseModel):

@@ -9,6 +9,10 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 -- here, and the moment comes after it. Whoever saw before would find the new table empty.
 LOCK TABLE history IN ACCESS SHARE MODE
 
+-- name: tiers_hold
+-- The same for tiers.
+LOCK TABLE tier IN ACCESS SHARE MODE
+
 -- name: rulebook_versions
 -- How far the streams that are no customer's have come.
 SELECT s.stream, coalesce(

@@ -56,12 +56,16 @@ ORDER BY month
 LIMIT %(limit)s
 
 -- name: standing_counts
--- How many customers bear each tag, grade or tier; who has no tier decided yet is on the lowest one.
+-- How many customers bear each tag, grade or tier. Who has no tier decided yet (no tier_since) is on the one it began on
+-- where the ladder has that, else on the lowest; `levels` are its ids, the lowest first.
 SELECT kind, name, count(*)::bigint AS customers
 FROM (
     SELECT 'tag' AS kind, unnest(tags) AS name FROM tier
     UNION ALL SELECT 'grade', grade FROM tier WHERE grade IS NOT NULL
-    UNION ALL SELECT 'tier', coalesce(tier, %(tier_lowest)s) FROM tier
+    UNION ALL
+    SELECT 'tier', CASE WHEN tier_since IS NOT NULL OR tier = ANY (%(levels)s::text[]) THEN tier
+                        ELSE (%(levels)s::text[])[1] END
+    FROM tier
 ) AS borne
 WHERE name IS NOT NULL
 GROUP BY kind, name
@@ -70,17 +74,20 @@ LIMIT 1000
 
 -- name: segment
 -- Customers of a tag, grade, tier, region, industry, by how long ago the last fact was booked: a list by customer.
--- Who has no tier decided yet is on the lowest one.
+-- Tiers are those of standing_counts.
 SELECT c.number AS customer, c.name, c.region, c.industry, c.customer_type, c.scale, b.balance,
-       coalesce(t.tier, %(tier_lowest)s) AS tier, t.grade, t.tags,
-       l.day AS day_last
+       p.tier, t.grade, t.tags, l.day AS day_last
 FROM customer c
 JOIN balance b ON b.customer = c.number
 LEFT JOIN tier t ON t.customer = c.number
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN t.tier_since IS NOT NULL OR t.tier = ANY (%(levels)s::text[]) THEN t.tier
+                ELSE (%(levels)s::text[])[1] END AS tier
+) AS p
 LEFT JOIN activity_last l ON l.customer = c.number
 WHERE (%(tag)s::text IS NULL OR %(tag)s = ANY (t.tags))
   AND (%(grade)s::text IS NULL OR t.grade = %(grade)s)
-  AND (%(tier)s::text IS NULL OR coalesce(t.tier, %(tier_lowest)s) = %(tier)s)
+  AND (%(tier)s::text IS NULL OR p.tier = %(tier)s)
   AND (%(region)s::text IS NULL OR c.region = %(region)s)
   AND (%(industry)s::text IS NULL OR c.industry = %(industry)s)
   AND (%(day_active)s::integer IS NULL OR l.day >= %(day_active)s)

@@ -1,7 +1,17 @@
--- Tier, grade and tags as last decided; points earned by the month they were booked in.
+-- Tier, grade and tags as last decided (the tier, where none was, as begun on: without tier_since); points earned by the month they were booked in.
 
 -- name: tiers_load
 SELECT customer, tier, tier_since, tier_cause, grade, tags FROM tier WHERE customer = ANY (%(customers)s)
+
+-- name: tiers_beginning
+-- Those of some customers that no fact has touched before.
+SELECT customer FROM tier WHERE customer = ANY (%(customers)s) AND tier IS NULL
+
+-- name: tiers_begin
+-- On which tiers customers begin.
+UPDATE tier t SET tier = given.tier
+FROM unnest(%(customer)s::bigint[], %(tier)s::text[]) AS given (customer, tier)
+WHERE t.customer = given.customer
 
 -- name: tiers_store
 -- Texts are empty for none.
@@ -22,6 +32,9 @@ WHEN NOT MATCHED THEN INSERT (customer, tier, tier_since, tier_cause, grade, tag
 VALUES (
     given.customer, given.tier, given.tier_since, given.tier_cause, given.grade, given.tags, given.position
 )
+
+-- name: tier_begun
+SELECT tier FROM tier WHERE customer = %(customer)s AND tier_since IS NULL
 
 -- name: windows_store
 -- By which window the ladders of rule sets count, in months; 0 for a lifetime, and where there is no ladder.

@@ -204,7 +204,7 @@ def segment(
         rulebook.standing_check(tag, grade, tier)
         wanted = Segment(
             tag, grade, tier, region, industry, None if active_days is None else day - active_days + 1,
-            None if inactive_days is None else day - inactive_days + 1, rulebook.tier_lowest(day),
+            None if inactive_days is None else day - inactive_days + 1, rulebook.levels(day),
         )  # fmt: skip
         if format_ is None:
             return segment_read(connection, wanted, limit=limit)

@@ -52,7 +52,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "balance_parts": (1,), "tier_parts": (None, 1, date(2026, 1, 1), date(2026, 12, 31)), "history_read": (1,),
     "leaders_of_months": ("points",), "leaders_of_balance": (), "heatmap_read": (EVER,), "inflation_read": (EVER,),
     "standing_read": (), "segment_read": (Segment(),), "measures_read": ([Months(0, 1)],), "customers_search": ("a",),
-    "customers_filtered": (), "tiers_read": (None, DAY), "tier_read": (None, 1, DAY),
+    "customers_filtered": (), "tiers_read": (None, DAY), "tier_read": (None, 1, DAY), "tier_begun": (1,),
 }  # fmt: skip
 
 MODULES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +16,16 @@ from ledger.log.recorder import recorder_open
 from ledger.rules.document import Ladder, rule_set_parse
 from ledger.rules.redemption.terms import redemption_terms
 from ledger.standard import rules_standard
+from projections.activity import ActivityView
 from projections.as_of import Moment
 from projections.balances import BalancesView
+from projections.customers import CustomersView
 from projections.explaining import tier_parts
 from projections.history import HistoryView
 from projections.redemptions import holder_read
+from projections.reports import Segment, segment_read, standing_read
 from projections.standing.reading import standing_then
-from projections.tiers import TiersView, ladder_months, tier_read
+from projections.tiers import TiersView, ladder_months, tier_read, tiers_read
 from tests.catalogue import words
 from tests.integration.test_projections import following
 from tests.ledgers import Books, books_open, fact
@@ -29,6 +33,7 @@ from tests.ledgers import Books, books_open, fact
 TODAY = day_parse("2026-11-01")
 LEVELS = {
     "standard": ("bronze", "silver", "gold", "platinum"),
+    "beneath": ("iron", "bronze", "silver"),
     "renamed": ("base", "silver", "top"),
     "apart": ("one", "two"),
     "none": (),
@@ -49,6 +54,7 @@ def rules_of(name: str, window: str) -> dict[str, Any]:
         {"id": f"e{i}", "stage": "bidding", "title": words("e"), "reason": words("e"), "when": w} for i, w in enumerate(when)
     ]
     document = {"id": "set", "title": words(f"{name} {window}"), "rules": kept, "redemption": {"entitlements": section}}
+    document["tags"] = [{"id": "has_points", "title": words("t"), "when": {"balance": True, "at_least": 5}}]
     return {**document, "tiers": {"window": window, "levels": ladder}} if levels else document
 
 
@@ -97,8 +103,10 @@ def compare(books: Books, day: int) -> None:
         return
     rules = rule_set_parse(books.state.book.rule_sets[name].document)
     ladder, entitlements = rules.tiers, redemption_terms(name, rules).entitlements
+    levels = [level.id for level in ladder.levels] if ladder else []
     first, last = ladder_months(ladder, day)
     dates = date_of(month_first_day(first)), date_of(month_last_day(min(last, month_of(TODAY))))
+    shown: list[str | None] = []
     with books.recorder.datastore.get_connection() as connection:
         for number in range(1, CUSTOMERS + 1):
             engine = books.state.holder(number, day)
@@ -108,12 +116,23 @@ def compare(books: Books, day: int) -> None:
             assert [e.id for e in entitlements if e.holds(view)] == [e.id for e in entitlements if e.holds(engine)]
             row = tier_read(connection, ladder, number, day)
             assert (row.earned, row.earned_ever) == (engine.earned, engine.earned_ever)
+            # A tier that was decided keeps its name under a ladder that hasn't it; the one begun on gives way.
+            decided = books.account(f"C-{number:06d}")["tier"] if row.tier_since else engine.tier or None
+            assert row.tier == decided
+            shown.append(row.tier)
             parts = tier_parts(connection, ladder, number, *dates)
-            assert parts is not None
+            assert parts is not None and parts.row.tier == row.tier
             assert parts.row.earned == sum(rule.points for rule in parts.by_rule) == engine.earned
             if ladder is not None:
                 told = missing_of(ladder, engine.tier, engine.earned)
                 assert (row.tier_next, row.points_missing) == told == (parts.row.tier_next, parts.row.points_missing)
+        if day < TODAY:
+            return
+        assert [r.tier for r in segment_read(connection, Segment(levels=levels))] == shown
+        counted = {c.name: c.customers for c in standing_read(connection, levels) if c.kind == "tier"}
+        assert counted == Counter(tier for tier in shown if tier)
+        for tier, customers in counted.items():
+            assert len(segment_read(connection, Segment(tier=tier, levels=levels))) == customers
 
 
 def compare_anew(books: Books) -> None:
@@ -125,7 +144,7 @@ def compare_anew(books: Books) -> None:
 
 
 @settings(
-    max_examples=10,
+    max_examples=7,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -145,6 +164,13 @@ def compare_anew(books: Books) -> None:
     fact("1", "contract_signed", "2026-10-15", "C-000001", amount="250000"),
     ("apart", "quarter", "2026-11-01"),
 ])  # fmt: skip
+@example([
+    # 50,000 CNY are 10 points, which lift nobody: the first stays on the bronze it began on, though there is iron below it
+    # now, on which the second begins on the same day, and the third, who has no fact, stands.
+    fact("1", "contract_signed", "2026-10-28", "C-000001", amount="50000"),
+    ("beneath", "month", "2026-10-20"),
+    fact("2", "contract_signed", "2026-10-28", "C-000002", amount="50000"),
+])  # fmt: skip
 def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladders(
     database_url: str, steps: list[Command | tuple[str, str, str]]
 ) -> None:
@@ -155,12 +181,83 @@ def test_tiers_and_entitlements_are_told_as_the_engine_has_them_after_any_ladder
                 activate(books, *step)
             else:
                 assert books.do(step).status != "refused" or isinstance(step, CloseDays)
-        with following(books, [BalancesView(), HistoryView(), TiersView()]) as follower:
+        chosen = [CustomersView(), BalancesView(), HistoryView(), TiersView(), ActivityView()]
+        with following(books, chosen) as follower:
             assert follower.follow_once() == {}
         compare_anew(books)
         first_open = books.state.book.closed_month + 1 or month_of(TODAY)
         for month in range(first_open, month_of(TODAY) + 1):
             compare(books, min(month_last_day(month), TODAY))
+
+
+def test_who_begins_is_told_step_by_step_as_the_engine_has_it(database_url: str, schema_name: str) -> None:
+    """Under rules without a ladder, by a referral alone, and under a new lowest level; however far the views had come."""
+    small = "50000"
+    steps: list[Command | tuple[str, str, str]] = [
+        ("none", "month", "2026-09-01"),
+        # C-000001 begins without a ladder, on the lowest of the first there was: that of the rules a ledger begins with.
+        fact("1", "contract_signed", "2026-09-05", "C-000001", amount=small),
+        # What else is decided of it, a tag that it loses, changes nothing of that.
+        fact("0", "complaint_filed", "2026-09-06", "C-000001", severity="major"),
+        ("standard", "month", "2026-10-01"),
+        # C-000002 begins with a referral that brings it nothing.
+        fact("2", "contract_signed", "2026-10-02", "C-000007", referrer="C-000002", amount=small),
+        ("beneath", "month", "2026-10-03"),
+        fact("3", "contract_signed", "2026-10-04", "C-000003", amount=small),
+        fact("4", "contract_signed", "2026-10-05", "C-000004", amount=small),
+        fact("5", "contract_signed", "2026-10-02", "C-000005", amount=small),
+        # A second fact, under other rules, is no beginning.
+        fact("6", "contract_signed", "2026-10-06", "C-000005", amount=small),
+        # Corrected, a fact may be another customer's: that one begins by the rules of its own day.
+        fact("4", "contract_signed", "2026-10-02", "C-000006", amount=small),
+    ]
+    with books_open(database_url, schema_name) as books:
+        books.register(*"abcdefgh")
+        with following(books, [BalancesView(), TiersView()]) as follower:
+            for step in steps:
+                if isinstance(step, tuple):
+                    activate(books, *step)
+                else:
+                    assert books.do(step).status in ("accepted", "corrected")
+                assert follower.follow_once() == {}
+                told = _tiers_told(books)
+                assert told == [books.state.holder(number, TODAY).tier or None for number in range(1, 9)]
+        assert told == ["bronze", "bronze", "iron", "iron", "bronze", "bronze", "bronze", "iron"]
+        with following(books, [TiersView()]) as follower:
+            assert follower.rebuild("tiers") == books.position
+        assert _tiers_told(books) == told
+
+
+def _tiers_told(books: Books) -> list[str | None]:
+    """On which tiers the customers are by the rules of now, as the views have it."""
+    name = books.state.book.in_force(TODAY)
+    assert name is not None
+    ladder = rule_set_parse(books.state.book.rule_sets[name].document).tiers
+    with books.recorder.datastore.get_connection() as connection:
+        return [row.tier for row in tiers_read(connection, ladder, TODAY)]
+
+
+def test_what_customers_began_on_is_told_of_a_ledger_of_before(database_url: str, schema_name: str) -> None:
+    steps = migrations_read()
+    assert ledger_schema_create(database_url, schema_name, migrations=steps[:20])[-1] == 20
+    with recorder_open(database_url, schema_name, pool_size=4) as recorder:
+        books = Books(recorder)
+        books.register("a")
+        activate(books, "standard", "month", "2026-10-01")
+        books.do(fact("1", "contract_signed", "2026-10-01", amount="50000"))
+        activate(books, "beneath", "month", "2026-10-20")
+        with following(books, [TiersView()]) as follower:
+            assert follower.follow_once() == {}
+        with recorder.datastore.get_connection() as connection:
+            # As the view left it before: no tier until one was decided.
+            connection.execute("UPDATE tier SET tier = NULL")
+        assert _tiers_told(books) == ["iron"]
+        assert ledger_schema_create(database_url, schema_name) == [s.number for s in steps[20:]]
+        with following(books, [TiersView()]) as follower, recorder.datastore.get_connection() as connection:
+            assert follower.follow_once() == {}
+            assert _tiers_told(books) == [books.state.holder(1, TODAY).tier] == ["bronze"]
+            assert tier_read(connection, None, 1, TODAY).earned_ever == 10_00
+        books.writer.stop()
 
 
 def test_a_ladder_that_begins_to_count_by_quarters_tells_what_it_counted(database_url: str, schema_name: str) -> None:

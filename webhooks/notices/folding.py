@@ -9,15 +9,15 @@ What is about to expire is told as of the close.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from ledger.domain.events import POINTS_TOPICS
-from ledger.domain.values import customer_number, day_parse, day_recorded, month_last_day, month_of
+from ledger.domain.values import customer_id, customer_number, day_parse, day_recorded, month_last_day, month_of
 from ledger.log.codec import state_of
 from ledger.log.queries import queries_load
 from webhooks.notices.notice import BATCHES, PURPOSE, choice_after
@@ -112,13 +112,27 @@ class Place:
     closing_at: str | None
 
 
+class _Ladder(NamedTuple):
+    """The tiers of a rule set, the lowest first, as activated at a position of the log for days from one on."""
+
+    position: int
+    day_from: int
+    levels: Sequence[str]
+
+
+def _levels_on(ladders: Sequence[_Ladder], day: int, position: int) -> Sequence[str]:
+    """The tiers by which what is booked on a day is decided at a position; of two from the same day the later holds."""
+    there = [ladder for ladder in ladders if ladder.day_from <= day and ladder.position <= position]
+    return max(there, key=lambda ladder: (ladder.day_from, ladder.position)).levels if there else ()
+
+
 class Folding:
     """Folds one ledger's log over a connection that nobody else uses meanwhile."""
 
     def __init__(self, connection: AsyncConnection[DictRow]) -> None:
         self._connection = connection
-        self._lowest_of: dict[str, str] = {}
-        """The lowest tier of each rule set met, '' where it has none; a rule set never changes."""
+        self._levels_of: dict[str, list[str]] = {}
+        """The tiers of each rule set met, the lowest first; a rule set never changes."""
         self._timezone = ""
         """Where the books are kept; '' before it is known."""
 
@@ -172,12 +186,16 @@ class Folding:
         day, position = place.closing_day, place.closing_position
         assert day is not None and position is not None
         await self._store(moves)
-        lowest = await self._tier_lowest(day, position)
+        ladders = await self._ladders(position)
+        levels = _levels_on(ladders, day, position)
+        lowest = levels[0] if levels else ""
         for batch in BATCHES:
             if batch == "day" or day == month_last_day(month_of(day)):
+                begun = {c: t for c, t in (await self._begun(batch, day, position, ladders)).items() if t in levels}
                 values = {
                     "batch": batch, "day": day, "position": position, "at": place.closing_at,
-                    "month_next": month_of(day + 1), "lowest": lowest,
+                    "month_next": month_of(day + 1), "lowest": lowest, "customers": list(begun),
+                    "tiers": list(begun.values()),
                 }  # fmt: skip
                 await self._connection.execute(QUERIES["notices_make"], values)
         place.closing_position = place.closing_day = place.closing_at = None
@@ -225,20 +243,32 @@ class Folding:
             self._timezone = state_of(first["topic"], first["state"])["timezone"]
         return self._timezone
 
-    async def _tier_lowest(self, day: int, through: int) -> str:
-        """The tier of whoever never rose, by the rule set in force on a day when the log ended at `through`; '' where
-        that has no tiers."""
-        best, best_from = "", None
+    async def _ladders(self, through: int) -> list[_Ladder]:
+        """The ladders of all rule sets that were activated up to a position, in order."""
+        found: list[_Ladder] = []
         for row in await _all(self._connection, "activations_read", {"through": through}):
             state = state_of(row["topic"], row["state"])
-            day_from = day_parse(state["effective_from"])
-            # Of two from the same day the later holds.
-            if day_from <= day and (best_from is None or best_from <= day_from):
-                best, best_from = state["rule_set"], day_from
-        if best not in self._lowest_of:
-            levels = await self._levels(best)
-            self._lowest_of[best] = levels[0]["id"] if levels else ""
-        return self._lowest_of[best]
+            name: str = state["rule_set"]
+            if name not in self._levels_of:
+                self._levels_of[name] = [level["id"] for level in await self._levels(name)]
+            found.append(_Ladder(row["notification_id"], day_parse(state["effective_from"]), self._levels_of[name]))
+        return found
+
+    async def _begun(self, batch: str, day: int, through: int, ladders: Sequence[_Ladder]) -> dict[int, str]:
+        """On which tiers those began of whom a close tells: the lowest of the ladder that decided the first event of
+        their points, or of the first ladder there was. Nobody's, where all ladders have the same lowest."""
+        lowest = [ladder.levels[0] for ladder in ladders if ladder.levels]
+        if len(set(lowest)) < 2:
+            return {}
+        told = await _all(self._connection, "pending_customers", {"batch": batch, "day": day})
+        numbers: list[int] = [row["customer"] for row in told]
+        values = {"customers": numbers, "streams": [customer_id(n) for n in numbers], "through": through}
+        found: dict[int, str] = {}
+        for row in await _all(self._connection, "events_first", values):
+            booked_on = day_parse(state_of(row["topic"], row["state"])["booked_on"])
+            levels = _levels_on(ladders, booked_on, row["notification_id"])
+            found[row["customer"]] = levels[0] if levels else lowest[0]
+        return found
 
     async def _tiers_name(self, rule_set: str) -> None:
         """Take up what a rule set that is activated calls its tiers."""

@@ -21,7 +21,7 @@ ORDER BY originator_version DESC
 
 -- name: activations_read
 -- Every rule set that was activated up to a position, in order.
-SELECT topic, state FROM event
+SELECT notification_id, topic, state FROM event
 WHERE originator_id = 'rulebook' AND topic = 'RuleSetActivated' AND notification_id <= %(through)s
 ORDER BY originator_version
 
@@ -67,10 +67,26 @@ INSERT INTO notice_customer (customer, choice)
 SELECT * FROM unnest(%(customer)s::bigint[], %(choice)s::text[])
 ON CONFLICT (customer) DO UPDATE SET choice = excluded.choice
 
+-- name: pending_customers
+-- Of whom the close of a day tells.
+SELECT DISTINCT customer FROM notice_pending WHERE batch = %(batch)s AND day <= %(day)s ORDER BY customer
+
+-- name: events_first
+-- The first event of each of some customers that is a fact or an award, up to a position: it has the day on which and the
+-- rule set by which their points began. A referral that brought its referrer nothing is none of the referrer's events.
+SELECT given.customer, own.notification_id, own.topic, own.state
+FROM unnest(%(customers)s::bigint[], %(streams)s::text[]) AS given (customer, stream)
+CROSS JOIN LATERAL (
+    SELECT e.notification_id, e.topic, e.state FROM event e
+    WHERE e.originator_id = given.stream AND e.topic IN ('FactRecorded', 'PointsGranted', 'PointsDeducted')
+      AND e.notification_id <= %(through)s
+    ORDER BY e.originator_version LIMIT 1
+) AS own
+
 -- name: notices_make
 -- What a close ends: everything pending that is booked up to its day goes into one notice for each customer, unless it
 -- comes to nothing. Afterwards that is what was told. The tier is that of the last change, in the order of the log,
--- that counts by that day; whose tier hadn't changed by then is in the lowest.
+-- that counts by that day; whose tier hadn't changed by then is in the one it began on (customers, tiers), or in the lowest.
 WITH ended AS (
     DELETE FROM notice_pending WHERE batch = %(batch)s AND day <= %(day)s
     RETURNING customer, earned, deducted, redeemed, expired
@@ -80,12 +96,13 @@ WITH ended AS (
     FROM ended GROUP BY customer
 ), found AS (
     SELECT s.*, coalesce(t.balance, 0) AS opening,
-           coalesce(nullif(t.tier, ''), nullif(begun.tier_before, ''), %(lowest)s) AS tier_before,
-           coalesce(nullif(stands.tier, ''), %(lowest)s) AS tier, coalesce(c.choice, '') AS choice,
+           coalesce(nullif(t.tier, ''), nullif(begun.tier_before, ''), first.tier, %(lowest)s) AS tier_before,
+           coalesce(nullif(stands.tier, ''), first.tier, %(lowest)s) AS tier, coalesce(c.choice, '') AS choice,
            coalesce(t.balance, 0) + s.earned + s.deducted + s.redeemed + s.expired AS closing
     FROM summed s
     LEFT JOIN notice_told t ON t.batch = %(batch)s AND t.customer = s.customer
     LEFT JOIN notice_customer c ON c.customer = s.customer
+    LEFT JOIN unnest(%(customers)s::bigint[], %(tiers)s::text[]) AS first (customer, tier) ON first.customer = s.customer
     LEFT JOIN LATERAL (
         SELECT n.tier_before FROM notice_tier_change n
         WHERE n.customer = s.customer AND n.day <= %(day)s ORDER BY n.position LIMIT 1

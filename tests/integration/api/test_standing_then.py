@@ -144,3 +144,27 @@ def test_a_registered_customer_is_on_the_lowest_tier_before_its_first_fact(api: 
     # Registered on 2026-11-06: known from that day on.
     said = [api.get(path, params={"as_of": day}).json() for day in ("2026-11-05", "2026-11-06")]
     assert [(tier["tier"], tier["since"]) for tier in said] == [(None, None), ("stone", None)]
+
+
+def test_who_never_rose_stays_on_the_tier_it_began_on_under_a_new_lowest_one(api: Api, ledger: LedgerHere) -> None:
+    old, new = ledger.books.register("began on stone", "begins on sand")
+    ledger.books.do(fact("s1", "login", "2026-10-10", old))
+    document: dict[str, Any] = rules_standard()
+    sand, stone = ({"id": lv, "title": {"zh": lv, "en": lv}, "points": p} for lv, p in (("sand", 0), ("stone", 500)))
+    document |= {"id": "sands", "tags": []}
+    document["tiers"] |= {"levels": [sand, stone, *document["tiers"]["levels"][1:]]}
+    document.pop("assignment")
+    activate(ledger.books, document, "2026-10-20")
+    ledger.books.do(fact("s2", "login", "2026-10-25", new))
+    ledger.follow()
+    for customer, tier in ((old, "stone"), (new, "sand")):
+        path = f"/v1/ledgers/main/customers/{customer}"
+        assert ledger.books.account(customer)["tier"] == tier
+        assert api.get(f"{path}/tier").json()["tier"] == api.get(f"{path}/tier/explanation").json()["tier"] == tier
+        then = api.get(f"{path}/tier", params={"as_of": "2026-11-06"}).json()
+        assert (then["tier"], then["since"]) == (tier, None)
+    counts = api.get("/v1/ledgers/main/reports/standing").json()["data"]
+    named = {row["name"]: row["customers"] for row in counts if row["kind"] == "tier"}
+    for tier in ("stone", "sand"):
+        found = api.get("/v1/ledgers/main/reports/segment", params={"tier": tier}).json()["data"]
+        assert len(found) == named[tier] and (old if tier == "stone" else new) in [row["customer"] for row in found]

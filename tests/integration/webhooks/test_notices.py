@@ -303,6 +303,28 @@ def test_whose_tier_never_changed_is_in_the_lowest_of_the_rules_in_force_on_the_
     assert [n[9:11] for n in fold(hooks) if n[1] == "day"] == expected
 
 
+def test_who_never_rose_is_in_the_tier_it_began_on_where_the_ladder_has_it(hooks: Hooks) -> None:
+    books = hooks.books
+    books.register("K-1", "K-2")
+    standard = rules_standard()
+    levels: list[dict[str, Any]] = standard["tiers"]["levels"]
+    stone = {"id": "stone", "title": {"zh": "石", "en": "Stone"}, "points": 0}
+    document = {name: standard[name] for name in ("title", "expiry_months")} | {
+        "id": "beneath", "rules": [rule for rule in standard["rules"] if rule["id"] == "project_completed"],
+        "tiers": {**standard["tiers"], "levels": [stone, {**levels[0], "points": 500}, *levels[1:]]},
+    }  # fmt: skip
+    _in_force(hooks, document, "2026-10-01")
+    for day, customer in (("2026-09-30", 1), ("2026-10-01", 1), ("2026-10-01", 2)):
+        books.do(fact(f"{day}/{customer}", "project_completed", day, f"C-{customer:06d}"))
+    for day in ("2026-09-30", "2026-10-01"):
+        closed(hooks, day)
+    # 100 points are stone by now; but the first began on bronze and falls with a review, which is the engine's word, too.
+    told = [(n[0], n[2], *n[9:11]) for n in fold(hooks) if n[1] == "day"]
+    before, after = DAY["2026-09-30"], DAY["2026-10-01"]
+    assert told == [(1, before, "bronze", "bronze"), (1, after, "bronze", "bronze"), (2, after, "stone", "stone")]
+    assert [books.account(f"C-{n:06d}")["tier"] for n in (1, 2)] == ["bronze", "stone"]
+
+
 def test_words_speak_of_no_tier_where_there_is_none() -> None:
     notice = Notice(1, 1, "day", DAY["2026-10-01"], "", 1, 0, 0, 0, 0, 1, "bronze", "", 0, "")
     assert words_of(notice, {}) == {
