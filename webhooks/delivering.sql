@@ -119,3 +119,4 @@ SELECT w.name, w.state, greatest(head.position - w.position, 0) AS behind,
 FROM webhook w
 CROSS JOIN head
 LEFT JOIN event e ON e.notification_id = w.position + 1
+ORDER BY w.name
