@@ -60,7 +60,9 @@ def test_one_command_goes_there_and_its_answer_comes_back(nats_url: str, books: 
         with pytest.raises(HolderMissing):
             await sender.submit(ledger, [login(1)])
         await holder.serve(ledger, books.writer)
-        assert await sender.ping(ledger)
+        async with asyncio.timeout(30):
+            while not await sender.ping(ledger):  # which waits for a moment only
+                pass
         [first] = await sender.submit(ledger, [login(1)])
         [again] = await sender.submit(ledger, [login(1)])
         assert (first.status, first.hit, again.hit) == ("accepted", False, True)

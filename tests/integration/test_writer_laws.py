@@ -135,7 +135,7 @@ def closed_as_rehearsed(books: Books, through: str) -> None:
 
 # No shrinking: each step of it is a ledger of its own, and a failing history reads well enough.
 @settings(
-    max_examples=9,
+    max_examples=6,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -93,7 +93,7 @@ BATCHES = st.lists(
 
 # No shrinking: each step of it is a ledger of its own, and a failing history reads well enough.
 @settings(
-    max_examples=10,
+    max_examples=7,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -63,7 +63,7 @@ def no_fetch(history: History) -> Any:
     return fetch
 
 
-@pytest.mark.parametrize(("size", "compact"), [(10_000, False), (37, False), (37, True), (5, True)])
+@pytest.mark.parametrize(("size", "compact"), [(10_000, False), (37, False), (37, True), (13, True)])
 def test_events_of_relations_come_back_as_they_were_in_order_of_position(
     tmp_path: Path, size: int, compact: bool
 ) -> None:
