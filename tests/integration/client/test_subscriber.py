@@ -162,13 +162,13 @@ async def test_what_a_dead_process_had_fetched_comes_before_what_is_newer(
 
 async def test_a_slow_handler_keeps_its_events_by_signs_of_life(broker_url: str, file: Path) -> None:
     def slow(event: LedgerEvent, connection: sqlite3.Connection) -> None:
-        time.sleep(2.5 if event.position == 2 else 0)
+        time.sleep(4.5 if event.position == 2 else 0)
         sqlite_book(event, connection)
 
     async with stream_open(broker_url) as stream:
         await stream.more(3)
         async with running(
-            subscriber_of(stream.ledger, broker_url, file, handler=slow, ack_seconds=1.0)
+            subscriber_of(stream.ledger, broker_url, file, handler=slow, ack_seconds=2.0)
         ) as subscriber:
             await reached(subscriber, 3)
         assert sqlite_booked(file) == expected(3)
