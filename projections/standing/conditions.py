@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Protocol
 
 from ledger.domain.fact_types import FactType
 from ledger.domain.rows import NULL
 from ledger.domain.values import percent_parse, points_parse, scaled_parse
+from ledger.rules.condition_functions import OPERATORS, comparison_against, condition_built
 from ledger.rules.conditions import attribute_code, places_of
 from ledger.rules.document import (
-    All,
-    Any_,
     AttributeIs,
     BalanceIs,
-    Comparison,
-    Condition,
     EarnedIs,
     GradeIs,
     Leaf,
     MeasureIs,
-    Not,
     RuleSet,
     TierIs,
     leaves_of,
 )
 from projections.standing.ladders import Steps
-
-S = TypeVar("S")
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "equals": operator.eq, "not_equals": operator.ne, "below": operator.lt, "at_most": operator.le,
-    "above": operator.gt, "at_least": operator.ge, "one_of": lambda value, among: value in among,
-}  # fmt: skip
 
 
 class Scene(Protocol):
@@ -91,7 +80,7 @@ def words_of(name: str, rules: RuleSet, fact_types: Mapping[str, FactType]) -> W
     counters: dict[str, list[Counter]] = {}
     for measure in rules.measures:
         fact_type = fact_types[measure.fact]
-        counts = _built(measure.when, lambda leaf, fact_type=fact_type: _attribute(leaf, fact_type))
+        counts = condition_built(measure.when, lambda leaf, fact_type=fact_type: _attribute(leaf, fact_type))
         column = None if measure.sum is None else fact_type.columns.index(measure.sum)
         counters.setdefault(measure.fact, []).append(Counter(measure.id, measure.window, column, counts))
     places = {m.id: places_of(fact_types[m.fact], m.sum) for m in rules.measures if m.sum is not None}
@@ -105,7 +94,7 @@ def words_of(name: str, rules: RuleSet, fact_types: Mapping[str, FactType]) -> W
         [(percent_parse(grade.at_least_percent), grade.id) for grade in credit.grades] if credit else (),
         credit.good if credit else "",
         credit.all if credit else "",
-        [(tag.id, _built(tag.when, lambda leaf: _standing(leaf, levels, places))) for tag in rules.tags],
+        [(tag.id, condition_built(tag.when, lambda leaf: _standing(leaf, levels, places))) for tag in rules.tags],
         any(isinstance(leaf, (BalanceIs, EarnedIs)) for leaf in _leaves(rules)),
     )
 
@@ -120,49 +109,32 @@ def _leaves(rules: RuleSet) -> list[Leaf]:
     return [leaf for condition in conditions for leaf in leaves_of(condition)]
 
 
-def _built(condition: Condition | None, leaf_of: Callable[[Leaf], Callable[[S], bool]]) -> Callable[[S], bool]:
-    """A condition out of its comparisons. No condition always holds."""
-    if condition is None:
-        return lambda _: True
-    if isinstance(condition, All):
-        every = [_built(part, leaf_of) for part in condition.all]
-        return lambda seen: all(part(seen) for part in every)
-    if isinstance(condition, Any_):
-        some = [_built(part, leaf_of) for part in condition.any]
-        return lambda seen: any(part(seen) for part in some)
-    if isinstance(condition, Not):
-        denied = _built(condition.not_, leaf_of)
-        return lambda seen: not denied(seen)
-    return leaf_of(condition)
-
-
-def _against(leaf: Comparison, code: Callable[[Any], int]) -> tuple[Callable[[Any, Any], bool], Any]:
-    operand = leaf.operand
-    return _OPERATORS[leaf.operator], frozenset(map(code, operand)) if leaf.operator == "one_of" else code(operand)
-
-
 def _attribute(leaf: Leaf, fact_type: FactType) -> Callable[[Sequence[int]], bool]:
     """A comparison on a fact's columns; one that it doesn't carry fails it."""
     assert isinstance(leaf, AttributeIs), "a measure looks at the fact's attributes only"
     column = fact_type.columns.index(leaf.attribute)
-    compare, against = _against(leaf, lambda raw: attribute_code(fact_type, leaf.attribute, raw, leaf.operator))
+    compare, against = comparison_against(
+        leaf, lambda raw: attribute_code(fact_type, leaf.attribute, raw, leaf.operator)
+    )
     return lambda row: row[column] != NULL and compare(row[column], against)
 
 
 def _standing(leaf: Leaf, levels: Sequence[str], places: Mapping[str, int]) -> Callable[[Scene], bool]:
     """A comparison on where an account stands."""
     if isinstance(leaf, TierIs):
-        compare, place = _OPERATORS[leaf.tier], levels.index(leaf.level)
+        compare, place = OPERATORS[leaf.tier], levels.index(leaf.level)
         return lambda scene: compare(scene.level, place)
     if isinstance(leaf, GradeIs):
         grades = frozenset(leaf.grade)
         return lambda scene: scene.grade in grades
     if isinstance(leaf, MeasureIs):
         name, of = leaf.measure, leaf.of
-        compare, against = _against(leaf, lambda raw: scaled_parse(raw, places.get(name, 0) if of == "sum" else 0))
+        compare, against = comparison_against(
+            leaf, lambda raw: scaled_parse(raw, places.get(name, 0) if of == "sum" else 0)
+        )
         return lambda scene: compare(scene.measured(name, of), against)
     assert isinstance(leaf, (BalanceIs, EarnedIs)), "a tag looks at tier, balance, earned, grade and measures only"
-    compare, against = _against(leaf, points_parse)
+    compare, against = comparison_against(leaf, points_parse)
     if isinstance(leaf, BalanceIs):
         return lambda scene: compare(scene.balance, against)
     if leaf.earned == "lifetime":

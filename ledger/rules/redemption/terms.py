@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import eq, ge, gt, le, lt, ne
-from typing import Any, Final
+from typing import Final
 
 from ledger.domain.fact_types import Words
 from ledger.domain.redemption.terms import Both, Entitlement, Holder, Limit, Offer, Step, Terms
 from ledger.domain.values import DAY_FIRST, DAY_LAST, day_parse, points_parse, scaled_parse
-from ledger.rules.comparisons import All, Any_, BalanceIs, Condition, EarnedIs, GradeIs, Not, TagIs, TierIs
+from ledger.rules.comparisons import All, BalanceIs, Condition, EarnedIs, GradeIs, Leaf, TagIs, TierIs
+from ledger.rules.condition_functions import OPERATORS, comparison_against, condition_built
 from ledger.rules.document import RuleSet
 from ledger.rules.explain import points_short
 from ledger.rules.redemption.document import Offer as Written, PointValue, RedemptionRules
@@ -17,11 +17,6 @@ from ledger.rules.redemption.sentences import condition_words
 
 Holds = Callable[[Holder], bool]
 Lacks = Callable[[Holder], Sequence[Both]]
-
-_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "equals": eq, "not_equals": ne, "at_least": ge, "above": gt, "at_most": le, "below": lt,
-    "one_of": lambda value, operand: value in operand,
-}  # fmt: skip
 
 
 def redemption_terms(rule_set: str, rules: RuleSet) -> Terms:
@@ -85,33 +80,25 @@ def _offer(written: Written, section: RedemptionRules) -> Offer:
 
 def condition_holds(condition: Condition | None, levels: Sequence[str]) -> Holds:
     """A condition as a function. `levels` are the ids of the tiers, lowest first. No condition always holds."""
-    if condition is None:
-        return lambda _: True
-    if isinstance(condition, All):
-        parts = [condition_holds(part, levels) for part in condition.all]
-        return lambda holder: all(part(holder) for part in parts)
-    if isinstance(condition, Any_):
-        parts = [condition_holds(part, levels) for part in condition.any]
-        return lambda holder: any(part(holder) for part in parts)
-    if isinstance(condition, Not):
-        part = condition_holds(condition.not_, levels)
-        return lambda holder: not part(holder)
-    if isinstance(condition, TierIs):
-        compare, place = _OPERATORS[condition.tier], levels.index(condition.level)
+    return condition_built(condition, lambda leaf: _leaf_holds(leaf, levels))
+
+
+def _leaf_holds(leaf: Leaf, levels: Sequence[str]) -> Holds:
+    if isinstance(leaf, TierIs):
+        compare, place = OPERATORS[leaf.tier], levels.index(leaf.level)
         holding = frozenset(level for i, level in enumerate(levels) if compare(i, place))
         return lambda holder: holder.tier in holding
-    if isinstance(condition, TagIs):
-        tag = condition.tag
+    if isinstance(leaf, TagIs):
+        tag = leaf.tag
         return lambda holder: tag in holder.tags
-    if isinstance(condition, GradeIs):
-        grades = frozenset(condition.grade)
+    if isinstance(leaf, GradeIs):
+        grades = frozenset(leaf.grade)
         return lambda holder: holder.grade in grades
-    assert isinstance(condition, (BalanceIs, EarnedIs)), f"no entitlement looks at {type(condition).__name__}"
-    compare, operand = _OPERATORS[condition.operator], condition.operand
-    against = frozenset(map(points_parse, operand)) if condition.operator == "one_of" else points_parse(operand)
-    if isinstance(condition, BalanceIs):
+    assert isinstance(leaf, (BalanceIs, EarnedIs)), f"no entitlement looks at {type(leaf).__name__}"
+    compare, against = comparison_against(leaf, points_parse)
+    if isinstance(leaf, BalanceIs):
         return lambda holder: compare(holder.balance, against)
-    if condition.earned == "lifetime":
+    if leaf.earned == "lifetime":
         return lambda holder: compare(holder.earned_ever, against)
     return lambda holder: compare(holder.earned, against)
 
